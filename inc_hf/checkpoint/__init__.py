@@ -1,0 +1,26 @@
+"""Reading and writing quantized checkpoints.
+
+Two formats, both JSON in `config.json` and safetensors beside it:
+
+- compressed-tensors `int-quantized` (the default): stock transformers with the compressed-tensors package loads it and
+  computes the same numbers; so does vLLM.
+- `quant_method: inc`, for what that cannot express (convolutions, `transformers.Conv1D`, packed 4-bit weights).
+  Weights are stored in a shape that a stock transformers refuses, so that it never loads integers as floats.
+"""
+
+from inc_hf.checkpoint.describe import quantization_config_of
+from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig, attach_quantizer, register
+from inc_hf.checkpoint.save import replace_directory, save_checkpoint
+from inc_hf.checkpoint.validate import CheckpointError, validate_model
+
+__all__ = [
+    "CheckpointError",
+    "IncHfQuantizer",
+    "IncQuantizationConfig",
+    "attach_quantizer",
+    "quantization_config_of",
+    "register",
+    "replace_directory",
+    "save_checkpoint",
+    "validate_model",
+]

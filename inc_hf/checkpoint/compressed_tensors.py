@@ -1,0 +1,164 @@
+"""Schemes to and from the `quantization_config` of compressed-tensors `int-quantized`.
+
+The package compressed-tensors itself is not needed, neither to write nor to read.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+
+from inc_hf.matching import nearest
+from inc_hf.quantize.modules import QConv, QEmbedding, QLinear, QModule, op_type
+from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
+
+FORMAT = "int-quantized"
+
+
+class NotExpressibleError(ValueError):
+    """A module's scheme has no words in compressed-tensors."""
+
+
+def to_compressed_tensors(model: nn.Module) -> dict[str, Any]:
+    """`quantization_config` for a converted model.
+
+    The most common scheme of a class is written with the class name as its target, the others with module names;
+    classes and names that stay in float are ignored by name.
+
+    Raises:
+        NotExpressibleError: a module is a convolution, a `transformers.Conv1D`, or has weights of 4 bits or fewer.
+    """
+    quantized = {name: module for name, module in model.named_modules() if isinstance(module, QModule)}
+    groups: dict[str, list[str]] = {}
+    schemes: dict[str, tuple[str, dict]] = {}
+    for name, module in quantized.items():
+        _check_expressible(name, module)
+        kind = "Embedding" if isinstance(module, QEmbedding) else "Linear"
+        arguments = _group_arguments(module)
+        key = f"{kind} {arguments}"
+        groups.setdefault(key, []).append(name)
+        schemes[key] = kind, arguments
+    config_groups: dict[str, Any] = {}
+    for index, key in enumerate(sorted(groups, key=lambda k: -len(groups[k]))):
+        kind, arguments = schemes[key]
+        is_first_of_kind = all(kind not in group["targets"] for group in config_groups.values())
+        config_groups[f"group_{index}"] = {"targets": [kind] if is_first_of_kind else groups[key], **arguments}
+    return {
+        "quant_method": "compressed-tensors",
+        "format": FORMAT,
+        "quantization_status": "compressed",
+        "config_groups": config_groups,
+        "ignore": _ignored(model, {schemes[key][0] for key in groups}),
+    }
+
+
+def _check_expressible(name: str, module: QModule) -> None:
+    reason = None
+    if isinstance(module, QConv):
+        reason = "is a convolution"
+    elif isinstance(module, QLinear) and module.is_conv1d:
+        reason = "is a transformers.Conv1D"
+    elif module.scheme.weight.num_bits <= 4:
+        reason = f"has {module.scheme.weight.num_bits}-bit weights, which would be stored in a byte each"
+    if reason:
+        raise NotExpressibleError(
+            f"`{name}` {reason}, which compressed-tensors `{FORMAT}` cannot express; "
+            'save with format="inc", or keep such modules in float with `op_type_dict`.'
+        )
+
+
+def _group_arguments(module: QModule) -> dict[str, Any]:
+    weight = module.scheme.weight
+    arguments: dict[str, Any] = {
+        "format": FORMAT,
+        "weights": {
+            "num_bits": weight.num_bits,
+            "type": "int",
+            "symmetric": True,
+            "strategy": "channel" if weight.per_channel else "tensor",
+            "dynamic": False,
+        },
+    }
+    if module.scheme.activation is not None and isinstance(module, QLinear):
+        arguments["input_activations"] = _activation_arguments(module, module.scheme.activation)
+    return arguments
+
+
+def _activation_arguments(module: QLinear, activation: ActivationScheme) -> dict[str, Any]:
+    arguments = {
+        "num_bits": activation.num_bits,
+        "type": "int",
+        "symmetric": activation.symmetric,
+        "strategy": "tensor",
+        "dynamic": activation.dynamic,
+    }
+    if not activation.dynamic:
+        return {**arguments, "observer": activation.observer}
+    if module.input_ndim == 3:
+        return {**arguments, "strategy": "token"}
+    # compressed-tensors takes "token" of a 2-D input as one scale for the whole batch; one group per row is what we mean
+    return {**arguments, "strategy": "group", "group_size": module.in_features}
+
+
+def _ignored(model: nn.Module, kinds: set[str]) -> list[str]:
+    """Names of the float modules that the class-name targets would otherwise catch, subclasses included."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if not isinstance(module, QModule) and any(cls.__name__ in kinds for cls in type(module).__mro__)
+    ]
+
+
+def from_compressed_tensors(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:
+    """Module name -> (scheme, input_ndim) for a float (or meta) model and a compressed-tensors config.
+
+    Raises:
+        ValueError: the config asks for something that is not W8A8-like integer quantization.
+    """
+    if config.get("format") != FORMAT:
+        raise ValueError(f"The compressed-tensors format {config.get('format')!r} is not supported, only {FORMAT!r}.")
+    targets = {target: group for group in config["config_groups"].values() for target in group["targets"]}
+    ignored = config.get("ignore") or []
+    _check_targets(targets, model)
+    found = {}
+    for name, module in model.named_modules():
+        kind = op_type(module)
+        if kind in ("Linear", "Embedding") and not _matching(name, kind, ignored):
+            matching = _matching(name, kind, targets)
+            if matching:
+                found[name] = _parse_group(name, targets[matching[0]])
+    return found
+
+
+def _matching(name: str, kind: str, targets: Iterable[str]) -> list[str]:
+    """The targets that mean this module: its own name first, then regular expressions, then its class."""
+    patterns = [t for t in targets if t.startswith("re:") and re.match(t.removeprefix("re:"), name)]
+    return [t for t in targets if t == name] + patterns + [t for t in targets if t == kind]
+
+
+def _check_targets(targets: dict[str, dict], model: nn.Module) -> None:
+    names = {name for name, _ in model.named_modules()}
+    for target in targets:
+        if target not in names and target not in ("Linear", "Embedding") and not target.startswith("re:"):
+            raise ValueError(f"The checkpoint quantizes `{target}`, which the model lacks{nearest(target, names)}")
+
+
+def _parse_group(name: str, group: dict[str, Any]) -> tuple[Scheme, int | None]:
+    weights, inputs = group["weights"], group.get("input_activations")
+    if weights.get("type", "int") != "int" or not weights.get("symmetric", True):
+        raise ValueError(f"`{name}`: only symmetric integer weights are supported, got {weights}.")
+    if weights["strategy"] not in ("channel", "tensor") or group.get("output_activations"):
+        raise ValueError(f"`{name}`: only weights per channel or per tensor and input activations are supported.")
+    weight = WeightScheme(weights["num_bits"], weights["strategy"] == "channel")
+    if inputs is None:
+        return Scheme(weight), None
+    if inputs["dynamic"] and (inputs["strategy"] not in ("token", "group") or not inputs.get("symmetric", True)):
+        raise ValueError(f"`{name}`: dynamic activations must be symmetric and per token, got {inputs}.")
+    activation = ActivationScheme(
+        num_bits=inputs["num_bits"],
+        dynamic=bool(inputs["dynamic"]),
+        symmetric=inputs.get("symmetric", True),
+        observer=inputs.get("observer") or "minmax",
+    )
+    return Scheme(weight, activation), 3 if inputs["strategy"] == "token" else None

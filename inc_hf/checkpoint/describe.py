@@ -1,0 +1,84 @@
+"""The `quantization_config` of a converted model, in the format that can express it."""
+
+import logging
+from typing import Any, Literal
+
+from torch import nn
+
+from inc_hf.checkpoint.compressed_tensors import NotExpressibleError, from_compressed_tensors, to_compressed_tensors
+from inc_hf.matching import nearest
+from inc_hf.quantize.modules import op_type, quantized_modules
+from inc_hf.quantize.scheme import Scheme
+
+logger = logging.getLogger(__name__)
+
+Format = Literal["compressed-tensors", "inc"]
+FORMAT_VERSION = 1
+
+
+def quantization_config_of(model: nn.Module, format: Format | None = None) -> dict[str, Any]:
+    """`quantization_config` of a converted model.
+
+    Args:
+        format (`str`, *optional*): "compressed-tensors" or "inc"; None takes compressed-tensors where it can express
+            every module, and otherwise "inc", saying why.
+
+    Raises:
+        ValueError: an unknown format, a model that is not quantized, or one that the format cannot express.
+    """
+    if format not in (None, "compressed-tensors", "inc"):
+        raise ValueError(f"`format` must be 'compressed-tensors', 'inc' or None, got {format!r}.")
+    if not quantized_modules(model):
+        raise ValueError("The model is not quantized; call `IncQuantizer.quantize` or `convert` first.")
+    if format == "inc":
+        return to_inc(model)
+    try:
+        return to_compressed_tensors(model)
+    except NotExpressibleError as error:
+        if format is not None:
+            raise
+        logger.info("Saved as quant_method 'inc', which needs `import inc_hf` to load: %s", error)
+        return to_inc(model)
+
+
+def to_inc(model: nn.Module) -> dict[str, Any]:
+    """`quantization_config` of quant_method "inc": each distinct scheme with the names of its modules."""
+    groups: list[dict[str, Any]] = []
+    for name, module in quantized_modules(model).items():
+        scheme = module.scheme.to_dict()
+        group = next((group for group in groups if group["scheme"] == scheme), None)
+        if group is None:
+            group = {"scheme": scheme, "modules": []}
+            groups.append(group)
+        group["modules"].append(name)
+    return {"quant_method": "inc", "format_version": FORMAT_VERSION, "groups": groups}
+
+
+def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:
+    """Module name -> (scheme, input_ndim), for either format and a float (or meta) model.
+
+    Raises:
+        ValueError: the config is malformed, of an unknown version, or names what the model lacks.
+    """
+    try:
+        if config["quant_method"] == "inc":
+            return _schemes_of_inc(config, model)
+        return from_compressed_tensors(config, model)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
+
+
+def _schemes_of_inc(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:
+    if config["format_version"] != FORMAT_VERSION:
+        raise ValueError(
+            f"The checkpoint has format version {config['format_version']}, this inc_hf reads {FORMAT_VERSION}; "
+            "upgrade with `pip install -U inc-hf`."
+        )
+    kinds = {name: op_type(module) for name, module in model.named_modules()}
+    found = {}
+    for group in config["groups"]:
+        for name in group["modules"]:
+            if kinds.get(name) is None:
+                raise ValueError(f"The checkpoint quantizes `{name}`, which the model lacks{nearest(name, kinds)}")
+            found[name] = Scheme.from_dict(group["scheme"]), None
+    return found

@@ -1,0 +1,156 @@
+"""How transformers loads and saves our quantized models: an `HfQuantizer` for both formats."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING, register_quantization_config, register_quantizer
+from transformers.quantizers.base import HfQuantizer
+from transformers.utils.quantization_config import QuantizationConfigMixin
+
+from inc_hf.checkpoint.describe import Format, quantization_config_of, schemes_of_config
+from inc_hf.checkpoint.packing import pack, packed_shape, unpack
+from inc_hf.checkpoint.validate import validate_model
+from inc_hf.matching import named_modules_with_duplicates
+from inc_hf.quantize.modules import FloatWeightView, QLinear, QModule, empty_twin, quantized_modules
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class IncQuantizationConfig(QuantizationConfigMixin):
+    """The `quantization_config` of a checkpoint of ours, kept as the dict that stands in `config.json`.
+
+    Args:
+        config (`dict`): a compressed-tensors `int-quantized` config, or one of quant_method "inc".
+    """
+
+    def __init__(self, **config: Any):
+        # `wrap` puts a foreign config inside one of ours, so that this quantizer loads it
+        self.config = config.get("wrapped", config)
+        self.quant_method = "inc"
+
+    @staticmethod
+    def wrap(config: dict[str, Any]) -> dict[str, Any]:
+        """A `quantization_config` that makes transformers load `config`, of either format, through `IncHfQuantizer`."""
+        return {"quant_method": "inc", "wrapped": config}
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], return_unused_kwargs: bool = False, **kwargs):
+        config = cls(**config_dict)
+        return (config, kwargs) if return_unused_kwargs else config
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self.config)
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        return self.to_dict()
+
+
+class IncHfQuantizer(HfQuantizer):
+    """Loads a quantized checkpoint into quantized modules, and packs them again when the model is saved."""
+
+    requires_calibration = True
+
+    def __init__(self, quantization_config: IncQuantizationConfig, **kwargs):
+        super().__init__(quantization_config, **kwargs)
+
+    @property
+    def packs_weights(self) -> bool:
+        """Whether weights are stored in the shapes of quant_method "inc"."""
+        return self.quantization_config.config["quant_method"] == "inc"
+
+    def _process_model_before_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
+        schemes = schemes_of_config(self.quantization_config.config, model)
+        twins: dict[int, QModule] = {}
+        for name, module in list(named_modules_with_duplicates(model)):
+            if name in schemes and id(module) not in twins:
+                twins[id(module)] = self._loading_twin(module, *schemes[name])
+            if id(module) in twins:
+                model.set_submodule(name, twins[id(module)])
+        return model
+
+    def _loading_twin(self, module: nn.Module, scheme, input_ndim: int | None) -> QModule:
+        with torch.device("meta"):
+            twin = empty_twin(module, scheme)
+            if isinstance(twin, QLinear):
+                twin.input_ndim = input_ndim
+            if isinstance(twin, FloatWeightView):
+                twin.loading = True
+            if self.packs_weights:
+                twin.unpacked_shape = tuple(twin.codes.shape)
+                bits = scheme.weight.num_bits
+                stored = torch.empty(packed_shape(twin.unpacked_shape, bits), dtype=_stored_dtype(bits))
+                twin._buffers["weight"] = stored
+        return twin
+
+    def _process_model_after_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
+        unpacked: dict[int, torch.Tensor] = {}
+        for module in quantized_modules(model).values():
+            stored = module.codes
+            if self.packs_weights and stored.device.type != "meta":
+                if id(stored) not in unpacked:
+                    unpacked[id(stored)] = unpack(stored, module.unpacked_shape, module.scheme.weight.num_bits)
+                module._buffers["weight"] = unpacked[id(stored)]
+            if isinstance(module, FloatWeightView):
+                module.loading = False
+        validate_model(model)
+        return model
+
+    def get_state_dict_and_metadata(self, model: "PreTrainedModel"):
+        """State dict with the weights in their stored form; tied weights stay one tensor."""
+        if not self.packs_weights:
+            return None, {}
+        state_dict, packed = model.state_dict(), {}
+        for name, module in named_modules_with_duplicates(model):
+            if isinstance(module, QModule):
+                address = module.codes.data_ptr()
+                if address not in packed:
+                    packed[address] = pack(module.codes, module.scheme.weight.num_bits)
+                state_dict[f"{name}.weight"] = packed[address]
+        return state_dict, {}
+
+    def is_serializable(self) -> bool:
+        return True
+
+    @property
+    def is_trainable(self) -> bool:
+        return False
+
+    @property
+    def is_compileable(self) -> bool:
+        return True
+
+
+def _stored_dtype(num_bits: int) -> torch.dtype:
+    return torch.int8 if num_bits > 4 else torch.uint8
+
+
+def register() -> None:
+    """Make `quant_method: inc` known to transformers; does nothing the second time."""
+    if "inc" not in AUTO_QUANTIZER_MAPPING:
+        register_quantization_config("inc")(IncQuantizationConfig)
+        register_quantizer("inc")(IncHfQuantizer)
+
+
+def attach_quantizer(model: "PreTrainedModel", format: Format | None = None) -> "PreTrainedModel":
+    """Give a converted model, in place, what `save_pretrained` and `push_to_hub` need to write a quantized checkpoint.
+
+    Tied modules of which only one is quantized, or with different schemes, are untied in the model's config.
+    """
+    config = IncQuantizationConfig(**quantization_config_of(model, format))
+    _untie_unequal(model)
+    model.config.quantization_config = config
+    model.hf_quantizer = IncHfQuantizer(config, pre_quantized=True)
+    model.is_quantized = True
+    model.quantization_method = config.quant_method
+    return model
+
+
+def _untie_unequal(model: "PreTrainedModel") -> None:
+    quantized = quantized_modules(model)
+    for target, source in dict(getattr(model, "all_tied_weights_keys", {})).items():
+        pair = [quantized.get(key.rpartition(".")[0]) for key in (target, source)]
+        if any(pair) and not (all(pair) and pair[0].codes.data_ptr() == pair[1].codes.data_ptr()):
+            model.all_tied_weights_keys.pop(target)
+            model.config.tie_word_embeddings = False

@@ -1,0 +1,84 @@
+"""Atomic directories: a killed save leaves the old directory or the new one, never half of one."""
+
+import ctypes
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+RENAME_EXCHANGE = 2  # linux/fs.h
+AT_FDCWD = -100
+WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".onnx")
+
+
+def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.PathLike, overwrite: bool = False) -> Path:
+    """Let `write` fill a temporary directory beside `save_directory`, then put it in its place.
+
+    With `overwrite`, files that the new save does not write are kept, old weights excepted.
+
+    Raises:
+        FileExistsError: `save_directory` is a file, or holds files and `overwrite` is not set.
+    """
+    target = Path(save_directory)
+    check_output_directory(target, overwrite)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    try:
+        write(temporary)
+        _carry_over(target, temporary)
+        replace_directory(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def check_output_directory(save_directory: str | os.PathLike, overwrite: bool = False) -> None:
+    """Raise FileExistsError unless the directory is absent, empty, or may be overwritten."""
+    target = Path(save_directory)
+    if target.exists() and not target.is_dir():
+        raise FileExistsError(f"{target} is a file, not a directory; choose another output directory.")
+    if target.is_dir() and any(target.iterdir()) and not overwrite:
+        raise FileExistsError(
+            f"{target} is not empty; choose another directory, or pass `overwrite=True` (`--overwrite`)."
+        )
+
+
+def _carry_over(target: Path, temporary: Path) -> None:
+    """Copy what the new save does not write itself, except weights, which would be stale."""
+    for entry in target.iterdir() if target.is_dir() else ():
+        is_stale = entry.suffix in WEIGHT_SUFFIXES or entry.name.endswith(".index.json")
+        if (temporary / entry.name).exists() or is_stale:
+            continue
+        if entry.is_dir():
+            shutil.copytree(entry, temporary / entry.name, symlinks=True)
+        else:
+            shutil.copy2(entry, temporary / entry.name, follow_symlinks=False)
+
+
+def replace_directory(temporary: Path, target: Path) -> None:
+    """Put the directory `temporary` in the place of `target`; what was there ends up in `temporary` or is gone.
+
+    One system call where the kernel can exchange two names (Linux); elsewhere two renames.
+    """
+    os.chmod(temporary, 0o777 & ~_umask())
+    if not target.exists() or not any(target.iterdir()):
+        os.replace(temporary, target)
+    elif not _exchange(temporary, target):
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+        os.replace(target, old)
+        os.replace(temporary, target)
+        shutil.rmtree(old)
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        return False
+    return renameat2(AT_FDCWD, os.fsencode(a), AT_FDCWD, os.fsencode(b), RENAME_EXCHANGE) == 0
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,38 @@
+"""Checks of a loaded checkpoint: a wrong tensor is an error, not a wrong prediction."""
+
+from torch import nn
+
+from inc_hf.ops import activation_range, weight_qmax
+from inc_hf.quantize.modules import QModule, quantized_modules
+
+
+class CheckpointError(ValueError):
+    """A quantized checkpoint is truncated, tampered with, or does not belong to its config."""
+
+
+def validate_model(model: nn.Module) -> None:
+    """Check the tensors of every quantized module.
+
+    Raises:
+        CheckpointError: a scale is not finite and positive, or an integer lies outside of the range of its bits.
+    """
+    for name, module in quantized_modules(model).items():
+        if module.codes.device.type != "meta":
+            _validate_module(name, module)
+
+
+def _validate_module(name: str, module: QModule) -> None:
+    for key in ("weight_scale", "input_scale"):
+        scale = getattr(module, key)
+        if scale is not None and not bool((scale.isfinite() & (scale > 0)).all()):
+            raise CheckpointError(f"`{name}.{key}` has values that are not positive and finite: the file is damaged.")
+    num_bits = module.scheme.weight.num_bits
+    # compressed-tensors allows the most negative integer, -128 for 8 bits, though we never write it
+    smallest, largest = -weight_qmax(num_bits) - 1, weight_qmax(num_bits)
+    if module.codes.numel() and not smallest <= int(module.codes.min()) <= int(module.codes.max()) <= largest:
+        raise CheckpointError(f"`{name}.weight` has integers outside of its {num_bits} bits: the file is damaged.")
+    activation = module.scheme.activation
+    if module.input_zero_point is not None:
+        qmin, qmax = activation_range(activation.num_bits)
+        if not qmin <= int(module.input_zero_point) <= qmax:
+            raise CheckpointError(f"`{name}.input_zero_point` lies outside of {activation.num_bits} bits.")

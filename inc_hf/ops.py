@@ -1,0 +1,103 @@
+"""The integer operations, in plain torch: exact to the integer, on every CPU.
+
+Activations are quantized to signed `num_bits` integers in [-2^(b-1), 2^(b-1) - 1], weights to symmetric ones in
+[-(2^(b-1) - 1), 2^(b-1) - 1]. Rounding is to nearest even, as in compressed-tensors, so that a checkpoint computes
+the same integers here and in stock transformers.
+"""
+
+import torch
+from torch import Tensor
+
+# A sum of 1024 products of magnitude <= 128 * 128 is at most 2^24: float32 holds every partial sum exactly,
+# whatever the order of the additions, so that a float GEMM gives the exact integer.
+EXACT_FP32_DEPTH = 1024
+
+
+def activation_range(num_bits: int) -> tuple[int, int]:
+    """`(qmin, qmax)` of an activation of `num_bits`, e.g. (-128, 127)."""
+    return -(1 << (num_bits - 1)), (1 << (num_bits - 1)) - 1
+
+
+def weight_qmax(num_bits: int) -> int:
+    """Largest weight integer of `num_bits`: 127 for 8 bits, 63 for 7, 7 for 4. The smallest is its negative."""
+    return (1 << (num_bits - 1)) - 1
+
+
+def has_vnni() -> bool:
+    """Whether this CPU multiplies u8 by s8 into s32 without a saturating 16-bit step (VNNI, AMX, or NEON dot product)."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8", "neon_dotprod"))
+
+
+def default_weight_bits() -> int:
+    """8 where the CPU has VNNI, otherwise 7: `vpmaddubsw` adds two u8 x s8 products in 16 bits, exact up to 255 * 63 * 2."""
+    return 8 if has_vnni() else 7
+
+
+def per_token_scale(x: Tensor, num_bits: int = 8) -> Tensor:
+    """Dynamic symmetric scale of each row of `x`, `amax / ((2^b - 1) / 2)`, of shape `(..., 1)`, float32.
+
+    The formula (amax / 127.5 for 8 bits) is the one of compressed-tensors; an all-zero row gets float32's epsilon.
+    """
+    amax = x.abs().amax(-1, keepdim=True).float()
+    scale = amax / (((1 << num_bits) - 1) / 2)
+    return torch.where(scale == 0, torch.finfo(torch.float32).eps, scale)
+
+
+def quantize_activation(x: Tensor, scale: Tensor, zero_point: Tensor | None = None, num_bits: int = 8) -> Tensor:
+    """Round `x / scale + zero_point` to int8 and clamp it to the range of `num_bits`; NaN becomes 0.
+
+    Args:
+        x (`torch.Tensor` of shape `(..., features)`): float activations.
+        scale (`torch.Tensor`): float32, broadcastable to `x`, > 0.
+        zero_point (`torch.Tensor`, *optional*): int8, broadcastable to `x`; None is 0.
+    """
+    qmin, qmax = activation_range(num_bits)
+    scaled = x.float() / scale
+    if zero_point is not None:
+        scaled += zero_point
+    return scaled.clamp_(qmin, qmax).round_().nan_to_num_(0.0).to(torch.int8)
+
+
+def int_matmul(a: Tensor, w: Tensor) -> Tensor:
+    """Exact `a @ w.T` of int8 matrices: `a` of shape `(tokens, in)`, `w` of shape `(out, in)`, result int32."""
+    total = torch.zeros(a.shape[0], w.shape[0], dtype=torch.int32, device=a.device)
+    for start in range(0, a.shape[1], EXACT_FP32_DEPTH):
+        chunk = slice(start, start + EXACT_FP32_DEPTH)
+        total += (a[:, chunk].float() @ w[:, chunk].float().T).to(torch.int32)
+    return total
+
+
+def q8_linear(
+    x: Tensor,
+    weight: Tensor,
+    weight_scale: Tensor,
+    bias: Tensor | None = None,
+    input_scale: Tensor | None = None,
+    input_zero_point: Tensor | None = None,
+    num_bits: int = 8,
+) -> Tensor:
+    """Quantize `x`, multiply in integers, scale back: the plain-torch twin of the `q8gemm` kernels.
+
+    `y = float(q(x) @ weight.T - zero_point * rowsum(weight)) * input_scale * weight_scale + bias`, in float32, then
+    cast to the dtype of `x`. A row depends on nothing but itself. Rows with NaN or Inf come out as NaN.
+
+    Args:
+        x (`torch.Tensor` of shape `(..., in_features)`): float activations.
+        weight (`torch.Tensor` of shape `(out_features, in_features)`): int8.
+        weight_scale (`torch.Tensor` of shape `(out_features, 1)` or `(1,)`): float32.
+        bias (`torch.Tensor` of shape `(out_features,)`, *optional*): float.
+        input_scale (`torch.Tensor` of shape `(1,)`, *optional*): static scale; None is dynamic, per token.
+        input_zero_point (`torch.Tensor` of shape `(1,)`, *optional*): int8, for static asymmetric activations.
+        num_bits (`int`): bits of the activations.
+    """
+    rows = x.reshape(-1, x.shape[-1])
+    scale = per_token_scale(rows, num_bits) if input_scale is None else input_scale
+    accumulator = int_matmul(quantize_activation(rows, scale, input_zero_point, num_bits), weight)
+    if input_zero_point is not None:
+        accumulator -= input_zero_point.to(torch.int32) * weight.sum(-1, dtype=torch.int32)
+    y = accumulator.float() * scale * weight_scale.reshape(-1)
+    if bias is not None:
+        y += bias
+    y[~rows.isfinite().all(-1)] = torch.nan
+    return y.to(x.dtype).reshape(*x.shape[:-1], weight.shape[0])

@@ -1,0 +1,196 @@
+"""From a config to the scheme of each module."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.matching import match_names, nearest
+from inc_hf.ops import default_weight_bits
+from inc_hf.quantize.modules import op_type
+from inc_hf.quantize.observer import OBSERVERS
+from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
+
+logger = logging.getLogger(__name__)
+
+FLOAT_DTYPES = ("fp32", "bf16", "fp16")
+INTEGER_BITS = {"int8": None, "uint8": None, "int": None, "int7": 7, "int4": 4}
+MATMULS = ("Linear", "Conv1D", "Conv1d", "Conv2d")
+
+
+def resolve_schemes(
+    model: nn.Module,
+    config: PostTrainingQuantConfig,
+    reached: Mapping[str, int] | None = None,
+    has_calibration_data: bool = True,
+) -> dict[str, Scheme]:
+    """Module name -> scheme of all modules that `config` quantizes; what is absent stays in float.
+
+    The order of strength is INC's: the default of the approach, `recipes`, `op_type_dict`, `op_name_dict`.
+
+    Args:
+        reached (`dict`, *optional*): the modules that a forward pass calls, in its order (`probe.reached_modules`);
+            others stay in float. None takes all modules, in the order of the model.
+        has_calibration_data (`bool`): decides between static and dynamic for `approach="auto"`.
+
+    Raises:
+        ValueError: a pattern of `op_name_dict` matches nothing, or a setting is not available for a module.
+    """
+    names = [name for name, module in model.named_modules() if op_type(module) is not None]
+    if reached is not None:
+        names = [name for name in reached if name in set(names)]
+    kinds = {name: op_type(model.get_submodule(name)) for name in names}
+    approach = config.approach
+    if approach == "auto":
+        approach = "static" if has_calibration_data else "dynamic"
+    bits = _weight_bits(config.reduce_range)
+    schemes = {name: default_scheme(kind, approach, bits) for name, kind in kinds.items()}
+    for name in _excluded_by_recipes(kinds, config):
+        schemes[name] = None
+    for name, settings in _settings_by_type(model, kinds, config.op_type_dict):
+        schemes[name] = _apply(name, kinds[name], approach, bits, settings)
+    for name, settings in _settings_by_name(model, kinds, config.op_name_dict):
+        schemes[name] = _apply(name, kinds[name], approach, bits, settings)
+    return _equalize_tied(model, {name: scheme for name, scheme in schemes.items() if scheme is not None}, kinds)
+
+
+def default_scheme(kind: str, approach: str, weight_bits: int) -> Scheme:
+    """Scheme of an op type: embeddings have 8-bit rows, the others `weight_bits` and the activations of the approach."""
+    if kind == "Embedding":
+        return Scheme(WeightScheme(8))
+    activation = {
+        "dynamic": ActivationScheme(dynamic=True, symmetric=True),
+        "static": ActivationScheme(dynamic=False, symmetric=False),
+        "weight_only": None,
+    }[approach]
+    return Scheme(WeightScheme(weight_bits), activation)
+
+
+def _weight_bits(reduce_range: bool | None) -> int:
+    if reduce_range is None:
+        return default_weight_bits()
+    return 7 if reduce_range else 8
+
+
+def _excluded_by_recipes(kinds: Mapping[str, str], config: PostTrainingQuantConfig) -> list[str]:
+    names = list(kinds)
+    matmuls = [index for index, name in enumerate(names) if kinds[name] in MATMULS]
+    excluded: list[str] = []
+    if not matmuls:
+        return excluded
+    if not config.recipe("first_conv_or_matmul_quantization"):
+        excluded.append(names[matmuls[0]])
+    if not config.recipe("last_conv_or_matmul_quantization"):
+        excluded.append(names[matmuls[-1]])
+    if not config.recipe("pre_post_process_quantization"):
+        excluded += names[: matmuls[0]] + names[matmuls[-1] + 1 :]
+    return excluded
+
+
+def _settings_by_type(model: nn.Module, kinds: Mapping[str, str], op_types: Mapping[str, Any]):
+    """(module name, settings) for each pattern over op types; one that hits nothing is worth a warning only."""
+    all_types = {type(module).__name__ for module in model.modules()}
+    for pattern, settings in op_types.items():
+        hits = [name for name, kind in kinds.items() if match_names(pattern, [kind])]
+        if not hits and not (match_names(pattern, all_types) and _wants_float(settings)):
+            known = ", ".join(sorted(set(kinds.values())))
+            logger.warning("`op_type_dict` key %r matches no module that can be quantized (%s).", pattern, known)
+        yield from ((name, settings) for name in hits)
+
+
+def _settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mapping[str, Any]):
+    """(module name, settings) for each pattern over module names; `default_qconfig` is what no other pattern hits."""
+    patterns = {pattern: settings for pattern, settings in op_names.items() if pattern != "default_qconfig"}
+    hits = {pattern: match_names(pattern, kinds) for pattern in patterns}
+    for pattern, names in hits.items():
+        if not names and not (_wants_float(patterns[pattern]) and _means_unreached(model, pattern)):
+            raise ValueError(
+                f"`op_name_dict` key {pattern!r} matches no module that can be quantized{nearest(pattern, kinds)} "
+                "Keys are regular expressions for the whole name, e.g. 'bert\\.encoder\\..*'."
+            )
+    if "default_qconfig" in op_names:
+        rest = set(kinds).difference(*hits.values())
+        yield from ((name, op_names["default_qconfig"]) for name in kinds if name in rest)
+    for pattern, names in hits.items():
+        yield from ((name, patterns[pattern]) for name in names)
+
+
+def _means_unreached(model: nn.Module, pattern: str) -> bool:
+    """Whether the pattern names a module that could be quantized but that the forward pass does not call."""
+    return bool(match_names(pattern, [n for n, module in model.named_modules() if op_type(module) is not None]))
+
+
+def _wants_float(settings: Mapping[str, Any]) -> bool:
+    dtype = settings.get("weight", {}).get("dtype") or settings.get("activation", {}).get("dtype") or ["int8"]
+    return dtype[0] in FLOAT_DTYPES
+
+
+def _apply(name: str, kind: str, approach: str, bits: int, settings: Mapping[str, Any]) -> Scheme | None:
+    """Scheme of one module after user settings: the first option of each list that is available; None is float."""
+    if _wants_float(settings):
+        if settings.get("weight", {}).get("dtype", ["fp32"])[0] != "fp32":
+            logger.warning("`%s` stays in the model's own precision; bf16 and fp16 come with `mix_precision`.", name)
+        return None
+    scheme = default_scheme(kind, approach, bits)
+    weight = _apply_weight(name, scheme.weight, settings.get("weight", {}))
+    activation = scheme.activation
+    if activation is not None:
+        activation = _apply_activation(name, activation, settings.get("activation", {}))
+    return Scheme(weight, activation)
+
+
+def _apply_weight(name: str, weight: WeightScheme, settings: Mapping[str, list]) -> WeightScheme:
+    dtype = _first(name, "weight dtype", settings.get("dtype"), INTEGER_BITS)
+    _first(name, "weight scheme", settings.get("scheme"), ("sym",) if dtype != "uint8" else ("sym", "asym_float"))
+    _first(name, "weight algorithm", settings.get("algorithm"), ("minmax", "RTN"))
+    _first(name, "weight group_size", settings.get("group_size"), (-1,))
+    num_bits = _first(name, "weight bits", settings.get("bits"), range(2, 9)) or INTEGER_BITS.get(dtype)
+    granularity = _first(name, "weight granularity", settings.get("granularity"), ("per_channel", "per_tensor"))
+    return WeightScheme(num_bits or weight.num_bits, (granularity or "per_channel") == "per_channel")
+
+
+def _apply_activation(
+    name: str, activation: ActivationScheme, settings: Mapping[str, list]
+) -> ActivationScheme | None:
+    if settings.get("dtype", ["int8"])[0] in (*FLOAT_DTYPES, "None"):
+        return None
+    schemes = ("sym",) if activation.dynamic else ("asym", "sym")
+    scheme = _first(name, "activation scheme", settings.get("scheme"), schemes, soft=activation.dynamic)
+    if activation.dynamic:
+        return activation
+    _first(name, "activation granularity", settings.get("granularity"), ("per_tensor",))
+    observer = _first(name, "activation algorithm", settings.get("algorithm"), OBSERVERS)
+    return replace(
+        activation,
+        symmetric=activation.symmetric if scheme is None else scheme == "sym",
+        observer=observer or activation.observer,
+    )
+
+
+def _first(name: str, what: str, options: list | None, available: Iterable, soft: bool = False) -> Any:
+    """First of the user's options that is available, None without options; none available is an error (not if `soft`)."""
+    if options is None:
+        return None
+    for option in options:
+        if option in available:
+            return option
+    if soft:
+        return None
+    known = ", ".join(str(choice) for choice in available)
+    raise ValueError(f"`{name}`: {what} {options} is not available here; choose from {known}.")
+
+
+def _equalize_tied(model: nn.Module, schemes: dict[str, Scheme], kinds: Mapping[str, str]) -> dict[str, Scheme]:
+    """An embedding tied to a Linear takes the weight scheme of the Linear, so that they stay one tensor."""
+    by_address: dict[int, WeightScheme] = {}
+    for name, scheme in schemes.items():
+        if kinds[name] == "Linear":
+            by_address[model.get_submodule(name).weight.data_ptr()] = scheme.weight
+    for name, scheme in schemes.items():
+        address = model.get_submodule(name).weight.data_ptr()
+        if kinds[name] == "Embedding" and address in by_address:
+            schemes[name] = replace(scheme, weight=by_address[address])
+    return schemes

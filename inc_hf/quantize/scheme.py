@@ -1,0 +1,50 @@
+"""What one module gets: plain data, resolved from a config once, JSON in the checkpoint."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class WeightScheme:
+    """Symmetric integer weights: `num_bits` (2 to 8) and one scale per output channel or per tensor."""
+
+    num_bits: int = 8
+    per_channel: bool = True
+
+
+@dataclass(frozen=True)
+class ActivationScheme:
+    """Integer activations.
+
+    Dynamic: symmetric, one scale per token, computed at run time. Static: one scale (and, if not `symmetric`, one
+    zero point) per tensor, computed by `observer` during calibration.
+    """
+
+    num_bits: int = 8
+    dynamic: bool = True
+    symmetric: bool = True
+    observer: str = "minmax"
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Weights and activations of one module; `activation=None` leaves the activations in float (weight-only)."""
+
+    weight: WeightScheme
+    activation: ActivationScheme | None = None
+
+    @property
+    def is_static(self) -> bool:
+        return self.activation is not None and not self.activation.dynamic
+
+    def with_observer(self, observer: str) -> "Scheme":
+        """The same scheme, its static activations calibrated by another observer."""
+        return replace(self, activation=replace(self.activation, observer=observer))
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Scheme":
+        activation = data.get("activation")
+        return cls(WeightScheme(**data["weight"]), ActivationScheme(**activation) if activation else None)

@@ -1,0 +1,183 @@
+"""prepare -> calibrate -> convert: each changes the model in place and returns it."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from inc_hf.matching import named_modules_with_duplicates
+from inc_hf.quantize.functional import quantize_weight
+from inc_hf.quantize.modules import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
+from inc_hf.quantize.observer import MinMaxObserver, build_observer
+from inc_hf.quantize.probe import first_input
+from inc_hf.quantize.scheme import Scheme
+
+logger = logging.getLogger(__name__)
+
+
+class Plan:
+    """What `prepare` attaches to a module: its scheme, the observer of its input, and the hook that feeds it."""
+
+    def __init__(self, module: nn.Module, scheme: Scheme):
+        self.scheme = scheme
+        self.observer: MinMaxObserver | None = build_observer(scheme.activation) if scheme.is_static else None
+        self.input_ndim: int | None = None
+        self.hook = module.register_forward_pre_hook(self._see, with_kwargs=True)
+
+    def _see(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        x = first_input(args, kwargs)
+        self.input_ndim = x.ndim
+        if self.observer is not None:
+            self.observer(x)
+
+    def detach(self, module: nn.Module) -> None:
+        """Take the plan and its hook off the module."""
+        self.hook.remove()
+        del module.quantization_plan
+
+
+def prepare(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
+    """Attach a scheme, and for static activations an observer, to the named modules, in place.
+
+    Args:
+        schemes: module name -> `Scheme`, as `resolve_schemes` returns them.
+
+    Raises:
+        ValueError: the model is quantized or prepared already, or a name is not a module that can be quantized.
+    """
+    if quantized_modules(model):
+        raise ValueError("The model is already quantized; start from the FP32 model.")
+    if planned_modules(model):
+        raise ValueError("The model is already prepared; call `convert` or `unprepare` first.")
+    modules = dict(named_modules_with_duplicates(model))
+    for name in schemes:
+        if name not in modules or op_type(modules[name]) is None:
+            raise ValueError(f"`{name}` is not a module that can be quantized; see `resolve_schemes`.")
+    for name, scheme in schemes.items():
+        if not hasattr(modules[name], "quantization_plan"):
+            modules[name].quantization_plan = Plan(modules[name], scheme)
+    return model
+
+
+def planned_modules(model: nn.Module) -> dict[str, nn.Module]:
+    """Name -> module of all modules that `prepare` touched; a shared one comes once."""
+    return {name: module for name, module in model.named_modules() if hasattr(module, "quantization_plan")}
+
+
+def unprepare(model: nn.Module) -> nn.Module:
+    """Take back what `prepare` attached, in place."""
+    for module in planned_modules(model).values():
+        module.quantization_plan.detach(module)
+    return model
+
+
+@torch.no_grad()
+def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -> nn.Module:
+    """Run the prepared model on `batches` so that its observers see their ranges; the observers change, in place.
+
+    Args:
+        batches: inputs of the model; each a mapping (passed as keywords), a tuple or list (passed as positions), or
+            one tensor.
+
+    Raises:
+        ValueError: no batch came, or an input has NaN or infinite values.
+    """
+    count = 0
+    with evaluating(model):
+        for batch in tqdm(batches, desc="Calibrating", unit="batch", disable=not progress, leave=False):
+            run(model, batch)
+            count += 1
+    if not count:
+        raise ValueError("Calibration got no data: the dataset is empty. Static quantization needs some samples.")
+    return model
+
+
+def run(model: nn.Module, batch: Any) -> Any:
+    """Call the model with a batch in any of the forms that `calibrate` takes."""
+    if isinstance(batch, Mapping):
+        return model(**batch)
+    return model(*batch) if isinstance(batch, tuple | list) else model(batch)
+
+
+@contextmanager
+def evaluating(model: nn.Module):
+    """Evaluation mode inside the block; the former mode of each module after it."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield model
+    finally:
+        for module in training:
+            module.training = True
+
+
+@torch.no_grad()
+def convert(model: nn.Module, progress: bool = False) -> nn.Module:
+    """Replace every prepared module by its quantized twin, in place, one after the other.
+
+    Needs no more memory than the model and its largest layer. Modules that share a weight share its integers. A
+    module with static activations that calibration never reached stays in float, with a warning.
+
+    Raises:
+        ValueError: nothing was prepared, or nothing was calibrated although static activations need it.
+    """
+    if not planned_modules(model):
+        raise ValueError("No module was prepared for quantization; call `prepare` with at least one scheme.")
+    _drop_uncalibrated(planned_modules(model))
+    # Only names are kept: a reference to a float module would keep its weight in memory.
+    groups: dict[int, list[str]] = {}
+    for name, module in named_modules_with_duplicates(model):
+        if hasattr(module, "quantization_plan"):
+            groups.setdefault(id(module), []).append(name)
+    tied = _tied_weights(model)
+    for names in tqdm(list(groups.values()), desc="Converting", disable=not progress, leave=False):
+        twin = _quantize_module(model.get_submodule(names[0]), tied)
+        for name in names:
+            model.set_submodule(name, twin)
+    return model
+
+
+def _tied_weights(model: nn.Module) -> dict[tuple, tuple | None]:
+    """Key of each weight that several prepared modules share -> its integers, None before the first use."""
+    counts = Counter(_weight_key(module) for module in planned_modules(model).values())
+    return {key: None for key, count in counts.items() if count > 1}
+
+
+def _weight_key(module: nn.Module) -> tuple:
+    return module.weight.data_ptr(), module.quantization_plan.scheme.weight
+
+
+def _drop_uncalibrated(planned: dict[str, nn.Module]) -> None:
+    static = {name: m for name, m in planned.items() if m.quantization_plan.observer is not None}
+    unseen = [name for name, module in static.items() if not module.quantization_plan.observer.has_data]
+    if unseen and len(unseen) == len(static):
+        raise ValueError("Static activations need calibration: call `calibrate` with some batches before `convert`.")
+    if unseen:
+        logger.warning("Not reached by the calibration data, kept in float: %s", ", ".join(unseen))
+    for name in unseen:
+        planned[name].quantization_plan.detach(planned[name])
+
+
+def _quantize_module(module: nn.Module, tied: dict[tuple, tuple | None]) -> QModule:
+    """Quantized twin of one module; the integers of tied weights are remembered in `tied`."""
+    plan: Plan = module.quantization_plan
+    with torch.device("meta"):
+        twin = empty_twin(module, plan.scheme)
+    key = _weight_key(module)
+    codes, scale = tied.get(key) or quantize_weight(weight_matrix(module), **vars(plan.scheme.weight))
+    if key in tied:
+        tied[key] = codes, scale
+    twin._buffers["weight"], twin.weight_scale = codes, scale.clone()
+    if getattr(module, "bias", None) is not None:
+        twin.bias = nn.Parameter(module.bias.detach(), requires_grad=False)
+    if plan.observer is not None:
+        twin.input_scale, twin.input_zero_point = plan.observer.qparams()
+    if isinstance(twin, QLinear):
+        twin.input_ndim = plan.input_ndim
+    plan.detach(module)
+    return twin.train(module.training)

@@ -1,0 +1,40 @@
+"""One configuration to try."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inc_hf.quantize.scheme import Scheme
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A scheme for each quantized module, how many samples calibrate it, and why it is tried."""
+
+    label: str
+    schemes: Mapping[str, Scheme] = field(repr=False)
+    calibration_samples: int | None = None
+
+    @property
+    def needs_calibration(self) -> bool:
+        return any(scheme.is_static for scheme in self.schemes.values())
+
+    def without(self, names: list[str], label: str) -> "Candidate":
+        """The same, with the named modules in float."""
+        kept = {name: scheme for name, scheme in self.schemes.items() if name not in names}
+        return Candidate(label, kept, self.calibration_samples)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Each distinct scheme with its modules: JSON of a length that a history can bear."""
+        groups: dict[str, dict[str, Any]] = {}
+        for name, scheme in self.schemes.items():
+            key = json.dumps(scheme.to_dict(), sort_keys=True)
+            groups.setdefault(key, {"scheme": scheme.to_dict(), "modules": []})["modules"].append(name)
+        return {"groups": list(groups.values()), "calibration_samples": self.calibration_samples}
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal configurations, whatever their label."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,65 @@
+"""The trials of a search, on disk after each of them."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Result of one configuration: `score` of the evaluation, its `seconds`, and the model's size in bytes."""
+
+    label: str
+    fingerprint: str
+    score: float
+    seconds: float
+    bytes: int
+    meets_goal: bool
+    quantized_modules: int
+
+
+@dataclass
+class History:
+    """Baseline and trials; written to `path` (a JSON file) whenever one is added, unless `path` is None."""
+
+    path: Path | None = None
+    baseline: float | None = None
+    trials: list[Trial] = field(default_factory=list)
+    earlier: dict[str, Trial] = field(default_factory=dict)
+
+    def add(self, trial: Trial) -> None:
+        self.trials.append(trial)
+        self.write()
+
+    def write(self) -> None:
+        """Write the file anew, under a temporary name first."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(self.path.name + ".part")
+        temporary.write_text(json.dumps(self.to_dict(), indent=2), encoding="utf-8")
+        os.replace(temporary, self.path)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"version": VERSION, "baseline": self.baseline, "trials": [asdict(trial) for trial in self.trials]}
+
+    def resume_from(self, path: str | os.PathLike) -> None:
+        """Take the scores of an earlier search, so that configurations it tried are not evaluated again.
+
+        Raises:
+            ValueError: the file is not a history of this version.
+        """
+        path = Path(path)
+        path = path / "history.json" if path.is_dir() else path
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["version"] != VERSION:
+                raise KeyError(f"version {data['version']}, not {VERSION}")
+            self.baseline = data["baseline"]
+            self.earlier = {trial["fingerprint"]: Trial(**trial) for trial in data["trials"]}
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is not a tuning history that can be resumed: {error}") from error

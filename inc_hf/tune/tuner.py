@@ -1,0 +1,192 @@
+"""The search loop: build, evaluate, remember, stop."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from inc_hf.config import AccuracyCriterion, TuningCriterion
+from inc_hf.quantize.modules import quantized_modules
+from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.history import History, Trial
+from inc_hf.tune.strategy import Strategy
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The score that a candidate has to reach, from the float model's score and an `AccuracyCriterion`."""
+
+    baseline: float
+    criterion: AccuracyCriterion
+
+    @property
+    def target(self) -> float:
+        """INC's formulas: `b * (1 - loss)` relative (`1 + loss` if lower is better), `b - loss` absolute."""
+        loss = self.criterion.tolerable_loss
+        signed = -loss if self.criterion.higher_is_better else loss
+        return self.baseline + signed * (abs(self.baseline) if self.criterion.criterion == "relative" else 1)
+
+    def is_met_by(self, score: float) -> bool:
+        return score >= self.target if self.criterion.higher_is_better else score <= self.target
+
+    def is_better(self, score: float, than: float) -> bool:
+        return score > than if self.criterion.higher_is_better else score < than
+
+
+@dataclass
+class TuneResult:
+    """The best model of a search; `met_criterion` says whether it reached the goal."""
+
+    model: nn.Module
+    candidate: Candidate
+    trial: Trial
+    history: History
+    interrupted: bool = False
+
+    @property
+    def met_criterion(self) -> bool:
+        return self.trial.meets_goal
+
+
+def tune(
+    strategy: Strategy,
+    build: Callable[[Candidate], nn.Module],
+    evaluate: Callable[[nn.Module], float],
+    goal: Goal,
+    criterion: TuningCriterion,
+    history: History,
+) -> TuneResult:
+    """Try the candidates of `strategy` until one meets the goal, or trials or time run out; return the best.
+
+    With `criterion.timeout` 0 the first candidate that meets the goal ends the search, otherwise it goes on, for the
+    best objective among those that meet it. Ctrl-C ends the search with the best so far, if a trial has ended.
+    """
+    start, best, score = time.monotonic(), None, None
+    try:
+        for _ in range(criterion.max_trials):
+            try:
+                candidate = strategy.send(score)
+            except StopIteration:
+                break
+            result = _try(candidate, build, evaluate, goal, history)
+            score = result.trial.score
+            if best is None or _is_better(result.trial, best.trial, goal, criterion):
+                best = result
+            out_of_time = criterion.timeout and time.monotonic() - start > criterion.timeout
+            if out_of_time or (best.met_criterion and not criterion.timeout):
+                break
+    except KeyboardInterrupt:
+        if best is None:
+            raise
+        best.interrupted = True
+        logger.warning("Interrupted: going on with the best of %d trials.", len(history.trials))
+    return _built(best, build)
+
+
+def _built(best: TuneResult, build: Callable[[Candidate], nn.Module]) -> TuneResult:
+    """The result with its model, which a trial from an earlier search has not built yet."""
+    if best.model is None:
+        best.model = build(best.candidate)
+    return best
+
+
+def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, history: History) -> TuneResult:
+    trial, model = history.earlier.get(candidate.fingerprint), None
+    if trial is None:
+        model = build(candidate)
+        start = time.perf_counter()
+        score = evaluate(model)
+        seconds = time.perf_counter() - start
+        modules = len(quantized_modules(model))
+        meets = goal.is_met_by(score)
+        trial = Trial(candidate.label, candidate.fingerprint, score, seconds, model_bytes(model), meets, modules)
+    history.add(trial)
+    logger.info(
+        "Trial %d: %s: %.4f (baseline %.4f, goal %.4f)%s",
+        len(history.trials),
+        candidate.label,
+        trial.score,
+        goal.baseline,
+        goal.target,
+        ", met" if trial.meets_goal else "",
+    )
+    return TuneResult(model, candidate, trial, history)
+
+
+def _is_better(trial: Trial, best: Trial, goal: Goal, criterion: TuningCriterion) -> bool:
+    """Meeting the goal comes first; then the objectives among those that meet it, otherwise the score."""
+    if trial.meets_goal != best.meets_goal:
+        return trial.meets_goal
+    if not trial.meets_goal:
+        return goal.is_better(trial.score, best.score)
+    return _objective(trial, best, goal, criterion) > 0
+
+
+def _objective(trial: Trial, best: Trial, goal: Goal, criterion: TuningCriterion) -> float:
+    """Weighted sum of the relative gains of `trial` over `best`, positive if `trial` is better."""
+    names, weights = _objectives(criterion.objective)
+    sign = 1 if goal.criterion.higher_is_better else -1
+    gains = {
+        "performance": _gain(best.seconds, trial.seconds),
+        "modelsize": _gain(best.bytes, trial.bytes),
+        "footprint": _gain(best.bytes, trial.bytes),
+        "accuracy": sign * _gain(trial.score, best.score),
+    }
+    return sum(weight * gains[name] for name, weight in zip(names, weights, strict=True))
+
+
+def _objectives(objective: str | list | Mapping[str, Any]) -> tuple[list[str], list[float]]:
+    if isinstance(objective, str):
+        return [objective], [1.0]
+    if isinstance(objective, Mapping):
+        names = objective["objective"]
+        return names, objective.get("weight", [1.0 / len(names)] * len(names))
+    return list(objective), [1.0 / len(objective)] * len(objective)
+
+
+def _gain(larger: float, smaller: float) -> float:
+    return (larger - smaller) / max(abs(larger), abs(smaller), 1e-30)
+
+
+def model_bytes(model: nn.Module) -> int:
+    """Bytes of all parameters and buffers; tied ones count once."""
+    tensors = {t.data_ptr(): t for t in [*model.parameters(), *model.buffers()]}
+    return sum(t.numel() * t.element_size() for t in tensors.values())
+
+
+def check_score(score: Any, metric: str | None = None) -> float:
+    """The number that an evaluation function returned.
+
+    Args:
+        score: a number, or the dict of an `evaluate` metric.
+        metric (`str`, *optional*): which entry of a dict counts; needed if it has several.
+
+    Raises:
+        TypeError, ValueError: not a number, NaN, or a dict without the entry.
+    """
+    if isinstance(score, Mapping):
+        if metric is None and len(score) != 1:
+            raise ValueError(
+                f"The evaluation function returned several scores ({', '.join(score)}); name the one that counts "
+                f'with `metric_name`, e.g. metric_name="{next(iter(score), "accuracy")}".'
+            )
+        key = metric or next(iter(score))
+        if key not in score:
+            raise ValueError(f"The evaluation function returned no {key!r}, only {', '.join(score)}.")
+        score = score[key]
+    try:
+        value = float(score)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"The evaluation function must return a number or a dict of numbers, got {score!r} "
+            f"({type(score).__name__})."
+        ) from error
+    if isinstance(score, str) or math.isnan(value):
+        raise ValueError(f"The evaluation function must return a number, got {score!r}.")
+    return value
