@@ -1,0 +1,87 @@
+"""What all config classes share: conversion to and from dicts, JSON text and files."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .checks import did_you_mean, parse_json, wrong_type
+
+# `HfArgumentParser` reads a union as its second member (its first if the second is `str` and None is not in it), so
+# the order of the members in the fields matters: where `str` stands second before None, a command line gives a text,
+# which `__post_init__` parses.
+JsonDict = dict | str | None
+JsonList = list | str | None
+
+Config = TypeVar("Config", bound="ConfigMixin")
+
+
+class ConfigMixin:
+    """Base of every config dataclass: `dict(config)`, `to_dict`, `from_dict`, `to_json_string`, `save` and `load`."""
+
+    def keys(self) -> tuple[str, ...]:
+        """Names of the fields, so that `dict(config)` and `**config` work."""
+        return tuple(field.name for field in dataclasses.fields(self))
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.keys():
+            raise KeyError(f"{type(self).__name__} has no field {key!r}{did_you_mean(key, self.keys())}")
+        return getattr(self, key)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as values that JSON knows, nested configs as dicts.
+
+        A value that JSON cannot hold, such as a module or a tensor, becomes its `name_or_path` if that is a string,
+        otherwise None.
+        """
+        return {key: _to_plain(self[key]) for key in self.keys()}
+
+    @classmethod
+    def from_dict(cls: type[Config], values: dict[str, Any]) -> Config:
+        """The config with these fields; fields that are left out get their default, an unknown one is an error."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        for key in values:
+            if key not in names:
+                raise ValueError(
+                    f"`{cls.__name__}` has no field {key!r}, only {', '.join(names)}{did_you_mean(key, names)}"
+                )
+        return cls(**values)
+
+    def to_json_string(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the config to the JSON file `path`; a reader sees the old file or the new one, never a part."""
+        temporary = Path(f"{os.fspath(path)}.tmp")
+        temporary.write_text(self.to_json_string(), encoding="utf-8")
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls: type[Config], path: str | os.PathLike) -> Config:
+        """The config that `save` has written to `path`."""
+        return cls.from_dict(parse_json(os.fspath(path), Path(path).read_text(encoding="utf-8"), dict))
+
+
+def build(name: str, value: Any, cls: type[Config]) -> Config:
+    """The nested config of field `name` from an object of `cls`, a dict, a JSON text or None (all defaults)."""
+    if isinstance(value, cls):
+        return value
+    if not isinstance(value, (dict, str, type(None))):
+        raise wrong_type(name, f"an object of {cls.__name__}, a dict or its JSON text", value)
+    return cls.from_dict(parse_json(name, value, dict))
+
+
+def _to_plain(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, ConfigMixin):
+        return value.to_dict()
+    if isinstance(value, dict):
+        return {str(key): _to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_to_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    name = getattr(value, "name_or_path", None)
+    return name if isinstance(name, str) else None
