@@ -1,0 +1,55 @@
+"""Registers `optimum-cli inc quantize` and `optimum-cli inc info`: the commands of `inc-hf` under optimum's roof."""
+
+import sys
+from argparse import ArgumentParser
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+
+from optimum.commands.base import BaseOptimumCLICommand, CommandInfo
+
+from inc_hf.cli import add_info_arguments, add_quantize_arguments
+
+
+def _command_name() -> str:
+    """`inc`, or `inc-hf` where optimum-intel up to 1.27, which registers `inc` itself, is installed."""
+    intel = find_spec("optimum.intel")
+    if intel is None:
+        return "inc"
+    # Not `find_spec("optimum.intel.neural_compressor")`: that would import the whole of optimum.intel at start-up.
+    old_plugin = PathFinder.find_spec("optimum.intel.neural_compressor", intel.submodule_search_locations)
+    return "inc" if old_plugin is None else "inc-hf"
+
+
+class IncQuantizeCommand(BaseOptimumCLICommand):
+    @staticmethod
+    def parse_args(parser: ArgumentParser) -> None:
+        add_quantize_arguments(parser)
+
+    def run(self) -> None:
+        from inc_hf.cli import run_quantize
+
+        if code := run_quantize(self.args):
+            sys.exit(code)
+
+
+class IncInfoCommand(BaseOptimumCLICommand):
+    @staticmethod
+    def parse_args(parser: ArgumentParser) -> None:
+        add_info_arguments(parser)
+
+    def run(self) -> None:
+        from inc_hf.cli import run_info
+
+        if code := run_info(self.args):
+            sys.exit(code)
+
+
+class IncCommand(BaseOptimumCLICommand):
+    COMMAND = CommandInfo(name=_command_name(), help="Quantize models for CPU and look at quantized ones (inc_hf).")
+    SUBCOMMANDS = (
+        CommandInfo("quantize", "Quantize a model and save it.", IncQuantizeCommand),
+        CommandInfo("info", "Show what a checkpoint holds.", IncInfoCommand),
+    )
+
+
+REGISTER_COMMANDS = [IncCommand]
