@@ -24,13 +24,16 @@ def weight_qmax(num_bits: int) -> int:
 
 
 def has_vnni() -> bool:
-    """Whether this CPU multiplies u8 by s8 into s32 without a saturating 16-bit step (VNNI, AMX, or NEON dot product)."""
+    """Whether this CPU multiplies u8 by s8 into s32 without a saturating 16-bit step (VNNI, AMX or NEON)."""
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8", "neon_dotprod"))
 
 
 def default_weight_bits() -> int:
-    """8 where the CPU has VNNI, otherwise 7: `vpmaddubsw` adds two u8 x s8 products in 16 bits, exact up to 255 * 63 * 2."""
+    """8 where the CPU has VNNI, otherwise 7.
+
+    Without it, `vpmaddubsw` adds two u8 x s8 products in 16 bits, which is exact up to 255 * 63 * 2.
+    """
     return 8 if has_vnni() else 7
 
 

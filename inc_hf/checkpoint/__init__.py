@@ -9,7 +9,7 @@ Two formats, both JSON in `config.json` and safetensors beside it:
 """
 
 from inc_hf.checkpoint.describe import quantization_config_of
-from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig, attach_quantizer, register
+from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig, attach_quantizer
 from inc_hf.checkpoint.save import replace_directory, save_checkpoint
 from inc_hf.checkpoint.validate import CheckpointError, validate_model
 
@@ -19,7 +19,6 @@ __all__ = [
     "IncQuantizationConfig",
     "attach_quantizer",
     "quantization_config_of",
-    "register",
     "replace_directory",
     "save_checkpoint",
     "validate_model",

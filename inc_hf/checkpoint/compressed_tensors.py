@@ -97,7 +97,7 @@ def _activation_arguments(module: QLinear, activation: ActivationScheme) -> dict
         return {**arguments, "observer": activation.observer}
     if module.input_ndim == 3:
         return {**arguments, "strategy": "token"}
-    # compressed-tensors takes "token" of a 2-D input as one scale for the whole batch; one group per row is what we mean
+    # Of a 2-D input, compressed-tensors' "token" is one scale for the whole batch; one group per row is what we mean.
     return {**arguments, "strategy": "group", "group_size": module.in_features}
 
 

@@ -32,7 +32,7 @@ class IncQuantizationConfig(QuantizationConfigMixin):
 
     @staticmethod
     def wrap(config: dict[str, Any]) -> dict[str, Any]:
-        """A `quantization_config` that makes transformers load `config`, of either format, through `IncHfQuantizer`."""
+        """A `quantization_config` that loads `config`, of either format, through `IncHfQuantizer`."""
         return {"quant_method": "inc", "wrapped": config}
 
     @classmethod
@@ -126,13 +126,6 @@ def _stored_dtype(num_bits: int) -> torch.dtype:
     return torch.int8 if num_bits > 4 else torch.uint8
 
 
-def register() -> None:
-    """Make `quant_method: inc` known to transformers; does nothing the second time."""
-    if "inc" not in AUTO_QUANTIZER_MAPPING:
-        register_quantization_config("inc")(IncQuantizationConfig)
-        register_quantizer("inc")(IncHfQuantizer)
-
-
 def attach_quantizer(model: "PreTrainedModel", format: Format | None = None) -> "PreTrainedModel":
     """Give a converted model, in place, what `save_pretrained` and `push_to_hub` need to write a quantized checkpoint.
 
@@ -154,3 +147,9 @@ def _untie_unequal(model: "PreTrainedModel") -> None:
         if any(pair) and not (all(pair) and pair[0].codes.data_ptr() == pair[1].codes.data_ptr()):
             model.all_tied_weights_keys.pop(target)
             model.config.tie_word_embeddings = False
+
+
+# Importing this module makes `quant_method: inc` known to transformers; the condition lets it be reloaded.
+if "inc" not in AUTO_QUANTIZER_MAPPING:
+    register_quantization_config("inc")(IncQuantizationConfig)
+    register_quantizer("inc")(IncHfQuantizer)

@@ -64,7 +64,7 @@ class MinMaxObserver(nn.Module):
 
 @register_observer("moving_average")
 class MovingAverageObserver(MinMaxObserver):
-    """Exponential moving average of each batch's extremes, as in torch's MovingAverageMinMaxObserver (constant 0.01)."""
+    """Moving average of each batch's extremes, constant 0.01, as in torch's MovingAverageMinMaxObserver."""
 
     averaging_constant = 0.01
 

@@ -58,7 +58,7 @@ def resolve_schemes(
 
 
 def default_scheme(kind: str, approach: str, weight_bits: int) -> Scheme:
-    """Scheme of an op type: embeddings have 8-bit rows, the others `weight_bits` and the activations of the approach."""
+    """Scheme of an op type: 8-bit rows for embeddings, `weight_bits` and the approach's activations for others."""
     if kind == "Embedding":
         return Scheme(WeightScheme(8))
     activation = {
@@ -171,7 +171,10 @@ def _apply_activation(
 
 
 def _first(name: str, what: str, options: list | None, available: Iterable, soft: bool = False) -> Any:
-    """First of the user's options that is available, None without options; none available is an error (not if `soft`)."""
+    """First of the user's options that is available, or None without options.
+
+    Raises ValueError if none is available, unless `soft`.
+    """
     if options is None:
         return None
     for option in options:

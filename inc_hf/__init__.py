@@ -1,0 +1,53 @@
+"""`inc_hf`: make a Hugging Face model small and fast on a CPU, inside the Trainer you already have.
+
+The names below are imported at their first use, so that `import inc_hf` is quick.
+"""
+
+import importlib
+
+from inc_hf import _registration
+from inc_hf.config import options, set_random_seed, set_resume_from, set_tensorboard, set_workspace
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "IncQuantizer": "inc_hf.quantizer",
+    "QuantizedModel": "inc_hf.quantization",
+    "optimize": "inc_hf.modeling",
+    "IncModel": "inc_hf.modeling",
+    "IncModelForSequenceClassification": "inc_hf.modeling",
+    "IncModelForTokenClassification": "inc_hf.modeling",
+    "IncModelForQuestionAnswering": "inc_hf.modeling",
+    "IncModelForMaskedLM": "inc_hf.modeling",
+    "IncModelForMultipleChoice": "inc_hf.modeling",
+    "IncModelForFeatureExtraction": "inc_hf.modeling",
+    "IncModelForCausalLM": "inc_hf.modeling",
+    "IncModelForSeq2SeqLM": "inc_hf.modeling",
+    "IncModelForSpeechSeq2Seq": "inc_hf.modeling",
+    "IncModelForImageClassification": "inc_hf.modeling",
+    "IncModelForAudioClassification": "inc_hf.modeling",
+    "PostTrainingQuantConfig": "inc_hf.config",
+    "AccuracyCriterion": "inc_hf.config",
+    "TuningCriterion": "inc_hf.config",
+}
+
+__all__ = [
+    *_LAZY,
+    "options",
+    "set_random_seed",
+    "set_resume_from",
+    "set_tensorboard",
+    "set_workspace",
+]
+
+_registration.register_with_transformers()
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'inc_hf' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_LAZY])

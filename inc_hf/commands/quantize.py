@@ -1,0 +1,94 @@
+"""`inc-hf quantize`."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from inc_hf.checkpoint.save import check_output_directory
+from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
+from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig, TuningCriterion
+from inc_hf.quantized_model import QuantizedModel
+from inc_hf.quantizer import IncQuantizer, load_dataset_file_or_hub
+
+
+def quantize(args: argparse.Namespace) -> int:
+    """Quantize and save a model as the arguments say; returns the exit code."""
+    model = args.model or args.model_positional
+    if model is None:
+        raise ValueError("Which model? Give a directory or a Hub name: inc-hf quantize MODEL -o DIR")
+    config = config_of(args)
+    check_output_directory(args.output, args.overwrite)
+    texts = read_texts(args.texts) if args.texts else None
+    dataset = None
+    if args.dataset:
+        dataset = load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split, None)
+    quantizer = IncQuantizer.from_pretrained(model, task=args.task, seed=args.seed, metric_name=args.metric)
+    calibration = texts if texts is not None else dataset
+    if calibration is dataset and dataset is not None:
+        calibration = dataset.shuffle(seed=args.seed)
+    result = quantizer.quantize(
+        config,
+        args.output,
+        calibration_dataset=calibration,
+        eval_dataset=dataset if args.task else None,
+        batch_size=args.batch_size,
+        overwrite=args.overwrite,
+        format=args.format,
+    )
+    report(result, Path(args.output))
+    if args.push_to_hub:
+        Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
+    if result.interrupted:
+        return EXIT_INTERRUPTED
+    return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK
+
+
+def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
+    """The config that the arguments describe."""
+    if args.config:
+        return PostTrainingQuantConfig.load(args.config)
+    settings: dict = {}
+    if args.observer:
+        settings["activation"] = {"algorithm": args.observer}
+    if args.weight_bits:
+        settings["weight"] = {"bits": args.weight_bits}
+    return PostTrainingQuantConfig(
+        approach=args.approach,
+        calibration_sampling_size=args.samples,
+        op_type_dict={"Linear|Conv1D|Conv1d|Conv2d": settings} if settings else None,
+        op_name_dict={pattern: {"weight": {"dtype": "fp32"}} for pattern in args.keep_fp32},
+        accuracy_criterion=AccuracyCriterion(tolerable_loss=args.tolerance),
+        tuning_criterion=TuningCriterion(max_trials=args.max_trials),
+    )
+
+
+def read_texts(path: str) -> list[str]:
+    """The lines of a text file that are not empty."""
+    texts = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not texts:
+        raise ValueError(f"{path} has no text; put one sentence on each line.")
+    return texts
+
+
+def report(result: QuantizedModel, directory: Path) -> None:
+    """Print what was made and where it is."""
+    console = Console()
+    table = Table(title=f"{type(result.model).__name__}, quantized", show_header=False)
+    table.add_row("saved in", str(directory))
+    table.add_row("format", result.model.config.quantization_config.to_dict()["quant_method"])
+    table.add_row("modules quantized", str(result.summary()["quantization"]["quantized_modules"]))
+    table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB")
+    if result.score is not None:
+        table.add_row("FP32 score", f"{result.baseline:.4f}")
+        verdict = "met" if result.met_criterion else "NOT met"
+        table.add_row("quantized score", f"{result.score:.4f} (goal {result.target:.4f}, {verdict})")
+        table.add_row("trials", str(len(result.trials)))
+    console.print(table)
+    console.print(f"Look inside with: inc-hf info {directory}")
+
+
+def weights_size(directory: Path) -> int:
+    """Bytes of all weight files."""
+    return sum(path.stat().st_size for path in Path(directory).glob("*.safetensors"))

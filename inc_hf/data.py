@@ -1,0 +1,218 @@
+"""Batches of model inputs from what users have: datasets, dataloaders, lists of texts."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import DataCollatorWithPadding, PreTrainedModel, default_data_collator
+
+# Columns of GLUE and of most sentence datasets, in pairs where two belong together.
+TEXT_COLUMNS = (
+    ("sentence", None),
+    ("text", None),
+    ("sentence1", "sentence2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("question", "sentence"),
+    ("question", "context"),
+)
+LABEL_COLUMNS = ("labels", "label", "start_positions", "end_positions")
+
+
+def batches_of(
+    data: Any,
+    model: nn.Module,
+    tokenizer: Any = None,
+    batch_size: int = 8,
+    collator: Callable | None = None,
+    keep_labels: bool = True,
+) -> Iterator[dict[str, Tensor]]:
+    """Batches of `model`'s inputs, as dicts of tensors.
+
+    Args:
+        data: a `datasets.Dataset` (tokenized, or with text columns), a list of texts, a list of dicts with one sample
+            each, or an iterable of ready batches such as a `DataLoader` (dicts, tuples `(inputs, label)`, tensors).
+        tokenizer: needed for texts; also pads.
+        batch_size (`int`): samples in a batch, for all but ready batches.
+        collator: list of samples -> batch; the default pads with the tokenizer, or stacks.
+        keep_labels (`bool`): whether labels stay in the batches.
+
+    Raises:
+        ValueError: no data, texts without a tokenizer, or columns that the model does not know.
+    """
+    if data is None or (hasattr(data, "__len__") and len(data) == 0):
+        raise ValueError("The dataset is empty; calibration and evaluation need at least one sample.")
+    if isinstance(data, str):
+        raise TypeError("Got one string as data; pass a list of texts, a dataset or a dataloader.")
+    accepted = accepted_inputs(model, keep_labels)
+    if _holds_batches(data):
+        for batch in data:
+            yield _checked(_as_inputs(batch, accepted), model)
+        return
+    collate = collator or (DataCollatorWithPadding(tokenizer) if tokenizer is not None else default_data_collator)
+    for start in range(0, len(data), batch_size):
+        stop = min(start + batch_size, len(data))
+        samples = _encode([_sample(data[i]) for i in range(start, stop)], accepted, tokenizer, model)
+        yield _checked(dict(collate(samples)), model)
+
+
+def accepted_inputs(model: nn.Module, keep_labels: bool = True) -> set[str] | None:
+    """Names of the arguments of `model.forward`, or None if it takes any."""
+    parameters = inspect.signature(model.forward).parameters
+    names = {p.name for p in parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    if not names:
+        return None
+    return names if keep_labels else names - set(LABEL_COLUMNS)
+
+
+def _holds_batches(data: Any) -> bool:
+    """Whether `data` yields batches: a DataLoader or another iterable that is not a sequence of samples."""
+    if isinstance(data, DataLoader) or not hasattr(data, "__getitem__"):
+        return True
+    first = _sample(data[0])
+    if isinstance(first, Mapping):
+        tensors = [value for value in first.values() if isinstance(value, Tensor)]
+        return bool(tensors) and max(t.ndim for t in tensors) >= 2 and not _is_image_sample(first)
+    return not isinstance(first, str)
+
+
+def _is_image_sample(sample: Mapping[str, Any]) -> bool:
+    """One image or spectrogram per sample: `pixel_values` of 3 dimensions, `input_features` of 2."""
+    sizes = {"pixel_values": 3, "input_features": 2, "input_values": 1}
+    return any(isinstance(sample.get(k), Tensor) and sample[k].ndim == size for k, size in sizes.items())
+
+
+def _sample(item: Any) -> Any:
+    return item[0] if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], Mapping) else item
+
+
+def _as_inputs(batch: Any, accepted: set[str] | None) -> Any:
+    """A ready batch in a form that `workflow.run` takes: INC's `(inputs, label)` loses its label."""
+    if isinstance(batch, tuple | list) and len(batch) == 2 and isinstance(batch[0], Mapping | Tensor):
+        batch = batch[0] if isinstance(batch[0], Mapping) else (batch[0],)
+    if isinstance(batch, Mapping):
+        return {key: value for key, value in batch.items() if accepted is None or key in accepted}
+    return batch
+
+
+def _encode(samples: list[Any], accepted: set[str] | None, tokenizer: Any, model: nn.Module) -> list[dict[str, Any]]:
+    if isinstance(samples[0], str):
+        samples = [{"text": text} for text in samples]
+    main_input = getattr(model, "main_input_name", "input_ids")
+    if main_input not in samples[0] and (columns := text_columns(samples[0])):
+        samples = [_tokenize(sample, columns, tokenizer, model) for sample in samples]
+    return [
+        {("labels" if key == "label" else key): value for key, value in sample.items() if _keep(key, accepted)}
+        for sample in samples
+    ]
+
+
+def _keep(key: str, accepted: set[str] | None) -> bool:
+    return accepted is None or key in accepted or (key == "label" and "labels" in accepted)
+
+
+def text_columns(sample: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    """The column, or the two columns, of a sample that hold its text."""
+    for first, second in reversed(TEXT_COLUMNS):
+        if isinstance(sample.get(first), str) and (second is None or isinstance(sample.get(second), str)):
+            return first, second
+    texts = [key for key, value in sample.items() if isinstance(value, str)]
+    return (texts[0], None) if len(texts) == 1 else None
+
+
+def _tokenize(sample: Mapping[str, Any], columns: tuple[str, str | None], tokenizer: Any, model: nn.Module) -> dict:
+    if tokenizer is None:
+        raise ValueError(f"The data holds text (column {columns[0]!r}); pass `tokenizer=` or tokenize it before.")
+    first, second = columns
+    limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 512, 512)
+    encoded = tokenizer(sample[first], sample[second] if second else None, truncation=True, max_length=limit)
+    return {**encoded, **{key: sample[key] for key in LABEL_COLUMNS if key in sample}}
+
+
+def _checked(batch: Any, model: nn.Module) -> Any:
+    """The batch, if it holds the model's main input; otherwise an error that names what came."""
+    if not isinstance(batch, Mapping) or not isinstance(model, PreTrainedModel):
+        return batch
+    if model.main_input_name not in batch and "inputs_embeds" not in batch:
+        raise ValueError(
+            f"The data gives {sorted(batch) or 'no column that the model accepts'}, but {type(model).__name__} needs "
+            f"{model.main_input_name!r}; rename the columns, or pass texts with a tokenizer."
+        )
+    return {key: value for key, value in batch.items() if isinstance(value, Tensor)}
+
+
+def batch_length(batch: Any) -> int:
+    """Number of samples in a batch."""
+    values = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, tuple | list) else [batch]
+    return next((len(value) for value in values if isinstance(value, Tensor) and value.ndim), 1)
+
+
+def take_samples(batches: Iterable[Any], num_samples: int | None) -> list[Any]:
+    """The first batches, until `num_samples` samples are in them; the last one is cut. None takes all."""
+    if num_samples is None:
+        return list(batches)
+    taken: list[Any] = []
+    missing = num_samples
+    for batch in batches:
+        if missing <= 0:
+            break
+        length = batch_length(batch)
+        taken.append(_cut(batch, missing) if length > missing else batch)
+        missing -= length
+    return taken
+
+
+def _cut(batch: Any, length: int) -> Any:
+    if isinstance(batch, Mapping):
+        return {key: _cut(value, length) for key, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        return type(batch)(_cut(value, length) for value in batch)
+    return batch[:length] if isinstance(batch, Tensor) and batch.ndim else batch
+
+
+@contextmanager
+def recording_inputs(model: nn.Module, limit: int = 4) -> Iterator[list[dict[str, Any]]]:
+    """Collect, inside the block, the arguments of the model's first `limit` calls."""
+    recorded: list[dict[str, Any]] = []
+    signature = inspect.signature(model.forward)
+
+    def record(module: nn.Module, args: tuple, kwargs: dict) -> None:
+        if len(recorded) < limit:
+            bound = signature.bind(*args, **kwargs).arguments
+            recorded.append({**{k: v for k, v in bound.items() if k != "kwargs"}, **bound.get("kwargs", {})})
+
+    handle = model.register_forward_pre_hook(record, with_kwargs=True)
+    try:
+        yield recorded
+    finally:
+        handle.remove()
+
+
+def dummy_batch(model: PreTrainedModel) -> dict[str, Tensor]:
+    """Small inputs of the right shape, to find out which modules a forward pass calls."""
+    config, name = model.config, model.main_input_name
+    shapes: dict[str, Sequence[int]] = {}
+    if name == "pixel_values":
+        size = getattr(config, "image_size", 32)
+        height, width = size if isinstance(size, list | tuple) else (size, size)
+        shapes[name] = (1, getattr(config, "num_channels", 3), height, width)
+    elif name == "input_features":
+        shapes[name] = (1, config.num_mel_bins, 2 * getattr(config, "max_source_positions", 50))
+    elif name == "input_values":
+        shapes[name] = (1, 16000)
+    batch = {key: torch.zeros(shape, dtype=model.dtype) for key, shape in shapes.items()}
+    if not batch:
+        ids = torch.arange(8).remainder(getattr(config.get_text_config(), "vocab_size", 8)).unsqueeze(0)
+        eos = config.get_text_config().eos_token_id
+        if isinstance(eos, int) and 0 <= eos < config.get_text_config().vocab_size:
+            ids = torch.where(ids == eos, 0 if eos else 1, ids)
+            ids[:, -1] = eos  # BART's classification head looks for it
+        is_choice = type(model).__name__.endswith("ForMultipleChoice")
+        batch["input_ids"] = ids.expand(1, 2, 8) if is_choice else ids
+    if config.is_encoder_decoder and not type(model).__name__.endswith(("Classification", "QuestionAnswering")):
+        batch["decoder_input_ids"] = torch.zeros(1, 4, dtype=torch.long)
+    return batch

@@ -1,0 +1,67 @@
+"""Model cards, and uploads to the Hub."""
+
+import tempfile
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, ModelCard, ModelCardData
+from transformers import PreTrainedModel
+
+
+def model_card(model: PreTrainedModel, summary: dict[str, Any]) -> ModelCard:
+    """Card of a quantized model: what it is, how it scores, how to load it."""
+    base = model.config.name_or_path or None
+    is_hub_name = base is not None and base.count("/") == 1 and not base.startswith((".", "/"))
+    data = ModelCardData(
+        library_name="transformers",
+        tags=["int8", "cpu", "quantized", "inc_hf"],
+        base_model=base if is_hub_name else None,
+        base_model_relation="quantized" if is_hub_name else None,
+    )
+    quantization, tuning = summary["quantization"], summary["tuning"]
+    return ModelCard.from_template(
+        data,
+        template_str=(files("inc_hf") / "templates" / "model_card.md").read_text(encoding="utf-8"),
+        architecture=type(model).__name__,
+        auto_class=_inc_class(model),
+        base_model_name=base or "a local model",
+        quant_method=model.config.quantization_config.to_dict()["quant_method"],
+        approach="static"
+        if quantization["is_static"]
+        else "dynamic"
+        if quantization["approach"] != "weight_only"
+        else "weight-only",  # fmt: skip
+        weight_bits=" and ".join(f"{bits}-bit" for bits in quantization["weight_bits"]),
+        modules=quantization["quantized_modules"],
+        samples=quantization["dataset_num_samples"],
+        tuning=tuning if tuning["score"] is not None else None,
+        versions=summary,
+    )
+
+
+def _inc_class(model: PreTrainedModel) -> str:
+    """The `IncModelFor…` of a model class, by its ending."""
+    name = type(model).__name__
+    for ending in ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MaskedLM", "MultipleChoice",
+                   "CausalLM", "ImageClassification", "AudioClassification"):  # fmt: skip
+        if name.endswith(f"For{ending}"):
+            return f"IncModelFor{ending}"
+    if name.endswith("LMHeadModel"):
+        return "IncModelForCausalLM"
+    return "IncModelForSeq2SeqLM" if name.endswith("ForConditionalGeneration") else "IncModel"
+
+
+def push_directory(
+    write: Callable[[Path], Any], repo_id: str, private: bool | None, token: str | None, commit_message: str
+) -> str:
+    """Let `write` fill a temporary directory and upload it as one commit; returns the commit's address."""
+    api = HfApi(token=token)
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / "model")
+        repo = api.create_repo(repo_id, private=private, exist_ok=True)
+        info = api.upload_folder(
+            repo_id=repo.repo_id, folder_path=Path(folder) / "model", commit_message=commit_message
+        )
+    return info.commit_url

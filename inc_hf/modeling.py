@@ -1,0 +1,240 @@
+"""Loading quantized models: `IncModelFor….from_pretrained`, and `optimize` for what stock transformers has loaded."""
+
+import os
+from typing import Any, ClassVar
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForAudioClassification,
+    AutoModelForCausalLM,
+    AutoModelForImageClassification,
+    AutoModelForMaskedLM,
+    AutoModelForMultipleChoice,
+    AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoModelForSpeechSeq2Seq,
+    AutoModelForTokenClassification,
+    PreTrainedModel,
+)
+
+from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationConfig, validate_model
+from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.quantize.modules import QLinear, QModule, empty_twin, quantized_modules
+
+CONFIG_KEYWORDS = (
+    "cache_dir",
+    "force_download",
+    "local_files_only",
+    "revision",
+    "subfolder",
+    "token",
+    "trust_remote_code",
+)
+
+
+class IncModel:
+    """Loads a checkpoint, quantized by this package or in compressed-tensors `int-quantized`, ready to run quantized.
+
+    `from_pretrained` returns an ordinary `PreTrainedModel` whose quantized layers are ours, so that it works in
+    `pipeline`, `generate` and `Trainer.evaluate`. A checkpoint that is not quantized is loaded as it is.
+    """
+
+    auto_class: ClassVar[type] = AutoModel
+
+    def __init__(self):
+        raise OSError(f"Use `{type(self).__name__}.from_pretrained(directory_or_hub_name)`.")
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
+        """Load a model for inference, in evaluation mode.
+
+        Args:
+            pretrained_model_name_or_path (`str`): a directory or a name on the Hub.
+            kwargs: passed to the `from_pretrained` of the auto class: `revision`, `subfolder`, `token`, `dtype`, ….
+
+        Raises:
+            CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
+        """
+        config = kwargs.pop("config", None)
+        if config is None:
+            known = {key: kwargs[key] for key in CONFIG_KEYWORDS if key in kwargs}
+            config = AutoConfig.from_pretrained(pretrained_model_name_or_path, **known)
+        quantization = getattr(config, "quantization_config", None)
+        if quantization is None:
+            return cls.auto_class.from_pretrained(pretrained_model_name_or_path, config=config, **kwargs)
+        if quantization.get("quant_method") not in ("inc", "compressed-tensors"):
+            raise ValueError(
+                f"The checkpoint is quantized with {quantization.get('quant_method')!r}; "
+                "this package reads 'inc' and 'compressed-tensors'."
+            )
+        config.quantization_config = IncQuantizationConfig.wrap(quantization)
+        return _load_checked(cls.auto_class, pretrained_model_name_or_path, config=config, **kwargs)
+
+
+def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
+    wants_info = kwargs.pop("output_loading_info", False)
+    try:
+        model, info = auto_class.from_pretrained(name, output_loading_info=True, **kwargs)
+    except SafetensorError as error:
+        raise CheckpointError(f"The weights of {name} are truncated or damaged: {error}.") from error
+    except RuntimeError as error:
+        if "mismatched" not in str(error):
+            raise
+        raise CheckpointError(f"The weights of {name} do not fit their `quantization_config`: {error}") from error
+    quantized = quantized_modules(model)
+    missing = sorted(key for key in info["missing_keys"] if key.rpartition(".")[0] in quantized)
+    surplus = sorted(key for key in info["unexpected_keys"] if key.endswith(("_scale", "_zero_point")))
+    if missing or surplus:
+        raise CheckpointError(
+            f"The weights of {name} do not belong to its `quantization_config`: "
+            f"missing {missing[:5] or 'nothing'}, not expected {surplus[:5] or 'nothing'}."
+        )
+    return (model, info) if wants_info else model
+
+
+class IncModelForSequenceClassification(IncModel):
+    auto_class = AutoModelForSequenceClassification
+
+
+class IncModelForTokenClassification(IncModel):
+    auto_class = AutoModelForTokenClassification
+
+
+class IncModelForQuestionAnswering(IncModel):
+    auto_class = AutoModelForQuestionAnswering
+
+
+class IncModelForMaskedLM(IncModel):
+    auto_class = AutoModelForMaskedLM
+
+
+class IncModelForMultipleChoice(IncModel):
+    auto_class = AutoModelForMultipleChoice
+
+
+class IncModelForFeatureExtraction(IncModel):
+    auto_class = AutoModel
+
+
+class IncModelForCausalLM(IncModel):
+    auto_class = AutoModelForCausalLM
+
+
+class IncModelForSeq2SeqLM(IncModel):
+    auto_class = AutoModelForSeq2SeqLM
+
+
+class IncModelForSpeechSeq2Seq(IncModel):
+    auto_class = AutoModelForSpeechSeq2Seq
+
+
+class IncModelForImageClassification(IncModel):
+    auto_class = AutoModelForImageClassification
+
+
+class IncModelForAudioClassification(IncModel):
+    auto_class = AutoModelForAudioClassification
+
+
+CLASS_OF_TASK = {
+    "text-classification": AutoModelForSequenceClassification,
+    "token-classification": AutoModelForTokenClassification,
+    "question-answering": AutoModelForQuestionAnswering,
+    "fill-mask": AutoModelForMaskedLM,
+    "multiple-choice": AutoModelForMultipleChoice,
+    "text-generation": AutoModelForCausalLM,
+    "text2text-generation": AutoModelForSeq2SeqLM,
+    "image-classification": AutoModelForImageClassification,
+    "audio-classification": AutoModelForAudioClassification,
+}
+
+
+def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: Any) -> type:
+    """The class to load a checkpoint with: that of the task, otherwise the one that wrote the checkpoint.
+
+    Raises:
+        ValueError: no task is given and the checkpoint does not name its class.
+    """
+    if task is not None:
+        return CLASS_OF_TASK[task]
+    architectures = AutoConfig.from_pretrained(name, **kwargs).architectures
+    if not architectures or not hasattr(transformers, architectures[0]):
+        raise ValueError(f"{name} does not say what model it is; pass `task`, one of {', '.join(CLASS_OF_TASK)}.")
+    return getattr(transformers, architectures[0])
+
+
+@torch.no_grad()
+def optimize(model: PreTrainedModel) -> PreTrainedModel:
+    """Run a quantized model that stock `AutoModel….from_pretrained` returned on our integer modules, in place.
+
+    Takes compressed-tensors `int-quantized` models, before or after their first forward pass (which decompresses
+    them); a model that runs on our modules already is returned as it is.
+
+    Raises:
+        ValueError: the model is not quantized, or not in a form that this package reads.
+    """
+    if quantized_modules(model):
+        return model
+    config = getattr(model.config, "quantization_config", None)
+    if config is None:
+        raise ValueError(
+            "The model is not quantized; quantize it with `IncQuantizer`, or load a quantized checkpoint."
+        )
+    config = config.to_dict() if not isinstance(config, dict) else config
+    config = {key: getattr(value, "value", value) for key, value in config.items()}
+    if config.get("quant_method") != "compressed-tensors":
+        raise ValueError(
+            f"`optimize` reads compressed-tensors models, got quant_method {config.get('quant_method')!r}."
+        )
+    _replace_compressed_modules(model, schemes_of_config(config, model))
+    inc_config = IncQuantizationConfig(**config)
+    model.config.quantization_config = inc_config
+    model.hf_quantizer = IncHfQuantizer(inc_config, pre_quantized=True)
+    validate_model(model)
+    return model
+
+
+def _replace_compressed_modules(model: PreTrainedModel, schemes: dict) -> None:
+    if hasattr(model, "ct_decompress_hook"):
+        model.ct_decompress_hook.remove()
+        del model.ct_decompress_hook
+    codes: dict[int, torch.Tensor] = {}
+    for name, (scheme, input_ndim) in schemes.items():
+        module = model.get_submodule(name)
+        with torch.device("meta"):
+            twin = empty_twin(module, scheme)
+        address = module.weight.data_ptr()
+        if address not in codes:
+            codes[address] = _integer_weight(module)
+        _fill(twin, module, codes[address], input_ndim)
+        model.set_submodule(name, twin.eval())
+
+
+def _integer_weight(module: nn.Module) -> torch.Tensor:
+    """The int8 weight of a compressed module; of a decompressed one, whose float weight is an exact multiple of the
+    scale, the multiples."""
+    if module.weight.dtype == torch.int8:
+        return module.weight.data
+    return (module.weight.float() / module.weight_scale.float()).round().to(torch.int8)
+
+
+def _fill(twin: QModule, module: nn.Module, codes: torch.Tensor, input_ndim: int | None) -> None:
+    twin._buffers["weight"] = codes
+    twin.weight_scale = module.weight_scale.detach().float()
+    for key in ("input_scale", "input_zero_point"):
+        if getattr(twin, key) is not None:
+            setattr(twin, key, getattr(module, key).detach())
+    if twin.input_scale is not None:
+        twin.input_scale = twin.input_scale.float()
+    if isinstance(twin, QLinear):
+        twin.input_ndim = input_ndim
+        if module.bias is not None:
+            twin.bias = nn.Parameter(module.bias.detach(), requires_grad=False)
+    if module.weight.dtype == torch.int8:
+        twin.dtype = module.weight_scale.dtype

@@ -1,0 +1,203 @@
+"""`fit`: post-training quantization, tuned to an accuracy goal (INC 2.X `neural_compressor.quantization`)."""
+
+import copy
+import logging
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from inc_hf.checkpoint import attach_quantizer
+from inc_hf.config import PostTrainingQuantConfig, options
+from inc_hf.data import batches_of, dummy_batch, recording_inputs, take_samples
+from inc_hf.evaluation import evaluate_metric
+from inc_hf.quantize import calibrate, convert, prepare, resolve_schemes
+from inc_hf.quantize.modules import quantized_modules
+from inc_hf.quantize.probe import reached_modules
+from inc_hf.quantize.workflow import evaluating, planned_modules, run
+from inc_hf.quantized_model import QuantizedModel
+from inc_hf.tune import STRATEGIES, Candidate, Goal, History, rank_by_damage, tune
+from inc_hf.tune.tuner import check_score
+
+logger = logging.getLogger(__name__)
+
+# Tried after the default where static activations miss the goal, unless the user names observers.
+OBSERVER_VARIANTS = ("mse", "percentile")
+RANKING_BATCHES = 4
+
+
+def fit(
+    model: nn.Module,
+    conf: PostTrainingQuantConfig,
+    calib_dataloader: Iterable | None = None,
+    calib_func: Callable[[nn.Module], Any] | None = None,
+    eval_func: Callable[[nn.Module], float | dict[str, float]] | None = None,
+    eval_dataloader: Iterable | None = None,
+    eval_metric: Any = None,
+    metric_name: str | None = None,
+) -> QuantizedModel:
+    """Quantize `model`; with an evaluation, search for a configuration that meets `conf.accuracy_criterion`.
+
+    Without an evaluation the model itself is converted, in place. With one the float model is left as it is and the
+    best quantized copy comes back, whether or not it meets the goal: see `met_criterion`. Each trial is written to
+    `history.json` in the workspace (`set_workspace`), from which `set_resume_from` goes on.
+
+    Args:
+        model: a float model.
+        conf: what to quantize and how much accuracy that may cost.
+        calib_dataloader: batches for static activations: dicts, `(inputs, label)`, or tensors; its `batch_size`
+            stays what it is.
+        calib_func: called with the prepared model instead, runs it on calibration data.
+        eval_func: model -> score, or a dict of scores of which `metric_name` counts.
+        eval_dataloader, eval_metric: instead of `eval_func`; batches `(inputs, label)` and a metric: `"accuracy"`,
+            `"f1"`, `"mse"`, `{"topk": 5}`, or an object with `update(preds, labels)`, `reset()` and `result()`.
+
+    Raises:
+        ValueError, TypeError: see the message; nothing has been changed or written then.
+    """
+    _check_request(model, conf, calib_dataloader, calib_func)
+    if eval_func is None and eval_dataloader is not None and eval_metric is not None:
+        eval_func = evaluate_metric(eval_dataloader, eval_metric)
+    _seed_everything(options.random_seed)
+    largest = max(conf.calibration_sampling_size)
+    batches = [] if calib_dataloader is None else take_samples(batches_of(calib_dataloader, model), largest)
+    if calib_dataloader is not None and not batches:
+        raise ValueError("The calibration data is empty; static quantization needs at least one sample.")
+    job = _Job(model, conf, batches, calib_func, eval_func, metric_name)
+    return job.tuned() if eval_func is not None else job.converted()
+
+
+class _Job:
+    """One call of `fit`: the model, its data, and the candidates made from its config."""
+
+    def __init__(self, model, conf, batches, calib_func, eval_func, metric_name):
+        self.model: nn.Module = model
+        self.conf: PostTrainingQuantConfig = conf
+        self.batches: list = batches
+        self.calib_func: Callable | None = calib_func
+        self.eval_func: Callable | None = eval_func
+        self.metric_name: str | None = metric_name
+
+    def converted(self) -> QuantizedModel:
+        """The model itself, converted with the default candidate."""
+        candidate = self.candidates(self.batches)[0]
+        self._quantize(self.model, candidate)
+        return QuantizedModel(self._attached(self.model), self.conf, candidate)
+
+    def tuned(self) -> QuantizedModel:
+        """The best quantized copy that the strategy finds."""
+        history = History(Path(options.workspace) / "history.json")
+        if options.resume_from:
+            history.resume_from(options.resume_from)
+        with recording_inputs(self.model, RANKING_BATCHES) as recorded:
+            baseline = self.evaluate(self.model)
+        history.baseline = baseline
+        inputs = self.batches[:RANKING_BATCHES] or recorded
+        candidates = self.candidates(inputs)
+        goal = Goal(baseline, self.conf.accuracy_criterion)
+        strategy = STRATEGIES[self.conf.tuning_criterion.strategy](
+            candidates, lambda best: self.rank(best, inputs), self.conf.accuracy_criterion.higher_is_better
+        )
+        result = tune(strategy, self.build, self.evaluate, goal, self.conf.tuning_criterion, history)
+        if not result.met_criterion:
+            logger.warning(
+                "The goal of %.4f was not met in %d trials; returning the best model found, %.4f (%s).",
+                goal.target, len(history.trials), result.trial.score, result.trial.label,
+            )  # fmt: skip
+        return QuantizedModel(self._attached(result.model), self.conf, result.candidate, result, goal)
+
+    def candidates(self, inputs: list) -> list[Candidate]:
+        """The default first, then its variants."""
+        conf, has_data = self.conf, bool(self.batches or self.calib_func)
+        schemes = resolve_schemes(self.model, conf, self._reached(inputs), has_data)
+        if not schemes:
+            raise ValueError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
+        default = Candidate(conf.approach if conf.approach != "auto" else "default", schemes)
+        if not default.needs_calibration:
+            return [default]
+        sizes = conf.calibration_sampling_size if self.batches else [None]
+        found = [Candidate(f"{default.label}, {size} samples", schemes, size) for size in sizes]
+        for observer in _observer_variants(conf):
+            varied = {n: s.with_observer(observer) if s.is_static else s for n, s in schemes.items()}
+            found.append(Candidate(f"{default.label}, observer {observer}", varied, sizes[0]))
+        if conf.approach == "auto":
+            dynamic = resolve_schemes(self.model, conf, self._reached(inputs), has_calibration_data=False)
+            found.append(Candidate("dynamic", dynamic))
+        return found
+
+    def build(self, candidate: Candidate) -> nn.Module:
+        """A quantized copy of the float model."""
+        return self._quantize(copy.deepcopy(self.model), candidate)
+
+    def evaluate(self, model: nn.Module) -> float:
+        """Score of a model, checked; what `eval_func` raises is raised."""
+        with torch.no_grad(), evaluating(model):
+            return check_score(self.eval_func(model), self.metric_name)
+
+    def rank(self, candidate: Candidate, inputs: list) -> list[str]:
+        """Names of the quantized modules, most harmful first; without inputs, from the last to the first."""
+        if not inputs:
+            return list(candidate.schemes)[::-1]
+        return [name for name, _ in rank_by_damage(self.model, self.build(candidate), inputs)]
+
+    def _quantize(self, model: nn.Module, candidate: Candidate) -> nn.Module:
+        prepare(model, candidate.schemes)
+        if candidate.needs_calibration:
+            if self.calib_func is not None:
+                with torch.no_grad(), evaluating(model):
+                    self.calib_func(model)
+            else:
+                calibrate(model, take_samples(self.batches, candidate.calibration_samples))
+        return convert(model)
+
+    def _reached(self, inputs: list) -> dict[str, int] | None:
+        """Modules that a forward pass reaches, or None where no inputs are at hand and none can be made."""
+        if not inputs and isinstance(self.model, PreTrainedModel):
+            inputs = [dummy_batch(self.model)]
+        if not inputs:
+            return None
+        with evaluating(self.model):
+            return reached_modules(self.model, lambda: run(self.model, inputs[0]))
+
+    def _attached(self, model: nn.Module) -> nn.Module:
+        return attach_quantizer(model) if isinstance(model, PreTrainedModel) else model
+
+
+def _observer_variants(conf: PostTrainingQuantConfig) -> list[str]:
+    """Observers to try after the default: those that the user lists behind the first, otherwise ours."""
+    listed = [
+        observer
+        for settings in [*conf.op_type_dict.values(), *conf.op_name_dict.values()]
+        for observer in settings.get("activation", {}).get("algorithm", [])
+    ]
+    return list(dict.fromkeys(listed[1:])) if listed else list(OBSERVER_VARIANTS)
+
+
+def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_func: Any) -> None:
+    if not isinstance(conf, PostTrainingQuantConfig):
+        raise TypeError(f"`conf` must be a PostTrainingQuantConfig, got {type(conf).__name__}.")
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
+    if quantized_modules(model) or getattr(model, "hf_quantizer", None) is not None:
+        raise ValueError("The model is already quantized; start from the FP32 model.")
+    if planned_modules(model):
+        raise ValueError("The model is already prepared; call `convert` or `unprepare` first.")
+    if conf.approach == "static" and calib_dataloader is None and calib_func is None:
+        raise ValueError(
+            "Static quantization needs calibration data: pass `calib_dataloader` or `calib_func` "
+            '(`calibration_dataset` of IncQuantizer), or use approach="dynamic", which needs none.'
+        )
+    strategy = conf.tuning_criterion.strategy
+    if strategy not in STRATEGIES:
+        raise ValueError(f"The strategy {strategy!r} is not available yet; choose from {', '.join(STRATEGIES)}.")
+
+
+def _seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)

@@ -1,0 +1,139 @@
+"""What quantization gives back: the model, how it was reached, and how to keep it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+
+import inc_hf
+from inc_hf.checkpoint import attach_quantizer, save_checkpoint
+from inc_hf.checkpoint.describe import Format
+from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.hub import model_card, push_directory
+from inc_hf.quantize.modules import quantized_modules
+from inc_hf.tune import Candidate, Goal, TuneResult
+
+INC_CONFIG_NAME = "inc_config.json"
+
+
+class QuantizedModel:
+    """A quantized model with the story of its making. Calls and unknown attributes go to `model`.
+
+    Attributes:
+        model (`torch.nn.Module`): the quantized model, a `PreTrainedModel` if the float one was.
+        met_criterion (`bool` or `None`): whether it reached the accuracy goal; None if nothing was evaluated.
+        score, baseline (`float` or `None`): its score and the float model's.
+        trials (`list[Trial]`): all that was tried, in order.
+        q_config (`dict`): the schemes of its modules (INC's name).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: PostTrainingQuantConfig,
+        candidate: Candidate,
+        result: TuneResult | None = None,
+        goal: Goal | None = None,
+    ):
+        self.model = model
+        self.config = config
+        self.q_config = candidate.to_dict()
+        self.met_criterion = result.met_criterion if result else None
+        self.interrupted = result.interrupted if result else False
+        self.score = result.trial.score if result else None
+        self.baseline = goal.baseline if goal else None
+        self.target = goal.target if goal else None
+        self.trials = list(result.history.trials) if result else []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.model(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "model" or name.startswith("__"):  # not set yet, while an instance is copied
+            raise AttributeError(name)
+        return getattr(self.model, name)
+
+    def __repr__(self) -> str:
+        modules = quantized_modules(self.model)
+        score = "" if self.score is None else f", score={self.score:.4f}, baseline={self.baseline:.4f}"
+        return (
+            f"QuantizedModel({type(self.model).__name__}, approach={self.config.approach!r}, "
+            f"{len(modules)} quantized modules{score}, met_criterion={self.met_criterion})"
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """What `inc_config.json` holds: versions, approach, scores."""
+        is_static = any(module.scheme.is_static for module in quantized_modules(self.model).values())
+        return {
+            "inc_hf_version": inc_hf.__version__,
+            "torch_version": torch.__version__,
+            "transformers_version": transformers.__version__,
+            "quantization": {
+                "approach": self.config.approach,
+                "is_static": is_static,
+                "dataset_num_samples": self.q_config["calibration_samples"],
+                "weight_bits": sorted({m.scheme.weight.num_bits for m in quantized_modules(self.model).values()}),
+                "quantized_modules": len(quantized_modules(self.model)),
+            },
+            "tuning": {
+                "met_criterion": self.met_criterion,
+                "baseline": self.baseline,
+                "score": self.score,
+                "trials": len(self.trials),
+            },
+        }
+
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike,
+        tokenizer: Any = None,
+        format: Format | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write config, safetensors, `inc_config.json`, a model card and the tokenizer; all of it or nothing.
+
+        Args:
+            tokenizer: a tokenizer or processor to put beside the model.
+            format (`str`, *optional*): "compressed-tensors", "inc", or None for the first that can express the model.
+            overwrite (`bool`): whether a directory that is not empty may be replaced.
+
+        Raises:
+            FileExistsError: the directory is not empty.
+            TypeError: the model is not a `PreTrainedModel`.
+        """
+        if not isinstance(self.model, transformers.PreTrainedModel):
+            raise TypeError(
+                f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
+                "for others keep `model.state_dict()`."
+            )
+        attach_quantizer(self.model, format)
+
+        def write(directory: Path) -> None:
+            self.model.save_pretrained(directory)
+            if tokenizer is not None:
+                tokenizer.save_pretrained(directory)
+            (directory / INC_CONFIG_NAME).write_text(json.dumps(self.summary(), indent=2) + "\n", encoding="utf-8")
+            model_card(self.model, self.summary()).save(directory / "README.md")
+
+        return save_checkpoint(write, save_directory, overwrite)
+
+    def save(self, output_dir: str | os.PathLike) -> Path:
+        """INC's name for `save_pretrained`, which overwrites as INC does."""
+        return self.save_pretrained(output_dir, overwrite=True)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        tokenizer: Any = None,
+        private: bool | None = None,
+        token: str | None = None,
+        commit_message: str = "Upload quantized model",
+    ) -> str:
+        """Upload what `save_pretrained` writes; returns the address of the commit."""
+        return push_directory(
+            lambda directory: self.save_pretrained(directory, tokenizer), repo_id, private, token, commit_message
+        )

@@ -1,0 +1,190 @@
+"""`IncQuantizer`: quantize a Hugging Face model after training, to an accuracy goal, and save it."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from transformers import AutoTokenizer, PreTrainedModel, set_seed
+
+from inc_hf.checkpoint.describe import Format
+from inc_hf.checkpoint.save import check_output_directory
+from inc_hf.config import PostTrainingQuantConfig, options
+from inc_hf.data import batches_of, take_samples
+from inc_hf.evaluation import TASKS, evaluate_task
+from inc_hf.modeling import auto_class_of
+from inc_hf.quantization import fit
+from inc_hf.quantized_model import QuantizedModel
+
+
+class IncQuantizer:
+    """Quantizes a model; the counterpart of optimum-intel's `INCQuantizer`.
+
+    ```python
+    quantizer = IncQuantizer.from_pretrained(model, eval_fn=eval_fn, tokenizer=tokenizer)
+    quantizer.quantize(PostTrainingQuantConfig(approach="static"), calibration_dataset=texts, save_directory="out")
+    ```
+
+    Make it with [`IncQuantizer.from_pretrained`].
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        eval_fn: Callable[[PreTrainedModel], float | dict[str, float]] | None = None,
+        calibration_fn: Callable[[PreTrainedModel], Any] | None = None,
+        task: str | None = None,
+        seed: int = 42,
+        tokenizer: Any = None,
+        metric_name: str | None = None,
+    ):
+        if task is not None and task not in TASKS:
+            raise ValueError(f"Unknown task {task!r}; choose one of {', '.join(sorted(TASKS))}.")
+        self.model = model
+        self.eval_fn = eval_fn
+        self.calibration_fn = calibration_fn
+        self.task = task
+        self.seed = seed
+        self.tokenizer = tokenizer
+        self.metric_name = metric_name
+        self.quantized_model: QuantizedModel | None = None
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: PreTrainedModel | str | os.PathLike,
+        eval_fn: Callable[[PreTrainedModel], float | dict[str, float]] | None = None,
+        calibration_fn: Callable[[PreTrainedModel], Any] | None = None,
+        task: str | None = None,
+        seed: int = 42,
+        tokenizer: Any = None,
+        metric_name: str | None = None,
+    ) -> "IncQuantizer":
+        """A quantizer for `model`.
+
+        Args:
+            model: a float model, or a directory or Hub name, which is loaded together with its tokenizer; its class
+                comes from `task`, or from the checkpoint's `architectures`.
+            eval_fn: model -> score, or a dict of scores (an `evaluate` metric's result).
+            calibration_fn: runs the prepared model on calibration data, instead of a calibration dataset.
+            task (`str`, *optional*): e.g. "text-classification"; with a labelled dataset and without `eval_fn` the
+                model is evaluated by it.
+            seed (`int`): for shuffling and for all random generators.
+            tokenizer: for texts; saved beside the model.
+            metric_name (`str`, *optional*): which entry of a dict of scores counts; without `eval_fn`, a GLUE task
+                whose metric is computed.
+        """
+        if isinstance(model, str | os.PathLike):
+            tokenizer = tokenizer or AutoTokenizer.from_pretrained(model)
+            model = auto_class_of(model, task).from_pretrained(model)
+        return cls(model, eval_fn, calibration_fn, task, seed, tokenizer, metric_name)
+
+    def quantize(
+        self,
+        quantization_config: PostTrainingQuantConfig | None = None,
+        save_directory: str | os.PathLike | None = None,
+        calibration_dataset: Any = None,
+        batch_size: int = 8,
+        data_collator: Callable | None = None,
+        eval_dataset: Any = None,
+        overwrite: bool = False,
+        format: Format | None = None,
+    ) -> QuantizedModel:
+        """Quantize the model, and save it if `save_directory` is given.
+
+        Without any evaluation the model itself is converted, in place; otherwise the best copy comes back.
+
+        Args:
+            quantization_config: defaults to dynamic quantization.
+            calibration_dataset: a dataset, a dataloader, or a list of texts; `calibration_sampling_size` of its
+                samples are used.
+            batch_size (`int`): for calibration and evaluation.
+            data_collator: list of samples -> batch; by default the tokenizer pads.
+            eval_dataset: labelled data, in the same forms, for models without `eval_fn`; needs `task`.
+            overwrite (`bool`): whether a `save_directory` that is not empty may be overwritten.
+            format (`str`, *optional*): "compressed-tensors" or "inc"; None is the first that can express the model.
+
+        Raises:
+            ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.
+        """
+        config = quantization_config or PostTrainingQuantConfig(approach="dynamic")
+        if save_directory is not None:
+            check_output_directory(save_directory, overwrite)
+        set_seed(self.seed)
+        options.random_seed = self.seed
+        self.quantized_model = fit(
+            self.model,
+            config,
+            calib_dataloader=self._calibration_batches(config, calibration_dataset, batch_size, data_collator),
+            calib_func=self.calibration_fn,
+            eval_func=self.eval_fn or self._own_evaluation(eval_dataset, batch_size, data_collator),
+            metric_name=self.metric_name if self.eval_fn else None,
+        )
+        if save_directory is not None:
+            self.quantized_model.save_pretrained(save_directory, self.tokenizer, format, overwrite)
+        return self.quantized_model
+
+    def _calibration_batches(
+        self, config: PostTrainingQuantConfig, dataset: Any, batch_size: int, collator: Callable | None
+    ) -> list | None:
+        """The first samples of the dataset in batches; labels only stay where a decoder's inputs come from them."""
+        if dataset is None or config.approach == "dynamic":
+            return None
+        keep_labels = bool(self.model.config.is_encoder_decoder)
+        batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator, keep_labels)
+        return take_samples(batches, max(config.calibration_sampling_size))
+
+    def _own_evaluation(self, dataset: Any, batch_size: int, collator: Callable | None) -> Callable | None:
+        if dataset is None:
+            return None
+        if self.task is None:
+            raise ValueError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(TASKS))}; or pass `eval_fn`.")
+        batches = list(batches_of(dataset, self.model, self.tokenizer, batch_size, collator))
+        return lambda model: evaluate_task(model, batches, self.task, self.metric_name)
+
+    def get_calibration_dataset(
+        self,
+        dataset_name: str | os.PathLike,
+        num_samples: int = 100,
+        dataset_config_name: str | None = None,
+        dataset_split: str = "train",
+        preprocess_function: Callable | None = None,
+        preprocess_batch: bool = True,
+        token: str | None = None,
+    ) -> Any:
+        """A shuffled part of a dataset, ready for `quantize`.
+
+        Args:
+            dataset_name: a name on the Hub, or a local file (csv, tsv, json, parquet) or directory.
+            num_samples (`int`): how many samples; all if there are fewer.
+            preprocess_function: e.g. a tokenizing function, mapped over the samples (in batches, or one by one).
+            token (`str`, *optional*): for a private dataset.
+        """
+        dataset = load_dataset_file_or_hub(dataset_name, dataset_config_name, dataset_split, token)
+        dataset = dataset.shuffle(seed=self.seed).select(range(min(num_samples, len(dataset))))
+        if preprocess_function is not None:
+            dataset = dataset.map(preprocess_function, batched=preprocess_batch)
+        return dataset
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> str:
+        """Upload the quantized model with its card and tokenizer; see `QuantizedModel.push_to_hub`."""
+        if self.quantized_model is None:
+            raise ValueError("There is nothing to upload yet; call `quantize` first.")
+        return self.quantized_model.push_to_hub(repo_id, tokenizer=self.tokenizer, **kwargs)
+
+    def __repr__(self) -> str:
+        state = "quantized" if self.quantized_model else "not quantized yet"
+        return f"IncQuantizer({type(self.model).__name__}, task={self.task!r}, {state})"
+
+
+LOADERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+
+
+def load_dataset_file_or_hub(name: str | os.PathLike, config_name: str | None, split: str, token: str | None) -> Any:
+    """One split of a dataset from a file or from the Hub."""
+    import datasets  # an extra, and slow to import
+
+    ending = os.path.splitext(os.fspath(name))[1]
+    if ending in LOADERS and os.path.isfile(name):
+        settings = {"delimiter": "\t", "quoting": 3} if ending == ".tsv" else {}
+        return datasets.load_dataset(LOADERS[ending], data_files=os.fspath(name), split="train", **settings)
+    return datasets.load_dataset(os.fspath(name), config_name, split=split, token=token)

@@ -1,0 +1,48 @@
+"""INC 2.X `neural_compressor.utils.load_huggingface`: save for the Hub, load from it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from inc_hf.checkpoint import attach_quantizer, save_checkpoint
+from inc_hf.modeling import IncModel, auto_class_of
+from inc_hf.quantize.modules import quantized_modules
+from inc_hf.quantized_model import QuantizedModel
+
+
+def save_for_huggingface_upstream(
+    model: QuantizedModel | PreTrainedModel, tokenizer: Any, output_dir: str | os.PathLike, overwrite: bool = False
+) -> Path:
+    """Write a quantized model and its tokenizer to a directory that can be uploaded as it is.
+
+    Raises:
+        ValueError: the model is not quantized.
+        FileExistsError: the directory is not empty and `overwrite` is not set.
+    """
+    if isinstance(model, QuantizedModel):
+        return model.save_pretrained(output_dir, tokenizer, overwrite=overwrite)
+    if not quantized_modules(model):
+        raise ValueError("The model is not quantized; quantize it with `IncQuantizer` or `quantization.fit` first.")
+    if getattr(model, "hf_quantizer", None) is None:
+        attach_quantizer(model)
+
+    def write(directory: Path) -> None:
+        model.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
+
+    return save_checkpoint(write, output_dir, overwrite)
+
+
+class OptimizedModel:
+    """INC's loader: the class comes from the checkpoint's `architectures`."""
+
+    @staticmethod
+    def from_pretrained(model_name_or_path: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
+        """Load a quantized or a float checkpoint with the class that wrote it."""
+
+        class Loader(IncModel):
+            auto_class = auto_class_of(model_name_or_path)
+
+        return Loader.from_pretrained(model_name_or_path, **kwargs)

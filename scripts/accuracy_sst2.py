@@ -1,0 +1,127 @@
+"""INT8 against FP32 on the real GLUE SST-2: accuracy, share of equal predictions, size. Writes a table and JSON.
+
+    python scripts/finetune_sst2.py --data DATA --output runs/minilm-sst2
+    python scripts/accuracy_sst2.py --data DATA --model runs/minilm-sst2 --output benchmarks/sst2_int8
+
+Calibration takes 100 sentences of the training set; the 872 sentences of the validation set are only evaluated on.
+"""
+
+import argparse
+import csv
+import json
+import logging
+import platform
+import tempfile
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+import inc_hf
+from inc_hf import IncModelForSequenceClassification, PostTrainingQuantConfig
+from inc_hf.commands.quantize import weights_size
+from inc_hf.data import batches_of
+from inc_hf.quantizer import IncQuantizer
+
+# name -> settings; the first dynamic and the first static row are the defaults of a CPU with VNNI.
+ROWS = {
+    "dynamic W8A8": ("dynamic", False, None),
+    "dynamic W7A8": ("dynamic", True, None),
+    "static W8A8 minmax": ("static", False, "minmax"),
+    "static W7A8 minmax": ("static", True, "minmax"),
+    "static W8A8 moving_average": ("static", False, "moving_average"),
+    "static W8A8 mse": ("static", False, "mse"),
+    "static W8A8 kl": ("static", False, "kl"),
+    "static W8A8 percentile": ("static", False, "percentile"),
+}
+
+
+def read_tsv(path: Path) -> tuple[list[str], torch.Tensor]:
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [row["sentence"] for row in rows], torch.tensor([int(row["label"]) for row in rows])
+
+
+@torch.no_grad()
+def predict(model, batches) -> torch.Tensor:
+    return torch.cat([model(**batch).logits.argmax(-1) for batch in batches])
+
+
+def quantize_and_load(args, approach: str, reduce_range: bool, observer: str | None, calibration: list[str]):
+    """The model as it comes back from disk, and the bytes of its weights there."""
+    config = PostTrainingQuantConfig(
+        approach=approach,
+        reduce_range=reduce_range,
+        calibration_sampling_size=args.samples,
+        op_type_dict={"Linear": {"activation": {"algorithm": observer}}} if observer else None,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        IncQuantizer.from_pretrained(args.model).quantize(config, f"{folder}/out", calibration_dataset=calibration)
+        return IncModelForSequenceClassification.from_pretrained(f"{folder}/out"), weights_size(Path(folder) / "out")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/glue/sst2"))
+    parser.add_argument("--model", default="runs/minilm-sst2")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/sst2_int8"))
+    parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+
+    sentences, labels = read_tsv(args.data / "validation.tsv")
+    train_sentences, _ = read_tsv(args.data / "train.tsv")
+    shuffled = torch.randperm(len(train_sentences), generator=torch.Generator().manual_seed(0))[: args.samples]
+    calibration = [train_sentences[i] for i in shuffled.tolist()]
+    fp32 = AutoModelForSequenceClassification.from_pretrained(args.model)
+    batches = list(batches_of(sentences, fp32, AutoTokenizer.from_pretrained(args.model), batch_size=32))
+    reference = predict(fp32, batches)
+    size = weights_size(Path(args.model))
+    results = [{"model": "FP32", "accuracy": score(reference, labels), "equal": 1.0, "bytes": size, "size": 1.0}]
+    for name in args.only:
+        model, quantized_size = quantize_and_load(args, *ROWS[name], calibration)
+        predicted = predict(model, batches)
+        results.append(
+            {
+                "model": name,
+                "accuracy": score(predicted, labels),
+                "equal": score(predicted, reference),
+                "bytes": quantized_size,
+                "size": quantized_size / size,
+            }
+        )
+        print(results[-1], flush=True)
+    write(args, results)
+
+
+def score(predicted: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((predicted == expected).double().mean())
+
+
+def write(args, results: list[dict]) -> None:
+    about = {
+        "task": "GLUE SST-2 validation, 872 sentences, MiniLM-L6 fine-tuned by scripts/finetune_sst2.py",
+        "calibration": f"{args.samples} sentences of the training set",
+        "cpu": platform.machine() + " " + torch.cpu.get_capabilities().get("cpu_name", ""),
+        "vector_instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "versions": f"inc_hf {inc_hf.__version__}, torch {torch.__version__}, transformers {transformers.__version__}",
+        "command": "python scripts/accuracy_sst2.py",
+    }
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.with_suffix(".json").write_text(json.dumps({**about, "results": results}, indent=2) + "\n")
+    lines = [f"# {about['task']}", "", *(f"- {key}: {value}" for key, value in list(about.items())[1:]), ""]
+    lines += ["| model | accuracy | equal to FP32 | weights on disk | of FP32 |", "|---|---|---|---|---|"]
+    for row in results:
+        lines.append(
+            f"| {row['model']} | {row['accuracy']:.2%} | {row['equal']:.2%} | {row['bytes'] / 1e6:.1f} MB "
+            f"| {row['size']:.1%} |"
+        )
+    args.output.with_suffix(".md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
