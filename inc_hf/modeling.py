@@ -225,7 +225,7 @@ def _integer_weight(module: nn.Module) -> torch.Tensor:
 
 
 def _fill(twin: QModule, module: nn.Module, codes: torch.Tensor, input_ndim: int | None) -> None:
-    twin._buffers["weight"] = codes
+    twin.set_codes(codes)
     twin.weight_scale = module.weight_scale.detach().float()
     for key in ("input_scale", "input_zero_point"):
         if getattr(twin, key) is not None:

@@ -24,9 +24,9 @@ def weight_qmax(num_bits: int) -> int:
 
 
 def has_vnni() -> bool:
-    """Whether this CPU multiplies u8 by s8 into s32 without a saturating 16-bit step (VNNI, AMX or NEON)."""
+    """Whether this CPU adds products of 8-bit integers in 32 bits: VNNI, AMX, or `dot` as torch calls it on ARM."""
     capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8", "neon_dotprod"))
+    return any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8", "dot"))
 
 
 def default_weight_bits() -> int:
@@ -37,12 +37,17 @@ def default_weight_bits() -> int:
     return 8 if has_vnni() else 7
 
 
+def compute_dtype(dtype: torch.dtype) -> torch.dtype:
+    """float32 for half precisions and float32, float64 for float64: the dtype in which scales are applied."""
+    return torch.promote_types(dtype, torch.float32)
+
+
 def per_token_scale(x: Tensor, num_bits: int = 8) -> Tensor:
     """Dynamic symmetric scale of each row of `x`, `amax / ((2^b - 1) / 2)`, of shape `(..., 1)`, float32.
 
     The formula (amax / 127.5 for 8 bits) is the one of compressed-tensors; an all-zero row gets float32's epsilon.
     """
-    amax = x.abs().amax(-1, keepdim=True).float()
+    amax = x.abs().amax(-1, keepdim=True).to(compute_dtype(x.dtype))
     scale = amax / (((1 << num_bits) - 1) / 2)
     return torch.where(scale == 0, torch.finfo(torch.float32).eps, scale)
 
@@ -56,7 +61,7 @@ def quantize_activation(x: Tensor, scale: Tensor, zero_point: Tensor | None = No
         zero_point (`torch.Tensor`, *optional*): int8, broadcastable to `x`; None is 0.
     """
     qmin, qmax = activation_range(num_bits)
-    scaled = x.float() / scale
+    scaled = x.to(compute_dtype(x.dtype)) / scale
     if zero_point is not None:
         scaled += zero_point
     return scaled.clamp_(qmin, qmax).round_().nan_to_num_(0.0).to(torch.int8)
@@ -67,7 +72,8 @@ def int_matmul(a: Tensor, w: Tensor) -> Tensor:
     total = torch.zeros(a.shape[0], w.shape[0], dtype=torch.int32, device=a.device)
     for start in range(0, a.shape[1], EXACT_FP32_DEPTH):
         chunk = slice(start, start + EXACT_FP32_DEPTH)
-        total += (a[:, chunk].float() @ w[:, chunk].float().T).to(torch.int32)
+        with torch.autocast(a.device.type, enabled=False):  # in bfloat16 the sums would be rounded
+            total += (a[:, chunk].float() @ w[:, chunk].float().T).to(torch.int32)
     return total
 
 
@@ -99,7 +105,7 @@ def q8_linear(
     accumulator = int_matmul(quantize_activation(rows, scale, input_zero_point, num_bits), weight)
     if input_zero_point is not None:
         accumulator -= input_zero_point.to(torch.int32) * weight.sum(-1, dtype=torch.int32)
-    y = accumulator.float() * scale * weight_scale.reshape(-1)
+    y = accumulator.to(compute_dtype(x.dtype)) * scale * weight_scale.reshape(-1)
     if bias is not None:
         y += bias
     y[~rows.isfinite().all(-1)] = torch.nan

@@ -116,8 +116,11 @@ def from_compressed_tensors(config: dict[str, Any], model: nn.Module) -> dict[st
     Raises:
         ValueError: the config asks for something that is not W8A8-like integer quantization.
     """
-    if config.get("format") != FORMAT:
-        raise ValueError(f"The compressed-tensors format {config.get('format')!r} is not supported, only {FORMAT!r}.")
+    for format in (config["format"], *(group.get("format") for group in config["config_groups"].values())):
+        if format not in (FORMAT, None):
+            raise ValueError(f"The compressed-tensors format {format!r} is not supported, only {FORMAT!r}.")
+    if (config.get("transform_config") or {}).get("config_groups"):
+        raise ValueError("The checkpoint rotates its activations (`transform_config`), which this package cannot do.")
     targets = {target: group for group in config["config_groups"].values() for target in group["targets"]}
     ignored = config.get("ignore") or []
     _check_targets(targets, model)
@@ -127,13 +130,14 @@ def from_compressed_tensors(config: dict[str, Any], model: nn.Module) -> dict[st
         if kind in ("Linear", "Embedding") and not _matching(name, kind, ignored):
             matching = _matching(name, kind, targets)
             if matching:
-                found[name] = _parse_group(name, targets[matching[0]])
+                found[name] = _parse_group(name, targets[matching[0]], module.weight.shape[1])
     return found
 
 
 def _matching(name: str, kind: str, targets: Iterable[str]) -> list[str]:
-    """The targets that mean this module: its own name first, then regular expressions, then its class."""
-    patterns = [t for t in targets if t.startswith("re:") and re.match(t.removeprefix("re:"), name)]
+    """The targets that mean this module, in the order of compressed-tensors: its own name first, then regular
+    expressions by the alphabet, then its class."""
+    patterns = [t for t in sorted(targets) if t.startswith("re:") and re.match(t.removeprefix("re:"), name)]
     return [t for t in targets if t == name] + patterns + [t for t in targets if t == kind]
 
 
@@ -144,7 +148,7 @@ def _check_targets(targets: dict[str, dict], model: nn.Module) -> None:
             raise ValueError(f"The checkpoint quantizes `{target}`, which the model lacks{nearest(target, names)}")
 
 
-def _parse_group(name: str, group: dict[str, Any]) -> tuple[Scheme, int | None]:
+def _parse_group(name: str, group: dict[str, Any], in_features: int) -> tuple[Scheme, int | None]:
     weights, inputs = group["weights"], group.get("input_activations")
     if weights.get("type", "int") != "int" or not weights.get("symmetric", True):
         raise ValueError(f"`{name}`: only symmetric integer weights are supported, got {weights}.")
@@ -153,12 +157,22 @@ def _parse_group(name: str, group: dict[str, Any]) -> tuple[Scheme, int | None]:
     weight = WeightScheme(weights["num_bits"], weights["strategy"] == "channel")
     if inputs is None:
         return Scheme(weight), None
-    if inputs["dynamic"] and (inputs["strategy"] not in ("token", "group") or not inputs.get("symmetric", True)):
+    if inputs.get("type", "int") != "int":
+        raise ValueError(f"`{name}`: only integer activations are supported, got {inputs}.")
+    dynamic, symmetric = bool(inputs.get("dynamic", False)), inputs.get("symmetric", True)
+    is_per_token = inputs["strategy"] == "token" or _is_one_group(inputs, in_features)
+    if dynamic and not (is_per_token and symmetric):
         raise ValueError(f"`{name}`: dynamic activations must be symmetric and per token, got {inputs}.")
+    if not dynamic and inputs["strategy"] != "tensor":
+        raise ValueError(f"`{name}`: static activations must be per tensor, got {inputs}.")
     activation = ActivationScheme(
         num_bits=inputs["num_bits"],
-        dynamic=bool(inputs["dynamic"]),
-        symmetric=inputs.get("symmetric", True),
+        dynamic=dynamic,
+        symmetric=symmetric,
         observer=inputs.get("observer") or "minmax",
     )
     return Scheme(weight, activation), 3 if inputs["strategy"] == "token" else None
+
+
+def _is_one_group(inputs: dict[str, Any], in_features: int) -> bool:
+    return inputs["strategy"] == "group" and inputs.get("group_size") == in_features

@@ -61,11 +61,15 @@ def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tup
         ValueError: the config is malformed, of an unknown version, or names what the model lacks.
     """
     try:
-        if config["quant_method"] == "inc":
-            return _schemes_of_inc(config, model)
-        return from_compressed_tensors(config, model)
-    except (KeyError, TypeError) as error:
+        is_inc = config["quant_method"] == "inc"
+        found = _schemes_of_inc(config, model) if is_inc else from_compressed_tensors(config, model)
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
+    for name, (scheme, _) in found.items():
+        for part in filter(None, (scheme.weight, scheme.activation)):
+            if part.num_bits not in range(2, 9):
+                raise ValueError(f"`{name}`: integers have 2 to 8 bits, the checkpoint says {part.num_bits!r}.")
+    return found
 
 
 def _schemes_of_inc(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:

@@ -81,17 +81,18 @@ class IncHfQuantizer(HfQuantizer):
                 twin.unpacked_shape = tuple(twin.codes.shape)
                 bits = scheme.weight.num_bits
                 stored = torch.empty(packed_shape(twin.unpacked_shape, bits), dtype=_stored_dtype(bits))
-                twin._buffers["weight"] = stored
+                twin.set_codes(stored)
         return twin
 
     def _process_model_after_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
-        unpacked: dict[int, torch.Tensor] = {}
+        unpacked: dict[int, nn.Parameter] = {}
         for module in quantized_modules(model).values():
             stored = module.codes
             if self.packs_weights and stored.device.type != "meta":
                 if id(stored) not in unpacked:
-                    unpacked[id(stored)] = unpack(stored, module.unpacked_shape, module.scheme.weight.num_bits)
-                module._buffers["weight"] = unpacked[id(stored)]
+                    codes = unpack(stored.data, module.unpacked_shape, module.scheme.weight.num_bits)
+                    unpacked[id(stored)] = nn.Parameter(codes, requires_grad=False)
+                module.set_codes(unpacked[id(stored)])
             if isinstance(module, FloatWeightView):
                 module.loading = False
         validate_model(model)
@@ -129,10 +130,11 @@ def _stored_dtype(num_bits: int) -> torch.dtype:
 def attach_quantizer(model: "PreTrainedModel", format: Format | None = None) -> "PreTrainedModel":
     """Give a converted model, in place, what `save_pretrained` and `push_to_hub` need to write a quantized checkpoint.
 
-    Tied modules of which only one is quantized, or with different schemes, are untied in the model's config.
+    Raises:
+        ValueError: modules that are tied in the model's config no longer share their weight.
     """
     config = IncQuantizationConfig(**quantization_config_of(model, format))
-    _untie_unequal(model)
+    _check_ties(model)
     model.config.quantization_config = config
     model.hf_quantizer = IncHfQuantizer(config, pre_quantized=True)
     model.is_quantized = True
@@ -140,13 +142,16 @@ def attach_quantizer(model: "PreTrainedModel", format: Format | None = None) -> 
     return model
 
 
-def _untie_unequal(model: "PreTrainedModel") -> None:
+def _check_ties(model: "PreTrainedModel") -> None:
     quantized = quantized_modules(model)
     for target, source in dict(getattr(model, "all_tied_weights_keys", {})).items():
-        pair = [quantized.get(key.rpartition(".")[0]) for key in (target, source)]
-        if any(pair) and not (all(pair) and pair[0].codes.data_ptr() == pair[1].codes.data_ptr()):
-            model.all_tied_weights_keys.pop(target)
-            model.config.tie_word_embeddings = False
+        modules = [quantized.get(key.rpartition(".")[0]) for key in (target, source)]
+        addresses = {None if module is None else module.codes.data_ptr() for module in modules}
+        if len(addresses) > 1:
+            raise ValueError(
+                f"`{target}` and `{source}` share one weight, but were quantized differently; "
+                "give both the same scheme, or keep both in float."
+            )
 
 
 # Importing this module makes `quant_method: inc` known to transformers; the condition lets it be reloaded.

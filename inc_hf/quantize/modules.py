@@ -20,7 +20,7 @@ class QModule(nn.Module):
         self.scheme = scheme
         self.dtype = dtype
         scale_shape = (weight_shape[0], 1) if scheme.weight.per_channel else (1,)
-        self.register_buffer("weight", torch.zeros(weight_shape, dtype=torch.int8))
+        self.set_codes(torch.zeros(weight_shape, dtype=torch.int8))
         self.register_buffer("weight_scale", torch.ones(scale_shape, dtype=torch.float32))
         self.register_buffer("input_scale", torch.ones(1) if scheme.is_static else None)
         has_zero_point = scheme.is_static and not scheme.activation.symmetric
@@ -29,7 +29,12 @@ class QModule(nn.Module):
     @property
     def codes(self) -> Tensor:
         """The int8 weight."""
-        return self._buffers["weight"]
+        return self._parameters["weight"]
+
+    def set_codes(self, codes: Tensor) -> None:
+        """Take `codes` as the integer weight; a parameter, since transformers only ties those."""
+        is_parameter = isinstance(codes, nn.Parameter)
+        self._parameters["weight"] = codes if is_parameter else nn.Parameter(codes, requires_grad=False)
 
     def dequantize(self) -> Tensor:
         """The float weight, in the dtype of the module that was quantized."""
@@ -48,15 +53,13 @@ class QModule(nn.Module):
 class FloatWeightView(QModule):
     """Shows the float weight as `.weight`, since some models read it (CLIP's patch embedding, DeBERTa's tied head).
 
-    While a checkpoint is loaded and weights are tied, `.weight` is the int8 buffer (`loading = True`).
+    While a checkpoint is loaded and weights are tied, `.weight` is the int8 parameter (`loading = True`).
     """
 
     loading = False
 
     @property
     def weight(self) -> Tensor:
-        if self._buffers.get("weight") is None:
-            raise AttributeError("weight")  # nn.Module asks before the buffer is registered
         return self.codes if self.loading else self.dequantize()
 
 
@@ -105,27 +108,35 @@ class QEmbedding(FloatWeightView):
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None, scheme: Scheme, dtype):
         super().__init__(scheme, (num_embeddings, embedding_dim), dtype)
         self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.embed_scale = 1.0  # BART's scaled embeddings multiply by it
 
     @classmethod
     def like(cls, module: nn.Embedding, scheme: Scheme) -> "QEmbedding":
         """Empty twin of `module`."""
-        return cls(module.num_embeddings, module.embedding_dim, module.padding_idx, scheme, module.weight.dtype)
+        twin = cls(module.num_embeddings, module.embedding_dim, module.padding_idx, scheme, module.weight.dtype)
+        if type(module) is not nn.Embedding:
+            twin.embed_scale = getattr(module, "embed_scale", 1.0)
+        return twin
 
     def forward(self, ids: Tensor) -> Tensor:
         rows = nn.functional.embedding(ids, self.codes)
         scale = self.weight_scale if self.weight_scale.numel() == 1 else self.weight_scale[ids]
-        return (rows.float() * scale).to(self.dtype)
+        return (rows.to(ops.compute_dtype(self.dtype)) * scale).to(self.dtype) * self.embed_scale
 
     def extra_repr(self) -> str:
         return f"{self.num_embeddings}, {self.embedding_dim}, {self.describe_scheme()}"
 
 
 class QConv(FloatWeightView):
-    """Twin of `nn.Conv1d` and `nn.Conv2d`. Dynamic activations have one scale per sample of the batch."""
+    """Twin of `nn.Conv1d` and `nn.Conv2d`. Dynamic activations have one scale per sample of the batch.
+
+    Samples with NaN or Inf come out as NaN.
+    """
 
     def __init__(self, weight_shape: tuple[int, ...], bias: bool, settings: dict, scheme: Scheme, dtype):
         super().__init__(scheme, weight_shape, dtype)
         self.settings = settings
+        self.stride, self.padding = settings["stride"], settings["padding"]  # models read them, as those of nn.Conv2d
         self.bias = nn.Parameter(torch.zeros(weight_shape[0], dtype=dtype), requires_grad=False) if bias else None
 
     @classmethod
@@ -135,6 +146,8 @@ class QConv(FloatWeightView):
         return cls(tuple(module.weight.shape), module.bias is not None, settings, scheme, module.weight.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim < self.codes.ndim:  # one sample without the dimension of the batch
+            return self.forward(x.unsqueeze(0)).squeeze(0)
         convolve = nn.functional.conv1d if self.codes.ndim == 3 else nn.functional.conv2d
         if self.scheme.activation is None:
             return convolve(x, self.dequantize().to(x.dtype), self.bias, **self.settings)
@@ -148,9 +161,10 @@ class QConv(FloatWeightView):
         if self.input_zero_point is not None:
             codes -= self.input_zero_point
         accumulator = convolve(codes, self.codes.double(), **self.settings)
-        y = accumulator.float() * scale * self.weight_scale.reshape(-1, *spatial)
+        y = accumulator.to(ops.compute_dtype(x.dtype)) * scale * self.weight_scale.reshape(-1, *spatial)
         if self.bias is not None:
             y += self.bias.reshape(-1, *spatial)
+        y[~x.flatten(1).isfinite().all(-1)] = torch.nan
         return y.to(x.dtype)
 
     def extra_repr(self) -> str:
@@ -165,6 +179,8 @@ def op_type(module: nn.Module) -> str | None:
     """
     if isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear):
         return None
+    if type(module).__name__.endswith("ScaledWordEmbedding") and isinstance(module.embed_scale, float):
+        return "Embedding"
     for cls in (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d):
         if isinstance(module, cls):
             return cls.__name__ if type(module).forward is cls.forward and _is_supported(module) else None

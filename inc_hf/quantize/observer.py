@@ -79,6 +79,7 @@ class HistogramObserver(MinMaxObserver):
     """A histogram of all values, whose bins merge in pairs when the range grows; subclasses choose where to clip."""
 
     num_bins = 2048
+    piece_size = 1 << 22
 
     def __init__(self, scheme: ActivationScheme):
         super().__init__(scheme)
@@ -89,12 +90,13 @@ class HistogramObserver(MinMaxObserver):
         super().update(x, low, high)
         amax = max(abs(low), abs(high))
         if self.edge == 0.0:
-            self.edge = amax
+            # Not 0 for zeros either, which are counted like all others: the middle bin keeps them when it grows.
+            self.edge = max(amax, torch.finfo(torch.float32).tiny)
         while amax > self.edge:
             self._double()
-        if self.edge > 0.0:
-            counts = torch.histc(x.flatten().cpu(), self.num_bins, -self.edge, self.edge)
-            self.counts += counts
+        # In float64, since float32 cannot count beyond 2^24, and in pieces, so that the copy stays small.
+        for piece in x.flatten().split(self.piece_size):
+            self.counts += torch.histc(piece.cpu().double(), self.num_bins, -self.edge, self.edge)
 
     def _double(self) -> None:
         """Cover twice the range: the old bins fill the middle half, merged in pairs."""
@@ -122,8 +124,6 @@ class HistogramObserver(MinMaxObserver):
 
     def range(self) -> tuple[float, float]:
         """The candidate of the lowest `cost`."""
-        if self.edge == 0.0:
-            return self.low, self.high
         return min(self.candidates(), key=lambda candidate: self.cost(*candidate))
 
     def cost(self, low: float, high: float) -> float:
@@ -169,8 +169,6 @@ class PercentileObserver(HistogramObserver):
     percentile = 0.9999
 
     def range(self) -> tuple[float, float]:
-        if self.edge == 0.0:
-            return self.low, self.high
         share = self.counts.cumsum(0) / self.counts.sum()
         tail = (1 - self.percentile) / 2
         width = 2 * self.edge / self.num_bins

@@ -41,7 +41,8 @@ def resolve_schemes(
     """
     names = [name for name, module in model.named_modules() if op_type(module) is not None]
     if reached is not None:
-        names = [name for name in reached if name in set(names)]
+        known = set(names)
+        names = [name for name in reached if name in known]
     kinds = {name: op_type(model.get_submodule(name)) for name in names}
     approach = config.approach
     if approach == "auto":
@@ -55,6 +56,17 @@ def resolve_schemes(
     for name, settings in _settings_by_name(model, kinds, config.op_name_dict):
         schemes[name] = _apply(name, kinds[name], approach, bits, settings)
     return _equalize_tied(model, {name: scheme for name, scheme in schemes.items() if scheme is not None}, kinds)
+
+
+def _reached_or_tied(model: nn.Module, names: list[str], reached: Mapping[str, int]) -> list[str]:
+    """The reached modules, in their order, and the embeddings that only lend their weight to them (T5's `shared`)."""
+    lenders = [
+        name
+        for tied in _tied_names(model)
+        for name in tied
+        if name not in reached and op_type(model.get_submodule(name)) == "Embedding" and set(tied) & set(reached)
+    ]
+    return [name for name in [*lenders, *reached] if name in set(names)]
 
 
 def default_scheme(kind: str, approach: str, weight_bits: int) -> Scheme:
@@ -108,7 +120,8 @@ def _settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mapp
     for pattern, names in hits.items():
         if not names and not (_wants_float(patterns[pattern]) and _means_unreached(model, pattern)):
             raise ValueError(
-                f"`op_name_dict` key {pattern!r} matches no module that can be quantized{nearest(pattern, kinds)} "
+                f"`op_name_dict` key {pattern!r} matches no module that can be quantized"
+                f"{nearest(pattern, kinds) or '.'} "
                 "Keys are regular expressions for the whole name, e.g. 'bert\\.encoder\\..*'."
             )
     if "default_qconfig" in op_names:
@@ -186,14 +199,30 @@ def _first(name: str, what: str, options: list | None, available: Iterable, soft
     raise ValueError(f"`{name}`: {what} {options} is not available here; choose from {known}.")
 
 
+def _tied_names(model: nn.Module) -> list[list[str]]:
+    """Names of the modules that share one weight parameter, for each that is shared."""
+    holders: dict[int, list[str]] = {}
+    for name, module in model.named_modules():
+        weight = getattr(module, "_parameters", {}).get("weight")
+        if weight is not None:
+            holders.setdefault(id(weight), []).append(name)
+    return [names for names in holders.values() if len(names) > 1]
+
+
 def _equalize_tied(model: nn.Module, schemes: dict[str, Scheme], kinds: Mapping[str, str]) -> dict[str, Scheme]:
-    """An embedding tied to a Linear takes the weight scheme of the Linear, so that they stay one tensor."""
-    by_address: dict[int, WeightScheme] = {}
-    for name, scheme in schemes.items():
-        if kinds[name] == "Linear":
-            by_address[model.get_submodule(name).weight.data_ptr()] = scheme.weight
-    for name, scheme in schemes.items():
-        address = model.get_submodule(name).weight.data_ptr()
-        if kinds[name] == "Embedding" and address in by_address:
-            schemes[name] = replace(scheme, weight=by_address[address])
+    """Modules that share a weight are quantized alike or not at all, so that it stays one tensor, in memory and on disk.
+
+    An embedding takes the weight scheme of the Linear that it is tied to.
+    """
+    for names in _tied_names(model):
+        in_float = [name for name in names if name not in schemes]
+        if len(in_float) not in (0, len(names)):
+            logger.info("In float with %s, whose weight they share: %s", in_float[0], ", ".join(names))
+        if in_float:
+            for name in names:
+                schemes.pop(name, None)
+            continue
+        weights = [schemes[name].weight for name in sorted(names, key=lambda name: kinds[name] == "Embedding")]
+        for name in names:
+            schemes[name] = replace(schemes[name], weight=weights[0])
     return schemes

@@ -54,6 +54,8 @@ def prepare(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
         raise ValueError("The model is already quantized; start from the FP32 model.")
     if planned_modules(model):
         raise ValueError("The model is already prepared; call `convert` or `unprepare` first.")
+    if "" in schemes:
+        raise ValueError("The model is itself the module to replace; put it into an `nn.Sequential`.")
     modules = dict(named_modules_with_duplicates(model))
     for name in schemes:
         if name not in modules or op_type(modules[name]) is None:
@@ -149,7 +151,9 @@ def _tied_weights(model: nn.Module) -> dict[tuple, tuple | None]:
 
 
 def _weight_key(module: nn.Module) -> tuple:
-    return module.weight.data_ptr(), module.quantization_plan.scheme.weight
+    # The shape and strides tell apart weights that are views of one tensor and start at the same address.
+    matrix = weight_matrix(module)
+    return matrix.data_ptr(), matrix.shape, matrix.stride(), module.quantization_plan.scheme.weight
 
 
 def _drop_uncalibrated(planned: dict[str, nn.Module]) -> None:
@@ -172,7 +176,8 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, tuple | None]) -> QMod
     codes, scale = tied.get(key) or quantize_weight(weight_matrix(module), **vars(plan.scheme.weight))
     if key in tied:
         tied[key] = codes, scale
-    twin._buffers["weight"], twin.weight_scale = codes, scale.clone()
+    twin.set_codes(codes)
+    twin.weight_scale = scale.clone()
     if getattr(module, "bias", None) is not None:
         twin.bias = nn.Parameter(module.bias.detach(), requires_grad=False)
     if plan.observer is not None:
