@@ -32,7 +32,6 @@ def add_quantize_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how to quantize")
     how.add_argument(
         "--approach",
-        default="dynamic",
         metavar="A",
         help="dynamic (per token, needs no data; default), static (per tensor, needs --texts or --dataset), auto, "
         "or weight_only",
@@ -48,17 +47,13 @@ def add_quantize_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--dataset", metavar="FILE|NAME", help="csv, tsv, json or parquet file, or a Hub dataset")
     data.add_argument("--dataset-config", metavar="NAME", help="configuration of a Hub dataset, e.g. sst2")
     data.add_argument("--split", default="validation", help="split of a Hub dataset (default: %(default)s)")
-    data.add_argument(
-        "--samples", type=int, default=100, metavar="N", help="calibration samples (default: %(default)s)"
-    )
+    data.add_argument("--samples", type=int, metavar="N", help="calibration samples (default: 100)")
     data.add_argument("--batch-size", type=int, default=8, metavar="N", help="default: %(default)s")
     goal = parser.add_argument_group("accuracy goal")
     goal.add_argument("--task", help="e.g. text-classification; with a labelled --dataset, tunes to the goal")
     goal.add_argument("--metric", help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)")
-    goal.add_argument(
-        "--tolerance", type=float, default=0.01, metavar="X", help="relative loss that is accepted (default: 0.01)"
-    )
-    goal.add_argument("--max-trials", type=int, default=100, metavar="N", help="default: %(default)s")
+    goal.add_argument("--tolerance", type=float, metavar="X", help="relative loss that is accepted (default: 0.01)")
+    goal.add_argument("--max-trials", type=int, metavar="N", help="default: 100")
     output = parser.add_argument_group("output")
     output.add_argument("--format", choices=("compressed-tensors", "inc"), help="default: the first that fits")
     output.add_argument("--overwrite", action="store_true", help="replace a directory that is not empty")
@@ -101,12 +96,13 @@ def run_demo(args: argparse.Namespace) -> int:
 def _guarded(command: Any, args: argparse.Namespace) -> int:
     """Run a command; bad input becomes one line on stderr, a programming error keeps its traceback."""
     from huggingface_hub.errors import HfHubHTTPError
+    from safetensors import SafetensorError
 
     try:
         return command(args)
-    except (ValueError, TypeError, OSError, ImportError, HfHubHTTPError) as error:
+    except (ValueError, TypeError, OSError, ImportError, HfHubHTTPError, SafetensorError) as error:
         logging.getLogger(__name__).debug("Details", exc_info=True)
-        print(f"inc-hf: error: {error}", file=sys.stderr)
+        print(f"inc-hf: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("inc-hf: interrupted before there was a result; nothing was written", file=sys.stderr)
@@ -136,11 +132,14 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     args = build_parser().parse_args(argv)
+    from rich.console import Console
     from rich.logging import RichHandler
 
-    handler = RichHandler(show_path=False, show_time=False, show_level=False)
-    logging.basicConfig(format="%(message)s", handlers=[handler])
-    logging.getLogger("inc_hf").setLevel(logging.DEBUG if args.verbose else logging.INFO)
+    # standard output is for results
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False, show_level=False)
+    logger = logging.getLogger("inc_hf")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG if args.verbose else logging.INFO)
     return args.run(args)
 
 

@@ -1,14 +1,15 @@
 """Batches of model inputs from what users have: datasets, dataloaders, lists of texts."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import DataCollatorWithPadding, PreTrainedModel, default_data_collator
+from transformers import Cache, DataCollatorWithPadding, PreTrainedModel, default_data_collator
 
 # Columns of GLUE and of most sentence datasets, in pairs where two belong together.
 TEXT_COLUMNS = (
@@ -46,18 +47,18 @@ def batches_of(
     """
     if data is None or (hasattr(data, "__len__") and len(data) == 0):
         raise ValueError("The dataset is empty; calibration and evaluation need at least one sample.")
-    if isinstance(data, str):
-        raise TypeError("Got one string as data; pass a list of texts, a dataset or a dataloader.")
+    if isinstance(data, str | Mapping):
+        raise TypeError(f"Got one {type(data).__name__} as data; pass a list of texts, a dataset or a dataloader.")
     accepted = accepted_inputs(model, keep_labels)
     if _holds_batches(data):
         for batch in data:
-            yield _checked(_as_inputs(batch, accepted), model)
+            yield _checked(_without_label(batch), accepted, model)
         return
     collate = collator or (DataCollatorWithPadding(tokenizer) if tokenizer is not None else default_data_collator)
     for start in range(0, len(data), batch_size):
         stop = min(start + batch_size, len(data))
         samples = _encode([_sample(data[i]) for i in range(start, stop)], accepted, tokenizer, model)
-        yield _checked(dict(collate(samples)), model)
+        yield _checked(collate(samples), accepted, model)
 
 
 def accepted_inputs(model: nn.Module, keep_labels: bool = True) -> set[str] | None:
@@ -90,12 +91,10 @@ def _sample(item: Any) -> Any:
     return item[0] if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], Mapping) else item
 
 
-def _as_inputs(batch: Any, accepted: set[str] | None) -> Any:
-    """A ready batch in a form that `workflow.run` takes: INC's `(inputs, label)` loses its label."""
+def _without_label(batch: Any) -> Any:
+    """A ready batch, INC's `(inputs, label)` without its label, in a form that `workflow.run` takes."""
     if isinstance(batch, tuple | list) and len(batch) == 2 and isinstance(batch[0], Mapping | Tensor):
-        batch = batch[0] if isinstance(batch[0], Mapping) else (batch[0],)
-    if isinstance(batch, Mapping):
-        return {key: value for key, value in batch.items() if accepted is None or key in accepted}
+        return batch[0] if isinstance(batch[0], Mapping) else (batch[0],)
     return batch
 
 
@@ -105,6 +104,7 @@ def _encode(samples: list[Any], accepted: set[str] | None, tokenizer: Any, model
     main_input = getattr(model, "main_input_name", "input_ids")
     if main_input not in samples[0] and (columns := text_columns(samples[0])):
         samples = [_tokenize(sample, columns, tokenizer, model) for sample in samples]
+    _check_main_input(samples[0], samples[0], model)
     return [
         {("labels" if key == "label" else key): value for key, value in sample.items() if _keep(key, accepted)}
         for sample in samples
@@ -133,16 +133,31 @@ def _tokenize(sample: Mapping[str, Any], columns: tuple[str, str | None], tokeni
     return {**encoded, **{key: sample[key] for key in LABEL_COLUMNS if key in sample}}
 
 
-def _checked(batch: Any, model: nn.Module) -> Any:
-    """The batch, if it holds the model's main input; otherwise an error that names what came."""
-    if not isinstance(batch, Mapping) or not isinstance(model, PreTrainedModel):
-        return batch
-    if model.main_input_name not in batch and "inputs_embeds" not in batch:
+def _checked(batch: Any, accepted: set[str] | None, model: nn.Module) -> Any:
+    """The batch without what the model does not accept.
+
+    Raises:
+        ValueError, TypeError: it lacks the model's main input, or is nothing that a transformers model takes.
+    """
+    if isinstance(batch, Mapping):
+        inputs = {key: value for key, value in batch.items() if accepted is None or key in accepted}
+        if not isinstance(model, PreTrainedModel):
+            return inputs
+        tensors = {key: value for key, value in inputs.items() if isinstance(value, Tensor)}
+        _check_main_input(tensors, batch, model)
+        return tensors
+    parts = batch if isinstance(batch, tuple | list) else [batch]
+    if isinstance(model, PreTrainedModel) and not all(isinstance(part, Tensor) for part in parts):
+        raise TypeError(f"Got {reprlib.repr(batch)} as a batch; {type(model).__name__} needs a dict of tensors.")
+    return batch
+
+
+def _check_main_input(usable: Collection[str], came: Collection[str], model: nn.Module) -> None:
+    if isinstance(model, PreTrainedModel) and not {model.main_input_name, "inputs_embeds"}.intersection(usable):
         raise ValueError(
-            f"The data gives {sorted(batch) or 'no column that the model accepts'}, but {type(model).__name__} needs "
-            f"{model.main_input_name!r}; rename the columns, or pass texts with a tokenizer."
+            f"The data gives {sorted(came)}, but {type(model).__name__} needs {model.main_input_name!r} "
+            "(in ready batches, a tensor); rename the columns, or pass texts with a tokenizer."
         )
-    return {key: value for key, value in batch.items() if isinstance(value, Tensor)}
 
 
 def batch_length(batch: Any) -> int:
@@ -175,21 +190,43 @@ def _cut(batch: Any, length: int) -> Any:
 
 
 @contextmanager
-def recording_inputs(model: nn.Module, limit: int = 4) -> Iterator[list[dict[str, Any]]]:
-    """Collect, inside the block, the arguments of the model's first `limit` calls."""
-    recorded: list[dict[str, Any]] = []
+def recording_inputs(model: nn.Module, limit: int = 4) -> Iterator[list[Any]]:
+    """Collect, inside the block, the inputs of the model's first `limit` calls, in a form that `workflow.run` takes.
+
+    Calls that continue earlier ones (with a cache, or the output of the encoder) are left out: `generate` changes the
+    cache, and what they do not compute anew would look unused.
+    """
+    recorded: list[Any] = []
     signature = inspect.signature(model.forward)
 
     def record(module: nn.Module, args: tuple, kwargs: dict) -> None:
         if len(recorded) < limit:
-            bound = signature.bind(*args, **kwargs).arguments
-            recorded.append({**{k: v for k, v in bound.items() if k != "kwargs"}, **bound.get("kwargs", {})})
+            batch = _as_batch(signature, args, kwargs)
+            if not isinstance(batch, dict) or _starts_anew(batch):
+                recorded.append(batch)
 
     handle = model.register_forward_pre_hook(record, with_kwargs=True)
     try:
         yield recorded
     finally:
         handle.remove()
+
+
+def _as_batch(signature: inspect.Signature, args: tuple, kwargs: dict[str, Any]) -> tuple | dict[str, Any]:
+    """The arguments of a call as a tuple if all came by position, otherwise by name."""
+    if args and not kwargs:
+        return args
+    named = signature.bind(*args, **kwargs).arguments
+    rest = next((p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD), None)
+    return {**{key: value for key, value in named.items() if key != rest}, **named.get(rest, {})}
+
+
+def _starts_anew(batch: dict[str, Any]) -> bool:
+    """Whether a call needs nothing of an earlier one; an empty cache is taken out of `batch`."""
+    cache = batch.get("past_key_values")
+    if isinstance(cache, Cache):
+        del batch["past_key_values"]
+    return batch.get("encoder_outputs") is None and not (isinstance(cache, Cache) and cache.get_seq_length())
 
 
 def dummy_batch(model: PreTrainedModel) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Model cards, and uploads to the Hub."""
 
+import re
 import tempfile
 from collections.abc import Callable
 from importlib.resources import files
@@ -9,11 +10,13 @@ from typing import Any
 from huggingface_hub import HfApi, ModelCard, ModelCardData
 from transformers import PreTrainedModel
 
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
 
 def model_card(model: PreTrainedModel, summary: dict[str, Any]) -> ModelCard:
     """Card of a quantized model: what it is, how it scores, how to load it."""
-    base = model.config.name_or_path or None
-    is_hub_name = base is not None and base.count("/") == 1 and not base.startswith((".", "/"))
+    base = model.config.name_or_path or ""
+    is_hub_name = HUB_NAME.fullmatch(base) is not None and not Path(base).exists()
     data = ModelCardData(
         library_name="transformers",
         tags=["int8", "cpu", "quantized", "inc_hf"],
@@ -26,7 +29,7 @@ def model_card(model: PreTrainedModel, summary: dict[str, Any]) -> ModelCard:
         template_str=(files("inc_hf") / "templates" / "model_card.md").read_text(encoding="utf-8"),
         architecture=type(model).__name__,
         auto_class=_inc_class(model),
-        base_model_name=base or "a local model",
+        base_model_name=base if is_hub_name else "A local model",
         quant_method=model.config.quantization_config.to_dict()["quant_method"],
         approach="static"
         if quantization["is_static"]
@@ -43,7 +46,9 @@ def model_card(model: PreTrainedModel, summary: dict[str, Any]) -> ModelCard:
 
 def _inc_class(model: PreTrainedModel) -> str:
     """The `IncModelFor…` of a model class, by its ending."""
-    name = type(model).__name__
+    name, is_speech = type(model).__name__, model.main_input_name in ("input_features", "input_values")
+    if is_speech and name.endswith(("ForSequenceClassification", "ForConditionalGeneration")):
+        return "IncModelForAudioClassification" if name.endswith("Classification") else "IncModelForSpeechSeq2Seq"
     for ending in ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MaskedLM", "MultipleChoice",
                    "CausalLM", "ImageClassification", "AudioClassification"):  # fmt: skip
         if name.endswith(f"For{ending}"):

@@ -1,6 +1,8 @@
 """Loading quantized models: `IncModelFor….from_pretrained`, and `optimize` for what stock transformers has loaded."""
 
+import copy
 import os
+import re
 from typing import Any, ClassVar
 
 import torch
@@ -27,7 +29,7 @@ from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationCo
 from inc_hf.checkpoint.describe import schemes_of_config
 from inc_hf.quantize.modules import QLinear, QModule, empty_twin, quantized_modules
 
-CONFIG_KEYWORDS = (
+HUB_KEYWORDS = (
     "cache_dir",
     "force_download",
     "local_files_only",
@@ -36,6 +38,7 @@ CONFIG_KEYWORDS = (
     "token",
     "trust_remote_code",
 )
+QUANTIZATION_PARAMETER = re.compile(r"\.(weight|input|output|smooth|[qkv])_(scale|zero_point)$")
 
 
 class IncModel:
@@ -61,20 +64,32 @@ class IncModel:
         Raises:
             CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
         """
-        config = kwargs.pop("config", None)
+        hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
+        config = copy.deepcopy(kwargs.pop("config", None))
         if config is None:
-            known = {key: kwargs[key] for key in CONFIG_KEYWORDS if key in kwargs}
-            config = AutoConfig.from_pretrained(pretrained_model_name_or_path, **known)
-        quantization = getattr(config, "quantization_config", None)
-        if quantization is None:
-            return cls.auto_class.from_pretrained(pretrained_model_name_or_path, config=config, **kwargs)
-        if quantization.get("quant_method") not in ("inc", "compressed-tensors"):
-            raise ValueError(
-                f"The checkpoint is quantized with {quantization.get('quant_method')!r}; "
-                "this package reads 'inc' and 'compressed-tensors'."
+            # a config would keep dtype="auto" as if it were a dtype
+            own = {key: kwargs.pop(key) for key in ("dtype", "torch_dtype") if key in kwargs}
+            config, kwargs = AutoConfig.from_pretrained(
+                pretrained_model_name_or_path, return_unused_kwargs=True, **hub, **kwargs
             )
-        config.quantization_config = IncQuantizationConfig.wrap(quantization)
-        return _load_checked(cls.auto_class, pretrained_model_name_or_path, config=config, **kwargs)
+            kwargs.update(own)
+        quantization = _as_dict(getattr(config, "quantization_config", None))
+        if quantization is not None:
+            if quantization.get("quant_method") not in ("inc", "compressed-tensors"):
+                raise ValueError(
+                    f"The checkpoint is quantized with {quantization.get('quant_method')!r}; "
+                    "this package reads 'inc' and 'compressed-tensors'."
+                )
+            config.quantization_config = IncQuantizationConfig.wrap(quantization)
+        return _load_checked(cls.auto_class, pretrained_model_name_or_path, config=config, **hub, **kwargs)
+
+
+def _as_dict(config: Any) -> dict[str, Any] | None:
+    """A `quantization_config`, which is a dict or an object of transformers, as the dict of `config.json`."""
+    if config is None:
+        return None
+    values = config if isinstance(config, dict) else config.to_dict()
+    return {key: getattr(value, "value", value) for key, value in values.items()}
 
 
 def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
@@ -86,10 +101,9 @@ def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
     except RuntimeError as error:
         if "mismatched" not in str(error):
             raise
-        raise CheckpointError(f"The weights of {name} do not fit their `quantization_config`: {error}") from error
-    quantized = quantized_modules(model)
-    missing = sorted(key for key in info["missing_keys"] if key.rpartition(".")[0] in quantized)
-    surplus = sorted(key for key in info["unexpected_keys"] if key.endswith(("_scale", "_zero_point")))
+        raise CheckpointError(f"The weights of {name} do not fit its config.json: {error}") from error
+    missing = sorted(info["missing_keys"]) if quantized_modules(model) else []
+    surplus = sorted(key for key in info["unexpected_keys"] if QUANTIZATION_PARAMETER.search(key))
     if missing or surplus:
         raise CheckpointError(
             f"The weights of {name} do not belong to its `quantization_config`: "
@@ -159,9 +173,11 @@ def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: An
     """The class to load a checkpoint with: that of the task, otherwise the one that wrote the checkpoint.
 
     Raises:
-        ValueError: no task is given and the checkpoint does not name its class.
+        ValueError: an unknown task, or none and the checkpoint does not name its class.
     """
     if task is not None:
+        if task not in CLASS_OF_TASK:
+            raise ValueError(f"Unknown task {task!r}; choose one of {', '.join(sorted(CLASS_OF_TASK))}.")
         return CLASS_OF_TASK[task]
     architectures = AutoConfig.from_pretrained(name, **kwargs).architectures
     if not architectures or not hasattr(transformers, architectures[0]):
@@ -181,13 +197,11 @@ def optimize(model: PreTrainedModel) -> PreTrainedModel:
     """
     if quantized_modules(model):
         return model
-    config = getattr(model.config, "quantization_config", None)
+    config = _as_dict(getattr(model.config, "quantization_config", None))
     if config is None:
         raise ValueError(
             "The model is not quantized; quantize it with `IncQuantizer`, or load a quantized checkpoint."
         )
-    config = config.to_dict() if not isinstance(config, dict) else config
-    config = {key: getattr(value, "value", value) for key, value in config.items()}
     if config.get("quant_method") != "compressed-tensors":
         raise ValueError(
             f"`optimize` reads compressed-tensors models, got quant_method {config.get('quant_method')!r}."

@@ -4,6 +4,7 @@ import copy
 import logging
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from inc_hf.evaluation import evaluate_metric
 from inc_hf.quantize import calibrate, convert, prepare, resolve_schemes
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.quantize.probe import reached_modules
+from inc_hf.quantize.resolve import smoothing_alphas, tied_names
+from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import evaluating, planned_modules, run
 from inc_hf.quantized_model import QuantizedModel
 from inc_hf.tune import STRATEGIES, Candidate, Goal, History, rank_by_damage, tune
@@ -125,6 +128,9 @@ class _Job:
         for observer in _observer_variants(conf):
             varied = {n: s.with_observer(observer) if s.is_static else s for n, s in schemes.items()}
             found.append(Candidate(f"{default.label}, observer {observer}", varied, sizes[0]))
+        for alpha in smoothing_alphas(conf)[1:]:
+            varied = {n: replace(s, smooth_alpha=alpha) if s.smooth_alpha else s for n, s in schemes.items()}
+            found.append(Candidate(f"{default.label}, smoothing {alpha}", varied, sizes[0]))
         if conf.approach == "auto":
             dynamic = resolve_schemes(self.model, conf, self._reached(inputs), has_calibration_data=False)
             found.append(Candidate("dynamic", dynamic))
@@ -139,11 +145,17 @@ class _Job:
         with torch.no_grad(), evaluating(model):
             return check_score(self.eval_func(model), self.metric_name)
 
-    def rank(self, candidate: Candidate, inputs: list) -> list[str]:
-        """Names of the quantized modules, most harmful first; without inputs, from the last to the first."""
-        if not inputs:
-            return list(candidate.schemes)[::-1]
-        return [name for name, _ in rank_by_damage(self.model, self.build(candidate), inputs)]
+    def rank(self, candidate: Candidate, inputs: list) -> list[list[str]]:
+        """Names of the quantized modules, most harmful first; without inputs, from the last to the first.
+
+        Modules that share a weight come together, since they fall back together.
+        """
+        names = list(candidate.schemes)[::-1]
+        if inputs:
+            names = [name for name, _ in rank_by_damage(self.model, self.build(candidate), inputs)]
+        tied = {name: group for group in tied_names(self.model) for name in group}
+        groups = [[n for n in tied.get(name, [name]) if n in candidate.schemes] for name in names]
+        return [group for i, group in enumerate(groups) if group not in groups[:i]]
 
     def _quantize(self, model: nn.Module, candidate: Candidate) -> nn.Module:
         prepare(model, candidate.schemes)
@@ -192,6 +204,9 @@ def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_fun
             "Static quantization needs calibration data: pass `calib_dataloader` or `calib_func` "
             '(`calibration_dataset` of IncQuantizer), or use approach="dynamic", which needs none.'
         )
+    if conf.recipe("smooth_quant") and calib_dataloader is None and calib_func is None:
+        raise ValueError("SmoothQuant needs calibration data: pass `calib_dataloader` or `calib_func`.")
+    check_supported(conf)
     strategy = conf.tuning_criterion.strategy
     if strategy not in STRATEGIES:
         raise ValueError(f"The strategy {strategy!r} is not available yet; choose from {', '.join(STRATEGIES)}.")

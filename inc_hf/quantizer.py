@@ -127,7 +127,7 @@ class IncQuantizer:
         self, config: PostTrainingQuantConfig, dataset: Any, batch_size: int, collator: Callable | None
     ) -> list | None:
         """The first samples of the dataset in batches; labels only stay where a decoder's inputs come from them."""
-        if dataset is None or config.approach == "dynamic":
+        if dataset is None:
             return None
         keep_labels = bool(self.model.config.is_encoder_decoder)
         batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator, keep_labels)

@@ -94,13 +94,15 @@ ARCHITECTURES = {
 # Convolutions and transformers.Conv1D have no words in compressed-tensors.
 INC_FORMAT = {"gpt2", "vit", "whisper"}
 
+# Up to 5.20 (the last for Python 3.10) transformers keeps the file's dtype for some parameters of quantized models.
+CASTS_ON_LOAD = tuple(map(int, transformers.__version__.split(".")[:2])) >= (5, 21)
 APPROACHES = ("dynamic", "static")
 CASES = [f"{name}-{approach}" for name in ARCHITECTURES for approach in APPROACHES]
 
 # Loads every case below a directory in one process and stores the logits, in float32 and in float64.
 FRESH_PROCESS = """
 import sys, pathlib, torch, transformers
-root, loader, cases = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
+root, loader, casts, cases = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True", sys.argv[4:]
 torch.set_num_threads(1)
 
 def load(directory, class_name, dtype):
@@ -115,7 +117,7 @@ def load(directory, class_name, dtype):
 
 for case in cases:
     class_name, inputs = torch.load(root / case / "inputs.pt")
-    for dtype in (torch.float32, torch.float64):
+    for dtype in (torch.float32, torch.float64) if casts else (torch.float32,):
         cast = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
         with torch.no_grad():
             logits = load(root / case / "model", class_name, dtype)(**cast).logits
@@ -178,7 +180,7 @@ def loaded(root):
     """The same, with the logits of each loader, each in one fresh process."""
     compressed = [case for case in CASES if quant_method(root / case / "model") == "compressed-tensors"]
     for loader, cases in (("inc", CASES), ("optimize", compressed), ("stock", compressed)):
-        command = [sys.executable, "-c", FRESH_PROCESS, str(root), loader, *cases]
+        command = [sys.executable, "-c", FRESH_PROCESS, str(root), loader, str(CASTS_ON_LOAD), *cases]
         finished = subprocess.run(command, capture_output=True, text=True)
         assert finished.returncode == 0, finished.stderr[-3000:]
     return root
@@ -211,14 +213,14 @@ def test_stock_transformers_computes_the_same(case, loaded):
     in its last bit may round the other way, in compressed-tensors itself too. Such a sample is off by about a
     quantization step; most samples have none. `test_ops.py` compares the integers of equal inputs.
     """
-    ours, stock = torch.load(loaded / case / "inc-float64.pt"), torch.load(loaded / case / "stock-float64.pt")
-    differences = (ours - stock).abs().flatten(1).amax(1)
-    if case.endswith("static"):
-        assert differences.max() < 1e-9
-    assert differences.median() < 1e-9
-    assert differences.max() < 0.05 * ours.abs().max()
-
     ours, stock = torch.load(loaded / case / "before.pt"), torch.load(loaded / case / "stock-float32.pt")
     differences = (ours - stock).abs().flatten(1).amax(1)
     assert differences.median() < 1e-5
     assert differences.max() < 0.05 * ours.abs().max()
+    if CASTS_ON_LOAD:
+        ours, stock = torch.load(loaded / case / "inc-float64.pt"), torch.load(loaded / case / "stock-float64.pt")
+        differences = (ours - stock).abs().flatten(1).amax(1)
+        if case.endswith("static"):
+            assert differences.max() < 1e-9
+        assert differences.median() < 1e-9
+        assert differences.max() < 0.05 * ours.abs().max()

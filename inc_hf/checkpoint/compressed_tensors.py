@@ -39,16 +39,18 @@ def to_compressed_tensors(model: nn.Module) -> dict[str, Any]:
         key = f"{kind} {arguments}"
         groups.setdefault(key, []).append(name)
         schemes[key] = kind, arguments
-    config_groups: dict[str, Any] = {}
-    for index, key in enumerate(sorted(groups, key=lambda k: -len(groups[k]))):
+    config_groups: list[dict[str, Any]] = []
+    for key in sorted(groups, key=lambda k: -len(groups[k])):
         kind, arguments = schemes[key]
-        is_first_of_kind = all(kind not in group["targets"] for group in config_groups.values())
-        config_groups[f"group_{index}"] = {"targets": [kind] if is_first_of_kind else groups[key], **arguments}
+        is_first_of_kind = all(kind not in group["targets"] for group in config_groups)
+        config_groups.append({"targets": [kind] if is_first_of_kind else groups[key], **arguments})
+    # Names before classes: compressed-tensors warns of a target whose modules an earlier one has matched already.
+    config_groups.sort(key=lambda group: group["targets"][0] in ("Linear", "Embedding"))
     return {
         "quant_method": "compressed-tensors",
         "format": FORMAT,
         "quantization_status": "compressed",
-        "config_groups": config_groups,
+        "config_groups": {f"group_{index}": group for index, group in enumerate(config_groups)},
         "ignore": _ignored(model, {schemes[key][0] for key in groups}),
     }
 
@@ -59,6 +61,8 @@ def _check_expressible(name: str, module: QModule) -> None:
         reason = "is a convolution"
     elif isinstance(module, QLinear) and module.is_conv1d:
         reason = "is a transformers.Conv1D"
+    elif module.scheme.smooth_alpha is not None:
+        reason = "has smoothed inputs"
     elif module.scheme.weight.num_bits <= 4:
         reason = f"has {module.scheme.weight.num_bits}-bit weights, which would be stored in a byte each"
     if reason:

@@ -8,8 +8,8 @@ def pack(codes: Tensor, num_bits: int) -> Tensor:
     """Stored form of int8 `codes` of shape `(out, ...)`.
 
     More than 4 bits: int8 of shape `(out, ..., 1)`. 4 bits or fewer: uint8 of shape `(out, ceil(n / 2), 1, ...)`, the
-    even elements in the low half of each byte, plus 8. The extra dimension makes a stock transformers refuse the tensor
-    instead of reading integers as floats; the first one stays, since tying looks at it.
+    even elements in the low half of each byte, plus 8. The extra dimension makes a stock transformers refuse the
+    tensor instead of reading integers as floats; the first one stays, since tying looks at it.
     """
     if num_bits > 4:
         return codes.unsqueeze(-1)

@@ -10,7 +10,7 @@ from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from inc_hf.checkpoint.describe import Format, quantization_config_of, schemes_of_config
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
-from inc_hf.checkpoint.validate import validate_model
+from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
 from inc_hf.matching import named_modules_with_duplicates
 from inc_hf.quantize.modules import FloatWeightView, QLinear, QModule, empty_twin, quantized_modules
 
@@ -84,7 +84,14 @@ class IncHfQuantizer(HfQuantizer):
                 twin.set_codes(stored)
         return twin
 
+    def get_new_dtype(self, converter, param, dtype: torch.dtype | None) -> torch.dtype | None:
+        new_dtype = super().get_new_dtype(converter, param, dtype)
+        if new_dtype is not None and not new_dtype.is_floating_point:
+            raise CheckpointError(f"`{converter.target_patterns[0]}` holds floats where integers belong.")
+        return new_dtype
+
     def _process_model_after_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
+        check_loaded(model)
         unpacked: dict[int, nn.Parameter] = {}
         for module in quantized_modules(model).values():
             stored = module.codes

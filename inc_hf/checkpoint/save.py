@@ -9,45 +9,59 @@ from pathlib import Path
 
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100
-WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".onnx")
+WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin*", "*.onnx")
 
 
 def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.PathLike, overwrite: bool = False) -> Path:
     """Let `write` fill a temporary directory beside `save_directory`, then put it in its place.
 
-    With `overwrite`, files that the new save does not write are kept, old weights excepted.
+    With `overwrite`, files that the new save does not write are kept, old weights excepted. What a symbolic link
+    points to is replaced, the link stays.
 
     Raises:
-        FileExistsError: `save_directory` is a file, or holds files and `overwrite` is not set.
+        FileExistsError: `save_directory` cannot be replaced, or holds files and `overwrite` is not set.
     """
-    target = Path(save_directory)
-    check_output_directory(target, overwrite)
+    check_output_directory(save_directory, overwrite)
+    target = Path(save_directory).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
     try:
         write(temporary)
+        _open_to_umask(temporary)
         _carry_over(target, temporary)
         replace_directory(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return target
+    return Path(save_directory)
 
 
 def check_output_directory(save_directory: str | os.PathLike, overwrite: bool = False) -> None:
-    """Raise FileExistsError unless the directory is absent, empty, or may be overwritten."""
+    """Raise FileExistsError unless the directory is absent, empty, or may be overwritten, and can be replaced."""
     target = Path(save_directory)
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file, not a directory; choose another output directory.")
+    if target.is_dir() and (target.is_mount() or Path.cwd().is_relative_to(target.resolve())):
+        raise FileExistsError(
+            f"{target} cannot be replaced, since it is a mount point or holds the working directory; "
+            "choose a directory inside it."
+        )
     if target.is_dir() and any(target.iterdir()) and not overwrite:
         raise FileExistsError(
             f"{target} is not empty; choose another directory, or pass `overwrite=True` (`--overwrite`)."
         )
 
 
+def _open_to_umask(directory: Path) -> None:
+    """Give new files the mode that the umask says: safetensors makes its own readable by their owner alone."""
+    for path in directory.rglob("*"):
+        if path.is_file():
+            path.chmod(0o666 & ~_umask())
+
+
 def _carry_over(target: Path, temporary: Path) -> None:
     """Copy what the new save does not write itself, except weights, which would be stale."""
     for entry in target.iterdir() if target.is_dir() else ():
-        is_stale = entry.suffix in WEIGHT_SUFFIXES or entry.name.endswith(".index.json")
+        is_stale = any(entry.match(pattern) for pattern in WEIGHT_FILES)
         if (temporary / entry.name).exists() or is_stale:
             continue
         if entry.is_dir():

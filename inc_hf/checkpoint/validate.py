@@ -1,5 +1,6 @@
 """Checks of a loaded checkpoint: a wrong tensor is an error, not a wrong prediction."""
 
+import torch
 from torch import nn
 
 from inc_hf.ops import activation_range, weight_qmax
@@ -10,11 +11,26 @@ class CheckpointError(ValueError):
     """A quantized checkpoint is truncated, tampered with, or does not belong to its config."""
 
 
+def check_loaded(model: nn.Module) -> None:
+    """Check that `from_pretrained` has found every tensor of every quantized module.
+
+    Raises:
+        CheckpointError: a tensor is missing or has another shape, so that its memory holds anything.
+    """
+    for name, module in quantized_modules(model).items():
+        for key, tensor in (module._parameters | module._buffers).items():
+            # transformers marks what it has read, and by that what is left to initialize
+            is_loaded = tensor is None or tensor.device.type == "meta" or getattr(tensor, "_is_hf_initialized", False)
+            if not is_loaded:
+                raise CheckpointError(f"`{name}.{key}` is missing from the checkpoint, or has another shape there.")
+
+
 def validate_model(model: nn.Module) -> None:
     """Check the tensors of every quantized module.
 
     Raises:
-        CheckpointError: a scale is not finite and positive, or an integer lies outside of the range of its bits.
+        CheckpointError: a weight is not int8, a scale is not finite and positive, or an integer lies outside of the
+            range of its bits.
     """
     for name, module in quantized_modules(model).items():
         if module.codes.device.type != "meta":
@@ -22,8 +38,11 @@ def validate_model(model: nn.Module) -> None:
 
 
 def _validate_module(name: str, module: QModule) -> None:
-    for key in ("weight_scale", "input_scale"):
-        scale = getattr(module, key)
+    for key, tensor in (("weight", module.codes), ("input_zero_point", module.input_zero_point)):
+        if tensor is not None and tensor.dtype != torch.int8:
+            raise CheckpointError(f"`{name}.{key}` is {tensor.dtype} instead of int8.")
+    for key in ("weight_scale", "input_scale", "smooth_scale"):
+        scale = module._buffers.get(key)
         if scale is not None and not bool((scale.isfinite() & (scale > 0)).all()):
             raise CheckpointError(f"`{name}.{key}` has values that are not positive and finite: the file is damaged.")
     num_bits = module.scheme.weight.num_bits

@@ -19,8 +19,6 @@ from inc_hf.checkpoint import CheckpointError
 from inc_hf.cli import EXIT_OK
 from inc_hf.quantized_model import INC_CONFIG_NAME
 
-SAFETENSORS_DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1}
-
 
 def info(args: argparse.Namespace) -> int:
     """Print what a checkpoint holds, or what this machine offers; returns the exit code."""
@@ -56,7 +54,7 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no checkpoint.
-        CheckpointError: a weight file is truncated.
+        CheckpointError: a weight file is truncated, or the `quantization_config` malformed.
     """
     if not (directory / "config.json").is_file():
         raise FileNotFoundError(f"{directory} holds no checkpoint: config.json is missing.")
@@ -78,9 +76,10 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
     }
     if (directory / INC_CONFIG_NAME).is_file():
         summary = json.loads((directory / INC_CONFIG_NAME).read_text(encoding="utf-8"))
-        facts["made_with"] = f"inc_hf {summary['inc_hf_version']}"
-        if summary["tuning"]["score"] is not None:
-            facts["tuning"] = summary["tuning"]
+        if "inc_hf_version" in summary:  # optimum-intel wrote files of this name, too
+            facts["made_with"] = f"inc_hf {summary['inc_hf_version']}"
+            if summary["tuning"]["score"] is not None:
+                facts["tuning"] = summary["tuning"]
     return facts
 
 
@@ -92,7 +91,10 @@ def read_header(path: Path) -> dict[str, dict]:
         size = path.stat().st_size
         if not 0 < length <= size - 8:
             raise CheckpointError(f"{path} is truncated or not a safetensors file.")
-        header = json.loads(file.read(length))
+        try:
+            header = json.loads(file.read(length))
+        except ValueError as error:
+            raise CheckpointError(f"{path} is truncated or not a safetensors file.") from error
     header.pop("__metadata__", None)
     end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if 8 + length + end != size:
@@ -101,13 +103,24 @@ def read_header(path: Path) -> dict[str, dict]:
 
 
 def schemes_in_words(quantization: dict[str, Any]) -> dict[str, str]:
-    """Targets -> scheme, for both formats."""
-    if quantization.get("quant_method") == "inc":
-        return {_targets(group["modules"]): _words(group["scheme"]) for group in quantization["groups"]}
-    return {
-        _targets(group["targets"]): _words({"weight": group["weights"], "activation": group.get("input_activations")})
-        for group in quantization.get("config_groups", {}).values()
-    }
+    """Targets -> scheme, for both formats; other formats give nothing.
+
+    Raises:
+        CheckpointError: the config is malformed.
+    """
+    method = quantization.get("quant_method")
+    try:
+        if method == "inc":
+            return {_targets(group["modules"]): _words(group["scheme"]) for group in quantization["groups"]}
+        groups = quantization["config_groups"].values() if method == "compressed-tensors" else ()
+        return {
+            _targets(group["targets"]): _words(
+                {"weight": group["weights"], "activation": group.get("input_activations")}
+            )
+            for group in groups
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
 
 
 def _targets(targets: list[str]) -> str:
@@ -115,7 +128,7 @@ def _targets(targets: list[str]) -> str:
 
 
 def _words(scheme: dict[str, Any]) -> str:
-    activation = scheme["activation"]
+    activation = scheme.get("activation")
     words = f"{scheme['weight']['num_bits']}-bit weights"
     if activation is None:
         return words

@@ -1,6 +1,7 @@
 """`inc-hf quantize`."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.table import Table
 
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
-from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig, TuningCriterion
+from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.quantized_model import QuantizedModel
 from inc_hf.quantizer import IncQuantizer, load_dataset_file_or_hub
 
@@ -19,12 +20,17 @@ def quantize(args: argparse.Namespace) -> int:
     if model is None:
         raise ValueError("Which model? Give a directory or a Hub name: inc-hf quantize MODEL -o DIR")
     config = config_of(args)
+    if config.approach == "static" and not (args.texts or args.dataset):
+        raise ValueError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_output_directory(args.output, args.overwrite)
     texts = read_texts(args.texts) if args.texts else None
     dataset = None
     if args.dataset:
         dataset = load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split, None)
-    quantizer = IncQuantizer.from_pretrained(model, task=args.task, seed=args.seed, metric_name=args.metric)
+    try:
+        quantizer = IncQuantizer.from_pretrained(model, task=args.task, seed=args.seed, metric_name=args.metric)
+    except OSError as error:
+        raise OSError(f"{model} cannot be loaded: {error}") from error
     calibration = texts if texts is not None else dataset
     if calibration is dataset and dataset is not None:
         calibration = dataset.shuffle(seed=args.seed)
@@ -46,21 +52,23 @@ def quantize(args: argparse.Namespace) -> int:
 
 
 def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
-    """The config that the arguments describe."""
-    if args.config:
-        return PostTrainingQuantConfig.load(args.config)
+    """The config that the arguments describe: that of the file, if there is one, with the options put over it."""
+    config = PostTrainingQuantConfig.load(args.config) if args.config else PostTrainingQuantConfig(approach="dynamic")
     settings: dict = {}
-    if args.observer:
+    if args.observer is not None:
         settings["activation"] = {"algorithm": args.observer}
-    if args.weight_bits:
+    if args.weight_bits is not None:
         settings["weight"] = {"bits": args.weight_bits}
-    return PostTrainingQuantConfig(
-        approach=args.approach,
-        calibration_sampling_size=args.samples,
-        op_type_dict={"Linear|Conv1D|Conv1d|Conv2d": settings} if settings else None,
-        op_name_dict={pattern: {"weight": {"dtype": "fp32"}} for pattern in args.keep_fp32},
-        accuracy_criterion=AccuracyCriterion(tolerable_loss=args.tolerance),
-        tuning_criterion=TuningCriterion(max_trials=args.max_trials),
+    op_types = {"Linear|Conv1D|Conv1d|Conv2d": settings} if settings else {}
+    accuracy, tuning = config.accuracy_criterion, config.tuning_criterion
+    return replace(
+        config,
+        approach=config.approach if args.approach is None else args.approach,
+        calibration_sampling_size=config.calibration_sampling_size if args.samples is None else args.samples,
+        op_type_dict={**config.op_type_dict, **op_types},
+        op_name_dict={**config.op_name_dict, **{name: {"weight": {"dtype": "fp32"}} for name in args.keep_fp32}},
+        accuracy_criterion=accuracy if args.tolerance is None else replace(accuracy, tolerable_loss=args.tolerance),
+        tuning_criterion=tuning if args.max_trials is None else replace(tuning, max_trials=args.max_trials),
     )
 
 

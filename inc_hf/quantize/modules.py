@@ -73,6 +73,8 @@ class QLinear(QModule):
         # Number of dimensions of the input, where known: compressed-tensors needs another word for 2-D ones.
         self.input_ndim: int | None = None
         self.is_conv1d = False
+        smoothed = scheme.smooth_alpha is not None
+        self.register_buffer("smooth_scale", torch.ones(in_features, dtype=torch.float32) if smoothed else None)
 
     @classmethod
     def like(cls, module: nn.Module, scheme: Scheme) -> "QLinear":
@@ -83,6 +85,8 @@ class QLinear(QModule):
         return twin
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.smooth_scale is not None:
+            x = (x / self.smooth_scale).to(x.dtype)
         if self.scheme.activation is None:
             return nn.functional.linear(x, dequantize_weight(self.weight, self.weight_scale, x.dtype), self.bias)
         return ops.q8_linear(

@@ -49,20 +49,36 @@ def resolve_schemes(
         approach = "static" if has_calibration_data else "dynamic"
     bits = _weight_bits(config.reduce_range)
     schemes = {name: default_scheme(kind, approach, bits) for name, kind in kinds.items()}
+    alpha = smoothing_alphas(config)[0]
     for name in _excluded_by_recipes(kinds, config):
         schemes[name] = None
     for name, settings in _settings_by_type(model, kinds, config.op_type_dict):
         schemes[name] = _apply(name, kinds[name], approach, bits, settings)
     for name, settings in _settings_by_name(model, kinds, config.op_name_dict):
         schemes[name] = _apply(name, kinds[name], approach, bits, settings)
-    return _equalize_tied(model, {name: scheme for name, scheme in schemes.items() if scheme is not None}, kinds)
+    smoothed = {
+        name: replace(scheme, smooth_alpha=alpha) if kinds[name] in ("Linear", "Conv1D") else scheme
+        for name, scheme in schemes.items()
+        if scheme is not None
+    }
+    return _equalize_tied(model, smoothed, kinds)
+
+
+def smoothing_alphas(config: PostTrainingQuantConfig) -> list[float | None]:
+    """SmoothQuant's alpha, or the alphas to try in turn, of `recipes`; [None] without it. The default is 0.5."""
+    if not config.recipe("smooth_quant"):
+        return [None]
+    alpha = config.recipe("smooth_quant_args").get("alpha", 0.5)
+    if alpha == "auto":
+        raise ValueError("`smooth_quant_args` alpha 'auto' is not available yet; give a number in [0, 1] or a list.")
+    return list(alpha) if isinstance(alpha, list) else [alpha]
 
 
 def _reached_or_tied(model: nn.Module, names: list[str], reached: Mapping[str, int]) -> list[str]:
     """The reached modules, in their order, and the embeddings that only lend their weight to them (T5's `shared`)."""
     lenders = [
         name
-        for tied in _tied_names(model)
+        for tied in tied_names(model)
         for name in tied
         if name not in reached and op_type(model.get_submodule(name)) == "Embedding" and set(tied) & set(reached)
     ]
@@ -199,7 +215,7 @@ def _first(name: str, what: str, options: list | None, available: Iterable, soft
     raise ValueError(f"`{name}`: {what} {options} is not available here; choose from {known}.")
 
 
-def _tied_names(model: nn.Module) -> list[list[str]]:
+def tied_names(model: nn.Module) -> list[list[str]]:
     """Names of the modules that share one weight parameter, for each that is shared."""
     holders: dict[int, list[str]] = {}
     for name, module in model.named_modules():
@@ -210,11 +226,11 @@ def _tied_names(model: nn.Module) -> list[list[str]]:
 
 
 def _equalize_tied(model: nn.Module, schemes: dict[str, Scheme], kinds: Mapping[str, str]) -> dict[str, Scheme]:
-    """Modules that share a weight are quantized alike or not at all, so that it stays one tensor, in memory and on disk.
+    """Modules that share a weight are quantized alike or not at all, so that it stays one tensor, also on disk.
 
     An embedding takes the weight scheme of the Linear that it is tied to.
     """
-    for names in _tied_names(model):
+    for names in tied_names(model):
         in_float = [name for name in names if name not in schemes]
         if len(in_float) not in (0, len(names)):
             logger.info("In float with %s, whose weight they share: %s", in_float[0], ", ".join(names))
@@ -224,5 +240,5 @@ def _equalize_tied(model: nn.Module, schemes: dict[str, Scheme], kinds: Mapping[
             continue
         weights = [schemes[name].weight for name in sorted(names, key=lambda name: kinds[name] == "Embedding")]
         for name in names:
-            schemes[name] = replace(schemes[name], weight=weights[0])
+            schemes[name] = replace(schemes[name], weight=weights[0], smooth_alpha=None)
     return schemes

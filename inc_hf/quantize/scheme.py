@@ -28,14 +28,22 @@ class ActivationScheme:
 
 @dataclass(frozen=True)
 class Scheme:
-    """Weights and activations of one module; `activation=None` leaves the activations in float (weight-only)."""
+    """Weights and activations of one module; `activation=None` leaves the activations in float (weight-only).
+
+    `smooth_alpha` moves outliers of the input from the activations into the weights, see `smoothquant`.
+    """
 
     weight: WeightScheme
     activation: ActivationScheme | None = None
+    smooth_alpha: float | None = None
 
     @property
     def is_static(self) -> bool:
         return self.activation is not None and not self.activation.dynamic
+
+    @property
+    def needs_calibration(self) -> bool:
+        return self.is_static or self.smooth_alpha is not None
 
     def with_observer(self, observer: str) -> "Scheme":
         """The same scheme, its static activations calibrated by another observer."""
@@ -47,4 +55,8 @@ class Scheme:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Scheme":
         activation = data.get("activation")
-        return cls(WeightScheme(**data["weight"]), ActivationScheme(**activation) if activation else None)
+        return cls(
+            WeightScheme(**data["weight"]),
+            ActivationScheme(**activation) if activation else None,
+            data.get("smooth_alpha"),
+        )

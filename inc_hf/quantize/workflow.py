@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from inc_hf.matching import named_modules_with_duplicates
-from inc_hf.quantize.functional import quantize_weight
+from inc_hf.quantize.functional import activation_qparams, quantize_weight
 from inc_hf.quantize.modules import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
 from inc_hf.quantize.observer import MinMaxObserver, build_observer
 from inc_hf.quantize.probe import first_input
 from inc_hf.quantize.scheme import Scheme
+from inc_hf.quantize.smoothquant import ChannelRange, smoothing_factors
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,9 @@ class Plan:
 
     def __init__(self, module: nn.Module, scheme: Scheme):
         self.scheme = scheme
-        self.observer: MinMaxObserver | None = build_observer(scheme.activation) if scheme.is_static else None
+        self.channels = ChannelRange() if scheme.smooth_alpha is not None else None
+        observes = scheme.is_static and self.channels is None
+        self.observer: MinMaxObserver | None = build_observer(scheme.activation) if observes else None
         self.input_ndim: int | None = None
         self.hook = module.register_forward_pre_hook(self._see, with_kwargs=True)
 
@@ -34,6 +37,21 @@ class Plan:
         self.input_ndim = x.ndim
         if self.observer is not None:
             self.observer(x)
+        if self.channels is not None:
+            self.channels.update(x)
+
+    @property
+    def lacks_data(self) -> bool:
+        """Whether calibration has still to come."""
+        statistics = self.observer or self.channels
+        return statistics is not None and not statistics.has_data
+
+    def activation_qparams(self, twin: QModule) -> tuple[Tensor, Tensor | None]:
+        """Static scale and zero point; of a smoothed input, those of its extremes."""
+        if self.channels is None:
+            return self.observer.qparams()
+        low, high = self.channels.smoothed(twin.smooth_scale)
+        return activation_qparams(low, high, self.scheme.activation.symmetric, self.scheme.activation.num_bits)
 
     def detach(self, module: nn.Module) -> None:
         """Take the plan and its hook off the module."""
@@ -157,9 +175,9 @@ def _weight_key(module: nn.Module) -> tuple:
 
 
 def _drop_uncalibrated(planned: dict[str, nn.Module]) -> None:
-    static = {name: m for name, m in planned.items() if m.quantization_plan.observer is not None}
-    unseen = [name for name, module in static.items() if not module.quantization_plan.observer.has_data]
-    if unseen and len(unseen) == len(static):
+    calibrated = [name for name, module in planned.items() if module.quantization_plan.scheme.needs_calibration]
+    unseen = [name for name in calibrated if planned[name].quantization_plan.lacks_data]
+    if unseen and len(unseen) == len(calibrated):
         raise ValueError("Static activations need calibration: call `calibrate` with some batches before `convert`.")
     if unseen:
         logger.warning("Not reached by the calibration data, kept in float: %s", ", ".join(unseen))
@@ -173,15 +191,19 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, tuple | None]) -> QMod
     with torch.device("meta"):
         twin = empty_twin(module, plan.scheme)
     key = _weight_key(module)
-    codes, scale = tied.get(key) or quantize_weight(weight_matrix(module), **vars(plan.scheme.weight))
-    if key in tied:
-        tied[key] = codes, scale
+    weight = weight_matrix(module)
+    if plan.channels is not None:
+        twin.smooth_scale = smoothing_factors(plan.channels.amax, weight, plan.scheme.smooth_alpha)
+        weight = weight * twin.smooth_scale
+    codes, scale = tied.get(key) or quantize_weight(weight, **vars(plan.scheme.weight))
     twin.set_codes(codes)
     twin.weight_scale = scale.clone()
+    if key in tied:
+        tied[key] = twin.codes, scale  # the parameter, so that it stays one wherever the model goes
     if getattr(module, "bias", None) is not None:
         twin.bias = nn.Parameter(module.bias.detach(), requires_grad=False)
-    if plan.observer is not None:
-        twin.input_scale, twin.input_zero_point = plan.observer.qparams()
+    if plan.scheme.is_static:
+        twin.input_scale, twin.input_zero_point = plan.activation_qparams(twin)
     if isinstance(twin, QLinear):
         twin.input_ndim = plan.input_ndim
     plan.detach(module)

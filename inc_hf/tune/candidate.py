@@ -19,7 +19,7 @@ class Candidate:
 
     @property
     def needs_calibration(self) -> bool:
-        return any(scheme.is_static for scheme in self.schemes.values())
+        return any(scheme.needs_calibration for scheme in self.schemes.values())
 
     def without(self, names: list[str], label: str) -> "Candidate":
         """The same, with the named modules in float."""
@@ -32,7 +32,8 @@ class Candidate:
         for name, scheme in self.schemes.items():
             key = json.dumps(scheme.to_dict(), sort_keys=True)
             groups.setdefault(key, {"scheme": scheme.to_dict(), "modules": []})["modules"].append(name)
-        return {"groups": list(groups.values()), "calibration_samples": self.calibration_samples}
+        samples = self.calibration_samples if self.needs_calibration else None
+        return {"groups": list(groups.values()), "calibration_samples": samples}
 
     @property
     def fingerprint(self) -> str:

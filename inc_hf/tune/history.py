@@ -45,7 +45,11 @@ class History:
         os.replace(temporary, self.path)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"version": VERSION, "baseline": self.baseline, "trials": [asdict(trial) for trial in self.trials]}
+        """The trials, then those of the earlier search that have not been repeated, so that none is lost."""
+        repeated = {trial.fingerprint for trial in self.trials}
+        waiting = [trial for trial in self.earlier.values() if trial.fingerprint not in repeated]
+        trials = [asdict(trial) for trial in [*self.trials, *waiting]]
+        return {"version": VERSION, "baseline": self.baseline, "trials": trials}
 
     def resume_from(self, path: str | os.PathLike) -> None:
         """Take the scores of an earlier search, so that configurations it tried are not evaluated again.
@@ -58,8 +62,9 @@ class History:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data["version"] != VERSION:
-                raise KeyError(f"version {data['version']}, not {VERSION}")
-            self.baseline = data["baseline"]
-            self.earlier = {trial["fingerprint"]: Trial(**trial) for trial in data["trials"]}
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is not a tuning history that can be resumed: {error}") from error
+                raise ValueError(f"version {data['version']}, not {VERSION}")
+            baseline = float(data["baseline"])
+            trials = [Trial(**{**trial, "score": float(trial["score"])}) for trial in data["trials"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is not a tuning history that can be resumed: {error!r}") from error
+        self.baseline, self.earlier = baseline, {trial.fingerprint: trial for trial in trials}

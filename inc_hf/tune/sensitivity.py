@@ -1,5 +1,6 @@
 """How much each quantized module harms the output."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -44,7 +45,8 @@ def _damage_of(model: nn.Module, name: str, twin: QModule, batches: list, refere
             output = first_output(run(model, batch))
             error += float((output - reference).square().sum())
             total += float((reference - reference.mean()).square().sum())
-        return error / max(total, 1e-30)
+        # a NaN would have no place in the order
+        return error / max(total, 1e-30) if math.isfinite(error) else math.inf
     finally:
         model.set_submodule(name, original)
 

@@ -8,7 +8,7 @@ Strategy = Generator[Candidate, float, None]
 
 
 def basic(
-    candidates: Iterable[Candidate], rank: Callable[[Candidate], list[str]], higher_is_better: bool = True
+    candidates: Iterable[Candidate], rank: Callable[[Candidate], list[list[str]]], higher_is_better: bool = True
 ) -> Strategy:
     """The default candidate, its variants, then the best of them with its most harmful modules back in float.
 
@@ -17,7 +17,7 @@ def basic(
 
     Args:
         candidates: the default, then its variants (more calibration samples, another observer, dynamic for `auto`).
-        rank: candidate -> names of its modules, most harmful first.
+        rank: candidate -> names of its modules, most harmful first; modules that fall back together are one item.
     """
     best, best_score = None, None
     for candidate in candidates:
@@ -26,7 +26,8 @@ def basic(
             best, best_score = candidate, score
     ranking = rank(best)
     for count in range(1, len(ranking)):
-        yield best.without(ranking[:count], f"{best.label}, {count} in float ({ranking[count - 1]})")
+        names = [name for group in ranking[:count] for name in group]
+        yield best.without(names, f"{best.label}, {len(names)} in float ({', '.join(ranking[count - 1])})")
 
 
 STRATEGIES: dict[str, Callable[..., Strategy]] = {"basic": basic}

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -106,6 +106,8 @@ def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, 
         modules = len(quantized_modules(model))
         meets = goal.is_met_by(score)
         trial = Trial(candidate.label, candidate.fingerprint, score, seconds, model_bytes(model), meets, modules)
+    else:  # the goal may be another one than in the earlier search
+        trial = replace(trial, label=candidate.label, meets_goal=goal.is_met_by(trial.score))
     history.add(trial)
     logger.info(
         "Trial %d: %s: %.4f (baseline %.4f, goal %.4f)%s",
@@ -171,22 +173,24 @@ def check_score(score: Any, metric: str | None = None) -> float:
         TypeError, ValueError: not a number, NaN, or a dict without the entry.
     """
     if isinstance(score, Mapping):
+        if not score:
+            raise ValueError("The evaluation function returned an empty dict; it must return at least one score.")
         if metric is None and len(score) != 1:
             raise ValueError(
                 f"The evaluation function returned several scores ({', '.join(score)}); name the one that counts "
-                f'with `metric_name`, e.g. metric_name="{next(iter(score), "accuracy")}".'
+                f'with `metric_name`, e.g. metric_name="{next(iter(score))}".'
             )
         key = metric or next(iter(score))
         if key not in score:
             raise ValueError(f"The evaluation function returned no {key!r}, only {', '.join(score)}.")
         score = score[key]
     try:
-        value = float(score)
+        value = float(None if isinstance(score, str) else score)  # "0.5" is no number either
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"The evaluation function must return a number or a dict of numbers, got {score!r} "
             f"({type(score).__name__})."
         ) from error
-    if isinstance(score, str) or math.isnan(value):
+    if math.isnan(value):
         raise ValueError(f"The evaluation function must return a number, got {score!r}.")
     return value

@@ -1,0 +1,37 @@
+"""What a config may ask for that is not there: an error for what would change the result, a word for what would not."""
+
+import logging
+
+from inc_hf.config import PostTrainingQuantConfig
+
+logger = logging.getLogger(__name__)
+
+UNAVAILABLE_RECIPES = ("layer_wise_quant", "fast_bias_correction", "weight_correction")
+ONNX_RECIPES = (
+    "gemm_to_matmul",
+    "graph_optimization_level",
+    "add_qdq_pair_to_weight",
+    "optypes_to_exclude_output_quant",
+    "dedicated_qdq_pair",
+)
+BACKENDS = ("default", "torch")
+
+
+def check_supported(config: PostTrainingQuantConfig) -> None:
+    """Refuse what this version cannot do, before anything is done.
+
+    Raises:
+        ValueError: a device, backend, recipe or `quant_level` that is not available.
+    """
+    if config.device != "cpu":
+        raise ValueError(f"`device` must be 'cpu', got {config.device!r}: quantized models run on CPUs.")
+    if config.backend not in BACKENDS:
+        raise ValueError(f"The backend {config.backend!r} is not available yet; choose from {', '.join(BACKENDS)}.")
+    if config.quant_level == 0:
+        raise ValueError("`quant_level` 0 (type by type) is not available yet; use 'auto' or 1.")
+    for name in UNAVAILABLE_RECIPES:
+        if config.recipe(name):
+            raise ValueError(f"The recipe {name!r} is not available yet; leave it out of `recipes`.")
+    for name in ONNX_RECIPES:
+        if name in config.recipes:
+            logger.warning("The recipe %r is for ONNX Runtime; it changes nothing here.", name)

@@ -1,0 +1,256 @@
+"""A save is all or nothing, also when the process is killed."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inc_hf.checkpoint import save
+from inc_hf.checkpoint.save import check_output_directory, replace_directory, save_checkpoint
+
+OLD = {"config.json": "old", "model.safetensors": "old weights", "notes.txt": "mine", "runs/log": "kept"}
+NEW = {"config.json": "new", "model-00001-of-00002.safetensors": "a", "model-00002-of-00002.safetensors": "b"}
+REPLACED = NEW | {"notes.txt": "mine", "runs/log": "kept"}
+
+# Kills itself at the n-th auditing event (each opened, renamed, copied or removed file is one) of a save.
+# The module is loaded by path, since importing the package takes seconds.
+SAVE_AND_DIE = """
+import importlib.util, os, signal, sys
+path, target, fatal, can_exchange = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "exchange"
+spec = importlib.util.spec_from_file_location("save", path)
+save = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(save)
+if not can_exchange:
+    save._exchange = lambda a, b: False
+new = {"config.json": "new", "model-00001-of-00002.safetensors": "a", "model-00002-of-00002.safetensors": "b"}
+
+def write(directory):
+    for name, text in new.items():
+        with open(directory / name, "w") as file:
+            file.write(text[:1])
+            file.flush()
+            file.write(text[1:])
+
+events = 0
+def count(event, args):
+    global events
+    events += 1
+    if events == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+save.save_checkpoint(write, target, overwrite=True)
+print(events)
+"""
+
+
+def make(directory: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return directory
+
+
+def content(directory: Path) -> dict[str, str]:
+    return {str(p.relative_to(directory)): p.read_text() for p in sorted(directory.rglob("*")) if p.is_file()}
+
+
+def write_new(directory: Path) -> None:
+    make(directory, NEW)
+
+
+def save_and_die(target: Path, event: int, way: str = "exchange") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-c", SAVE_AND_DIE, save.__file__, str(target), str(event), way]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def kill_points(tmp_path: Path, old: dict[str, str] | None, way: str = "exchange") -> list[dict[str, str] | None]:
+    """What the target holds after a kill at each event of a save over `old`; None where it is absent."""
+    whole = make(tmp_path / "whole" / "out", old) if old is not None else tmp_path / "whole" / "out"
+    finished = save_and_die(whole, -1, way)
+    assert finished.returncode == 0, finished.stderr
+    found = []
+    for event in range(1, int(finished.stdout) + 1):
+        target = tmp_path / str(event) / "out"
+        if old is not None:
+            make(target, old)
+        killed = save_and_die(target, event, way)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        found.append(content(target) if target.exists() else None)
+    return found
+
+
+class TestKilled:
+    def test_over_an_old_directory(self, tmp_path):
+        found = kill_points(tmp_path, OLD)
+        assert all(files in (OLD, REPLACED) for files in found)
+        # from the exchange on it is the new one, and the old one is removed afterwards
+        first_new = found.index(REPLACED)
+        assert 10 < first_new < len(found) - 4
+        assert found[first_new:] == [REPLACED] * (len(found) - first_new)
+
+    def test_into_a_new_directory(self, tmp_path):
+        found = kill_points(tmp_path, None)
+        assert all(files in (None, NEW) for files in found)
+        assert found[0] is None
+
+    def test_where_names_cannot_be_exchanged(self, tmp_path):
+        found = kill_points(tmp_path, {"config.json": "old"}, way="rename")
+        assert all(files in ({"config.json": "old"}, NEW, None) for files in found)
+        assert found.count(None) <= 1, "the target is absent between the two renames only"
+        kept = [content(p) for p in tmp_path.glob("*/.out.*.old")]
+        assert {"config.json": "old"} in kept, "and the old directory is beside it"
+
+
+class TestSave:
+    @pytest.mark.parametrize("existing", ["absent", "empty", "nested"])
+    def test_into_a_new_directory(self, tmp_path, existing):
+        target = tmp_path / "a" / "b" / "out" if existing == "nested" else tmp_path / "out"
+        if existing == "empty":
+            target.mkdir()
+        assert save_checkpoint(write_new, target) == target
+        assert content(target) == NEW
+        assert [p.name for p in target.parent.iterdir()] == ["out"]
+
+    def test_string_and_relative_paths(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        save_checkpoint(write_new, "out")
+        save_checkpoint(write_new, "./out/", overwrite=True)
+        assert content(tmp_path / "out") == NEW
+
+    def test_through_a_symbolic_link(self, tmp_path):
+        make(tmp_path / "disk" / "real", OLD)
+        (tmp_path / "out").symlink_to(tmp_path / "disk" / "real")
+        save_checkpoint(write_new, tmp_path / "out", overwrite=True)
+        assert (tmp_path / "out").is_symlink()
+        assert content(tmp_path / "disk" / "real") == REPLACED
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["disk", "out"]
+
+    @pytest.mark.parametrize("way", ["exchange", "rename"])
+    def test_overwrite(self, tmp_path, way, monkeypatch):
+        if way == "rename":
+            monkeypatch.setattr(save, "_exchange", lambda a, b: False)
+        make(tmp_path / "out", OLD)
+        save_checkpoint(write_new, tmp_path / "out", overwrite=True)
+        assert content(tmp_path / "out") == REPLACED
+        assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+    @pytest.mark.parametrize(
+        ("stale", "kept"),
+        [
+            ("model.safetensors", False),
+            ("model-00001-of-00003.safetensors", False),
+            ("model.safetensors.index.json", False),
+            ("pytorch_model.bin", False),
+            ("pytorch_model.bin.index.json", False),
+            ("training_args.bin", True),
+            ("optimizer.pt", True),
+            ("trainer_state.json", True),
+            ("vocab.txt", True),
+            ("checkpoint-10/model.safetensors", True),
+        ],
+    )
+    def test_old_weights_are_removed_and_other_files_kept(self, tmp_path, stale, kept):
+        make(tmp_path / "out", {stale: "old"})
+        save_checkpoint(write_new, tmp_path / "out", overwrite=True)
+        assert content(tmp_path / "out") == (NEW | {stale: "old"} if kept else NEW)
+
+    def test_kept_symbolic_links_stay_links(self, tmp_path):
+        make(tmp_path, {"shared.txt": "x", "out/config.json": "old"})
+        (tmp_path / "out" / "link.txt").symlink_to("../shared.txt")
+        (tmp_path / "out" / "dangling").symlink_to("nowhere")
+        save_checkpoint(write_new, tmp_path / "out", overwrite=True)
+        assert os.readlink(tmp_path / "out" / "link.txt") == "../shared.txt"
+        assert os.readlink(tmp_path / "out" / "dangling") == "nowhere"
+
+    @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])
+    @pytest.mark.parametrize("existing", [True, False], ids=["over an old one", "new"])
+    def test_an_exception_leaves_no_trace(self, tmp_path, existing, error):
+        def fail(directory):
+            (directory / "config.json").write_text("half")
+            raise error("no space")
+
+        target = tmp_path / "out"
+        if existing:
+            make(target, OLD)
+        with pytest.raises(error, match="no space"):
+            save_checkpoint(fail, target, overwrite=True)
+        assert [p.name for p in tmp_path.iterdir()] == (["out"] if existing else [])
+        assert not existing or content(target) == OLD
+
+    @pytest.mark.parametrize(("mask", "directory_mode", "file_mode"), [(0o022, 0o755, 0o644), (0o077, 0o700, 0o600)])
+    def test_permissions_follow_the_umask(self, tmp_path, mask, directory_mode, file_mode):
+        def write(directory):
+            # safetensors makes its files readable by their owner alone
+            os.close(os.open(directory / "model.safetensors", os.O_CREAT | os.O_WRONLY, 0o600))
+
+        before = os.umask(mask)
+        try:
+            for _ in range(2):
+                save_checkpoint(write, tmp_path / "out", overwrite=True)
+                assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == directory_mode
+                assert stat.S_IMODE((tmp_path / "out" / "model.safetensors").stat().st_mode) == file_mode
+            assert os.umask(mask) == mask, "the umask itself stays as it was"
+        finally:
+            os.umask(before)
+
+
+class TestRefused:
+    def test_directory_with_files(self, tmp_path):
+        make(tmp_path / "out", OLD)
+        with pytest.raises(FileExistsError, match="out is not empty; .*overwrite=True"):
+            save_checkpoint(write_new, tmp_path / "out")
+        assert content(tmp_path / "out") == OLD
+
+    @pytest.mark.parametrize("overwrite", [True, False])
+    def test_file(self, tmp_path, overwrite):
+        (tmp_path / "out").write_text("a file")
+        with pytest.raises(FileExistsError, match="out is a file, not a directory"):
+            save_checkpoint(write_new, tmp_path / "out", overwrite=overwrite)
+        assert (tmp_path / "out").read_text() == "a file"
+        assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+    @pytest.mark.parametrize("name", [".", "..", "../../out"])
+    @pytest.mark.parametrize("overwrite", [True, False])
+    def test_working_directory(self, tmp_path, monkeypatch, name, overwrite):
+        make(tmp_path / "out" / "sub", OLD)
+        monkeypatch.chdir(tmp_path / "out" / "sub")
+        with pytest.raises(FileExistsError, match="cannot be replaced, .* choose a directory inside it"):
+            save_checkpoint(write_new, name, overwrite)
+        assert content(tmp_path / "out" / "sub") == OLD
+        assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+    @pytest.mark.skipif(not Path("/dev/shm").is_mount(), reason="/dev/shm is no mount point here")
+    def test_mount_point(self):
+        with pytest.raises(FileExistsError, match="/dev/shm cannot be replaced"):
+            check_output_directory("/dev/shm", overwrite=True)
+
+    def test_below_a_file(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(OSError):
+            save_checkpoint(write_new, tmp_path / "file" / "out")
+
+    def test_nothing_is_written_before_the_check(self, tmp_path):
+        make(tmp_path / "out", OLD)
+        with pytest.raises(FileExistsError):
+            save_checkpoint(lambda directory: pytest.fail("write was called"), tmp_path / "out")
+
+    def test_check_alone(self, tmp_path):
+        check_output_directory(tmp_path / "absent")
+        check_output_directory(tmp_path)
+        make(tmp_path, OLD)
+        check_output_directory(tmp_path, overwrite=True)
+        with pytest.raises(FileExistsError):
+            check_output_directory(tmp_path)
+
+
+def test_replace_directory_exchanges_in_one_call(tmp_path):
+    make(tmp_path / "new", NEW)
+    make(tmp_path / "out", OLD)
+    replace_directory(tmp_path / "new", tmp_path / "out")
+    assert content(tmp_path / "out") == NEW
+    assert content(tmp_path / "new") == OLD

@@ -1,0 +1,420 @@
+import logging
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.quantize import resolve
+from inc_hf.quantize.modules import op_type
+from inc_hf.quantize.resolve import default_scheme, resolve_schemes
+from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
+
+DYNAMIC = ActivationScheme(num_bits=8, dynamic=True, symmetric=True)
+STATIC = ActivationScheme(num_bits=8, dynamic=False, symmetric=False, observer="minmax")
+ROWS = Scheme(WeightScheme(8), None)
+MATMULS = ["patch", "blocks.0.query", "blocks.0.key", "blocks.1.query", "blocks.1.key", "mix", "wave", "head"]
+
+
+@pytest.fixture(autouse=True)
+def cpu_with_vnni(monkeypatch):
+    monkeypatch.setattr(resolve, "default_weight_bits", lambda: 8)
+
+
+@pytest.fixture
+def model():
+    blocks = [nn.ModuleDict({"query": nn.Linear(6, 6), "key": nn.Linear(6, 6)}) for _ in range(2)]
+    return nn.ModuleDict(
+        OrderedDict(
+            words=nn.Embedding(11, 6),
+            patch=nn.Conv2d(3, 6, 2),
+            blocks=nn.ModuleList(blocks),
+            norm=nn.LayerNorm(6),
+            mix=Conv1D(6, 6),
+            wave=nn.Conv1d(6, 6, 3),
+            attention=nn.MultiheadAttention(6, 2),
+            head=nn.Linear(6, 11),
+            labels=nn.Embedding(4, 6),
+        )
+    )
+
+
+def schemes(model, reached=None, data=True, **config):
+    return resolve_schemes(model, PostTrainingQuantConfig(**config), reached, data)
+
+
+def one(model, **settings):
+    """Scheme of a Linear after `settings` for it, and that of a Linear without."""
+    found = schemes(model, op_name_dict={r"blocks\.0\.query": settings})
+    return found["blocks.0.query"], found["blocks.1.query"]
+
+
+@pytest.mark.parametrize("kind", ["Linear", "Conv1D", "Conv1d", "Conv2d"])
+@pytest.mark.parametrize(
+    "approach, activation",
+    [("static", STATIC), ("dynamic", DYNAMIC), ("weight_only", None)],
+    ids=["static", "dynamic", "weight_only"],
+)
+def test_default_schemes(kind, approach, activation):
+    assert default_scheme(kind, approach, 7) == Scheme(WeightScheme(7), activation)
+    assert default_scheme("Embedding", approach, 7) == ROWS
+
+
+@pytest.mark.parametrize(
+    "approach, data, activation",
+    [
+        ("static", True, STATIC),
+        ("static", False, STATIC),
+        ("dynamic", True, DYNAMIC),
+        ("auto", True, STATIC),
+        ("auto", False, DYNAMIC),
+        ("weight_only", True, None),
+    ],
+    ids=["static", "static, no data", "dynamic", "auto with data", "auto without", "weight_only"],
+)
+def test_approaches(model, approach, data, activation):
+    found = schemes(model, data=data, approach=approach)
+    expected = dict.fromkeys(["words", "labels"], ROWS) | dict.fromkeys(MATMULS, Scheme(WeightScheme(8), activation))
+    assert found == expected
+
+
+def test_the_order_is_that_of_the_model(model):
+    assert list(schemes(model)) == ["words", *MATMULS, "labels"]
+
+
+def test_the_model_is_left_as_it_is(model):
+    before = {name: (type(m), m.training, len(m._forward_pre_hooks)) for name, m in model.named_modules()}
+    schemes(model, approach="static")
+    assert {n: (type(m), m.training, len(m._forward_pre_hooks)) for n, m in model.named_modules()} == before
+
+
+@pytest.mark.parametrize("reduce_range, cpu, bits", [(True, 8, 7), (False, 7, 8), (None, 7, 7), (None, 8, 8)])
+def test_reduce_range(monkeypatch, model, reduce_range, cpu, bits):
+    monkeypatch.setattr(resolve, "default_weight_bits", lambda: cpu)
+    found = schemes(model, reduce_range=reduce_range)
+    assert {found[name].weight.num_bits for name in MATMULS} == {bits}
+    # Embeddings are never multiplied, and activations keep 8 bits.
+    assert found["words"] == ROWS and found["head"].activation == STATIC
+
+
+def test_reached_modules_and_their_order(model):
+    reached = {"head": 2, "words": 2, "blocks.1.key": 3, "norm": 3, "gone": 1}
+    assert list(schemes(model, reached)) == ["head", "words", "blocks.1.key"]
+
+
+def test_nothing_reached(model):
+    assert schemes(model, reached={}) == {}
+
+
+def test_a_shared_module_comes_once():
+    shared = nn.Linear(3, 3)
+    model = nn.ModuleDict({"first": shared, "second": shared})
+    assert list(schemes(model)) == ["first"]
+    assert list(schemes(model, reached={"second": 2, "first": 2})) == ["first"]
+
+
+@pytest.mark.parametrize("key", ["Linear", "Line.*", "Linear|Embedding", ".*"])
+def test_op_type_dict_matches_whole_types(model, key):
+    found = schemes(model, op_type_dict={key: {"weight": {"bits": 4}}})
+    assert found["head"].weight.num_bits == 4
+    assert found["words"].weight.num_bits == (8 if key in ("Linear", "Line.*") else 4)
+    assert found["patch"].weight.num_bits == (4 if key == ".*" else 8)
+
+
+@pytest.mark.parametrize("kind", ["Linear", "Conv1D", "Conv1d", "Conv2d", "Embedding"])
+def test_float_fallback_of_a_type(model, kind):
+    found = schemes(model, op_type_dict={kind: {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}})
+    kinds = {name: op_type(model.get_submodule(name)) for name in ["words", *MATMULS, "labels"]}
+    assert set(found) == {name for name, other in kinds.items() if other != kind}
+
+
+def test_float_fallback_of_names(model):
+    found = schemes(model, op_name_dict={r"blocks\.0\..*": {"weight": {"dtype": ["fp32"]}}})
+    assert set(found) == {"words", "labels", *MATMULS} - {"blocks.0.query", "blocks.0.key"}
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+def test_half_precision_fallback_is_the_models_own_with_a_warning(model, caplog, dtype):
+    with caplog.at_level(logging.WARNING):
+        found = schemes(model, op_name_dict={"head": {"weight": {"dtype": dtype}}})
+    assert "head" not in found
+    assert "`head` stays in the model's own precision" in caplog.text
+
+
+@pytest.mark.parametrize("pattern", ["blocks.0", r"blocks\.0", "query", "headless"])
+def test_op_name_dict_needs_whole_names(model, pattern):
+    with pytest.raises(ValueError, match="matches no module that can be quantized.*regular expressions"):
+        schemes(model, op_name_dict={pattern: {"weight": {"bits": 4}}})
+
+
+def test_a_name_is_stronger_than_a_type(model):
+    float32 = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
+    int8 = {"weight": {"dtype": "int8"}, "activation": {"dtype": "int8"}}
+    found = schemes(model, op_type_dict={"Linear": float32}, op_name_dict={r".*\.query": int8})
+    linears = [name for name in found if op_type(model.get_submodule(name)) == "Linear"]
+    assert linears == ["blocks.0.query", "blocks.1.query"]
+    found = schemes(model, op_type_dict={"Linear": int8}, op_name_dict={r".*\.query": float32})
+    assert not set(found) & set(linears) and "head" in found
+
+
+def test_the_last_of_two_patterns_is_the_strongest(model):
+    settings = {r".*\.query": {"weight": {"bits": 4}}, r"blocks\.0\..*": {"weight": {"bits": 6}}}
+    found = schemes(model, op_name_dict=settings)
+    bits = {name: found[name].weight.num_bits for name in MATMULS if name.startswith("blocks")}
+    assert bits == {"blocks.0.query": 6, "blocks.0.key": 6, "blocks.1.query": 4, "blocks.1.key": 8}
+
+
+def test_default_qconfig_is_for_what_no_pattern_hits(model):
+    float32 = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
+    found = schemes(model, op_name_dict={"default_qconfig": float32, r".*\.key": {"weight": {"bits": 4}}})
+    assert found == dict.fromkeys(["blocks.0.key", "blocks.1.key"], Scheme(WeightScheme(4), STATIC))
+
+
+def test_default_qconfig_is_stronger_than_a_type(model):
+    found = schemes(
+        model,
+        op_type_dict={"Linear": {"weight": {"bits": 4}}},
+        op_name_dict={"default_qconfig": {"weight": {"bits": 5}}, "head": {"weight": {"bits": 6}}},
+    )
+    assert {name: scheme.weight.num_bits for name, scheme in found.items()} == {
+        **dict.fromkeys(["words", *MATMULS, "labels"], 5),
+        "head": 6,
+    }
+
+
+@pytest.mark.parametrize(
+    "weight, expected",
+    [
+        ({"dtype": "int8"}, WeightScheme(8)),
+        ({"dtype": "uint8"}, WeightScheme(8)),
+        ({"dtype": "int7"}, WeightScheme(7)),
+        ({"dtype": "int4"}, WeightScheme(4)),
+        ({"bits": 5}, WeightScheme(5)),
+        ({"dtype": "int", "bits": 3}, WeightScheme(3)),
+        ({"dtype": "int4", "bits": 6}, WeightScheme(6)),
+        ({"granularity": "per_tensor"}, WeightScheme(8, per_channel=False)),
+        ({"granularity": "per_channel"}, WeightScheme(8)),
+        ({"scheme": "sym", "algorithm": "minmax", "group_size": -1}, WeightScheme(8)),
+        ({"algorithm": "RTN"}, WeightScheme(8)),
+        ({"dtype": ["nf4", "int4"]}, WeightScheme(4)),
+        ({"scheme": ["asym", "sym"], "granularity": ["per_tensor", "per_channel"]}, WeightScheme(8, False)),
+        ({"algorithm": ["GPTQ", "minmax"], "group_size": [128, -1], "bits": [1, 2]}, WeightScheme(2)),
+    ],
+    ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else "",
+)
+def test_weight_settings(model, weight, expected):
+    found, other = one(model, weight=weight)
+    assert found == Scheme(expected, STATIC)
+    assert other == Scheme(WeightScheme(8), STATIC)
+
+
+def test_reduced_range_holds_for_a_layer_with_settings(model):
+    found = schemes(model, reduce_range=True, op_name_dict={"head": {"weight": {"granularity": "per_tensor"}}})
+    assert found["head"].weight == WeightScheme(7, per_channel=False)
+
+
+@pytest.mark.parametrize(
+    "activation, expected",
+    [
+        ({"scheme": "sym"}, ActivationScheme(8, False, True, "minmax")),
+        ({"scheme": "asym"}, STATIC),
+        ({"scheme": ["sym", "asym"]}, ActivationScheme(8, False, True, "minmax")),
+        *(({"algorithm": name}, ActivationScheme(8, False, False, name)) for name in ("kl", "mse", "percentile")),
+        ({"algorithm": "moving_average", "scheme": "sym"}, ActivationScheme(8, False, True, "moving_average")),
+        ({"algorithm": ["placeholder", "kl"]}, ActivationScheme(8, False, False, "kl")),
+        ({"granularity": "per_tensor", "dtype": "uint8"}, STATIC),
+        ({"granularity": ["per_channel", "per_tensor"]}, STATIC),
+    ],
+    ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else "",
+)
+def test_activation_settings(model, activation, expected):
+    found, other = one(model, activation=activation)
+    assert found == Scheme(WeightScheme(8), expected)
+    assert other == Scheme(WeightScheme(8), STATIC)
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "None"])
+def test_integer_weights_with_float_activations(model, dtype):
+    found, _ = one(model, weight={"dtype": "int8"}, activation={"dtype": dtype})
+    assert found == Scheme(WeightScheme(8), None)
+
+
+def test_float_activations_alone_leave_the_layer_in_float(model):
+    assert "head" not in schemes(model, op_name_dict={"head": {"activation": {"dtype": "fp32"}}})
+
+
+def test_dynamic_activations_stay_symmetric_per_token(model):
+    settings = {"activation": {"scheme": "asym", "algorithm": "kl", "granularity": "per_tensor"}}
+    found = schemes(model, approach="dynamic", op_type_dict={"Linear": settings})
+    assert found["head"].activation == DYNAMIC
+
+
+def test_embeddings_take_weight_settings_only(model):
+    settings = {"weight": {"bits": 4, "granularity": "per_tensor"}, "activation": {"scheme": "sym"}}
+    found = schemes(model, op_type_dict={"Embedding": settings})
+    assert found["words"] == found["labels"] == Scheme(WeightScheme(4, per_channel=False), None)
+
+
+UNAVAILABLE = {
+    "AWQ": ({"weight": {"algorithm": "AWQ"}}, r"weight algorithm \['AWQ'\] .* choose from minmax, RTN"),
+    "asym weights": ({"weight": {"scheme": "asym"}}, r"weight scheme \['asym'\] .* choose from sym"),
+    "groups": ({"weight": {"group_size": 32}}, r"weight group_size \[32\] .* choose from -1"),
+    "nf4": ({"weight": {"dtype": "nf4"}}, r"weight dtype \['nf4'\] .* choose from int8, uint8, int, int7, int4"),
+    "1 bit": ({"weight": {"bits": 1}}, r"weight bits \[1\] .* choose from 2, 3, 4, 5, 6, 7, 8"),
+    "token": ({"activation": {"granularity": "per_token"}}, r"activation granularity \['per_token'\]"),
+    "observer": ({"activation": {"algorithm": "placeholder"}}, r"activation algorithm .* choose from minmax"),
+}
+
+
+@pytest.mark.parametrize("settings, message", UNAVAILABLE.values(), ids=UNAVAILABLE)
+def test_settings_that_are_not_available(model, settings, message):
+    with pytest.raises(ValueError, match=rf"`head`: {message}"):
+        schemes(model, op_name_dict={"head": settings})
+
+
+def test_a_name_that_hits_nothing_gets_a_suggestion(model):
+    with pytest.raises(ValueError) as caught:
+        schemes(model, op_name_dict={"blocks.0.qeury": {"weight": {"bits": 4}}})
+    assert str(caught.value) == (
+        "`op_name_dict` key 'blocks.0.qeury' matches no module that can be quantized; did you mean 'blocks.0.query'? "
+        "Keys are regular expressions for the whole name, e.g. 'bert\\.encoder\\..*'."
+    )
+
+
+def test_a_name_that_hits_nothing_and_is_near_to_nothing(model):
+    with pytest.raises(ValueError) as caught:
+        schemes(model, op_name_dict={"xyzxyz": {"weight": {"dtype": "fp32"}}})
+    assert "'xyzxyz' matches no module that can be quantized. Keys are regular" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["norm", "attention.out_proj", "blocks"])
+def test_a_name_that_cannot_be_quantized_is_refused(model, name):
+    with pytest.raises(ValueError, match="matches no module that can be quantized"):
+        schemes(model, op_name_dict={name: {"weight": {"bits": 4}}})
+
+
+def test_a_module_that_is_not_reached_may_be_left_in_float_by_name(model):
+    float32 = {"weight": {"dtype": "fp32"}}
+    assert list(schemes(model, {"head": 2}, op_name_dict={"mix": float32})) == ["head"]
+    with pytest.raises(ValueError, match="'mix' matches no module"):
+        schemes(model, {"head": 2}, op_name_dict={"mix": {"weight": {"bits": 4}}})
+
+
+@pytest.mark.parametrize(
+    "key, settings, warns",
+    [
+        ("LSTM", {"weight": {"bits": 4}}, True),
+        ("LSTM", {"weight": {"dtype": "fp32"}}, True),
+        ("LayerNorm", {"weight": {"dtype": "fp32"}}, False),
+        ("LayerNorm", {"weight": {"bits": 4}}, True),
+        ("linear", {"weight": {"bits": 4}}, True),
+        ("Linear", {"weight": {"bits": 4}}, False),
+    ],
+    ids=["absent", "absent float", "float anyway", "not quantizable", "other case", "present"],
+)
+def test_a_type_that_hits_nothing_is_worth_a_warning(model, caplog, key, settings, warns):
+    with caplog.at_level(logging.WARNING):
+        found = schemes(model, op_type_dict={key: settings})
+    assert list(found) == ["words", *MATMULS, "labels"]
+    message = f"`op_type_dict` key '{key}' matches no module that can be quantized"
+    assert (message in caplog.text) == warns
+    assert bool(caplog.records) == warns
+
+
+RECIPES = {
+    "first": ({"first_conv_or_matmul_quantization": False}, {"patch"}),
+    "last": ({"last_conv_or_matmul_quantization": False}, {"head"}),
+    "pre_post": ({"pre_post_process_quantization": False}, {"words", "labels"}),
+    "all": (
+        {
+            "first_conv_or_matmul_quantization": False,
+            "last_conv_or_matmul_quantization": False,
+            "pre_post_process_quantization": False,
+        },
+        {"patch", "head", "words", "labels"},
+    ),
+    "defaults": ({}, set()),
+}
+
+
+@pytest.mark.parametrize("recipes, excluded", RECIPES.values(), ids=RECIPES)
+def test_recipes(model, recipes, excluded):
+    assert set(schemes(model, recipes=recipes)) == {"words", "labels", *MATMULS} - excluded
+
+
+def test_recipes_follow_the_order_of_the_calls(model):
+    reached = {"labels": 2, "head": 2, "words": 2, "patch": 4, "mix": 3}
+    recipes = RECIPES["all"][0]
+    assert list(schemes(model, reached, recipes=recipes)) == ["words", "patch"]
+
+
+def test_recipes_of_a_model_without_matmuls():
+    model = nn.Sequential(nn.Embedding(4, 2))
+    assert schemes(model, recipes=RECIPES["all"][0]) == {"0": ROWS}
+
+
+def test_recipes_of_a_model_with_one_matmul():
+    model = nn.Sequential(nn.Embedding(4, 2), nn.Linear(2, 2), nn.Embedding(4, 2))
+    assert set(schemes(model, recipes=RECIPES["first"][0])) == {"0", "2"}
+    assert schemes(model, recipes=RECIPES["all"][0]) == {}
+
+
+def test_a_name_is_stronger_than_a_recipe(model):
+    found = schemes(model, recipes=RECIPES["last"][0], op_name_dict={"head": {"weight": {"bits": 7}}})
+    assert found["head"] == Scheme(WeightScheme(7), STATIC)
+
+
+@pytest.fixture
+def tied():
+    model = nn.ModuleDict({"words": nn.Embedding(11, 6), "other": nn.Embedding(11, 6), "head": nn.Linear(6, 11)})
+    model["head"].weight = model["words"].weight
+    return model
+
+
+def test_a_tied_embedding_takes_the_scheme_of_the_linear(tied):
+    found = schemes(tied, reduce_range=True)
+    assert found["words"] == Scheme(WeightScheme(7), None)
+    assert found["head"].weight == WeightScheme(7)
+    assert found["other"] == ROWS
+    found = schemes(tied, op_name_dict={"head": {"weight": {"bits": 4, "granularity": "per_tensor"}}})
+    assert found["words"].weight == WeightScheme(4, per_channel=False)
+
+
+@pytest.mark.parametrize(
+    "config, reached",
+    [
+        ({"recipes": {"last_conv_or_matmul_quantization": False}}, None),
+        ({"op_name_dict": {"head": {"weight": {"dtype": "fp32"}}}}, None),
+        ({"op_type_dict": {"Embedding": {"weight": {"dtype": "fp32"}}}, "op_name_dict": {"other": {}}}, None),
+        ({}, {"words": 2, "other": 2}),
+    ],
+    ids=["recipe", "name", "type", "not reached"],
+)
+def test_tied_weights_stay_in_float_together(tied, config, reached):
+    assert schemes(tied, reached, **config) == {"other": ROWS}
+
+
+def test_embeddings_tied_to_each_other_keep_theirs():
+    model = nn.ModuleDict({"words": nn.Embedding(11, 6), "twin": nn.Embedding(11, 6)})
+    model["twin"].weight = model["words"].weight
+    assert schemes(model, reduce_range=True) == {"words": ROWS, "twin": ROWS}
+
+
+def test_a_scheme_is_json(model):
+    for scheme in schemes(model, op_name_dict={"head": {"activation": {"algorithm": "kl"}}}).values():
+        assert Scheme.from_dict(scheme.to_dict()) == scheme
+
+
+def test_with_observer_changes_nothing_else():
+    scheme = Scheme(WeightScheme(7), STATIC)
+    assert scheme.is_static and not Scheme(WeightScheme(7), DYNAMIC).is_static and not ROWS.is_static
+    assert scheme.with_observer("mse") == Scheme(WeightScheme(7), ActivationScheme(8, False, False, "mse"))
+
+
+def test_meta_models_resolve():
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Embedding(4, 2), nn.Linear(2, 2))
+    found = schemes(model, reduce_range=True)
+    assert found == {"0": ROWS, "1": Scheme(WeightScheme(7), STATIC)}

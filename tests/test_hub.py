@@ -1,0 +1,168 @@
+"""Model cards, and uploads to a Hub on loopback."""
+
+import json
+import re
+
+import pytest
+import transformers
+from fakehub import run_with_hub
+from huggingface_hub import ModelCard
+from tiny import quantized, tiny_model
+
+import inc_hf
+from inc_hf.hub import _inc_class, model_card
+
+pytest_plugins = ["hub_fixture"]
+
+PUSH = """
+import torch
+from huggingface_hub import snapshot_download
+from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
+from inc_hf import IncModelForCausalLM, IncModelForSequenceClassification, IncQuantizer, PostTrainingQuantConfig
+from inc_hf.utils.load_huggingface import OptimizedModel
+from transformers import AutoTokenizer
+
+torch.set_num_threads(1)
+"""
+ROUND_TRIP = """
+for name, model, approach in [("user/ct", "bert", "static"), ("user/inc", "gpt2", "dynamic")]:
+    result = quantized(model, approach)
+    url = result.push_to_hub(name, tiny_tokenizer())
+    print(url)
+    cls = IncModelForSequenceClassification if model == "bert" else IncModelForCausalLM
+    expected = logits_of(result.model)
+    assert torch.equal(logits_of(cls.from_pretrained(name)), expected)
+    assert torch.equal(logits_of(OptimizedModel.from_pretrained(name, revision=url.rpartition("/")[2])), expected)
+    assert torch.equal(logits_of(cls.from_pretrained(snapshot_download(name))), expected)
+    assert AutoTokenizer.from_pretrained(name)("the film").input_ids == [2, 5, 7, 3]
+"""
+FROM_THE_QUANTIZER = """
+quantizer = IncQuantizer.from_pretrained(tiny_model("bert"), tokenizer=tiny_tokenizer())
+try:
+    quantizer.push_to_hub("user/int8")
+except ValueError as error:
+    assert "nothing to upload yet; call `quantize` first" in str(error)
+quantizer.quantize(PostTrainingQuantConfig(approach="dynamic"))
+quantizer.push_to_hub("user/int8", private=True, commit_message="First")
+quantizer.push_to_hub("user/int8")
+model = IncModelForSequenceClassification.from_pretrained("user/int8")
+assert torch.equal(logits_of(model), logits_of(quantizer.quantized_model.model))
+"""
+
+
+def card_of(result) -> ModelCard:
+    return model_card(result.model, result.summary())
+
+
+def test_push_and_load(fake_hub, tmp_path):
+    urls = run_with_hub(fake_hub, PUSH + ROUND_TRIP + FROM_THE_QUANTIZER, tmp_path).stdout.split()
+    for name, method in (("user/ct", "compressed-tensors"), ("user/inc", "inc")):
+        assert urls.pop(0).startswith(f"{fake_hub.url}/{name}/commit/")
+        files = fake_hub.files(name)
+        assert files.keys() >= {"config.json", "model.safetensors", "inc_config.json", "README.md", "tokenizer.json"}
+        assert json.loads(files["config.json"])["quantization_config"]["quant_method"] == method
+        assert not any("/" in path for path in files)
+        data = ModelCard(files["README.md"].decode()).data
+        assert data.library_name == "transformers"
+        assert data.tags == ["int8", "cpu", "quantized", "inc_hf"]
+        assert len(fake_hub.repos[name]) == 2, "the first, empty commit and one with all files"
+    assert "tokenizer.json" in fake_hub.files("user/int8")
+
+
+class TestCard:
+    @pytest.mark.parametrize(
+        ("model", "cls", "method"),
+        [
+            ("bert", "IncModelForSequenceClassification", "compressed-tensors"),
+            ("opt", "IncModelForCausalLM", "compressed-tensors"),
+            ("t5", "IncModelForSeq2SeqLM", "compressed-tensors"),
+            ("gpt2", "IncModelForCausalLM", "inc"),
+            ("vit", "IncModelForImageClassification", "inc"),
+        ],
+    )
+    def test_how_to_load(self, model, cls, method):
+        text = card_of(quantized(model)).text
+        assert f"from inc_hf import {cls}\n" in text
+        assert f'{cls}.from_pretrained("this repository")' in text
+        assert ("needs inc_hf" in text) == (method == "inc")
+        assert ("`transformers` with the `compressed-tensors` package loads it" in text) == (method != "inc")
+
+    @pytest.mark.parametrize(
+        ("model", "auto_class"),
+        [
+            ("BertModel", "AutoModel"),
+            ("BertForMaskedLM", "AutoModelForMaskedLM"),
+            ("BertForTokenClassification", "AutoModelForTokenClassification"),
+            ("BertForQuestionAnswering", "AutoModelForQuestionAnswering"),
+            ("BertForMultipleChoice", "AutoModelForMultipleChoice"),
+            ("GPT2LMHeadModel", "AutoModelForCausalLM"),
+            ("WhisperForConditionalGeneration", "AutoModelForSpeechSeq2Seq"),
+            ("Wav2Vec2ForSequenceClassification", "AutoModelForAudioClassification"),
+        ],
+    )
+    def test_the_class_it_names_can_load_it(self, model, auto_class):
+        cls = getattr(transformers, model)
+        named = getattr(inc_hf, _inc_class(cls.__new__(cls)))
+        assert named.auto_class is getattr(transformers, auto_class)
+
+    @pytest.mark.parametrize(
+        ("approach", "words"),
+        [
+            ("dynamic", "8-bit activations (dynamic)"),
+            ("static", "8-bit activations (static, calibrated on 100 samples)"),
+        ],
+    )
+    def test_what_was_done(self, approach, words):
+        text = card_of(quantized("bert", approach, reduce_range=True)).text
+        assert words in text
+        assert "7-bit and 8-bit integer weights" in text
+        assert "11 modules are quantized" in text
+
+    def test_weight_only(self):
+        text = card_of(quantized("bert", "weight_only")).text
+        assert "activations" not in text
+
+    def test_without_scores_there_is_no_table(self):
+        assert "FP32 |" not in card_of(quantized("bert")).text
+
+    @pytest.mark.parametrize(("met", "words"), [(True, "was met, after"), (False, "was **not** met, after")])
+    def test_scores(self, met, words):
+        result = quantized("bert")
+        summary = result.summary()
+        summary["tuning"] = {"met_criterion": met, "baseline": 0.91, "score": 0.9, "trials": 3}
+        text = model_card(result.model, summary).text
+        assert "| score | 0.9100 | 0.9000 |" in text
+        assert f"The accuracy goal {words} 3 trials." in text
+
+    @pytest.mark.parametrize("name", ["google-bert/bert-base-uncased", "me/my.model_1"])
+    def test_base_model_is_a_hub_name(self, name):
+        model = tiny_model("bert")
+        model.config.name_or_path = name
+        card = card_of(quantized(model))
+        assert card.data.base_model == name
+        assert card.data.base_model_relation == "quantized"
+        assert f"{name} with" in card.text
+
+    @pytest.mark.parametrize(
+        "name", ["", "bert", "./models/bert", "/models/bert", "../bert", "a/b/c", "~/bert", "models/"]
+    )
+    def test_base_model_is_no_path(self, name):
+        model = tiny_model("bert")
+        model.config.name_or_path = name
+        card = card_of(quantized(model))
+        assert card.data.base_model is None
+        assert "base_model" not in card.content
+        assert "A local model with" in card.text
+        assert "models" not in card.text.replace("IncModel", ""), "a path of this machine is nobody's business"
+
+    def test_base_model_is_no_existing_directory(self, tmp_path, monkeypatch):
+        tiny_model("bert").save_pretrained(tmp_path / "models" / "bert")
+        monkeypatch.chdir(tmp_path)
+        model = type(tiny_model("bert")).from_pretrained("models/bert")
+        assert card_of(quantized(model)).data.base_model is None
+
+    def test_is_valid(self, tmp_path):
+        card = card_of(quantized("bert"))
+        card.save(tmp_path / "README.md")
+        assert ModelCard.load(tmp_path / "README.md").data.to_dict() == card.data.to_dict()
+        assert not re.search(r"\{[{%]", card.content), "the template is filled in"

@@ -1,0 +1,110 @@
+"""Tiny models of random weights, inputs for them, and a tokenizer of a few words."""
+
+import os
+import sys
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from inc_hf import PostTrainingQuantConfig, QuantizedModel
+from inc_hf.quantization import fit
+
+VOCABULARY = 96
+WORDS = "the a film plot actor was is not very good bad dull great and but".split()
+ENCODER = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+SEQ2SEQ = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "max_position_embeddings": 64,
+}
+# name -> model class, config class, config values
+MODELS = {
+    "bert": ("BertForSequenceClassification", "BertConfig", ENCODER),
+    "gpt2": ("GPT2LMHeadModel", "GPT2Config", {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 64}),
+    "opt": (
+        "OPTForCausalLM",
+        "OPTConfig",
+        {
+            "hidden_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "ffn_dim": 32,
+            "word_embed_proj_dim": 16,
+            "max_position_embeddings": 64,
+        },
+    ),
+    "t5": (
+        "T5ForConditionalGeneration",
+        "T5Config",
+        {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2},
+    ),
+    "bart": ("BartForConditionalGeneration", "BartConfig", SEQ2SEQ),
+    "vit": ("ViTForImageClassification", "ViTConfig", {**ENCODER, "image_size": 16, "patch_size": 4}),
+}
+
+
+def tiny_model(name: str, **values: Any) -> PreTrainedModel:
+    """One of `MODELS` in evaluation mode; `values` overrides its config. The same weights at every call."""
+    class_name, config_name, defaults = MODELS[name]
+    generator = torch.random.get_rng_state()
+    torch.manual_seed(1)
+    config = getattr(transformers, config_name)(**{"vocab_size": VOCABULARY, **defaults, **values})
+    model = getattr(transformers, class_name)(config).eval()
+    for parameter in model.parameters():
+        if parameter.ndim > 1:  # weights of the initial scale of 0.02 would hide errors in logits near 0
+            nn.init.normal_(parameter, std=0.15)
+    torch.random.set_rng_state(generator)
+    return model
+
+
+def tiny_inputs(model: PreTrainedModel, batch_size: int = 3) -> dict[str, torch.Tensor]:
+    """A batch for a model of `tiny_model`, always the same."""
+    generator = torch.Generator().manual_seed(2)
+    if model.main_input_name == "pixel_values":
+        return {"pixel_values": torch.randn(batch_size, 3, 16, 16, generator=generator)}
+    ids = torch.randint(5, VOCABULARY, (batch_size, 10), generator=generator)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    return {**inputs, "decoder_input_ids": ids} if model.config.is_encoder_decoder else inputs
+
+
+@torch.no_grad()
+def logits_of(model: nn.Module, inputs: dict[str, torch.Tensor] | None = None) -> torch.Tensor:
+    """Logits of the model on `inputs`, by default those of `tiny_inputs`."""
+    return model(**(tiny_inputs(model) if inputs is None else inputs)).logits
+
+
+def quantized(model: PreTrainedModel | str, approach: str = "dynamic", **settings: Any) -> QuantizedModel:
+    """A model, or the tiny one of that name, quantized with `PostTrainingQuantConfig(approach, **settings)`."""
+    model = tiny_model(model) if isinstance(model, str) else model
+    config = PostTrainingQuantConfig(approach=approach, **settings)
+    return fit(model, config, calib_dataloader=[tiny_inputs(model)] if approach == "static" else None)
+
+
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """Splits at white space and knows `WORDS`."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(special + WORDS)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=32, **dict(zip(names, special, strict=True))
+    )
+
+
+def offline_environment(**variables: str) -> dict[str, str]:
+    """Environment for a fresh interpreter that imports what this one can and runs on one thread."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **variables}
