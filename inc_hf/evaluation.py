@@ -23,21 +23,26 @@ def evaluate_task(
             task's predictions (of tokens, for language models), or Pearson's correlation for one label.
 
     Raises:
-        ValueError: an unknown task, or batches without labels.
+        ValueError: an unknown task or metric, no batches, or batches without labels.
     """
     if task not in TASKS:
         raise ValueError(f"Unknown task {task!r}; choose one of {', '.join(sorted(TASKS))}.")
+    if metric is not None and metric not in GLUE_METRIC:
+        raise ValueError(f"Unknown GLUE task {metric!r}; choose one of {', '.join(sorted(GLUE_METRIC))}.")
     predictions, references = [], []
     with torch.no_grad():
         for batch in tqdm(batches, desc="Evaluating", unit="batch", leave=False):
             predicted, reference = TASKS[task](run(model, batch), batch)
             predictions.append(predicted.reshape(-1))
             references.append(reference.reshape(-1))
+    _check_not_empty(predictions)
     return _score(torch.cat(predictions), torch.cat(references), metric)
 
 
 def _score(predictions: Tensor, references: Tensor, metric: str | None) -> dict[str, float]:
     known = references != -100
+    if not known.any():
+        raise ValueError("All labels are -100, which stands for what is not to be counted; evaluation needs others.")
     predictions, references = predictions[known], references[known]
     if metric is None and not predictions.is_floating_point():
         return {"accuracy": float((predictions == references).double().mean())}
@@ -96,11 +101,12 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
     def evaluate(model: nn.Module) -> float:
         outputs, labels = [], []
         for batch in dataloader:
-            label = batch["labels"] if isinstance(batch, Mapping) else batch[1]
+            label = _labels(batch) if isinstance(batch, Mapping) else batch[1]
             inputs = next(batches_of(iter([batch]), model, keep_labels=False))
             output = run(model, inputs)
             outputs.append(output if isinstance(output, Tensor) else output["logits"])
             labels.append(label)
+        _check_not_empty(outputs)
         return score(outputs, labels)
 
     return evaluate
@@ -109,11 +115,24 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
 def _metric_function(metric: Any) -> Callable[[list[Tensor], list[Tensor]], float]:
     if hasattr(metric, "update") and hasattr(metric, "result"):
         return lambda outputs, labels: _accumulate(metric, outputs, labels)
+    if isinstance(metric, dict) and len(metric) != 1:
+        raise ValueError(f"Pass one metric, got {', '.join(metric) or 'none'}; an `eval_func` can combine several.")
     name, argument = next(iter(metric.items())) if isinstance(metric, dict) else (metric, None)
     if str(name).lower() not in METRICS:
         raise ValueError(f"Unknown metric {name!r}; choose one of {', '.join(METRICS)}, or pass an object.")
     function = METRICS[str(name).lower()]
+    if str(name).lower() != "topk" and argument:
+        raise ValueError(f"The metric {name!r} takes no settings, got {argument!r}.")
+    if str(name).lower() == "topk" and argument is not None and not (isinstance(argument, int) and argument >= 1):
+        raise ValueError(f"`k` of the metric {name!r} must be an int of at least 1, got {argument!r}.")
     return lambda outputs, labels: float(function(torch.cat(outputs), torch.cat(labels), argument))
+
+
+def _check_not_empty(collected: list[Tensor]) -> None:
+    if not collected:
+        raise ValueError(
+            "The evaluation data is empty, or an iterator that was read before; pass a list or a dataloader."
+        )
 
 
 def _accumulate(metric: Any, outputs: list[Tensor], labels: list[Tensor]) -> float:
@@ -124,21 +143,28 @@ def _accumulate(metric: Any, outputs: list[Tensor], labels: list[Tensor]) -> flo
 
 
 def _topk(logits: Tensor, labels: Tensor, k: int | None) -> Tensor:
-    return (logits.topk(k or 1, -1).indices == labels[..., None]).any(-1).double().mean()
+    labels = labels.reshape(*logits.shape[:-1], 1)
+    return (logits.topk(k or 1, -1).indices == labels).any(-1).double().mean()
 
 
 def _f1(logits: Tensor, labels: Tensor, _: None) -> float:
     """F1 of class 1, of two classes."""
     predicted = logits.argmax(-1)
+    labels = labels.reshape(predicted.shape)
     true_positives = ((predicted == 1) & (labels == 1)).sum()
     return float(2 * true_positives / ((predicted == 1).sum() + (labels == 1).sum()).clamp(min=1))
+
+
+def _difference(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Never broadcast: outputs of shape `(samples, 1)` belong to labels of shape `(samples,)`, and the reverse."""
+    return outputs.reshape(labels.shape) - labels
 
 
 METRICS: dict[str, Callable] = {
     "topk": _topk,
     "accuracy": _topk,
     "f1": _f1,
-    "mse": lambda x, y, _: (x.squeeze(-1) - y).square().mean(),
-    "rmse": lambda x, y, _: (x.squeeze(-1) - y).square().mean().sqrt(),
-    "mae": lambda x, y, _: (x.squeeze(-1) - y).abs().mean(),
+    "mse": lambda x, y, _: _difference(x, y).square().mean(),
+    "rmse": lambda x, y, _: _difference(x, y).square().mean().sqrt(),
+    "mae": lambda x, y, _: _difference(x, y).abs().mean(),
 }

@@ -42,14 +42,16 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-def per_token_scale(x: Tensor, num_bits: int = 8) -> Tensor:
+def per_token_scale(x: Tensor, num_bits: int = 8, scale_dtype: torch.dtype = torch.bfloat16) -> Tensor:
     """Dynamic symmetric scale of each row of `x`, `amax / ((2^b - 1) / 2)`, of shape `(..., 1)`, float32.
 
-    The formula (amax / 127.5 for 8 bits) is the one of compressed-tensors; an all-zero row gets float32's epsilon.
+    The formula (amax / 127.5 for 8 bits), the rounding to `scale_dtype` and the epsilon of an all-zero row are
+    those of compressed-tensors. Without the rounding, -amax would fall on -127.5, right between two integers, so that the last
+    bit of the input, which depends on who shares the batch, would decide for every other token.
     """
     amax = x.abs().amax(-1, keepdim=True).to(compute_dtype(x.dtype))
-    scale = amax / (((1 << num_bits) - 1) / 2)
-    return torch.where(scale == 0, torch.finfo(torch.float32).eps, scale)
+    scale = (amax / (((1 << num_bits) - 1) / 2)).to(scale_dtype).to(amax.dtype)
+    return torch.where(scale == 0, torch.finfo(scale_dtype).eps, scale)
 
 
 def quantize_activation(x: Tensor, scale: Tensor, zero_point: Tensor | None = None, num_bits: int = 8) -> Tensor:
@@ -85,6 +87,7 @@ def q8_linear(
     input_scale: Tensor | None = None,
     input_zero_point: Tensor | None = None,
     num_bits: int = 8,
+    scale_dtype: torch.dtype = torch.bfloat16,
 ) -> Tensor:
     """Quantize `x`, multiply in integers, scale back: the plain-torch twin of the `q8gemm` kernels.
 
@@ -99,9 +102,10 @@ def q8_linear(
         input_scale (`torch.Tensor` of shape `(1,)`, *optional*): static scale; None is dynamic, per token.
         input_zero_point (`torch.Tensor` of shape `(1,)`, *optional*): int8, for static asymmetric activations.
         num_bits (`int`): bits of the activations.
+        scale_dtype (`torch.dtype`): precision of dynamic scales, see `per_token_scale`.
     """
     rows = x.reshape(-1, x.shape[-1])
-    scale = per_token_scale(rows, num_bits) if input_scale is None else input_scale
+    scale = per_token_scale(rows, num_bits, scale_dtype) if input_scale is None else input_scale
     accumulator = int_matmul(quantize_activation(rows, scale, input_zero_point, num_bits), weight)
     if input_zero_point is not None:
         accumulator -= input_zero_point.to(torch.int32) * weight.sum(-1, dtype=torch.int32)

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -15,14 +16,14 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, options
-from inc_hf.data import batches_of, dummy_batch, recording_inputs, take_samples
+from inc_hf.data import batch_length, batches_of, dummy_batch, recording_inputs, take_samples
 from inc_hf.evaluation import evaluate_metric
 from inc_hf.quantize import calibrate, convert, prepare, resolve_schemes
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.quantize.probe import reached_modules
 from inc_hf.quantize.resolve import smoothing_alphas, tied_names
 from inc_hf.quantize.support import check_supported
-from inc_hf.quantize.workflow import evaluating, planned_modules, run
+from inc_hf.quantize.workflow import evaluating, planned_modules, run, unprepare
 from inc_hf.quantized_model import QuantizedModel
 from inc_hf.tune import STRATEGIES, Candidate, Goal, History, rank_by_damage, tune
 from inc_hf.tune.tuner import check_score
@@ -99,6 +100,11 @@ class _Job:
             history.resume_from(options.resume_from)
         with recording_inputs(self.model, RANKING_BATCHES) as recorded:
             baseline = self.evaluate(self.model)
+        if options.resume_from and not math.isclose(history.baseline, baseline, rel_tol=1e-4):
+            logger.warning(
+                "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
+                "the same?", baseline, history.baseline, options.resume_from,
+            )  # fmt: skip
         history.baseline = baseline
         inputs = self.batches[:RANKING_BATCHES] or recorded
         candidates = self.candidates(inputs)
@@ -120,21 +126,37 @@ class _Job:
         schemes = resolve_schemes(self.model, conf, self._reached(inputs), has_data)
         if not schemes:
             raise ValueError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
+        _check_weights(self.model, schemes)
         default = Candidate(conf.approach if conf.approach != "auto" else "default", schemes)
         if not default.needs_calibration:
             return [default]
-        sizes = conf.calibration_sampling_size if self.batches else [None]
+        sizes = self._sampling_sizes()
         found = [Candidate(f"{default.label}, {size} samples", schemes, size) for size in sizes]
         for observer in _observer_variants(conf):
-            varied = {n: s.with_observer(observer) if s.is_static else s for n, s in schemes.items()}
+            # the range of a smoothed input comes from its extremes, without an observer
+            observed = [n for n, s in schemes.items() if s.is_static and s.smooth_alpha is None]
+            varied = {n: s.with_observer(observer) if n in observed else s for n, s in schemes.items()}
             found.append(Candidate(f"{default.label}, observer {observer}", varied, sizes[0]))
         for alpha in smoothing_alphas(conf)[1:]:
-            varied = {n: replace(s, smooth_alpha=alpha) if s.smooth_alpha else s for n, s in schemes.items()}
+            smoothed = [n for n, s in schemes.items() if s.smooth_alpha is not None]
+            varied = {n: replace(s, smooth_alpha=alpha) if n in smoothed else s for n, s in schemes.items()}
             found.append(Candidate(f"{default.label}, smoothing {alpha}", varied, sizes[0]))
         if conf.approach == "auto":
             dynamic = resolve_schemes(self.model, conf, self._reached(inputs), has_calibration_data=False)
             found.append(Candidate("dynamic", dynamic))
-        return found
+        unique: dict[str, Candidate] = {}
+        for candidate in found:
+            unique.setdefault(candidate.fingerprint, candidate)
+        return list(unique.values())
+
+    def _sampling_sizes(self) -> list[int | None]:
+        """The numbers of samples to calibrate with, none larger than what is there."""
+        if self.calib_func is not None or not self.batches:
+            return [None]
+        wanted, available = self.conf.calibration_sampling_size, sum(batch_length(batch) for batch in self.batches)
+        if max(wanted) > available:
+            logger.warning("%d calibration samples were asked for, %d are there.", max(wanted), available)
+        return list(dict.fromkeys(min(size, available) for size in wanted))
 
     def build(self, candidate: Candidate) -> nn.Module:
         """A quantized copy of the float model."""
@@ -159,13 +181,16 @@ class _Job:
 
     def _quantize(self, model: nn.Module, candidate: Candidate) -> nn.Module:
         prepare(model, candidate.schemes)
-        if candidate.needs_calibration:
-            if self.calib_func is not None:
+        try:
+            if candidate.needs_calibration and self.calib_func is not None:
                 with torch.no_grad(), evaluating(model):
                     self.calib_func(model)
-            else:
+            elif candidate.needs_calibration:
                 calibrate(model, take_samples(self.batches, candidate.calibration_samples))
-        return convert(model)
+            return convert(model)
+        except BaseException:
+            unprepare(model)
+            raise
 
     def _reached(self, inputs: list) -> dict[str, int] | None:
         """Modules that a forward pass reaches, or None where no inputs are at hand and none can be made."""
@@ -182,12 +207,18 @@ class _Job:
 
 def _observer_variants(conf: PostTrainingQuantConfig) -> list[str]:
     """Observers to try after the default: those that the user lists behind the first, otherwise ours."""
-    listed = [
-        observer
-        for settings in [*conf.op_type_dict.values(), *conf.op_name_dict.values()]
-        for observer in settings.get("activation", {}).get("algorithm", [])
-    ]
-    return list(dict.fromkeys(listed[1:])) if listed else list(OBSERVER_VARIANTS)
+    sections = [*conf.op_type_dict.values(), *conf.op_name_dict.values()]
+    listed = [settings.get("activation", {}).get("algorithm", []) for settings in sections]
+    if not any(listed):
+        return list(OBSERVER_VARIANTS)
+    return list(dict.fromkeys(observer for observers in listed for observer in observers[1:]))
+
+
+def _check_weights(model: nn.Module, names: Iterable[str]) -> None:
+    """Before any module is converted, since the model may be converted in place."""
+    for name in names:
+        if not model.get_submodule(name).weight.isfinite().all():
+            raise ValueError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
 
 
 def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_func: Any) -> None:

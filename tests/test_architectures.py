@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 import transformers
+from safetensors import safe_open
 from transformers import PreTrainedModel
 
 from inc_hf import PostTrainingQuantConfig
@@ -195,6 +196,14 @@ def test_quantized_is_near_float_and_format_is_as_expected(case, root):
     assert quant_method(root / case / "model") == ("inc" if name in INC_FORMAT else "compressed-tensors")
 
 
+@pytest.mark.parametrize("name", ["t5", "bart", "gpt2", "opt"])
+def test_tied_embeddings_are_quantized(name, root):
+    with safe_open(root / f"{name}-dynamic" / "model" / "model.safetensors", "pt") as file:
+        large = [key for key in file.keys() if file.get_slice(key).get_shape()[0] == 99 and key.endswith(".weight")]
+        assert len(large) == 1, f"one copy of the vocabulary, got {large}"
+        assert file.get_slice(large[0]).get_dtype() == "I8"
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_loaded_in_a_fresh_process_bit_equal(case, loaded):
     assert torch.equal(torch.load(loaded / case / "inc-float32.pt"), torch.load(loaded / case / "before.pt"))
@@ -207,20 +216,12 @@ def test_optimize_gives_the_same_bits(case, loaded):
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.rpartition("-")[0] not in INC_FORMAT])
 def test_stock_transformers_computes_the_same(case, loaded):
-    """Static: only the scheme itself could differ in float64, and nothing does.
-
-    Dynamic: `-amax / (amax / 127.5)` lies on the border of two integers, -127 and -128, so that an input that differs
-    in its last bit may round the other way, in compressed-tensors itself too. Such a sample is off by about a
-    quantization step; most samples have none. `test_ops.py` compares the integers of equal inputs.
-    """
+    """In float64 only the scheme itself could differ, and nothing does. In float32 two ways to add up differ by 1e-7,
+    which now and then moves an activation to the next integer: such a sample is off by up to a quantization step."""
     ours, stock = torch.load(loaded / case / "before.pt"), torch.load(loaded / case / "stock-float32.pt")
     differences = (ours - stock).abs().flatten(1).amax(1)
-    assert differences.median() < 1e-5
+    assert (differences < 1e-5).double().mean() >= 0.75
     assert differences.max() < 0.05 * ours.abs().max()
     if CASTS_ON_LOAD:
         ours, stock = torch.load(loaded / case / "inc-float64.pt"), torch.load(loaded / case / "stock-float64.pt")
-        differences = (ours - stock).abs().flatten(1).amax(1)
-        if case.endswith("static"):
-            assert differences.max() < 1e-9
-        assert differences.median() < 1e-9
-        assert differences.max() < 0.05 * ours.abs().max()
+        torch.testing.assert_close(stock, ours, rtol=1e-9, atol=1e-9)

@@ -135,18 +135,36 @@ def test_int_matmul_of_strided_operands():
     assert torch.equal(ops.int_matmul(a, w), exact(a, w))
 
 
+SCALE_DTYPES = [torch.bfloat16, torch.float32]
+
+
+@pytest.mark.parametrize("scale_dtype", SCALE_DTYPES, ids=str)
 @pytest.mark.parametrize("num_bits, half_range", [(8, 127.5), (7, 63.5), (4, 7.5)], ids=["8", "7", "4"])
-def test_per_token_scale_formula(num_bits, half_range):
+def test_per_token_scale_formula(num_bits, half_range, scale_dtype):
     x = torch.randn(3, 5, 33)
-    scale = ops.per_token_scale(x, num_bits)
+    scale = ops.per_token_scale(x, num_bits, scale_dtype)
     assert scale.dtype == torch.float32 and scale.shape == (3, 5, 1)
-    assert torch.equal(scale, x.abs().amax(-1, keepdim=True) / half_range)
+    assert torch.equal(scale, (x.abs().amax(-1, keepdim=True) / half_range).to(scale_dtype).float())
 
 
-def test_per_token_scale_is_never_zero():
+@pytest.mark.parametrize("scale_dtype", SCALE_DTYPES, ids=str)
+def test_per_token_scale_is_never_zero(scale_dtype):
     x = torch.stack([torch.zeros(4), torch.full((4,), 1e-45), torch.full((4,), -2.0)])
-    eps = torch.finfo(torch.float32).eps
-    torch.testing.assert_close(ops.per_token_scale(x), torch.tensor([[eps], [eps], [2 / 127.5]]), rtol=1e-6, atol=0)
+    eps = torch.finfo(scale_dtype).eps
+    expected = torch.tensor([[eps], [eps], [2 / 127.5]])
+    torch.testing.assert_close(ops.per_token_scale(x, scale_dtype=scale_dtype), expected, rtol=4e-3, atol=0)
+
+
+def test_rounding_errors_of_the_input_rarely_decide_an_integer():
+    """Rounded scales keep -amax off the border between -127 and -128, where unrounded ones put it."""
+    x = -torch.rand(20000, 1) - 0.5
+    neighbour = x * (1 + 1e-6 * torch.randn_like(x))
+    changed = {}
+    for dtype in SCALE_DTYPES:
+        codes = [ops.quantize_activation(y, ops.per_token_scale(y, scale_dtype=dtype)) for y in (x, neighbour)]
+        changed[dtype] = float((codes[0] != codes[1]).double().mean())
+    assert changed[torch.float32] > 0.02
+    assert changed[torch.bfloat16] < 0.002
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
@@ -290,18 +308,22 @@ def test_zeros_in_zeros_out():
     assert torch.equal(ops.q8_linear(torch.zeros(3, 70), weight, weight_scale, bias), bias.expand(3, 9))
 
 
+@pytest.mark.parametrize("scale_dtype", SCALE_DTYPES, ids=str)
 @pytest.mark.parametrize("num_bits", [8, 7, 4])
-def test_dynamic_integers_are_those_of_compressed_tensors(num_bits):
+def test_dynamic_integers_are_those_of_compressed_tensors(num_bits, scale_dtype):
     pytest.importorskip("compressed_tensors")
     from compressed_tensors.quantization import QuantizationArgs, fake_quantize
     from compressed_tensors.quantization.lifecycle.forward import quantize
     from compressed_tensors.quantization.utils import compute_dynamic_scales_and_zp
 
-    args = QuantizationArgs(num_bits=num_bits, symmetric=True, strategy="token", dynamic=True)
+    stored_dtype = None if scale_dtype == torch.float32 else str(scale_dtype)
+    args = QuantizationArgs(
+        num_bits=num_bits, symmetric=True, strategy="token", dynamic=True, scale_dtype=stored_dtype
+    )
     x = torch.randn(4, 50, 257) * torch.logspace(-6, 6, 50)[:, None]
     x[1, 3] = 0
     scale, zero_point = compute_dynamic_scales_and_zp(x, args, module=None)
-    own_scale = ops.per_token_scale(x, num_bits)
+    own_scale = ops.per_token_scale(x, num_bits, scale_dtype)
     assert torch.equal(own_scale, scale)
     codes = ops.quantize_activation(x, own_scale, num_bits=num_bits)
     assert torch.equal(codes, quantize(x, scale, zero_point, args, dtype=torch.int8))

@@ -99,6 +99,8 @@ def _activation_arguments(module: QLinear, activation: ActivationScheme) -> dict
     }
     if not activation.dynamic:
         return {**arguments, "observer": activation.observer}
+    if activation.scale_dtype != "float32":
+        arguments["scale_dtype"] = f"torch.{activation.scale_dtype}"
     if module.input_ndim == 3:
         return {**arguments, "strategy": "token"}
     # Of a 2-D input, compressed-tensors' "token" is one scale for the whole batch; one group per row is what we mean.
@@ -174,9 +176,16 @@ def _parse_group(name: str, group: dict[str, Any], in_features: int) -> tuple[Sc
         dynamic=dynamic,
         symmetric=symmetric,
         observer=inputs.get("observer") or "minmax",
+        scale_dtype=_scale_dtype(inputs),
     )
     return Scheme(weight, activation), 3 if inputs["strategy"] == "token" else None
 
 
 def _is_one_group(inputs: dict[str, Any], in_features: int) -> bool:
     return inputs["strategy"] == "group" and inputs.get("group_size") == in_features
+
+
+def _scale_dtype(inputs: dict[str, Any]) -> str:
+    if not inputs.get("dynamic", False):
+        return ActivationScheme.scale_dtype  # plays no part
+    return (inputs.get("scale_dtype") or "float32").removeprefix("torch.")

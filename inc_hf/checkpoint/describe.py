@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 Format = Literal["compressed-tensors", "inc"]
 FORMAT_VERSION = 1
+SCALE_DTYPES = ("float32", "bfloat16", "float16")
 
 
 def quantization_config_of(model: nn.Module, format: Format | None = None) -> dict[str, Any]:
@@ -66,10 +67,17 @@ def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tup
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
     for name, (scheme, _) in found.items():
-        for part in filter(None, (scheme.weight, scheme.activation)):
-            if part.num_bits not in range(2, 9):
-                raise ValueError(f"`{name}`: integers have 2 to 8 bits, the checkpoint says {part.num_bits!r}.")
+        _check_scheme(name, scheme)
     return found
+
+
+def _check_scheme(name: str, scheme: Scheme) -> None:
+    for part in filter(None, (scheme.weight, scheme.activation)):
+        if part.num_bits not in range(2, 9):
+            raise ValueError(f"`{name}`: integers have 2 to 8 bits, the checkpoint says {part.num_bits!r}.")
+    dtype = "float32" if scheme.activation is None else scheme.activation.scale_dtype
+    if dtype not in SCALE_DTYPES:
+        raise ValueError(f"`{name}`: scales are {', '.join(SCALE_DTYPES)}, the checkpoint says {dtype!r}.")
 
 
 def _schemes_of_inc(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:

@@ -36,6 +36,11 @@ class QModule(nn.Module):
         is_parameter = isinstance(codes, nn.Parameter)
         self._parameters["weight"] = codes if is_parameter else nn.Parameter(codes, requires_grad=False)
 
+    @property
+    def scale_dtype(self) -> torch.dtype:
+        """Precision of the dynamic scales of the activations."""
+        return getattr(torch, self.scheme.activation.scale_dtype)
+
     def dequantize(self) -> Tensor:
         """The float weight, in the dtype of the module that was quantized."""
         return dequantize_weight(self.codes, self.weight_scale, self.dtype)
@@ -97,6 +102,7 @@ class QLinear(QModule):
             self.input_scale,
             self.input_zero_point,
             self.scheme.activation.num_bits,
+            self.scale_dtype,
         )
 
     def extra_repr(self) -> str:
@@ -159,7 +165,7 @@ class QConv(FloatWeightView):
         spatial = [1] * (x.ndim - 2)
         scale = self.input_scale
         if scale is None:
-            scale = ops.per_token_scale(x.flatten(1), num_bits).reshape(-1, 1, *spatial)
+            scale = ops.per_token_scale(x.flatten(1), num_bits, self.scale_dtype).reshape(-1, 1, *spatial)
         # float64 holds every sum of int8 products exactly; padding with 0 after the zero point is taken off is exact.
         codes = ops.quantize_activation(x, scale, self.input_zero_point, num_bits).double()
         if self.input_zero_point is not None:

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 FLOAT_DTYPES = ("fp32", "bf16", "fp16")
 INTEGER_BITS = {"int8": None, "uint8": None, "int": None, "int7": 7, "int4": 4}
+FUSED_PARENTS = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+IN_FLOAT = {"weight": {"dtype": ["fp32"]}}
 MATMULS = ("Linear", "Conv1D", "Conv1d", "Conv2d")
 
 
@@ -29,7 +31,8 @@ def resolve_schemes(
 ) -> dict[str, Scheme]:
     """Module name -> scheme of all modules that `config` quantizes; what is absent stays in float.
 
-    The order of strength is INC's: the default of the approach, `recipes`, `op_type_dict`, `op_name_dict`.
+    The order of strength is INC's: the default of the approach, `op_type_dict`, `recipes`, `op_name_dict`. A stronger
+    one replaces only the settings that it names.
 
     Args:
         reached (`dict`, *optional*): the modules that a forward pass calls, in its order (`probe.reached_modules`);
@@ -39,29 +42,42 @@ def resolve_schemes(
     Raises:
         ValueError: a pattern of `op_name_dict` matches nothing, or a setting is not available for a module.
     """
-    names = [name for name, module in model.named_modules() if op_type(module) is not None]
+    names = quantizable_names(model)
     if reached is not None:
-        known = set(names)
-        names = [name for name in reached if name in known]
+        names = _reached_or_tied(model, names, reached)
     kinds = {name: op_type(model.get_submodule(name)) for name in names}
     approach = config.approach
     if approach == "auto":
         approach = "static" if has_calibration_data else "dynamic"
     bits = _weight_bits(config.reduce_range)
-    schemes = {name: default_scheme(kind, approach, bits) for name, kind in kinds.items()}
+    settings: dict[str, dict[str, dict]] = {name: {} for name in names}
+    for name, stronger in [
+        *_settings_by_type(model, kinds, config.op_type_dict),
+        *((name, IN_FLOAT) for name in _excluded_by_recipes(kinds, config)),
+        *_settings_by_name(model, kinds, config.op_name_dict),
+    ]:
+        settings[name] = _merged(settings[name], stronger)
+    schemes = {name: _apply(name, kinds[name], approach, bits, settings[name]) for name in names}
     alpha = smoothing_alphas(config)[0]
-    for name in _excluded_by_recipes(kinds, config):
-        schemes[name] = None
-    for name, settings in _settings_by_type(model, kinds, config.op_type_dict):
-        schemes[name] = _apply(name, kinds[name], approach, bits, settings)
-    for name, settings in _settings_by_name(model, kinds, config.op_name_dict):
-        schemes[name] = _apply(name, kinds[name], approach, bits, settings)
     smoothed = {
         name: replace(scheme, smooth_alpha=alpha) if kinds[name] in ("Linear", "Conv1D") else scheme
         for name, scheme in schemes.items()
         if scheme is not None
     }
     return _equalize_tied(model, smoothed, kinds)
+
+
+def quantizable_names(model: nn.Module) -> list[str]:
+    """Names of the modules that can be quantized, in the order of the model.
+
+    torch's own transformer layers have fast paths that read the float weights of their children, which stay in float.
+    """
+    fused = [name for name, module in model.named_modules() if isinstance(module, FUSED_PARENTS)]
+    return [
+        name
+        for name, module in model.named_modules()
+        if op_type(module) is not None and not any(name.startswith(f"{parent}.") or not parent for parent in fused)
+    ]
 
 
 def smoothing_alphas(config: PostTrainingQuantConfig) -> list[float | None]:
@@ -82,7 +98,8 @@ def _reached_or_tied(model: nn.Module, names: list[str], reached: Mapping[str, i
         for name in tied
         if name not in reached and op_type(model.get_submodule(name)) == "Embedding" and set(tied) & set(reached)
     ]
-    return [name for name in [*lenders, *reached] if name in set(names)]
+    known = set(names)
+    return [name for name in [*lenders, *reached] if name in known]
 
 
 def default_scheme(kind: str, approach: str, weight_bits: int) -> Scheme:
@@ -101,6 +118,18 @@ def _weight_bits(reduce_range: bool | None) -> int:
     if reduce_range is None:
         return default_weight_bits()
     return 7 if reduce_range else 8
+
+
+def _merged(weaker: Mapping[str, dict], stronger: Mapping[str, dict]) -> dict[str, dict]:
+    """Settings of both; where they disagree, the stronger one. Naming integer settings takes back an earlier float."""
+    merged = {
+        section: {**weaker.get(section, {}), **stronger.get(section, {})} for section in ("weight", "activation")
+    }
+    if _wants_float(weaker) and not _wants_float(stronger):
+        for section in ("weight", "activation"):
+            if "dtype" not in stronger.get(section, {}):
+                merged[section].pop("dtype", None)
+    return merged
 
 
 def _excluded_by_recipes(kinds: Mapping[str, str], config: PostTrainingQuantConfig) -> list[str]:
@@ -149,7 +178,7 @@ def _settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mapp
 
 def _means_unreached(model: nn.Module, pattern: str) -> bool:
     """Whether the pattern names a module that could be quantized but that the forward pass does not call."""
-    return bool(match_names(pattern, [n for n, module in model.named_modules() if op_type(module) is not None]))
+    return bool(match_names(pattern, quantizable_names(model)))
 
 
 def _wants_float(settings: Mapping[str, Any]) -> bool:

@@ -18,12 +18,16 @@ class ActivationScheme:
 
     Dynamic: symmetric, one scale per token, computed at run time. Static: one scale (and, if not `symmetric`, one
     zero point) per tensor, computed by `observer` during calibration.
+
+    `scale_dtype` is the precision that dynamic scales are rounded to: "bfloat16" makes the integers independent of the
+    last bit of the input (see `ops.per_token_scale`); checkpoints made elsewhere have "float32".
     """
 
     num_bits: int = 8
     dynamic: bool = True
     symmetric: bool = True
     observer: str = "minmax"
+    scale_dtype: str = "bfloat16"
 
 
 @dataclass(frozen=True)

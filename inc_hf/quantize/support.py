@@ -1,4 +1,4 @@
-"""What a config may ask for that is not there: an error for what would change the result, a word for what would not."""
+"""What a config asks for that is not there: an error if it would change the result, a word if it would not."""
 
 import logging
 

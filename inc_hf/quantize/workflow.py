@@ -7,56 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm.auto import tqdm
 
 from inc_hf.matching import named_modules_with_duplicates
-from inc_hf.quantize.functional import activation_qparams, quantize_weight
+from inc_hf.quantize.functional import quantize_weight
 from inc_hf.quantize.modules import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
-from inc_hf.quantize.observer import MinMaxObserver, build_observer
-from inc_hf.quantize.probe import first_input
+from inc_hf.quantize.plan import Plan
 from inc_hf.quantize.scheme import Scheme
-from inc_hf.quantize.smoothquant import ChannelRange, smoothing_factors
+from inc_hf.quantize.smoothquant import smoothing_factors
 
 logger = logging.getLogger(__name__)
-
-
-class Plan:
-    """What `prepare` attaches to a module: its scheme, the observer of its input, and the hook that feeds it."""
-
-    def __init__(self, module: nn.Module, scheme: Scheme):
-        self.scheme = scheme
-        self.channels = ChannelRange() if scheme.smooth_alpha is not None else None
-        observes = scheme.is_static and self.channels is None
-        self.observer: MinMaxObserver | None = build_observer(scheme.activation) if observes else None
-        self.input_ndim: int | None = None
-        self.hook = module.register_forward_pre_hook(self._see, with_kwargs=True)
-
-    def _see(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
-        x = first_input(args, kwargs)
-        self.input_ndim = x.ndim
-        if self.observer is not None:
-            self.observer(x)
-        if self.channels is not None:
-            self.channels.update(x)
-
-    @property
-    def lacks_data(self) -> bool:
-        """Whether calibration has still to come."""
-        statistics = self.observer or self.channels
-        return statistics is not None and not statistics.has_data
-
-    def activation_qparams(self, twin: QModule) -> tuple[Tensor, Tensor | None]:
-        """Static scale and zero point; of a smoothed input, those of its extremes."""
-        if self.channels is None:
-            return self.observer.qparams()
-        low, high = self.channels.smoothed(twin.smooth_scale)
-        return activation_qparams(low, high, self.scheme.activation.symmetric, self.scheme.activation.num_bits)
-
-    def detach(self, module: nn.Module) -> None:
-        """Take the plan and its hook off the module."""
-        self.hook.remove()
-        del module.quantization_plan
 
 
 def prepare(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
@@ -66,7 +27,8 @@ def prepare(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
         schemes: module name -> `Scheme`, as `resolve_schemes` returns them.
 
     Raises:
-        ValueError: the model is quantized or prepared already, or a name is not a module that can be quantized.
+        ValueError: the model is quantized or prepared already, a name is not a module that can be quantized, a weight
+            has NaN or infinite values, or an observer is unknown. The model is then as it was.
     """
     if quantized_modules(model):
         raise ValueError("The model is already quantized; start from the FP32 model.")
@@ -78,9 +40,12 @@ def prepare(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
     for name in schemes:
         if name not in modules or op_type(modules[name]) is None:
             raise ValueError(f"`{name}` is not a module that can be quantized; see `resolve_schemes`.")
-    for name, scheme in schemes.items():
+        if not modules[name].weight.isfinite().all():
+            raise ValueError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
+    plans = {name: Plan(name, scheme) for name, scheme in schemes.items()}
+    for name, plan in plans.items():
         if not hasattr(modules[name], "quantization_plan"):
-            modules[name].quantization_plan = Plan(modules[name], scheme)
+            plan.attach(modules[name])
     return model
 
 

@@ -151,7 +151,7 @@ def dequantized_input(x, twin):
     scale = twin.input_scale
     if scale is None:
         batched = x if x.ndim == twin.codes.ndim else x[None]
-        amax = batched.flatten(1).abs().amax(1) / 127.5
+        amax = (batched.flatten(1).abs().amax(1) / 127.5).bfloat16().float()
         scale = amax.reshape(-1, *[1] * (x.ndim - 1)) if batched is x else amax
     codes = ops.quantize_activation(x, scale, twin.input_zero_point).double()
     return (codes - (0 if twin.input_zero_point is None else twin.input_zero_point.double())) * scale.double()

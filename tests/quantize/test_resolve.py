@@ -418,3 +418,43 @@ def test_meta_models_resolve():
         model = nn.Sequential(nn.Embedding(4, 2), nn.Linear(2, 2))
     found = schemes(model, reduce_range=True)
     assert found == {"0": ROWS, "1": Scheme(WeightScheme(7), STATIC)}
+
+
+class TestMerging:
+    """A stronger dict replaces only the settings that it names."""
+
+    def test_name_settings_keep_those_of_the_type(self, model):
+        found = schemes(
+            model,
+            op_type_dict={"Linear": {"weight": {"bits": 4}}},
+            op_name_dict={"head": {"activation": {"scheme": "sym"}}},
+        )
+        assert found["head"].weight.num_bits == 4 and found["head"].activation.symmetric
+        assert found["blocks.0.key"].weight.num_bits == 4 and not found["blocks.0.key"].activation.symmetric
+
+    def test_recipe_survives_type_settings_and_yields_to_a_name(self, model):
+        recipe = {"recipes": {"last_conv_or_matmul_quantization": False}}
+        assert "head" not in schemes(model, op_type_dict={"Linear": {"weight": {"bits": 7}}}, **recipe)
+        found = schemes(model, op_name_dict={"head": {"weight": {"dtype": "int8"}}}, **recipe)
+        assert found["head"].weight.num_bits == 8
+
+    def test_integer_name_inside_a_float_type(self, model):
+        found = schemes(
+            model,
+            op_type_dict={"Linear": {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}},
+            op_name_dict={"head": {"weight": {"dtype": "int8"}}},
+        )
+        assert [name for name in found if name == "head" or "blocks" in name] == ["head"]
+        assert found["head"].activation == STATIC
+
+
+def test_children_of_torch_transformer_layers_stay_in_float(model):
+    model["torch_layer"] = nn.TransformerEncoderLayer(6, 2, 12)
+    assert not [name for name in schemes(model) if name.startswith("torch_layer")]
+
+
+def test_embedding_that_only_lends_its_weight_is_quantized_with_the_reached_ones(model):
+    model["shared"] = nn.Embedding(11, 6)
+    model["words"].weight = model["shared"].weight
+    found = schemes(model, reached={"words": 2, "head": 3})
+    assert list(found) == ["shared", "words", "head"]

@@ -234,7 +234,7 @@ def test_calibration_without_data_is_refused(scheme, batches):
 
 def test_calibration_data_that_is_not_finite_is_refused():
     model = prepare(linears(4, 2).train(), {"0": STATIC})
-    with pytest.raises(ValueError, match="calibration input has NaN or infinite values"):
+    with pytest.raises(ValueError, match="An input of `0` has NaN or infinite values"):
         calibrate(model, [torch.full((1, 4), float("nan"))], progress=False)
     assert model.training and model[0].training
 
@@ -453,7 +453,7 @@ def test_a_model_that_is_one_layer_cannot_be_replaced():
 def test_a_weight_that_is_not_finite_is_refused(poison):
     model = linears(4, 2)
     model[0].weight.data[1, 1] = poison
-    with pytest.raises(ValueError, match="The weight has NaN or infinite values"):
+    with pytest.raises(ValueError, match="The weight of `0` has NaN or infinite values"):
         convert(prepare(model, {"0": DYNAMIC}))
 
 
