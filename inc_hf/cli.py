@@ -40,6 +40,9 @@ def add_quantize_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--weight-bits", type=int, metavar="N", help="2 to 8; default 8, or 7 on a CPU without VNNI instructions"
     )
+    how.add_argument(
+        "--smooth-quant", type=float, metavar="ALPHA", help="SmoothQuant with this alpha, e.g. 0.5; needs data"
+    )
     how.add_argument("--keep-fp32", nargs="+", default=[], metavar="REGEX", help="modules that stay in float")
     how.add_argument("--config", metavar="FILE", help="JSON file of a PostTrainingQuantConfig; other options win")
     data = parser.add_argument_group("data for calibration and evaluation")
@@ -54,6 +57,10 @@ def add_quantize_arguments(parser: argparse.ArgumentParser) -> None:
     goal.add_argument("--metric", help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)")
     goal.add_argument("--tolerance", type=float, metavar="X", help="relative loss that is accepted (default: 0.01)")
     goal.add_argument("--max-trials", type=int, metavar="N", help="default: 100")
+    goal.add_argument("--workspace", metavar="DIR", help="history of the trials (default: nc_workspace/DATE)")
+    goal.add_argument(
+        "--resume-from", metavar="DIR", help="workspace of an earlier run, whose trials are not repeated"
+    )
     output = parser.add_argument_group("output")
     output.add_argument("--format", choices=("compressed-tensors", "inc"), help="default: the first that fits")
     output.add_argument("--overwrite", action="store_true", help="replace a directory that is not empty")

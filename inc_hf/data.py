@@ -1,5 +1,6 @@
 """Batches of model inputs from what users have: datasets, dataloaders, lists of texts."""
 
+import copy
 import inspect
 import reprlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -54,11 +55,19 @@ def batches_of(
         for batch in data:
             yield _checked(_without_label(batch), accepted, model)
         return
-    collate = collator or (DataCollatorWithPadding(tokenizer) if tokenizer is not None else default_data_collator)
+    collate = collator or (_padding_collator(tokenizer) if tokenizer is not None else default_data_collator)
     for start in range(0, len(data), batch_size):
         stop = min(start + batch_size, len(data))
         samples = _encode([_sample(data[i]) for i in range(start, stop)], accepted, tokenizer, model)
         yield _checked(collate(samples), accepted, model)
+
+
+def _padding_collator(tokenizer: Any) -> Callable:
+    """Pads with the end of the text where the tokenizer has no padding token, as those of most decoders."""
+    if tokenizer.pad_token is None and tokenizer.eos_token is not None:
+        tokenizer = copy.deepcopy(tokenizer)
+        tokenizer.pad_token = tokenizer.eos_token
+    return DataCollatorWithPadding(tokenizer)
 
 
 def accepted_inputs(model: nn.Module, keep_labels: bool = True) -> set[str] | None:

@@ -46,8 +46,8 @@ def per_token_scale(x: Tensor, num_bits: int = 8, scale_dtype: torch.dtype = tor
     """Dynamic symmetric scale of each row of `x`, `amax / ((2^b - 1) / 2)`, of shape `(..., 1)`, float32.
 
     The formula (amax / 127.5 for 8 bits), the rounding to `scale_dtype` and the epsilon of an all-zero row are
-    those of compressed-tensors. Without the rounding, -amax would fall on -127.5, right between two integers, so that the last
-    bit of the input, which depends on who shares the batch, would decide for every other token.
+    those of compressed-tensors. Without the rounding, -amax would fall on -127.5, right between two integers, and
+    the last bit of the input, which depends on who shares the batch, would decide.
     """
     amax = x.abs().amax(-1, keepdim=True).to(compute_dtype(x.dtype))
     scale = (amax / (((1 << num_bits) - 1) / 2)).to(scale_dtype).to(amax.dtype)

@@ -25,7 +25,7 @@ from inc_hf.quantize.resolve import smoothing_alphas, tied_names
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import evaluating, planned_modules, run, unprepare
 from inc_hf.quantized_model import QuantizedModel
-from inc_hf.tune import STRATEGIES, Candidate, Goal, History, rank_by_damage, tune
+from inc_hf.tune import STRATEGIES, Candidate, Goal, History, diagnose, rank_by_damage, tune, write_diagnosis
 from inc_hf.tune.tuner import check_score
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 # Tried after the default where static activations miss the goal, unless the user names observers.
 OBSERVER_VARIANTS = ("mse", "percentile")
 RANKING_BATCHES = 4
+# What a model raises on inputs that it was not made for.
+DUMMY_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
 
 
 def fit(
@@ -86,11 +88,15 @@ class _Job:
         self.calib_func: Callable | None = calib_func
         self.eval_func: Callable | None = eval_func
         self.metric_name: str | None = metric_name
+        self.reached: dict[str, int] | None = None
 
     def converted(self) -> QuantizedModel:
         """The model itself, converted with the default candidate."""
         candidate = self.candidates(self.batches)[0]
+        original = copy.deepcopy(self.model) if self.conf.diagnosis else None
         self._quantize(self.model, candidate)
+        if original is not None:
+            self._diagnose(original, self.model, self.batches[:RANKING_BATCHES])
         return QuantizedModel(self._attached(self.model), self.conf, candidate)
 
     def tuned(self) -> QuantizedModel:
@@ -112,7 +118,12 @@ class _Job:
         strategy = STRATEGIES[self.conf.tuning_criterion.strategy](
             candidates, lambda best: self.rank(best, inputs), self.conf.accuracy_criterion.higher_is_better
         )
-        result = tune(strategy, self.build, self.evaluate, goal, self.conf.tuning_criterion, history)
+        criterion = self.conf.tuning_criterion
+        if self.conf.diagnosis:
+            criterion = replace(criterion, max_trials=1)
+        result = tune(strategy, self.build, self.evaluate, goal, criterion, history)
+        if self.conf.diagnosis:
+            self._diagnose(self.model, result.model, inputs)
         if not result.met_criterion:
             logger.warning(
                 "The goal of %.4f was not met in %d trials; returning the best model found, %.4f (%s).",
@@ -123,7 +134,8 @@ class _Job:
     def candidates(self, inputs: list) -> list[Candidate]:
         """The default first, then its variants."""
         conf, has_data = self.conf, bool(self.batches or self.calib_func)
-        schemes = resolve_schemes(self.model, conf, self._reached(inputs), has_data)
+        self.reached = self._reached(inputs)
+        schemes = resolve_schemes(self.model, conf, self.reached, has_data)
         if not schemes:
             raise ValueError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
         _check_weights(self.model, schemes)
@@ -142,12 +154,18 @@ class _Job:
             varied = {n: replace(s, smooth_alpha=alpha) if n in smoothed else s for n, s in schemes.items()}
             found.append(Candidate(f"{default.label}, smoothing {alpha}", varied, sizes[0]))
         if conf.approach == "auto":
-            dynamic = resolve_schemes(self.model, conf, self._reached(inputs), has_calibration_data=False)
+            dynamic = resolve_schemes(self.model, conf, self.reached, has_calibration_data=False)
             found.append(Candidate("dynamic", dynamic))
         unique: dict[str, Candidate] = {}
         for candidate in found:
             unique.setdefault(candidate.fingerprint, candidate)
         return list(unique.values())
+
+    def _diagnose(self, model: nn.Module, quantized: nn.Module, inputs: list) -> None:
+        """Write `diagnosis.csv` to the workspace."""
+        path = Path(options.workspace) / "diagnosis.csv"
+        write_diagnosis(diagnose(model, quantized, inputs), path)
+        logger.info("Diagnosis, module by module: %s", path)
 
     def _sampling_sizes(self) -> list[int | None]:
         """The numbers of samples to calibrate with, none larger than what is there."""
@@ -180,7 +198,7 @@ class _Job:
         return [group for i, group in enumerate(groups) if group not in groups[:i]]
 
     def _quantize(self, model: nn.Module, candidate: Candidate) -> nn.Module:
-        prepare(model, candidate.schemes)
+        prepare(model, candidate.schemes, self.reached)
         try:
             if candidate.needs_calibration and self.calib_func is not None:
                 with torch.no_grad(), evaluating(model):
@@ -194,12 +212,17 @@ class _Job:
 
     def _reached(self, inputs: list) -> dict[str, int] | None:
         """Modules that a forward pass reaches, or None where no inputs are at hand and none can be made."""
-        if not inputs and isinstance(self.model, PreTrainedModel):
-            inputs = [dummy_batch(self.model)]
-        if not inputs:
+        if inputs:
+            with evaluating(self.model):
+                return reached_modules(self.model, lambda: run(self.model, inputs[0]))
+        if not isinstance(self.model, PreTrainedModel):
             return None
-        with evaluating(self.model):
-            return reached_modules(self.model, lambda: run(self.model, inputs[0]))
+        try:
+            with evaluating(self.model):
+                return reached_modules(self.model, lambda: run(self.model, dummy_batch(self.model)))
+        except DUMMY_ERRORS as error:
+            logger.info("Taking all modules as used, since made-up inputs do not fit this model: %s", error)
+            return None
 
     def _attached(self, model: nn.Module) -> nn.Module:
         return attach_quantizer(model) if isinstance(model, PreTrainedModel) else model

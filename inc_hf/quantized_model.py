@@ -28,6 +28,7 @@ class QuantizedModel:
         met_criterion (`bool` or `None`): whether it reached the accuracy goal; None if nothing was evaluated.
         score, baseline (`float` or `None`): its score and the float model's.
         trials (`list[Trial]`): all that was tried, in order.
+        quantization_config (`PostTrainingQuantConfig`): what was asked for.
         q_config (`dict`): the schemes of its modules (INC's name).
     """
 
@@ -40,7 +41,7 @@ class QuantizedModel:
         goal: Goal | None = None,
     ):
         self.model = model
-        self.config = config
+        self.quantization_config = config
         self.q_config = candidate.to_dict()
         self.met_criterion = result.met_criterion if result else None
         self.interrupted = result.interrupted if result else False
@@ -61,7 +62,7 @@ class QuantizedModel:
         modules = quantized_modules(self.model)
         score = "" if self.score is None else f", score={self.score:.4f}, baseline={self.baseline:.4f}"
         return (
-            f"QuantizedModel({type(self.model).__name__}, approach={self.config.approach!r}, "
+            f"QuantizedModel({type(self.model).__name__}, approach={self.quantization_config.approach!r}, "
             f"{len(modules)} quantized modules{score}, met_criterion={self.met_criterion})"
         )
 
@@ -73,7 +74,7 @@ class QuantizedModel:
             "torch_version": torch.__version__,
             "transformers_version": transformers.__version__,
             "quantization": {
-                "approach": self.config.approach,
+                "approach": self.quantization_config.approach,
                 "is_static": is_static,
                 "dataset_num_samples": self.q_config["calibration_samples"],
                 "weight_bits": sorted({m.scheme.weight.num_bits for m in quantized_modules(self.model).values()}),

@@ -1,10 +1,12 @@
 """`IncQuantizer`: quantize a Hugging Face model after training, to an accuracy goal, and save it."""
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, get_args
 
 from transformers import AutoTokenizer, PreTrainedModel, set_seed
+from transformers.utils import cached_file
 
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
@@ -62,8 +64,8 @@ class IncQuantizer:
         """A quantizer for `model`.
 
         Args:
-            model: a float model, or a directory or Hub name, which is loaded together with its tokenizer; its class
-                comes from `task`, or from the checkpoint's `architectures`.
+            model: a float model, or a directory or Hub name, which is loaded together with its tokenizer, if it has
+                one; its class comes from `task`, or from the checkpoint's `architectures`.
             eval_fn: model -> score, or a dict of scores (an `evaluate` metric's result).
             calibration_fn: runs the prepared model on calibration data, instead of a calibration dataset.
             task (`str`, *optional*): e.g. "text-classification"; with a labelled dataset and without `eval_fn` the
@@ -74,7 +76,7 @@ class IncQuantizer:
                 whose metric is computed.
         """
         if isinstance(model, str | os.PathLike):
-            tokenizer = tokenizer or AutoTokenizer.from_pretrained(model)
+            tokenizer = tokenizer or load_tokenizer(model)
             model = auto_class_of(model, task).from_pretrained(model)
         return cls(model, eval_fn, calibration_fn, task, seed, tokenizer, metric_name)
 
@@ -107,18 +109,19 @@ class IncQuantizer:
             ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.
         """
         config = quantization_config or PostTrainingQuantConfig(approach="dynamic")
+        if format not in (None, *get_args(Format)):
+            raise ValueError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
         if save_directory is not None:
             check_output_directory(save_directory, overwrite)
-        set_seed(self.seed)
-        options.random_seed = self.seed
-        self.quantized_model = fit(
-            self.model,
-            config,
-            calib_dataloader=self._calibration_batches(config, calibration_dataset, batch_size, data_collator),
-            calib_func=self.calibration_fn,
-            eval_func=self.eval_fn or self._own_evaluation(eval_dataset, batch_size, data_collator),
-            metric_name=self.metric_name if self.eval_fn else None,
-        )
+        with _random_seed(self.seed):
+            self.quantized_model = fit(
+                self.model,
+                config,
+                calib_dataloader=self._calibration_batches(config, calibration_dataset, batch_size, data_collator),
+                calib_func=self.calibration_fn,
+                eval_func=self.eval_fn or self._own_evaluation(eval_dataset, batch_size, data_collator),
+                metric_name=self.metric_name if self.eval_fn else None,
+            )
         if save_directory is not None:
             self.quantized_model.save_pretrained(save_directory, self.tokenizer, format, overwrite)
         return self.quantized_model
@@ -174,6 +177,36 @@ class IncQuantizer:
     def __repr__(self) -> str:
         state = "quantized" if self.quantized_model else "not quantized yet"
         return f"IncQuantizer({type(self.model).__name__}, task={self.task!r}, {state})"
+
+
+@contextmanager
+def _random_seed(seed: int) -> Iterator[None]:
+    """Inside the block everything random starts from `seed`; `options.random_seed` is put back after it."""
+    before, options.random_seed = options.random_seed, seed
+    set_seed(seed)
+    try:
+        yield
+    finally:
+        options.random_seed = before
+
+
+# The first is in every checkpoint with a tokenizer of today, the others in older ones.
+TOKENIZER_FILES = (
+    "tokenizer_config.json",
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "spiece.model",
+    "spm.model",
+    "sentencepiece.bpe.model",
+)
+
+
+def load_tokenizer(name: str | os.PathLike) -> Any:
+    """The tokenizer of a checkpoint, or None: `AutoTokenizer` makes up an empty one where there are no files."""
+    found = (cached_file(name, file, _raise_exceptions_for_missing_entries=False) for file in TOKENIZER_FILES)
+    return AutoTokenizer.from_pretrained(name) if any(found) else None
 
 
 LOADERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}

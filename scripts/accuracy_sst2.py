@@ -1,4 +1,4 @@
-"""INT8 against FP32 on the real GLUE SST-2: accuracy, share of equal predictions, size. Writes a table and JSON.
+"""INT8 against FP32 on the real GLUE SST-2: accuracy, equal predictions, size, invariance. Writes a table and JSON.
 
     python scripts/finetune_sst2.py --data DATA --output runs/minilm-sst2
     python scripts/accuracy_sst2.py --data DATA --model runs/minilm-sst2 --output benchmarks/sst2_int8
@@ -34,7 +34,9 @@ ROWS = {
     "static W8A8 mse": ("static", False, "mse"),
     "static W8A8 kl": ("static", False, "kl"),
     "static W8A8 percentile": ("static", False, "percentile"),
+    "static W8A8 smoothed 0.5": ("static", False, "smooth"),
 }
+INVARIANCE_SENTENCES = 100
 
 
 def read_tsv(path: Path) -> tuple[list[str], torch.Tensor]:
@@ -50,15 +52,30 @@ def predict(model, batches) -> torch.Tensor:
 
 def quantize_and_load(args, approach: str, reduce_range: bool, observer: str | None, calibration: list[str]):
     """The model as it comes back from disk, and the bytes of its weights there."""
+    smooth = observer == "smooth"
     config = PostTrainingQuantConfig(
         approach=approach,
         reduce_range=reduce_range,
         calibration_sampling_size=args.samples,
-        op_type_dict={"Linear": {"activation": {"algorithm": observer}}} if observer else None,
+        op_type_dict={"Linear": {"activation": {"algorithm": observer}}} if observer and not smooth else None,
+        recipes={"smooth_quant": smooth},
     )
     with tempfile.TemporaryDirectory() as folder:
         IncQuantizer.from_pretrained(args.model).quantize(config, f"{folder}/out", calibration_dataset=calibration)
-        return IncModelForSequenceClassification.from_pretrained(f"{folder}/out"), weights_size(Path(folder) / "out")
+        model = IncModelForSequenceClassification.from_pretrained(f"{folder}/out")
+        stock = None if smooth else AutoModelForSequenceClassification.from_pretrained(f"{folder}/out")
+        return model, stock, weights_size(Path(folder) / "out")
+
+
+@torch.no_grad()
+def invariance(model, tokenizer, sentences: list[str]) -> float:
+    """Share of the sentences whose logits agree to 1e-5 alone, padded to 128 tokens, and in batches of 32."""
+    alone = torch.cat([model(**tokenizer([s], return_tensors="pt")).logits for s in sentences])
+    settings = {"return_tensors": "pt", "padding": "max_length", "max_length": 128}
+    padded = torch.cat([model(**tokenizer([s], **settings)).logits for s in sentences])
+    together = torch.cat([model(**batch).logits for batch in batches_of(sentences, model, tokenizer, 32)])
+    agree = [(other - alone).abs().amax(1) < 1e-5 for other in (padded, together)]
+    return float((agree[0] & agree[1]).double().mean())
 
 
 def main():
@@ -76,12 +93,14 @@ def main():
     shuffled = torch.randperm(len(train_sentences), generator=torch.Generator().manual_seed(0))[: args.samples]
     calibration = [train_sentences[i] for i in shuffled.tolist()]
     fp32 = AutoModelForSequenceClassification.from_pretrained(args.model)
-    batches = list(batches_of(sentences, fp32, AutoTokenizer.from_pretrained(args.model), batch_size=32))
+    tokenizer = AutoTokenizer.from_pretrained(args.model)
+    batches = list(batches_of(sentences, fp32, tokenizer, batch_size=32))
     reference = predict(fp32, batches)
     size = weights_size(Path(args.model))
     results = [{"model": "FP32", "accuracy": score(reference, labels), "equal": 1.0, "bytes": size, "size": 1.0}]
+    results[0] |= {"invariant": invariance(fp32, tokenizer, sentences[:INVARIANCE_SENTENCES]), "stock": None}
     for name in args.only:
-        model, quantized_size = quantize_and_load(args, *ROWS[name], calibration)
+        model, stock, quantized_size = quantize_and_load(args, *ROWS[name], calibration)
         predicted = predict(model, batches)
         results.append(
             {
@@ -90,6 +109,8 @@ def main():
                 "equal": score(predicted, reference),
                 "bytes": quantized_size,
                 "size": quantized_size / size,
+                "invariant": invariance(model, tokenizer, sentences[:INVARIANCE_SENTENCES]),
+                "stock": None if stock is None else score(predict(stock, batches), predicted),
             }
         )
         print(results[-1], flush=True)
@@ -113,11 +134,19 @@ def write(args, results: list[dict]) -> None:
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.with_suffix(".json").write_text(json.dumps({**about, "results": results}, indent=2) + "\n")
     lines = [f"# {about['task']}", "", *(f"- {key}: {value}" for key, value in list(about.items())[1:]), ""]
-    lines += ["| model | accuracy | equal to FP32 | weights on disk | of FP32 |", "|---|---|---|---|---|"]
+    lines += [
+        f"Invariant: share of the first {INVARIANCE_SENTENCES} sentences whose logits agree to 1e-5 alone, padded to "
+        "128 tokens, and in batches of 32. Stock: share of predictions that stock transformers with "
+        "compressed-tensors makes equally from the same checkpoint.",
+        "",
+        "| model | accuracy | equal to FP32 | weights on disk | of FP32 | invariant | stock |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in results:
         lines.append(
             f"| {row['model']} | {row['accuracy']:.2%} | {row['equal']:.2%} | {row['bytes'] / 1e6:.1f} MB "
-            f"| {row['size']:.1%} |"
+            f"| {row['size']:.1%} | {row['invariant']:.1%} "
+            f"| {'–' if row['stock'] is None else format(row['stock'], '.2%')} |"
         )
     args.output.with_suffix(".md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

@@ -196,6 +196,17 @@ def test_quantized_is_near_float_and_format_is_as_expected(case, root):
     assert quant_method(root / case / "model") == ("inc" if name in INC_FORMAT else "compressed-tensors")
 
 
+def test_compressed_tensors_config_is_plain(root):
+    """Per token for all Linears, as vLLM reads it; those with 2-D inputs need another word for the same."""
+    config = json.loads((root / "bert-dynamic" / "model" / "config.json").read_text())["quantization_config"]
+    strategies = {
+        target: group.get("input_activations", {}).get("strategy")
+        for group in config["config_groups"].values()
+        for target in group["targets"]
+    }
+    assert strategies == {"Linear": "token", "Embedding": None, "bert.pooler.dense": "group", "classifier": "group"}
+
+
 @pytest.mark.parametrize("name", ["t5", "bart", "gpt2", "opt"])
 def test_tied_embeddings_are_quantized(name, root):
     with safe_open(root / f"{name}-dynamic" / "model" / "model.safetensors", "pt") as file:
@@ -225,3 +236,19 @@ def test_stock_transformers_computes_the_same(case, loaded):
     if CASTS_ON_LOAD:
         ours, stock = torch.load(loaded / case / "inc-float64.pt"), torch.load(loaded / case / "stock-float64.pt")
         torch.testing.assert_close(stock, ours, rtol=1e-9, atol=1e-9)
+
+
+def test_a_model_that_made_up_inputs_do_not_fit_is_quantized_all_the_same():
+    config = transformers.CLIPConfig(
+        text_config={**ENCODER, "vocab_size": 99, "projection_dim": 16},
+        vision_config={**ENCODER, "image_size": 16, "patch_size": 4, "projection_dim": 16},
+        projection_dim=16,
+    )
+    model = transformers.CLIPModel(config).eval()
+    ids = torch.randint(3, 99, (2, 6), generator=torch.Generator().manual_seed(0))
+    inputs = {"input_ids": ids, "pixel_values": torch.randn(2, 3, 16, 16), "attention_mask": torch.ones_like(ids)}
+    with torch.no_grad():
+        reference = model(**inputs).logits_per_image
+        result = IncQuantizer.from_pretrained(model).quantize(PostTrainingQuantConfig(approach="dynamic"))
+        assert (result.model(**inputs).logits_per_image - reference).abs().max() < 0.1 * reference.abs().max()
+    assert result.summary()["quantization"]["quantized_modules"] > 20

@@ -1,8 +1,8 @@
 """A sentence gets the same logits alone, padded, and in a batch with any others.
 
-`test_ops.py` shows that a row of a quantized Linear is bit-equal in any batch. Between these layers torch adds up in an
-order that depends on the shape: float64 (1e-15 here) shows that nothing else does. In float32 (1e-7) the difference moves
-an activation to the next integer now and then, and such a sentence is off by up to a quantization step.
+`test_ops.py` shows that a row of a quantized Linear is bit-equal in any batch. Between these layers torch adds up in
+an order that depends on the shape: float64 (1e-15 here) shows that nothing else does. In float32 (1e-7) the difference
+moves an activation to the next integer now and then, and such a sentence is off by up to a quantization step.
 """
 
 import pytest

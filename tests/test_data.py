@@ -95,6 +95,16 @@ class TestTexts:
         assert batch["input_ids"].shape == (1, length)
         model(**batch)
 
+    def test_tokenizer_without_a_padding_token(self):
+        """That of most decoders; it pads with the end of the text, and is left as it is."""
+        tokenizer = tiny_tokenizer()
+        tokenizer.pad_token, tokenizer.eos_token = None, "[SEP]"
+        batches = list(batches_of(TEXTS, tiny_model("opt"), tokenizer, batch_size=2))
+        assert ids_of(batches) == expected_ids(tokenizer)
+        assert batches[0]["input_ids"][1].tolist() == [2, 6, 16, 8, 3, 3]
+        assert batches[0]["attention_mask"][1].tolist() == [1, 1, 1, 1, 1, 0]
+        assert tokenizer.pad_token is None
+
     @pytest.mark.parametrize("data", [TEXTS, [{"review": text} for text in TEXTS]], ids=["list", "column"])
     def test_without_a_tokenizer(self, bert, data):
         column = "text" if data is TEXTS else "review"
@@ -114,7 +124,10 @@ class TestTexts:
 
 
 class TestTokenized:
-    samples = [{"input_ids": [2, 5, 6, 3], "attention_mask": [1] * 4}, {"input_ids": [2, 9, 3], "attention_mask": [1] * 3}]
+    samples = [
+        {"input_ids": [2, 5, 6, 3], "attention_mask": [1] * 4},
+        {"input_ids": [2, 9, 3], "attention_mask": [1] * 3},
+    ]
 
     @pytest.mark.parametrize("form", ["dicts", "dataset", "dataset of tensors"])
     def test_forms(self, bert, tokenizer, form):
@@ -167,7 +180,13 @@ class TestReadyBatches:
 
     def test_surplus_entries_are_left_out(self, bert):
         inputs = tiny_inputs(bert)
-        batch = {**inputs, "labels": torch.zeros(3), "idx": torch.arange(3), "text": TEXTS[:3], "output_attentions": True}
+        batch = {
+            **inputs,
+            "labels": torch.zeros(3),
+            "idx": torch.arange(3),
+            "text": TEXTS[:3],
+            "output_attentions": True,
+        }
         assert set(next(batches_of([batch], bert))) == {*inputs, "labels"}
         assert set(next(batches_of([batch], bert, keep_labels=False))) == set(inputs)
 
@@ -336,7 +355,10 @@ class TestRecordingInputs:
     def test_by_name_and_by_position(self, bert):
         inputs = tiny_inputs(bert)
         with torch.no_grad(), recording_inputs(bert) as recorded:
-            outputs = [bert(**inputs).logits, bert(inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits]
+            outputs = [
+                bert(**inputs).logits,
+                bert(inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits,
+            ]
         with torch.no_grad():
             again = [run(bert, batch).logits for batch in recorded]
         assert all(torch.equal(a, b) for a, b in zip(again, outputs, strict=True))

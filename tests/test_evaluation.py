@@ -124,8 +124,6 @@ class TestAccuracy:
 
 
 class TestNextToken:
-    model = None
-
     def continued(self, model):
         """3 sequences, 4 tokens of each chosen by the model itself, so that it predicts those."""
         ids = torch.randint(5, 96, (3, 5))
@@ -168,7 +166,9 @@ class TestMetric:
         """8 samples with the model's own predictions as labels, those in `wrong` turned over."""
         model = tiny_model("bert", num_labels=2)
         inputs = tiny_inputs(model, 8)
-        model.classifier.bias.data[1] += (lambda x: (x[:, 0] - x[:, 1]).median())(model(**inputs).logits.detach())
+        with torch.no_grad():
+            logits = model(**inputs).logits
+            model.classifier.bias[1] += (logits[:, 0] - logits[:, 1]).median()  # so that both classes are predicted
         predictions = predicted(model, inputs)
         labels = predictions.clone()
         labels[wrong] = 1 - labels[wrong]
@@ -218,7 +218,9 @@ class TestMetric:
 
 class TestBadInput:
     def test_unknown_task(self):
-        with pytest.raises(ValueError, match="Unknown task 'sentiment'; choose one of audio-classification, fill-mask"):
+        with pytest.raises(
+            ValueError, match="Unknown task 'sentiment'; choose one of audio-classification, fill-mask"
+        ):
             evaluate_task(tiny_model("bert"), [], "sentiment")
 
     @pytest.mark.parametrize("task", sorted(TASKS.keys() - {"text-generation", "text2text-generation"}))
@@ -226,12 +228,17 @@ class TestBadInput:
         model = of_task(task)
         inputs = inputs_of(model, task, 2)
         key = "start_positions" if task == "question-answering" else "labels"
-        with pytest.raises(ValueError, match=rf"needs labels: the batches have \['.*{list(inputs)[-1]}.*'\], not '{key}'"):
+        with pytest.raises(
+            ValueError, match=rf"needs labels: the batches have \['.*{list(inputs)[-1]}.*'\], not '{key}'"
+        ):
             evaluate_task(model, [inputs], task)
 
     def test_missing_labels_of_a_decoder(self):
         model = of_task("text2text-generation")
-        batch = {**inputs_of(model, "text2text-generation", 2), "decoder_input_ids": torch.ones(2, 3, dtype=torch.long)}
+        batch = {
+            **inputs_of(model, "text2text-generation", 2),
+            "decoder_input_ids": torch.ones(2, 3, dtype=torch.long),
+        }
         with pytest.raises(ValueError, match="needs labels: .*'decoder_input_ids', 'input_ids'.*not 'labels'"):
             evaluate_task(model, [batch], "text2text-generation")
 

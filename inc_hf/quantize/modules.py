@@ -22,7 +22,7 @@ class QModule(nn.Module):
         scale_shape = (weight_shape[0], 1) if scheme.weight.per_channel else (1,)
         self.set_codes(torch.zeros(weight_shape, dtype=torch.int8))
         self.register_buffer("weight_scale", torch.ones(scale_shape, dtype=torch.float32))
-        self.register_buffer("input_scale", torch.ones(1) if scheme.is_static else None)
+        self.register_buffer("input_scale", torch.ones(1, dtype=torch.float32) if scheme.is_static else None)
         has_zero_point = scheme.is_static and not scheme.activation.symmetric
         self.register_buffer("input_zero_point", torch.zeros(1, dtype=torch.int8) if has_zero_point else None)
 

@@ -14,13 +14,13 @@ from inc_hf.quantize.smoothquant import ChannelRange
 class Plan:
     """What `prepare` attaches to a module: its scheme, the observer of its input, and the hook that feeds it."""
 
-    def __init__(self, name: str, scheme: Scheme):
+    def __init__(self, name: str, scheme: Scheme, input_ndim: int | None = None):
         self.name = name
         self.scheme = scheme
         self.channels = ChannelRange() if scheme.smooth_alpha is not None else None
         observes = scheme.is_static and self.channels is None
         self.observer: MinMaxObserver | None = build_observer(scheme.activation) if observes else None
-        self.input_ndim: int | None = None
+        self.input_ndim = input_ndim
         self.hook: RemovableHandle | None = None
 
     def attach(self, module: nn.Module) -> None:

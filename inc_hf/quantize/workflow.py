@@ -20,11 +20,15 @@ from inc_hf.quantize.smoothquant import smoothing_factors
 logger = logging.getLogger(__name__)
 
 
-def prepare(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
+def prepare(
+    model: nn.Module, schemes: Mapping[str, Scheme], input_ndims: Mapping[str, int] | None = None
+) -> nn.Module:
     """Attach a scheme, and for static activations an observer, to the named modules, in place.
 
     Args:
         schemes: module name -> `Scheme`, as `resolve_schemes` returns them.
+        input_ndims (`dict`, *optional*): module name -> dimensions of its input, as `probe.reached_modules` returns
+            them; calibration finds them, too. A compressed-tensors checkpoint is plainer where they are known.
 
     Raises:
         ValueError: the model is quantized or prepared already, a name is not a module that can be quantized, a weight
@@ -42,7 +46,7 @@ def prepare(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
             raise ValueError(f"`{name}` is not a module that can be quantized; see `resolve_schemes`.")
         if not modules[name].weight.isfinite().all():
             raise ValueError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
-    plans = {name: Plan(name, scheme) for name, scheme in schemes.items()}
+    plans = {name: Plan(name, scheme, (input_ndims or {}).get(name)) for name, scheme in schemes.items()}
     for name, plan in plans.items():
         if not hasattr(modules[name], "quantization_plan"):
             plan.attach(modules[name])

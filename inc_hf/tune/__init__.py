@@ -1,9 +1,21 @@
 """Searching for a configuration that meets an accuracy goal."""
 
 from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.diagnosis import diagnose, write_diagnosis
 from inc_hf.tune.history import History, Trial
 from inc_hf.tune.sensitivity import rank_by_damage
 from inc_hf.tune.strategy import STRATEGIES
 from inc_hf.tune.tuner import Goal, TuneResult, tune
 
-__all__ = ["STRATEGIES", "Candidate", "Goal", "History", "Trial", "TuneResult", "rank_by_damage", "tune"]
+__all__ = [
+    "STRATEGIES",
+    "Candidate",
+    "Goal",
+    "History",
+    "Trial",
+    "TuneResult",
+    "diagnose",
+    "rank_by_damage",
+    "tune",
+    "write_diagnosis",
+]

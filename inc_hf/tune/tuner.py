@@ -33,7 +33,8 @@ class Goal:
         return self.baseline + signed * (abs(self.baseline) if self.criterion.criterion == "relative" else 1)
 
     def is_met_by(self, score: float) -> bool:
-        return score >= self.target if self.criterion.higher_is_better else score <= self.target
+        # 0.8 - 0.1 is more than 0.7, and scores are often float32
+        return self.is_better(score, self.target) or math.isclose(score, self.target, rel_tol=1e-6)
 
     def is_better(self, score: float, than: float) -> bool:
         return score > than if self.criterion.higher_is_better else score < than

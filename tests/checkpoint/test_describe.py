@@ -108,7 +108,11 @@ class TestCompressedTensors:
         model = quantized("bert").model
         model.classifier.input_ndim = input_ndim
         groups = groups_by_target(quantization_config_of(model))
-        assert groups.get("classifier", groups["Linear"])["input_activations"] == {**PER_TOKEN, **words}
+        assert groups.get("classifier", groups["Linear"])["input_activations"] == {
+            **PER_TOKEN,
+            "scale_dtype": "torch.bfloat16",
+            **words,
+        }
 
     def test_the_rarer_scheme_has_names_for_targets(self):
         name = f"{LAYER}.output.dense"
@@ -127,7 +131,7 @@ class TestCompressedTensors:
         del config["quant_method"]
         model = tiny_model("bert")
         quantization.apply_quantization_config(model, quantization.QuantizationConfig(**config))
-        assert caplog.messages == []
+        assert [record.message for record in caplog.records if record.name.startswith("compressed_tensors")] == []
         assert model.get_submodule(f"{LAYER}.output.dense").quantization_scheme.weights.num_bits == 5
 
     def test_float_modules_are_ignored_by_name(self):
@@ -155,11 +159,13 @@ class TestCompressedTensors:
             ("gpt2", {}, "transformer.h.0.attn.c_attn", "Conv1D"),
             ("bert", {"op_name_dict": {"classifier": {"weight": {"bits": 4}}}}, "classifier", "4-bit"),
             ("bert", {"op_name_dict": {"classifier": {"weight": {"bits": 2}}}}, "classifier", "2-bit"),
+            ("bert", {"recipes": {"smooth_quant": True}}, f"{LAYER}.attention.self.query", "smoothed inputs"),
         ],
-        ids=["Conv2d", "Conv1D", "4 bits", "2 bits"],
+        ids=["Conv2d", "Conv1D", "4 bits", "2 bits", "smoothed"],
     )
     def test_not_expressible(self, model, settings, module, reason):
-        quantized_model = quantized(model, **settings).model
+        approach = "static" if "recipes" in settings else "dynamic"
+        quantized_model = quantized(model, approach, **settings).model
         with pytest.raises(NotExpressibleError, match=f'`{module}` .*{reason}.*format="inc"'):
             quantization_config_of(quantized_model, "compressed-tensors")
         config = quantization_config_of(quantized_model)
@@ -223,7 +229,7 @@ def test_format_is_checked():
 class TestForeignConfig:
     """Configs of compressed-tensors that others wrote."""
 
-    W8A8 = Scheme(WeightScheme(8, True), ActivationScheme(8, True, True))
+    W8A8 = Scheme(WeightScheme(8, True), ActivationScheme(8, True, True, scale_dtype="float32"))
 
     def schemes(self, config: dict, model: str = "opt") -> dict[str, Scheme]:
         return {name: scheme for name, (scheme, _) in schemes_of_config(config, tiny_model(model)).items()}
@@ -313,6 +319,19 @@ class TestForeignConfig:
         config["config_groups"]["group_0"]["input_activations"] = None
         assert set(self.schemes(config).values()) == {Scheme(WeightScheme(8))}
 
+    @pytest.mark.parametrize(
+        ("scale_dtype", "expected"),
+        [
+            ("torch.bfloat16", "bfloat16"),
+            ("torch.float32", "float32"),
+            ("torch.float16", "float16"),
+            (None, "float32"),
+        ],
+    )
+    def test_precision_of_dynamic_scales(self, scale_dtype, expected):
+        found = self.schemes(with_group("input_activations", scale_dtype=scale_dtype))
+        assert {scheme.activation.scale_dtype for scheme in found.values()} == {expected}
+
     @pytest.mark.parametrize("missing", ["type", "symmetric", "dynamic"])
     @pytest.mark.parametrize("section", ["weights", "input_activations"])
     def test_keys_with_defaults_may_be_missing(self, section, missing):
@@ -343,6 +362,7 @@ class TestForeignConfig:
             (with_group("input_activations", strategy="tensor_group", dynamic="local"), "per token"),
             (with_group("input_activations", dynamic=False), "per tensor"),
             (with_group("input_activations", num_bits=16), "16"),
+            (with_group("input_activations", scale_dtype="torch.int8"), "int8"),
             (foreign_config(transform_config={"config_groups": {"R1": {}}}), "transform_config"),
         ],
         ids=[
@@ -362,6 +382,7 @@ class TestForeignConfig:
             "local inputs",
             "static per token",
             "16-bit inputs",
+            "integer scales",
             "rotations",
         ],
     )
@@ -413,6 +434,13 @@ class TestForeignConfig:
             "format_version": 1,
             "groups": [{"modules": ["classifier"], "scheme": {"weight": {"num_bits": None}}}],
         },
+        {
+            "quant_method": "inc",
+            "format_version": 1,
+            "groups": [
+                {"modules": ["classifier"], "scheme": {"weight": {}, "activation": {"scale_dtype": "float99"}}},
+            ],
+        },
         {"quant_method": "compressed-tensors", "format": "int-quantized"},
         {"quant_method": "compressed-tensors", "config_groups": {}},
         {"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": None},
@@ -444,6 +472,7 @@ class TestForeignConfig:
         "inc: unknown field",
         "inc: 9 bits",
         "inc: bits null",
+        "inc: unknown dtype",
         "ct: no groups",
         "ct: no format",
         "ct: groups null",
@@ -454,7 +483,7 @@ class TestForeignConfig:
     ],
 )
 def test_malformed_config(config):
-    with pytest.raises(ValueError, match="quantization_config|bits|strategy"):
+    with pytest.raises(ValueError, match="quantization_config|bits|strategy|float99"):
         schemes_of_config(config, tiny_model("bert"))
 
 

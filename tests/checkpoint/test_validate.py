@@ -245,6 +245,34 @@ def test_forged_config(copy_of, change, message):
         IncModelForSequenceClassification.from_pretrained(directory)
 
 
+class TestSmoothed:
+    """The divisors of SmoothQuant are checked as scales are."""
+
+    @pytest.fixture
+    def directory(self, tmp_path) -> Path:
+        return quantized("bert", "static", recipes={"smooth_quant": True}).save_pretrained(tmp_path / "out")
+
+    @pytest.mark.parametrize("value", [float("nan"), 0.0, -1.0])
+    def test_flipped(self, directory, value):
+        edit_tensors(directory, lambda tensors: tensors[f"{LAYER}.smooth_scale"][:1].fill_(value))
+        with pytest.raises(CheckpointError, match=f"`{LAYER}.smooth_scale` has values that are not positive"):
+            IncModelForSequenceClassification.from_pretrained(directory)
+
+    def test_missing(self, directory):
+        edit_tensors(directory, lambda tensors: tensors.pop(f"{LAYER}.smooth_scale"))
+        with pytest.raises(CheckpointError, match=f"`{LAYER}.smooth_scale` is missing"):
+            IncModelForSequenceClassification.from_pretrained(directory)
+
+    def test_removed_from_the_config(self, directory):
+        def remove(config):
+            for group in groups_of(config):
+                group["scheme"]["smooth_alpha"] = None
+
+        edit_config(directory, remove)
+        with pytest.raises(CheckpointError, match="not expected .*smooth_scale"):
+            IncModelForSequenceClassification.from_pretrained(directory)
+
+
 class TestValidateModel:
     """The check alone, on models in memory."""
 

@@ -59,8 +59,21 @@ class TestGoal:
         goal = Goal(baseline, AccuracyCriterion(higher, criterion, loss))
         assert goal.target == pytest.approx(target, abs=1e-12)
         assert goal.is_met_by(goal.target) and goal.is_met_by(baseline)
-        worse = -1e-9 if higher else 1e-9
+        worse = -1e-3 if higher else 1e-3
         assert not goal.is_met_by(goal.target + worse)
+
+    @pytest.mark.parametrize(
+        ("baseline", "score"),
+        [(0.8, 0.7), (float(np.float32(0.8)), float(np.float32(0.7))), (90.1, 90.0), (-1.1, -1.2)],
+        ids=["float64", "float32", "percent", "negative"],
+    )
+    @pytest.mark.parametrize("higher", [HIGHER, LOWER], ids=["higher", "lower"])
+    def test_rounding_does_not_count(self, higher, baseline, score):
+        """0.8 - 0.1 is 0.7000000000000001, and a score of exactly 0.7 meets the goal all the same."""
+        baseline, score = (baseline, score) if higher else (score, baseline)
+        goal = Goal(baseline, AccuracyCriterion(higher, "absolute", 0.1))
+        assert goal.is_met_by(score)
+        assert not goal.is_met_by(score * (1 - 1e-4 if higher == (score > 0) else 1 + 1e-4))
 
     @given(
         baseline=st.floats(-1e6, 1e6),
@@ -75,7 +88,7 @@ class TestGoal:
         if goal.is_better(score, baseline):
             assert goal.is_met_by(score)
         elif goal.is_better(goal.target, score):
-            assert not goal.is_met_by(score)
+            assert goal.is_met_by(score) == math.isclose(goal.target, score, rel_tol=1e-6)
 
     @pytest.mark.parametrize(("higher", "better", "worse"), [(HIGHER, 2, 1), (LOWER, 1, 2)], ids=["higher", "lower"])
     def test_is_better_is_strict(self, higher, better, worse):

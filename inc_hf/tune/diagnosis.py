@@ -1,0 +1,55 @@
+"""Where a quantized model differs from the float one, module by module (INC's `diagnosis=True`)."""
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from inc_hf.quantize.modules import quantized_modules, weight_matrix
+from inc_hf.tune.sensitivity import rank_by_damage
+
+COLUMNS = ("module", "scheme", "weight_error", "output_error")
+
+
+@torch.no_grad()
+def diagnose(model: nn.Module, quantized: nn.Module, batches: Iterable[Any]) -> list[dict[str, Any]]:
+    """A row for each quantized module, the most harmful first.
+
+    `weight_error` is the mean squared error of its weight divided by the weight's mean square; `output_error` is that
+    of the model's output with only this module quantized, see `rank_by_damage`, or None without batches.
+    """
+    twins = quantized_modules(quantized)
+    batches = list(batches)
+    ranking = rank_by_damage(model, quantized, batches) if batches else [(name, None) for name in twins]
+    return [
+        {
+            "module": name,
+            "scheme": twins[name].describe_scheme(),
+            "weight_error": _weight_error(model.get_submodule(name), twins[name]),
+            "output_error": output_error,
+        }
+        for name, output_error in ranking
+    ]
+
+
+def _weight_error(module: nn.Module, twin: nn.Module) -> float:
+    weight = weight_matrix(module).float()
+    restored = twin.dequantize().float()
+    if twin.scheme.smooth_alpha is not None:
+        restored = restored / twin.smooth_scale
+    return float((restored - weight).square().mean() / weight.square().mean().clamp(min=1e-30))
+
+
+def write_diagnosis(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write the rows as CSV, under a temporary name first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(temporary, path)
