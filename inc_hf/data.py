@@ -3,14 +3,12 @@
 import copy
 import inspect
 import reprlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import Cache, DataCollatorWithPadding, PreTrainedModel, default_data_collator
+from transformers import DataCollatorWithPadding, PreTrainedModel, default_data_collator
 
 # Columns of GLUE and of most sentence datasets, in pairs where two belong together.
 TEXT_COLUMNS = (
@@ -196,69 +194,3 @@ def _cut(batch: Any, length: int) -> Any:
     if isinstance(batch, tuple | list):
         return type(batch)(_cut(value, length) for value in batch)
     return batch[:length] if isinstance(batch, Tensor) and batch.ndim else batch
-
-
-@contextmanager
-def recording_inputs(model: nn.Module, limit: int = 4) -> Iterator[list[Any]]:
-    """Collect, inside the block, the inputs of the model's first `limit` calls, in a form that `workflow.run` takes.
-
-    Calls that continue earlier ones (with a cache, or the output of the encoder) are left out: `generate` changes the
-    cache, and what they do not compute anew would look unused.
-    """
-    recorded: list[Any] = []
-    signature = inspect.signature(model.forward)
-
-    def record(module: nn.Module, args: tuple, kwargs: dict) -> None:
-        if len(recorded) < limit:
-            batch = _as_batch(signature, args, kwargs)
-            if not isinstance(batch, dict) or _starts_anew(batch):
-                recorded.append(batch)
-
-    handle = model.register_forward_pre_hook(record, with_kwargs=True)
-    try:
-        yield recorded
-    finally:
-        handle.remove()
-
-
-def _as_batch(signature: inspect.Signature, args: tuple, kwargs: dict[str, Any]) -> tuple | dict[str, Any]:
-    """The arguments of a call as a tuple if all came by position, otherwise by name."""
-    if args and not kwargs:
-        return args
-    named = signature.bind(*args, **kwargs).arguments
-    rest = next((p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD), None)
-    return {**{key: value for key, value in named.items() if key != rest}, **named.get(rest, {})}
-
-
-def _starts_anew(batch: dict[str, Any]) -> bool:
-    """Whether a call needs nothing of an earlier one; an empty cache is taken out of `batch`."""
-    cache = batch.get("past_key_values")
-    if isinstance(cache, Cache):
-        del batch["past_key_values"]
-    return batch.get("encoder_outputs") is None and not (isinstance(cache, Cache) and cache.get_seq_length())
-
-
-def dummy_batch(model: PreTrainedModel) -> dict[str, Tensor]:
-    """Small inputs of the right shape, to find out which modules a forward pass calls."""
-    config, name = model.config, model.main_input_name
-    shapes: dict[str, Sequence[int]] = {}
-    if name == "pixel_values":
-        size = getattr(config, "image_size", 32)
-        height, width = size if isinstance(size, list | tuple) else (size, size)
-        shapes[name] = (1, getattr(config, "num_channels", 3), height, width)
-    elif name == "input_features":
-        shapes[name] = (1, config.num_mel_bins, 2 * getattr(config, "max_source_positions", 50))
-    elif name == "input_values":
-        shapes[name] = (1, 16000)
-    batch = {key: torch.zeros(shape, dtype=model.dtype) for key, shape in shapes.items()}
-    if not batch:
-        ids = torch.arange(8).remainder(getattr(config.get_text_config(), "vocab_size", 8)).unsqueeze(0)
-        eos = config.get_text_config().eos_token_id
-        if isinstance(eos, int) and 0 <= eos < config.get_text_config().vocab_size:
-            ids = torch.where(ids == eos, 0 if eos else 1, ids)
-            ids[:, -1] = eos  # BART's classification head looks for it
-        is_choice = type(model).__name__.endswith("ForMultipleChoice")
-        batch["input_ids"] = ids.expand(1, 2, 8) if is_choice else ids
-    if config.is_encoder_decoder and not type(model).__name__.endswith(("Classification", "QuestionAnswering")):
-        batch["decoder_input_ids"] = torch.zeros(1, 4, dtype=torch.long)
-    return batch

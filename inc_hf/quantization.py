@@ -16,8 +16,9 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, options
-from inc_hf.data import batch_length, batches_of, dummy_batch, recording_inputs, take_samples
+from inc_hf.data import batch_length, batches_of, take_samples
 from inc_hf.evaluation import evaluate_metric
+from inc_hf.model_inputs import dummy_batch, recording_inputs
 from inc_hf.quantize import calibrate, convert, prepare, resolve_schemes
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.quantize.probe import reached_modules
@@ -67,7 +68,9 @@ def fit(
         ValueError, TypeError: see the message; nothing has been changed or written then.
     """
     _check_request(model, conf, calib_dataloader, calib_func)
-    if eval_func is None and eval_dataloader is not None and eval_metric is not None:
+    if eval_func is None and (eval_dataloader is None) != (eval_metric is None):
+        raise ValueError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
+    if eval_func is None and eval_dataloader is not None:
         eval_func = evaluate_metric(eval_dataloader, eval_metric)
     _seed_everything(options.random_seed)
     largest = max(conf.calibration_sampling_size)
@@ -225,6 +228,8 @@ class _Job:
             return None
 
     def _attached(self, model: nn.Module) -> nn.Module:
+        """The model, in evaluation mode; one of transformers ready for `save_pretrained`."""
+        model.eval()
         return attach_quantizer(model) if isinstance(model, PreTrainedModel) else model
 
 

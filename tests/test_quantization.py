@@ -150,10 +150,10 @@ class TestWithoutEvaluation:
         assert not any(module.scheme.is_static for module in quantized_modules(model).values())
         assert result.summary()["quantization"]["is_static"] is False
 
-    def test_no_evaluation_without_a_metric(self):
-        model = net()
-        result = fit(model, config(), eval_metric="accuracy")
-        assert result.model is model and result.score is None
+    @pytest.mark.parametrize("half", [{"eval_metric": "accuracy"}, {"eval_dataloader": [1]}], ids=["metric", "data"])
+    def test_metric_and_data_go_together(self, half):
+        with pytest.raises(ValueError, match="`eval_dataloader` and `eval_metric` go together"):
+            fit(net(), config(), **half)
 
     def test_a_batch_of_each_form_gives_the_same_scales(self):
         x = images()
@@ -186,10 +186,10 @@ class TestWithoutEvaluation:
         )
         assert result.q_config["calibration_samples"] is None
 
-    def test_training_mode_is_kept(self):
+    def test_comes_back_in_evaluation_mode(self):
         model = net().train()
         fit(model, config("static"), calib_dataloader=[images()])
-        assert all(module.training for module in model.modules())
+        assert not any(module.training for module in model.modules())
 
 
 class TestTuning:
@@ -216,8 +216,8 @@ class TestTuning:
             modes.append((model.training, torch.is_grad_enabled()))
             return 1.0
 
-        fit(model, config(), eval_func=evaluate)
-        assert modes == [(False, False)] * 2 and model.training
+        result = fit(model, config(), eval_func=evaluate)
+        assert modes == [(False, False)] * 2 and model.training and not result.model.training
 
     @pytest.mark.parametrize("approach", ["dynamic", "static"])
     def test_fallback_of_the_module_that_integers_destroy(self, approach, caplog):

@@ -1,7 +1,7 @@
 """From a config to the scheme of each module."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +11,12 @@ from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.matching import match_names, nearest
 from inc_hf.ops import default_weight_bits
 from inc_hf.quantize.modules import op_type
-from inc_hf.quantize.observer import OBSERVERS
-from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
+from inc_hf.quantize.scheme import Scheme
+from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
 
 logger = logging.getLogger(__name__)
 
-FLOAT_DTYPES = ("fp32", "bf16", "fp16")
-INTEGER_BITS = {"int8": None, "uint8": None, "int": None, "int7": 7, "int4": 4}
 FUSED_PARENTS = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
-IN_FLOAT = {"weight": {"dtype": ["fp32"]}}
 MATMULS = ("Linear", "Conv1D", "Conv1d", "Conv2d")
 
 
@@ -56,8 +53,8 @@ def resolve_schemes(
         *((name, IN_FLOAT) for name in _excluded_by_recipes(kinds, config)),
         *_settings_by_name(model, kinds, config.op_name_dict),
     ]:
-        settings[name] = _merged(settings[name], stronger)
-    schemes = {name: _apply(name, kinds[name], approach, bits, settings[name]) for name in names}
+        settings[name] = merged_settings(settings[name], stronger)
+    schemes = {name: apply_settings(name, kinds[name], approach, bits, settings[name]) for name in names}
     alpha = smoothing_alphas(config)[0]
     smoothed = {
         name: replace(scheme, smooth_alpha=alpha) if kinds[name] in ("Linear", "Conv1D") else scheme
@@ -102,34 +99,10 @@ def _reached_or_tied(model: nn.Module, names: list[str], reached: Mapping[str, i
     return [name for name in [*lenders, *reached] if name in known]
 
 
-def default_scheme(kind: str, approach: str, weight_bits: int) -> Scheme:
-    """Scheme of an op type: 8-bit rows for embeddings, `weight_bits` and the approach's activations for others."""
-    if kind == "Embedding":
-        return Scheme(WeightScheme(8))
-    activation = {
-        "dynamic": ActivationScheme(dynamic=True, symmetric=True),
-        "static": ActivationScheme(dynamic=False, symmetric=False),
-        "weight_only": None,
-    }[approach]
-    return Scheme(WeightScheme(weight_bits), activation)
-
-
 def _weight_bits(reduce_range: bool | None) -> int:
     if reduce_range is None:
         return default_weight_bits()
     return 7 if reduce_range else 8
-
-
-def _merged(weaker: Mapping[str, dict], stronger: Mapping[str, dict]) -> dict[str, dict]:
-    """Settings of both; where they disagree, the stronger one. Naming integer settings takes back an earlier float."""
-    merged = {
-        section: {**weaker.get(section, {}), **stronger.get(section, {})} for section in ("weight", "activation")
-    }
-    if _wants_float(weaker) and not _wants_float(stronger):
-        for section in ("weight", "activation"):
-            if "dtype" not in stronger.get(section, {}):
-                merged[section].pop("dtype", None)
-    return merged
 
 
 def _excluded_by_recipes(kinds: Mapping[str, str], config: PostTrainingQuantConfig) -> list[str]:
@@ -152,7 +125,7 @@ def _settings_by_type(model: nn.Module, kinds: Mapping[str, str], op_types: Mapp
     all_types = {type(module).__name__ for module in model.modules()}
     for pattern, settings in op_types.items():
         hits = [name for name, kind in kinds.items() if match_names(pattern, [kind])]
-        if not hits and not (match_names(pattern, all_types) and _wants_float(settings)):
+        if not hits and not (match_names(pattern, all_types) and wants_float(settings)):
             known = ", ".join(sorted(set(kinds.values())))
             logger.warning("`op_type_dict` key %r matches no module that can be quantized (%s).", pattern, known)
         yield from ((name, settings) for name in hits)
@@ -163,7 +136,7 @@ def _settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mapp
     patterns = {pattern: settings for pattern, settings in op_names.items() if pattern != "default_qconfig"}
     hits = {pattern: match_names(pattern, kinds) for pattern in patterns}
     for pattern, names in hits.items():
-        if not names and not (_wants_float(patterns[pattern]) and _means_unreached(model, pattern)):
+        if not names and not (wants_float(patterns[pattern]) and _means_unreached(model, pattern)):
             raise ValueError(
                 f"`op_name_dict` key {pattern!r} matches no module that can be quantized"
                 f"{nearest(pattern, kinds) or '.'} "
@@ -179,69 +152,6 @@ def _settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mapp
 def _means_unreached(model: nn.Module, pattern: str) -> bool:
     """Whether the pattern names a module that could be quantized but that the forward pass does not call."""
     return bool(match_names(pattern, quantizable_names(model)))
-
-
-def _wants_float(settings: Mapping[str, Any]) -> bool:
-    dtype = settings.get("weight", {}).get("dtype") or settings.get("activation", {}).get("dtype") or ["int8"]
-    return dtype[0] in FLOAT_DTYPES
-
-
-def _apply(name: str, kind: str, approach: str, bits: int, settings: Mapping[str, Any]) -> Scheme | None:
-    """Scheme of one module after user settings: the first option of each list that is available; None is float."""
-    if _wants_float(settings):
-        if settings.get("weight", {}).get("dtype", ["fp32"])[0] != "fp32":
-            logger.warning("`%s` stays in the model's own precision; bf16 and fp16 come with `mix_precision`.", name)
-        return None
-    scheme = default_scheme(kind, approach, bits)
-    weight = _apply_weight(name, scheme.weight, settings.get("weight", {}))
-    activation = scheme.activation
-    if activation is not None:
-        activation = _apply_activation(name, activation, settings.get("activation", {}))
-    return Scheme(weight, activation)
-
-
-def _apply_weight(name: str, weight: WeightScheme, settings: Mapping[str, list]) -> WeightScheme:
-    dtype = _first(name, "weight dtype", settings.get("dtype"), INTEGER_BITS)
-    _first(name, "weight scheme", settings.get("scheme"), ("sym",) if dtype != "uint8" else ("sym", "asym_float"))
-    _first(name, "weight algorithm", settings.get("algorithm"), ("minmax", "RTN"))
-    _first(name, "weight group_size", settings.get("group_size"), (-1,))
-    num_bits = _first(name, "weight bits", settings.get("bits"), range(2, 9)) or INTEGER_BITS.get(dtype)
-    granularity = _first(name, "weight granularity", settings.get("granularity"), ("per_channel", "per_tensor"))
-    return WeightScheme(num_bits or weight.num_bits, (granularity or "per_channel") == "per_channel")
-
-
-def _apply_activation(
-    name: str, activation: ActivationScheme, settings: Mapping[str, list]
-) -> ActivationScheme | None:
-    if settings.get("dtype", ["int8"])[0] in (*FLOAT_DTYPES, "None"):
-        return None
-    schemes = ("sym",) if activation.dynamic else ("asym", "sym")
-    scheme = _first(name, "activation scheme", settings.get("scheme"), schemes, soft=activation.dynamic)
-    if activation.dynamic:
-        return activation
-    _first(name, "activation granularity", settings.get("granularity"), ("per_tensor",))
-    observer = _first(name, "activation algorithm", settings.get("algorithm"), OBSERVERS)
-    return replace(
-        activation,
-        symmetric=activation.symmetric if scheme is None else scheme == "sym",
-        observer=observer or activation.observer,
-    )
-
-
-def _first(name: str, what: str, options: list | None, available: Iterable, soft: bool = False) -> Any:
-    """First of the user's options that is available, or None without options.
-
-    Raises ValueError if none is available, unless `soft`.
-    """
-    if options is None:
-        return None
-    for option in options:
-        if option in available:
-            return option
-    if soft:
-        return None
-    known = ", ".join(str(choice) for choice in available)
-    raise ValueError(f"`{name}`: {what} {options} is not available here; choose from {known}.")
 
 
 def tied_names(model: nn.Module) -> list[list[str]]:

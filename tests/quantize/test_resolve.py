@@ -9,8 +9,9 @@ from transformers.pytorch_utils import Conv1D
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.quantize import resolve
 from inc_hf.quantize.modules import op_type
-from inc_hf.quantize.resolve import default_scheme, resolve_schemes
+from inc_hf.quantize.resolve import resolve_schemes
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
+from inc_hf.quantize.settings import default_scheme
 
 DYNAMIC = ActivationScheme(num_bits=8, dynamic=True, symmetric=True)
 STATIC = ActivationScheme(num_bits=8, dynamic=False, symmetric=False, observer="minmax")
