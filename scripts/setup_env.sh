@@ -64,7 +64,7 @@ fi
 
 say "installing $torch_spec from ${torch_index:-the sources that pip is configured for} (the longest step)"
 pip_install ${torch_index:+--index-url "$torch_index"} "$torch_spec"
-cuda=$("$python" -c "import torch; print(torch.version.cuda or '')")
+cuda=$("$python" -W ignore -c "import torch; print(torch.version.cuda or '')")
 if [[ -n $cuda ]]; then
     say "note: this torch was built for CUDA $cuda; it works, but a CPU build is far smaller. To have that one, remove"
     say "note: $venv and set TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu"
