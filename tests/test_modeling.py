@@ -492,10 +492,15 @@ class TestFromPretrained:
         ids = torch.tensor([[5, 6, 7]])
         assert model.generate(ids, max_new_tokens=4, min_new_tokens=4, do_sample=False).shape == (1, 7)
 
-    def test_a_loaded_model_refuses_training_by_the_trainer(self, directory):
+    def test_trainer_evaluates_and_refuses_to_train(self, directory, tmp_path):
         model = IncModelForSequenceClassification.from_pretrained(directory)
-        assert model.is_quantized
-        assert not model.hf_quantizer.is_trainable
+        inputs = tiny_inputs(model)
+        rows = [{"input_ids": ids, "labels": 1} for ids in inputs["input_ids"]]
+        arguments = transformers.TrainingArguments(output_dir=tmp_path, report_to="none", use_cpu=True)
+        trainer = transformers.Trainer(model, arguments, train_dataset=rows, eval_dataset=rows)
+        assert trainer.evaluate()["eval_loss"] > 0
+        with pytest.raises(RuntimeError, match="for inference"):
+            trainer.train()
 
 
 class TestAutoClass:

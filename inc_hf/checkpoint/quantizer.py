@@ -121,9 +121,14 @@ class IncHfQuantizer(HfQuantizer):
     def is_serializable(self) -> bool:
         return True
 
+    # Trainer asks both before it evaluates, too. What cannot be trained are the modules, which say so themselves.
     @property
     def is_trainable(self) -> bool:
-        return False
+        return True
+
+    @property
+    def is_qat_trainable(self) -> bool:
+        return True
 
     @property
     def is_compileable(self) -> bool:

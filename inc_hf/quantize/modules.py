@@ -45,6 +45,13 @@ class QModule(nn.Module):
         """The float weight, in the dtype of the module that was quantized."""
         return dequantize_weight(self.codes, self.weight_scale, self.dtype)
 
+    def refuse_training(self, x: Tensor) -> None:
+        """Raise RuntimeError if this is training: rounded activations pass no gradient to what comes before."""
+        if self.training and self.scheme.activation is not None and x.requires_grad and torch.is_grad_enabled():
+            raise RuntimeError(
+                "A quantized model is for inference: call `model.eval()`, and train the float model before quantizing."
+            )
+
     def describe_scheme(self) -> str:
         """E.g. `W7A8 dynamic`."""
         weight = f"W{self.scheme.weight.num_bits}"
@@ -90,6 +97,7 @@ class QLinear(QModule):
         return twin
 
     def forward(self, x: Tensor) -> Tensor:
+        self.refuse_training(x)
         if self.smooth_scale is not None:
             x = (x / self.smooth_scale).to(x.dtype)
         if self.scheme.activation is None:
@@ -156,6 +164,7 @@ class QConv(FloatWeightView):
         return cls(tuple(module.weight.shape), module.bias is not None, settings, scheme, module.weight.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
+        self.refuse_training(x)
         if x.ndim < self.codes.ndim:  # one sample without the dimension of the batch
             return self.forward(x.unsqueeze(0)).squeeze(0)
         convolve = nn.functional.conv1d if self.codes.ndim == 3 else nn.functional.conv2d

@@ -268,8 +268,21 @@ def test_autocast_does_not_change_the_integers(build, shape, activation):
 def test_inputs_that_need_gradients(build, shape, activation):
     x = torch.randn(shape)
     twin = twin_of(build(), Scheme(W8, activation), x)
-    assert torch.equal(twin(x.requires_grad_()).detach(), twin(x.detach()))
+    assert torch.equal(twin.eval()(x.requires_grad_()).detach(), twin(x.detach()))
     assert not any(parameter.requires_grad for parameter in twin.parameters())
+
+
+@every_activation
+@pytest.mark.parametrize("build, shape", LAYERS.values(), ids=LAYERS)
+def test_training_is_refused_where_rounding_stops_the_gradient(build, shape, activation):
+    x = torch.randn(shape).requires_grad_()
+    twin = twin_of(build(), Scheme(W8, activation), x.detach()).train()
+    if activation is None:
+        twin(x).sum().backward()
+        assert x.grad.abs().sum() > 0
+    else:
+        with pytest.raises(RuntimeError, match="for inference"):
+            twin(x)
 
 
 every_module = pytest.mark.parametrize("build", [build for build, _ in LAYERS.values()], ids=LAYERS)
