@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 # Ratings lie in [-4, 4]; nearer to 0 than this, people did not agree on the sign.
 CLEAR_RATING = 0.5
-TUNING_SENTENCES, HELD_OUT_SENTENCES, TRAINING_SENTENCES = 600, 1600, 6400
+TUNING_SENTENCES, HELD_OUT_SENTENCES, TRAINING_SENTENCES = 600, 1600, 5600
 Examples = list[tuple[str, int]]
 
 

@@ -23,11 +23,12 @@ logger = logging.getLogger(__name__)
 
 SETTINGS = {"num_train_epochs": 2, "learning_rate": 2e-4, "per_device_train_batch_size": 32, "warmup_steps": 0.1}
 MAX_LENGTH = 64
+FROZEN_LAYERS = 2
 
 
 def fine_tuned_directory(splits: Splits, from_hub: bool, retrain: bool = False) -> Path:
     """The fine-tuned FP32 model, from the cache if it was trained before with the same data and settings."""
-    key = hashlib.sha256(json.dumps([splits.train, SETTINGS, MAX_LENGTH]).encode()).hexdigest()[:12]
+    key = hashlib.sha256(json.dumps([splits.train, SETTINGS, MAX_LENGTH, FROZEN_LAYERS]).encode()).hexdigest()[:12]
     directory = cache_dir() / f"demo-fp32-{key}"
     if directory.exists() and not retrain:
         logger.info("Reusing the model fine-tuned before: %s (--retrain trains it anew)", directory)
@@ -38,13 +39,13 @@ def fine_tuned_directory(splits: Splits, from_hub: bool, retrain: bool = False) 
 
 
 def fine_tune(source: str | Path, examples: Examples, directory: Path) -> None:
-    """Train a sentiment classifier on `examples`, its embeddings frozen, and save it with its tokenizer."""
+    """Train a sentiment classifier on `examples`, embeddings and lowest layers frozen; save it and its tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(source)
     model = AutoModelForSequenceClassification.from_pretrained(
         source, id2label={0: "negative", 1: "positive"}, label2id={"negative": 0, "positive": 1}
     )
-    for parameter in model.bert.embeddings.parameters():
-        parameter.requires_grad = False
+    for frozen in [model.bert.embeddings, *model.bert.encoder.layer[:FROZEN_LAYERS]]:
+        frozen.requires_grad_(False)
     dataset = [
         {**tokenizer(text, truncation=True, max_length=MAX_LENGTH), "labels": label} for text, label in examples
     ]
