@@ -39,7 +39,7 @@ def test_sizes(home, small):
 def test_real_sizes(home):
     write_ratings(home, [2.0, -2.0] * 5000)
     splits = load_splits(from_hub=False)
-    assert (len(splits.train), len(splits.tuning), len(splits.held_out)) == (6400, 600, 1600)
+    assert (len(splits.train), len(splits.tuning), len(splits.held_out)) == (5600, 600, 1600)
 
 
 def test_nothing_is_in_two_splits(home, small):
