@@ -1,5 +1,6 @@
 """The `quantization_config` of a converted model, in the format that can express it."""
 
+import functools
 import logging
 from typing import Any, Literal
 
@@ -38,8 +39,14 @@ def quantization_config_of(model: nn.Module, format: Format | None = None) -> di
     except NotExpressibleError as error:
         if format is not None:
             raise
-        logger.info("Saved as quant_method 'inc', which needs `import inc_hf` to load: %s", error)
+        _say_once(f"Saved as quant_method 'inc', which needs `import inc_hf` to load: {error}")
         return to_inc(model)
+
+
+@functools.cache
+def _say_once(message: str) -> None:
+    """A model is described when it is converted and when it is saved; one word about its format is enough."""
+    logger.info(message)
 
 
 def to_inc(model: nn.Module) -> dict[str, Any]:
