@@ -8,6 +8,7 @@ Calibration takes 100 sentences of the training set; the 872 sentences of the va
 
 import argparse
 import csv
+import datetime
 import json
 import logging
 import platform
@@ -24,7 +25,8 @@ from inc_hf.commands.quantize import weights_size
 from inc_hf.data import batches_of
 from inc_hf.quantizer import IncQuantizer
 
-# name -> settings; the first dynamic and the first static row are the defaults of a CPU with VNNI.
+# name -> approach, reduce_range, and an observer or SmoothQuant's alpha.
+# The first dynamic and the first static row are the defaults of a CPU with VNNI.
 ROWS = {
     "dynamic W8A8": ("dynamic", False, None),
     "dynamic W7A8": ("dynamic", True, None),
@@ -34,7 +36,8 @@ ROWS = {
     "static W8A8 mse": ("static", False, "mse"),
     "static W8A8 kl": ("static", False, "kl"),
     "static W8A8 percentile": ("static", False, "percentile"),
-    "static W8A8 smoothed 0.5": ("static", False, "smooth"),
+    "static W8A8 SmoothQuant 0.5": ("static", False, 0.5),
+    "static W8A8 SmoothQuant 0.8": ("static", False, 0.8),
 }
 INVARIANCE_SENTENCES = 100
 
@@ -50,15 +53,15 @@ def predict(model, batches) -> torch.Tensor:
     return torch.cat([model(**batch).logits.argmax(-1) for batch in batches])
 
 
-def quantize_and_load(args, approach: str, reduce_range: bool, observer: str | None, calibration: list[str]):
+def quantize_and_load(args, approach: str, reduce_range: bool, observer: str | float | None, calibration: list[str]):
     """The model as it comes back from disk, and the bytes of its weights there."""
-    smooth = observer == "smooth"
+    smooth = isinstance(observer, float)
     config = PostTrainingQuantConfig(
         approach=approach,
         reduce_range=reduce_range,
         calibration_sampling_size=args.samples,
         op_type_dict={"Linear": {"activation": {"algorithm": observer}}} if observer and not smooth else None,
-        recipes={"smooth_quant": smooth},
+        recipes={"smooth_quant": True, "smooth_quant_args": {"alpha": observer}} if smooth else {},
     )
     with tempfile.TemporaryDirectory() as folder:
         IncQuantizer.from_pretrained(args.model).quantize(config, f"{folder}/out", calibration_dataset=calibration)
@@ -130,6 +133,7 @@ def write(args, results: list[dict]) -> None:
         "threads": torch.get_num_threads(),
         "versions": f"inc_hf {inc_hf.__version__}, torch {torch.__version__}, transformers {transformers.__version__}",
         "command": "python scripts/accuracy_sst2.py",
+        "date": datetime.date.today().isoformat(),
     }
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.with_suffix(".json").write_text(json.dumps({**about, "results": results}, indent=2) + "\n")

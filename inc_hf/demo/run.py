@@ -1,6 +1,7 @@
 """`inc-hf demo`: fine-tune, quantize to a 1 % accuracy goal, save, load in a fresh process, compare."""
 
 import argparse
+import datetime
 import json
 import logging
 import subprocess
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_OK
+from inc_hf.commands.info import describe_machine
 from inc_hf.commands.quantize import weights_size
 from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig, set_workspace
 from inc_hf.demo.assets import hub_is_reachable
@@ -41,9 +43,12 @@ def demo(args: argparse.Namespace) -> int:
         result = quantize(directories["FP32"], approach, splits.train, splits.tuning, output / f"int8-{approach}")
         met = met and bool(result.met_criterion)
     rows, threads = compare(directories, splits.held_out)
-    show(rows, threads, f"MiniLM-L6, {len(splits.held_out)} held-out {splits.source}")
+    title = f"MiniLM-L6, {len(splits.held_out)} held-out {splits.source}"
+    show(rows, threads, title)
     if args.json:
-        Path(args.json).write_text(json.dumps({"threads": threads, "rows": rows}, indent=2) + "\n", encoding="utf-8")
+        today = datetime.date.today().isoformat()
+        facts = {"title": title, "date": today, "machine": describe_machine(), "threads": threads, "rows": rows}
+        Path(args.json).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return EXIT_OK if met else EXIT_GOAL_MISSED
 
 
