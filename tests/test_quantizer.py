@@ -1,4 +1,5 @@
 import json
+import sys
 
 import datasets
 import pytest
@@ -23,6 +24,7 @@ from inc_hf import (
 from inc_hf.config import options, set_random_seed, set_resume_from, set_workspace
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.quantize.workflow import planned_modules
+from inc_hf.quantizer import load_dataset_file_or_hub
 
 TEXTS = [
     "the film was good",
@@ -537,3 +539,9 @@ class TestCalibrationDataset:
     def test_missing_file(self, tmp_path):
         with pytest.raises(OSError, match="missing.csv"):
             self.quantizer().get_calibration_dataset(tmp_path / "missing.csv")
+
+
+def test_missing_datasets_package_is_an_error_with_the_pip_line(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ImportError, match=r'pip install "inc-hf\[train\]"'):
+        load_dataset_file_or_hub(tmp_path / "data.tsv", None, "train", None)
