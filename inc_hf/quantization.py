@@ -20,11 +20,10 @@ from inc_hf.data import batch_length, batches_of, take_samples
 from inc_hf.evaluation import evaluate_metric
 from inc_hf.model_inputs import dummy_batch, recording_inputs
 from inc_hf.quantize import calibrate, convert, prepare, resolve_schemes
-from inc_hf.quantize.modules import quantized_modules
 from inc_hf.quantize.probe import reached_modules
 from inc_hf.quantize.resolve import smoothing_alphas, tied_names
 from inc_hf.quantize.support import check_supported
-from inc_hf.quantize.workflow import evaluating, planned_modules, run, unprepare
+from inc_hf.quantize.workflow import check_is_float, evaluating, run, unprepare
 from inc_hf.quantized_model import QuantizedModel
 from inc_hf.tune import STRATEGIES, Candidate, Goal, History, diagnose, rank_by_damage, tune, write_diagnosis
 from inc_hf.tune.tuner import check_score
@@ -141,7 +140,6 @@ class _Job:
         schemes = resolve_schemes(self.model, conf, self.reached, has_data)
         if not schemes:
             raise ValueError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
-        _check_weights(self.model, schemes)
         default = Candidate(conf.approach if conf.approach != "auto" else "default", schemes)
         if not default.needs_calibration:
             return [default]
@@ -242,22 +240,12 @@ def _observer_variants(conf: PostTrainingQuantConfig) -> list[str]:
     return list(dict.fromkeys(observer for observers in listed for observer in observers[1:]))
 
 
-def _check_weights(model: nn.Module, names: Iterable[str]) -> None:
-    """Before any module is converted, since the model may be converted in place."""
-    for name in names:
-        if not model.get_submodule(name).weight.isfinite().all():
-            raise ValueError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
-
-
 def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_func: Any) -> None:
     if not isinstance(conf, PostTrainingQuantConfig):
         raise TypeError(f"`conf` must be a PostTrainingQuantConfig, got {type(conf).__name__}.")
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
-    if quantized_modules(model) or getattr(model, "hf_quantizer", None) is not None:
-        raise ValueError("The model is already quantized; start from the FP32 model.")
-    if planned_modules(model):
-        raise ValueError("The model is already prepared; call `convert` or `unprepare` first.")
+    check_is_float(model)
     if conf.approach == "static" and calib_dataloader is None and calib_func is None:
         raise ValueError(
             "Static quantization needs calibration data: pass `calib_dataloader` or `calib_func` "

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import TinyNet as Net
 from tiny import tiny_inputs, tiny_model, tiny_tokenizer
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -23,15 +24,6 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def bert():
     return tiny_model("bert")
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(4, 2)
-
-    def forward(self, x):
-        return self.linear(x)
 
 
 def ids_of(batches: list[dict]) -> list[list[int]]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 import transformers
 from tiny import MODELS, tiny_inputs, tiny_model
-from torch import nn
+from tiny import TinyNet as Net
 
 from inc_hf.model_inputs import dummy_batch, recording_inputs
 from inc_hf.quantize.workflow import run
@@ -11,15 +11,6 @@ from inc_hf.quantize.workflow import run
 @pytest.fixture(scope="module")
 def bert():
     return tiny_model("bert")
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(4, 2)
-
-    def forward(self, x):
-        return self.linear(x)
 
 
 class TestRecordingInputs:

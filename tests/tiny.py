@@ -55,6 +55,17 @@ MODELS = {
 }
 
 
+class TinyNet(nn.Module):
+    """A model that is none of transformers."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.linear(x)
+
+
 def tiny_model(name: str, **values: Any) -> PreTrainedModel:
     """One of `MODELS` in evaluation mode; `values` overrides its config. The same weights at every call."""
     class_name, config_name, defaults = MODELS[name]

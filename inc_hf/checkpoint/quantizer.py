@@ -51,9 +51,7 @@ class IncHfQuantizer(HfQuantizer):
     """Loads a quantized checkpoint into quantized modules, and packs them again when the model is saved."""
 
     requires_calibration = True
-
-    def __init__(self, quantization_config: IncQuantizationConfig, **kwargs):
-        super().__init__(quantization_config, **kwargs)
+    quantization_config: IncQuantizationConfig
 
     @property
     def packs_weights(self) -> bool:

@@ -71,7 +71,7 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
         "quantized_modules": sum(name.endswith(".weight_scale") for name in tensors),
         "schemes": schemes_in_words(quantization),
         "elements": {dtype: f"{count / 1e6:.2f} M" for dtype, count in elements.most_common()},
-        "weights_on_disk": f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB",
+        "weights_on_disk": f"{weights_size(directory) / 1e6:.1f} MB",
         "as_fp32": f"{sum(elements.values()) * 4 / 1e6:.1f} MB",
     }
     if (directory / INC_CONFIG_NAME).is_file():
@@ -81,6 +81,11 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
             if summary["tuning"]["score"] is not None:
                 facts["tuning"] = summary["tuning"]
     return facts
+
+
+def weights_size(directory: Path) -> int:
+    """Bytes of all weight files."""
+    return sum(path.stat().st_size for path in directory.glob("*.safetensors"))
 
 
 def read_header(path: Path) -> dict[str, dict]:

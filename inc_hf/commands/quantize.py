@@ -9,6 +9,7 @@ from rich.table import Table
 
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
+from inc_hf.commands.info import weights_size
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
 from inc_hf.quantized_model import QuantizedModel
 from inc_hf.quantizer import IncQuantizer, load_dataset_file_or_hub
@@ -34,8 +35,8 @@ def quantize(args: argparse.Namespace) -> int:
         quantizer = IncQuantizer.from_pretrained(model, task=args.task, seed=args.seed, metric_name=args.metric)
     except OSError as error:
         raise OSError(f"{model} cannot be loaded: {error}") from error
-    calibration = texts if texts is not None else dataset
-    if calibration is dataset and dataset is not None:
+    calibration = texts
+    if texts is None and dataset is not None:
         calibration = dataset.shuffle(seed=args.seed)
     result = quantizer.quantize(
         config,
@@ -102,8 +103,3 @@ def report(result: QuantizedModel, directory: Path) -> None:
         table.add_row("trials", f"{len(result.trials)}, in {Path(options.workspace) / 'history.json'}")
     console.print(table)
     console.print(f"Look inside with: inc-hf info {directory}")
-
-
-def weights_size(directory: Path) -> int:
-    """Bytes of all weight files."""
-    return sum(path.stat().st_size for path in Path(directory).glob("*.safetensors"))

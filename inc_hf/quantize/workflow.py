@@ -34,10 +34,7 @@ def prepare(
         ValueError: the model is quantized or prepared already, a name is not a module that can be quantized, a weight
             has NaN or infinite values, or an observer is unknown. The model is then as it was.
     """
-    if quantized_modules(model):
-        raise ValueError("The model is already quantized; start from the FP32 model.")
-    if planned_modules(model):
-        raise ValueError("The model is already prepared; call `convert` or `unprepare` first.")
+    check_is_float(model)
     if "" in schemes:
         raise ValueError("The model is itself the module to replace; put it into an `nn.Sequential`.")
     modules = dict(named_modules_with_duplicates(model))
@@ -51,6 +48,14 @@ def prepare(
         if not hasattr(modules[name], "quantization_plan"):
             plan.attach(modules[name])
     return model
+
+
+def check_is_float(model: nn.Module) -> None:
+    """Raise ValueError if the model is quantized or prepared already."""
+    if quantized_modules(model) or getattr(model, "hf_quantizer", None) is not None:
+        raise ValueError("The model is already quantized; start from the FP32 model.")
+    if planned_modules(model):
+        raise ValueError("The model is already prepared; call `convert` or `unprepare` first.")
 
 
 def planned_modules(model: nn.Module) -> dict[str, nn.Module]:

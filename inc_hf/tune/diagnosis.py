@@ -1,7 +1,7 @@
 """Where a quantized model differs from the float one, module by module (INC's `diagnosis=True`)."""
 
 import csv
-import os
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from inc_hf.quantize.modules import quantized_modules, weight_matrix
+from inc_hf.tune.history import write_text
 from inc_hf.tune.sensitivity import rank_by_damage
 
 COLUMNS = ("module", "scheme", "weight_error", "output_error")
@@ -45,11 +46,9 @@ def _weight_error(module: nn.Module, twin: nn.Module) -> float:
 
 
 def write_diagnosis(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write the rows as CSV, under a temporary name first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, path)
+    """Write the rows as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -9,6 +9,14 @@ from typing import Any
 VERSION = 1
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file of the workspace, under a temporary name first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
 @dataclass(frozen=True)
 class Trial:
     """Result of one configuration: `score` of the evaluation, its `seconds`, and the model's size in bytes."""
@@ -36,13 +44,9 @@ class History:
         self.write()
 
     def write(self) -> None:
-        """Write the file anew, under a temporary name first."""
-        if self.path is None:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(self.path.name + ".part")
-        temporary.write_text(json.dumps(self.to_dict(), indent=2), encoding="utf-8")
-        os.replace(temporary, self.path)
+        """Write the file anew."""
+        if self.path is not None:
+            write_text(self.path, json.dumps(self.to_dict(), indent=2))
 
     def to_dict(self) -> dict[str, Any]:
         """The trials, then those of the earlier search that have not been repeated, so that none is lost."""
