@@ -1,0 +1,74 @@
+#include "isa.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+namespace inc_hf {
+
+const char* isa_name(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return "scalar";
+    case Isa::kAvx2: return "avx2";
+    case Isa::kAvxVnni: return "avxvnni";
+    case Isa::kAvx512Vnni: return "avx512vnni";
+  }
+  return "unknown";
+}
+
+Isa parse_isa(const char* name) {
+  std::string choices;
+  for (Isa isa : kAllIsas) {
+    if (std::strcmp(name, isa_name(isa)) == 0) return isa;
+    choices += std::string(choices.empty() ? "" : ", ") + isa_name(isa);
+  }
+  throw std::invalid_argument("Unknown ISA '" + std::string(name) + "'; choose one of " + choices + ".");
+}
+
+#if defined(__x86_64__)
+namespace {
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+}  // namespace
+
+bool is_supported(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return true;
+    case Isa::kAvx2: return has_avx2();
+    case Isa::kAvxVnni: return has_avx2() && __builtin_cpu_supports("avxvnni");
+    case Isa::kAvx512Vnni: return has_avx512() && __builtin_cpu_supports("avx512vnni");
+  }
+  return false;
+}
+
+bool has_avx512bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+#else
+bool is_supported(Isa isa) { return isa == Isa::kScalar; }
+bool has_avx512bf16() { return false; }
+#endif
+
+namespace {
+Isa choose() {
+  const char* name = std::getenv("INC_HF_ISA");
+  if (name != nullptr && *name != '\0') {
+    const Isa isa = parse_isa(name);
+    if (!is_supported(isa)) throw std::invalid_argument("INC_HF_ISA=" + std::string(name) + ": this CPU lacks it.");
+    return isa;
+  }
+  for (Isa isa : kAllIsas) {
+    if (is_supported(isa)) return isa;
+  }
+  return Isa::kScalar;
+}
+}  // namespace
+
+Isa current_isa() {
+  static const Isa isa = choose();
+  return isa;
+}
+
+}  // namespace inc_hf

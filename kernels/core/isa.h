@@ -1,0 +1,26 @@
+// Which variants of the kernels this library has, and which of them this CPU executes.
+#pragma once
+
+namespace inc_hf {
+
+enum class Isa { kScalar, kAvx2, kAvxVnni, kAvx512Vnni };
+
+inline constexpr Isa kAllIsas[] = {Isa::kAvx512Vnni, Isa::kAvxVnni, Isa::kAvx2, Isa::kScalar};  // best first
+
+// "scalar", "avx2", "avxvnni" or "avx512vnni".
+const char* isa_name(Isa isa);
+
+// The variant of that name; throws std::invalid_argument, naming the choices.
+Isa parse_isa(const char* name);
+
+// Whether the CPU and the operating system execute it.
+bool is_supported(Isa isa);
+
+// Whether the CPU multiplies bfloat16 pairs (AVX512-BF16).
+bool has_avx512bf16();
+
+// The best supported variant, or the one that the environment variable INC_HF_ISA names. Decided once;
+// throws std::invalid_argument if that variant is unknown or cannot run here.
+Isa current_isa();
+
+}  // namespace inc_hf

@@ -1,0 +1,51 @@
+#include "q8/linear.h"
+
+#include "q8gemm/multiply.h"
+#include "q8spmm/multiply.h"
+#include "scratch.h"
+
+namespace inc_hf {
+namespace {
+
+constexpr int64_t kElementsPerThread = 1 << 15;  // fewer to quantize are not worth waking a thread
+
+}  // namespace
+
+void quantize_rows(Isa isa, const Quantizer& quantizer, const float* x, int64_t stride, int64_t m, int64_t k,
+                   uint8_t* codes, float* scales, ParallelFor parallel_for) {
+  const Q8Rows& rows = q8_rows(isa);
+  const int64_t length = padded_k(k);
+  run_parallel(parallel_for, m, 1 + kElementsPerThread / length, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      rows.quantize(quantizer, x + i * stride, k, length, codes + i * length, scales + i);
+    }
+  });
+}
+
+void multiply(const PackedWeight& weight, const uint8_t* codes, int64_t m, int zero_point, Epilogue epilogue,
+              ParallelFor parallel_for) {
+  if (m == 0) return;
+  // Pairs multiply the signed integers, all others the codes, whose zero lies 128 higher.
+  const int32_t zero = weight.header.kind == WeightKind::kDensePairs ? zero_point : 128 + zero_point;
+  const Scratch<int32_t> correction = scratch<int32_t>(weight.n_padded);
+  for (int64_t i = 0; i < weight.n_padded; i++) correction[i] = zero * weight.sums[i];
+  epilogue.correction = correction.get();
+  epilogue.col_scale = weight.scale;
+  epilogue.bias = weight.bias;
+  if (weight.header.kind == WeightKind::kSparse) {
+    multiply_blocks(weight, codes, m, epilogue, parallel_for);
+  } else {
+    multiply_panels(weight, codes, m, epilogue, parallel_for);
+  }
+}
+
+void linear(const PackedWeight& weight, const Quantizer& quantizer, const float* x, int64_t stride, int64_t m,
+            Epilogue epilogue, ParallelFor parallel_for) {
+  const Scratch<uint8_t> codes = scratch<uint8_t>(m * weight.k_padded);
+  const Scratch<float> scales = scratch<float>(m);
+  quantize_rows(weight.header.isa, quantizer, x, stride, m, weight.header.k, codes.get(), scales.get(), parallel_for);
+  epilogue.row_scale = scales.get();
+  multiply(weight, codes.get(), m, quantizer.zero_point, epilogue, parallel_for);
+}
+
+}  // namespace inc_hf

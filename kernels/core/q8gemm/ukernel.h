@@ -1,0 +1,37 @@
+// The contract of the dense micro-kernels, and the list of those that exist.
+#pragma once
+
+#include <stdint.h>
+
+#include "isa.h"
+
+namespace inc_hf {
+
+// How the weights of a panel are laid out, which is also what the micro-kernel multiplies.
+//   kQuads: [k / 4][nr][4] int8 against uint8 activations, products summed in 16 bits (AVX2) or 32 (VNNI, scalar)
+//   kPairs: [k / 2][nr][2] int8 against int16 activations: exact for 8-bit weights where there is no VNNI
+enum class PanelLayout : int32_t { kQuads = 4, kPairs = 2 };
+
+inline constexpr int kMaxMr = 6;
+
+// c[rows][nr] = a[rows][k] * panel. `k_groups` counts groups of 4 or 2 along k, `a_stride` is in elements.
+// q8gemm_ukernel_<MR>x<NR>c<KR>__<isa>: MR rows of activations, NR output channels, KR values of k per instruction.
+using Q8GemmUkernel = void (*)(const void* a, int64_t a_stride, const int8_t* panel, int64_t k_groups, int32_t* c);
+
+struct Q8GemmUkernels {
+  const char* name;
+  Isa isa;
+  PanelLayout layout;
+  int mr, nr;
+  Q8GemmUkernel rows[kMaxMr];  // rows[i] computes i + 1 rows, i < mr
+};
+
+// One for each line of ukernels.inc.
+#define UKERNEL(isa, MR, NR, KR) extern const Q8GemmUkernels q8gemm_ukernel_##MR##x##NR##c##KR##__##isa;
+#include "q8gemm/ukernels.inc"
+#undef UKERNEL
+
+// The one that `isa` runs fastest; for kPairs only AVX2 has one of its own, others run quads exactly.
+const Q8GemmUkernels& q8gemm_ukernels(Isa isa, PanelLayout layout);
+
+}  // namespace inc_hf

@@ -1,0 +1,72 @@
+// Blocks of 32 and 8 tokens in 256-bit registers; `Dot` says how u8 x s8 quads are added.
+#pragma once
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "q8spmm/generic.h"
+
+namespace {
+
+inline __m256i load32(const uint8_t* p) { return _mm256_loadu_si256((const __m256i*)p); }
+inline __m128i load8(const uint8_t* p) { return _mm_loadl_epi64((const __m128i*)p); }
+
+template <typename Dot>
+struct Block256 : Dot {
+  using Vector = __m256i;
+  static Vector zero() { return _mm256_setzero_si256(); }
+  static Vector broadcast(const int8_t* p) {
+    int32_t quad;
+    memcpy(&quad, p, 4);
+    return _mm256_set1_epi32(quad);
+  }
+  // Channels x eight tokens to eight rows of four channels.
+  static void store_transposed(int32_t* c, int64_t ldc, Vector a0, Vector a1, Vector a2, Vector a3) {
+    const Vector lo01 = _mm256_unpacklo_epi32(a0, a1), hi01 = _mm256_unpackhi_epi32(a0, a1);
+    const Vector lo23 = _mm256_unpacklo_epi32(a2, a3), hi23 = _mm256_unpackhi_epi32(a2, a3);
+    const Vector rows[4] = {_mm256_unpacklo_epi64(lo01, lo23), _mm256_unpackhi_epi64(lo01, lo23),
+                            _mm256_unpacklo_epi64(hi01, hi23), _mm256_unpackhi_epi64(hi01, hi23)};
+    INC_HF_UNROLL
+    for (int t = 0; t < 4; t++) {
+      _mm_storeu_si128((__m128i*)(c + t * ldc), _mm256_castsi256_si128(rows[t]));
+      _mm_storeu_si128((__m128i*)(c + (t + 4) * ldc), _mm256_extracti128_si256(rows[t], 1));
+    }
+  }
+};
+
+// Two passes of 16 tokens: eight accumulators, so that everything stays in the sixteen registers.
+template <typename Dot>
+struct Wide : Block256<Dot> {
+  using Vector = __m256i;
+  static constexpr int kTokens = 32, kVectors = 2, kPasses = 2;
+  static void gather(const uint8_t* xt, const uint16_t* ks, int pass, Vector* x) {
+    const Vector r0 = load32(xt + ks[0] * kTokens), r1 = load32(xt + ks[1] * kTokens);
+    const Vector r2 = load32(xt + ks[2] * kTokens), r3 = load32(xt + ks[3] * kTokens);
+    const Vector a = pass == 0 ? _mm256_unpacklo_epi8(r0, r1) : _mm256_unpackhi_epi8(r0, r1);
+    const Vector b = pass == 0 ? _mm256_unpacklo_epi8(r2, r3) : _mm256_unpackhi_epi8(r2, r3);
+    x[0] = _mm256_unpacklo_epi16(a, b);
+    x[1] = _mm256_unpackhi_epi16(a, b);
+  }
+  static void store(int32_t* c, int64_t ldc, int pass, Vector (&acc)[4][kVectors]) {
+    for (int v = 0; v < kVectors; v++) {
+      int32_t* rows = c + (pass * 16 + v * 8) * ldc;
+      Block256<Dot>::store_transposed(rows, ldc, acc[0][v], acc[1][v], acc[2][v], acc[3][v]);
+    }
+  }
+};
+
+template <typename Dot>
+struct Narrow : Block256<Dot> {
+  using Vector = __m256i;
+  static constexpr int kTokens = 8, kVectors = 1, kPasses = 1;
+  static void gather(const uint8_t* xt, const uint16_t* ks, int, Vector* x) {
+    const __m128i a = _mm_unpacklo_epi8(load8(xt + ks[0] * kTokens), load8(xt + ks[1] * kTokens));
+    const __m128i b = _mm_unpacklo_epi8(load8(xt + ks[2] * kTokens), load8(xt + ks[3] * kTokens));
+    x[0] = _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b));
+  }
+  static void store(int32_t* c, int64_t ldc, int, Vector (&acc)[4][kVectors]) {
+    Block256<Dot>::store_transposed(c, ldc, acc[0][0], acc[1][0], acc[2][0], acc[3][0]);
+  }
+};
+
+}  // namespace

@@ -1,0 +1,41 @@
+// The contract of the block-sparse micro-kernels, and the list of those that exist.
+#pragma once
+
+#include <stdint.h>
+
+#include "isa.h"
+
+namespace inc_hf {
+
+inline constexpr int kBlockRows = 4;  // output channels that share their zeros
+inline constexpr int kMaxTokens = 64;
+
+// One group of four output channels against a block of `tokens` tokens: c[t * ldc + o] = sum_k x[k][t] * w[o][k].
+//   xt: uint8 activations, transposed: [k][tokens], in the order of `token_at`
+//   ks, w: the values of k that are not zero, in quads: uint16 [quads][4], int8 [quads][4 channels][4 values of k]
+// q8spmm_ukernel_<tokens>x4c4__<isa>
+using Q8SpmmUkernel = void (*)(const uint8_t* xt, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c,
+                               int64_t ldc);
+
+struct Q8SpmmUkernels {
+  const char* name;
+  Isa isa;
+  int tokens, lanes;  // lanes: 128-bit lanes that the kernel interleaves in
+  Q8SpmmUkernel run;
+};
+
+// Which token stands at `position` of a row of xt. The kernels interleave bytes within 128-bit lanes; in this order
+// the results come out as consecutive tokens.
+inline int token_at(int position, int lanes) {
+  const int lane = position / 16, vector = position % 16 / 4;
+  return 4 * lanes * vector + 4 * lane + position % 4;
+}
+
+#define UKERNEL(isa, TOKENS) extern const Q8SpmmUkernels q8spmm_ukernel_##TOKENS##x4c4__##isa;
+#include "q8spmm/ukernels.inc"
+#undef UKERNEL
+
+// The wide (many tokens) or the narrow (few) one of `isa`.
+const Q8SpmmUkernels& q8spmm_ukernels(Isa isa, bool wide);
+
+}  // namespace inc_hf

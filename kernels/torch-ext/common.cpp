@@ -1,0 +1,65 @@
+#include "common.h"
+
+#include <pthread.h>
+
+namespace inc_hf::torch_ext {
+
+std::string shape_of(const Tensor& x) {
+  std::string text = "(";
+  for (int64_t i = 0; i < x.dim(); i++) text += (i > 0 ? ", " : "") + std::to_string(x.size(i));
+  return text + ")";
+}
+
+void require_tensor(const Tensor& x, const char* name, ScalarType dtype) {
+  require(x.is_cpu(), std::string("`") + name + "` must be on the CPU.");
+  require(x.scalar_type() == dtype, std::string("`") + name + "` must be of type " +
+                                        torch::headeronly::toString(dtype) + ", got " +
+                                        torch::headeronly::toString(x.scalar_type()) + ".");
+}
+
+Tensor require_vector(const Tensor& x, const char* name, ScalarType dtype, int64_t numel) {
+  require_tensor(x, name, dtype);
+  require(x.numel() == numel, std::string("`") + name + "` must have " + std::to_string(numel) +
+                                  " elements, got shape " + shape_of(x) + ".");
+  return torch::stable::contiguous(x);
+}
+
+Rows rows_of(const Tensor& x, const char* name) {
+  require_tensor(x, name, ScalarType::Float);
+  require(x.dim() > 0, std::string("`") + name + "` must have at least one dimension.");
+  const int64_t k = x.size(x.dim() - 1);
+  const bool strided_rows = x.dim() == 2 && x.stride(1) == 1 && x.stride(0) >= k;
+  const Tensor rows = strided_rows ? x : torch::stable::contiguous(x);
+  return {rows, k == 0 ? 0 : x.numel() / k, k, strided_rows ? x.stride(0) : k};
+}
+
+Tensor empty_like_rows(const Tensor& x, int64_t n, ScalarType dtype) {
+  std::vector<int64_t> shape;
+  for (int64_t i = 0; i + 1 < x.dim(); i++) shape.push_back(x.size(i));
+  shape.push_back(n);
+  return torch::stable::new_empty(x, shape, dtype);
+}
+
+const float* residual_data(std::optional<Tensor>& residual, const Tensor& result) {
+  if (!residual.has_value()) return nullptr;
+  require_tensor(*residual, "residual", ScalarType::Float);
+  require(shape_of(*residual) == shape_of(result),
+          "`residual` must have the shape of the result, " + shape_of(result) + ", got " + shape_of(*residual) + ".");
+  residual = torch::stable::contiguous(*residual);
+  return static_cast<const float*>(residual->const_data_ptr());
+}
+
+namespace {
+
+bool in_forked_child = false;
+
+[[maybe_unused]] const int fork_handler = pthread_atfork(nullptr, nullptr, [] { in_forked_child = true; });
+
+}  // namespace
+
+void torch_parallel_for(int64_t count, int64_t grain, void* context, ParallelBody body) {
+  if (in_forked_child || count <= grain) return serial(count, grain, context, body);
+  torch::stable::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) { body(context, begin, end); });
+}
+
+}  // namespace inc_hf::torch_ext

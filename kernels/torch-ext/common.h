@@ -1,0 +1,50 @@
+// Checks of what Python hands over, and torch's thread pool. Bad input throws std::invalid_argument: ValueError.
+#pragma once
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "parallel.h"
+
+namespace inc_hf::torch_ext {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+inline void require(bool condition, const std::string& message) {
+  if (!condition) throw std::invalid_argument(message);
+}
+
+std::string shape_of(const Tensor& x);
+
+// A dense CPU tensor of `dtype`, otherwise an error that names it.
+void require_tensor(const Tensor& x, const char* name, ScalarType dtype);
+
+// `x` as a contiguous tensor of `numel` elements, otherwise an error.
+Tensor require_vector(const Tensor& x, const char* name, ScalarType dtype, int64_t numel);
+
+// Rows of the last dimension, `stride` elements apart, without a copy where one is not needed.
+struct Rows {
+  Tensor tensor;  // keeps the memory
+  int64_t m, k, stride;
+  const float* data() const { return static_cast<const float*>(tensor.const_data_ptr()); }
+};
+Rows rows_of(const Tensor& x, const char* name);
+
+// An uninitialized tensor of the shape of `x`, its last dimension replaced by `n`.
+Tensor empty_like_rows(const Tensor& x, int64_t n, ScalarType dtype);
+
+// `residual` must have the shape of the result; null if there is none.
+const float* residual_data(std::optional<Tensor>& residual, const Tensor& result);
+
+// at::parallel_for: torch.set_num_threads() is obeyed, nothing else is started. In a forked child, whose parent's
+// threads are gone but not forgotten by OpenMP, everything runs on the calling thread.
+void torch_parallel_for(int64_t count, int64_t grain, void* context, ParallelBody body);
+
+}  // namespace inc_hf::torch_ext

@@ -1,0 +1,198 @@
+// inc_hf::q8_*: packing int8 weights, quantizing activations, multiplying them.
+#include <cstring>
+
+#include "common.h"
+#include "q8/linear.h"
+
+namespace inc_hf::torch_ext {
+namespace {
+
+using OptionalTensor = std::optional<Tensor>;
+
+PackedWeight packed_weight(const Tensor& packed) {
+  require_tensor(packed, "packed", ScalarType::Byte);
+  require(packed.dim() == 1 && packed.is_contiguous(), "`packed` must be what q8_pack returned.");
+  return check_packed(packed.const_data_ptr(), packed.numel());
+}
+
+Isa isa_named(const std::string& name) {
+  const Isa isa = name.empty() ? current_isa() : parse_isa(name.c_str());
+  require(is_supported(isa), "This CPU lacks " + name + ".");
+  return isa;
+}
+
+Sparsity sparsity_named(const std::string& name) {
+  if (name == "auto") return Sparsity::kAuto;
+  if (name == "dense") return Sparsity::kDense;
+  require(name == "sparse", "Unknown kind '" + name + "'; choose one of auto, dense, sparse.");
+  return Sparsity::kSparse;
+}
+
+Tensor q8_pack(const Tensor& weight, const Tensor& weight_scale, OptionalTensor bias, std::string isa,
+               std::string sparsity) {
+  require_tensor(weight, "weight", ScalarType::Char);
+  require(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
+  const int64_t n = weight.size(0);
+  const Tensor w = torch::stable::contiguous(weight);
+  const Tensor scale = require_vector(weight_scale, "weight_scale", ScalarType::Float, weight_scale.numel() == 1 ? 1 : n);
+  if (bias.has_value()) bias = require_vector(*bias, "bias", ScalarType::Float, n);
+  const Weight to_pack = {static_cast<const int8_t*>(w.const_data_ptr()), n, weight.size(1),
+                          static_cast<const float*>(scale.const_data_ptr()), scale.numel() != 1 || n == 1,
+                          bias.has_value() ? static_cast<const float*>(bias->const_data_ptr()) : nullptr};
+  const PackedHeader header = plan_packing(to_pack, isa_named(isa), sparsity_named(sparsity));
+  const std::vector<int64_t> shape = {header.bytes};
+  Tensor packed = torch::stable::new_empty(weight, shape, ScalarType::Byte);
+  pack(to_pack, header, packed.mutable_data_ptr());
+  return packed;
+}
+
+Tensor q8_unpack(const Tensor& packed) {
+  const PackedWeight weight = packed_weight(packed);
+  const std::vector<int64_t> shape = {weight.header.n, weight.header.k};
+  Tensor w = torch::stable::new_empty(packed, shape, ScalarType::Char);
+  unpack(weight, static_cast<int8_t*>(w.mutable_data_ptr()));
+  return w;
+}
+
+std::string q8_describe(const Tensor& packed) {
+  const PackedHeader header = packed_weight(packed).header;
+  const char* kinds[] = {"dense", "dense pairs", "sparse"};
+  return std::string(isa_name(header.isa)) + " " + kinds[static_cast<int>(header.kind)];
+}
+
+Quantizer quantizer_of(const OptionalTensor& scale, const OptionalTensor& zero_point, int64_t num_bits,
+                       bool round_scale) {
+  require(num_bits >= 2 && num_bits <= 8, "`num_bits` must be in [2, 8], got " + std::to_string(num_bits) + ".");
+  Quantizer quantizer;
+  quantizer.num_bits = static_cast<int>(num_bits);
+  quantizer.round_scale = round_scale;
+  if (scale.has_value()) {
+    const Tensor value = require_vector(*scale, "input_scale", ScalarType::Float, 1);
+    quantizer.scale = *static_cast<const float*>(value.const_data_ptr());
+    require(quantizer.scale > 0 && quantizer.scale <= 3.4e38f,
+            "`input_scale` must be positive and finite, got " + std::to_string(quantizer.scale) + ".");
+  }
+  if (zero_point.has_value()) {
+    require(scale.has_value(), "`input_zero_point` needs an `input_scale`.");
+    const Tensor value = require_vector(*zero_point, "input_zero_point", ScalarType::Char, 1);
+    quantizer.zero_point = *static_cast<const int8_t*>(value.const_data_ptr());
+  }
+  return quantizer;
+}
+
+std::tuple<Tensor, Tensor> q8_quantize(const Tensor& x, const OptionalTensor& scale, const OptionalTensor& zero_point,
+                                       int64_t num_bits, bool round_scale) {
+  const Rows rows = rows_of(x, "x");
+  const Quantizer quantizer = quantizer_of(scale, zero_point, num_bits, round_scale);
+  Tensor codes = empty_like_rows(x, padded_k(rows.k), ScalarType::Byte);
+  Tensor scales = empty_like_rows(x, 1, ScalarType::Float);
+  quantize_rows(current_isa(), quantizer, rows.data(), rows.stride, rows.m, rows.k,
+                static_cast<uint8_t*>(codes.mutable_data_ptr()), static_cast<float*>(scales.mutable_data_ptr()),
+                torch_parallel_for);
+  return {codes, scales};
+}
+
+// Checks what all products of codes have in common; returns the number of rows.
+int64_t rows_of_codes(const Tensor& codes, const PackedWeight& weight, int64_t zero_point) {
+  require_tensor(codes, "codes", ScalarType::Byte);
+  require(codes.is_contiguous() && codes.dim() > 0 && codes.size(codes.dim() - 1) == weight.k_padded,
+          "`codes` must be what q8_quantize returned for " + std::to_string(weight.header.k) + " features, got shape " +
+              shape_of(codes) + ".");
+  require(zero_point >= -128 && zero_point <= 127,
+          "`zero_point` must be in [-128, 127], got " + std::to_string(zero_point) + ".");
+  return codes.numel() / weight.k_padded;
+}
+
+Tensor q8_accumulate(const Tensor& codes, const Tensor& packed, int64_t zero_point, int64_t out_features) {
+  const PackedWeight weight = packed_weight(packed);
+  require(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
+  const int64_t m = rows_of_codes(codes, weight, zero_point);
+  Tensor y = empty_like_rows(codes, weight.header.n, ScalarType::Int);
+  Epilogue epilogue = {};
+  epilogue.output = Output::kAccumulator;
+  epilogue.y = y.mutable_data_ptr();
+  epilogue.stride = weight.header.n;
+  multiply(weight, static_cast<const uint8_t*>(codes.const_data_ptr()), m, static_cast<int>(zero_point), epilogue,
+           torch_parallel_for);
+  return y;
+}
+
+Epilogue epilogue_into(Tensor& y, OptionalTensor& residual, const std::string& activation) {
+  Epilogue epilogue = {};
+  epilogue.activation = parse_activation(activation.c_str());
+  epilogue.residual = residual_data(residual, y);
+  epilogue.y = y.mutable_data_ptr();
+  epilogue.stride = y.size(y.dim() - 1);
+  return epilogue;
+}
+
+Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed, int64_t zero_point,
+                 int64_t out_features, std::string activation, OptionalTensor residual,
+                 const OptionalTensor& out_scale, const OptionalTensor& out_zero_point) {
+  const PackedWeight weight = packed_weight(packed);
+  require(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
+  const int64_t m = rows_of_codes(codes, weight, zero_point);
+  const Tensor row_scale = require_vector(scales, "scales", ScalarType::Float, m);
+  const Quantizer out = quantizer_of(out_scale, out_zero_point, 8, false);
+  const bool requantize = out_scale.has_value();
+  Tensor y = empty_like_rows(codes, requantize ? padded_k(out_features) : out_features,
+                             requantize ? ScalarType::Byte : ScalarType::Float);
+  if (requantize) {
+    require(!residual.has_value(), "A residual cannot be added to a result that is rounded to 8 bits.");
+    std::memset(y.mutable_data_ptr(), 128 + out.zero_point, y.numel());
+  }
+  Epilogue epilogue = epilogue_into(y, residual, activation);
+  epilogue.row_scale = static_cast<const float*>(row_scale.const_data_ptr());
+  if (requantize) {
+    epilogue.output = Output::kCodes;
+    epilogue.out_scale = out.scale;
+    epilogue.out_zero_point = static_cast<float>(out.zero_point);
+  }
+  multiply(weight, static_cast<const uint8_t*>(codes.const_data_ptr()), m, static_cast<int>(zero_point), epilogue,
+           torch_parallel_for);
+  return y;
+}
+
+Tensor q8_linear_packed(const Tensor& x, const Tensor& packed, const OptionalTensor& input_scale,
+                        const OptionalTensor& input_zero_point, int64_t num_bits, bool round_scale,
+                        int64_t out_features, std::string activation, OptionalTensor residual) {
+  const PackedWeight weight = packed_weight(packed);
+  require(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
+  const Rows rows = rows_of(x, "x");
+  require(rows.k == weight.header.k, "`x` must have " + std::to_string(weight.header.k) + " features, got shape " +
+                                         shape_of(x) + ".");
+  const Quantizer quantizer = quantizer_of(input_scale, input_zero_point, num_bits, round_scale);
+  Tensor y = empty_like_rows(x, out_features, ScalarType::Float);
+  const Epilogue epilogue = epilogue_into(y, residual, activation);
+  linear(weight, quantizer, rows.data(), rows.stride, rows.m, epilogue, torch_parallel_for);
+  return y;
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
+  m.def("q8_pack(Tensor weight, Tensor weight_scale, Tensor? bias, str isa, str kind) -> Tensor");
+  m.def("q8_unpack(Tensor packed) -> Tensor");
+  m.def("q8_describe(Tensor packed) -> str");
+  m.def(
+      "q8_quantize(Tensor x, Tensor? scale, Tensor? zero_point, int num_bits, bool round_scale) -> (Tensor, Tensor)");
+  m.def("q8_accumulate(Tensor codes, Tensor packed, int zero_point, int out_features) -> Tensor");
+  m.def(
+      "q8_matmul(Tensor codes, Tensor scales, Tensor packed, int zero_point, int out_features, str activation, "
+      "Tensor? residual, Tensor? out_scale, Tensor? out_zero_point) -> Tensor");
+  m.def(
+      "q8_linear_packed(Tensor x, Tensor packed, Tensor? input_scale, Tensor? input_zero_point, int num_bits, "
+      "bool round_scale, int out_features, str activation, Tensor? residual) -> Tensor");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(inc_hf, CPU, m) {
+  m.impl("q8_pack", TORCH_BOX(&q8_pack));
+  m.impl("q8_unpack", TORCH_BOX(&q8_unpack));
+  m.impl("q8_describe", TORCH_BOX(&q8_describe));
+  m.impl("q8_quantize", TORCH_BOX(&q8_quantize));
+  m.impl("q8_accumulate", TORCH_BOX(&q8_accumulate));
+  m.impl("q8_matmul", TORCH_BOX(&q8_matmul));
+  m.impl("q8_linear_packed", TORCH_BOX(&q8_linear_packed));
+}
+
+}  // namespace inc_hf::torch_ext
