@@ -2,11 +2,14 @@ VENV ?= .venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quality style clean
+.PHONY: help demo test build kernel-tests fuzz quality style clean
+
+CXX_FILES = $(shell find kernels -name inplace -prune -o \( -name '*.h' -o -name '*.cc' -o -name '*.cpp' \) -print)
+TOOLS = PATH="$(abspath $(VENV))/bin:$$PATH"
 
 help:  ## list the targets
 	@echo "make TARGET [ARGS=...] [VENV=.venv]"
-	@sed -n 's/^\([a-z]*\):  ## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):  ## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo:  ## set up the environment, then run the demo; ARGS goes to `inc-hf demo`
 	@scripts/setup_env.sh $(VENV) demo
@@ -16,16 +19,33 @@ test:  ## set up the environment, then run the tests; ARGS goes to pytest
 	@scripts/setup_env.sh $(VENV) test,dev
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile tests $(ARGS)
 
-quality:  ## check the style of the Python files, change nothing
+build:  ## compile the C++ kernels in place, after an edit
+	@scripts/setup_env.sh $(VENV) test,dev
+	scripts/build_kernels.sh $(VENV)/bin/python
+
+kernel-tests:  ## run the C++ tests of the kernels under the address and undefined-behaviour sanitizers
+	@scripts/setup_env.sh $(VENV) test,dev
+	$(TOOLS) cmake -S kernels -B build/sanitize -D CMAKE_BUILD_TYPE=RelWithDebInfo \
+		-D INC_HF_TORCH=OFF -D INC_HF_TESTS=ON -D "INC_HF_SANITIZE=address;undefined"
+	$(TOOLS) cmake --build build/sanitize --parallel 2
+	$(TOOLS) ctest --test-dir build/sanitize --output-on-failure $(ARGS)
+
+fuzz:  ## fuzz the kernels with libFuzzer for five minutes, ARGS=SECONDS for another time; needs clang++
+	scripts/fuzz_kernels.sh $(ARGS)
+
+quality:  ## check the style of the Python and C++ files, change nothing
 	@scripts/setup_env.sh $(VENV) test,dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/clang-format --dry-run -Werror $(CXX_FILES)
 
-style:  ## put the style of the Python files right
+style:  ## put the style of the Python and C++ files right
 	@scripts/setup_env.sh $(VENV) test,dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+	$(VENV)/bin/clang-format -i $(CXX_FILES)
 
 clean:  ## remove caches and build products; the environment stays
-	rm -rf build dist inc_hf.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist inc_hf/_kernels.so .pytest_cache .ruff_cache .hypothesis
+	find kernels/inplace -mindepth 1 ! -name CMakeLists.txt -delete
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a virtual environment with this package in it, in editable mode.
+# Makes a virtual environment with this package in it, in editable mode, and compiles its C++ kernels if that is possible.
 #
 #     scripts/setup_env.sh [VENV_DIR] [EXTRAS]      default: .venv of the checkout, test,dev
 #
@@ -15,6 +15,8 @@ torch_index=${TORCH_INDEX_URL:-}
 python=$venv/bin/python
 stamp=$venv/.inc_hf_setup
 oldest_python=$(sed -n 's/^requires-python = ">=\([0-9.]*\)".*/\1/p' "$root/pyproject.toml")
+build_backend=$(sed -n 's/^requires = \["\(.*\)"\]/\1/p' "$root/pyproject.toml")
+oldest_cmake=$(sed -n 's/^cmake_minimum_required(VERSION \([0-9.]*\)\.\.\..*/\1/p' "$root/kernels/CMakeLists.txt")
 
 say() { echo "setup: $*"; }
 fail() {
@@ -23,6 +25,16 @@ fail() {
 }
 is_new_enough() {
     "$1" -c "import sys; sys.exit(sys.version_info < tuple(map(int, '$oldest_python'.split('.'))))"
+}
+has_new_enough_cmake() {
+    local found
+    found=$(cmake --version 2>/dev/null | sed -n '1s/^cmake version //p')
+    [[ -n $found && $(printf '%s\n' "$oldest_cmake" "$found" | sort -V | head -n 1) == "$oldest_cmake" ]]
+}
+# Not an error: without them the package computes the same, only slowly.
+compile_kernels() {
+    "$root/scripts/build_kernels.sh" "$python" >"$venv/kernels.log" 2>&1 ||
+        say "note: the C++ kernels could not be compiled, see $venv/kernels.log (or \`make build\`); inc-hf will be slow"
 }
 pip_install() {
     "$python" -m pip --require-virtualenv install --quiet --quiet --disable-pip-version-check --no-input "$@"
@@ -55,6 +67,7 @@ hash=$("$python" -c "import hashlib, sys; print(hashlib.sha256(open(sys.argv[1],
 key="$hash $root $torch_spec $torch_index"
 if [[ -f $stamp && $(head -n 1 "$stamp") == "$key" ]]; then
     if tail -n +2 "$stamp" | grep -qxF "$extras"; then
+        compile_kernels
         say "$venv is up to date ($extras)"
         exit 0
     fi
@@ -70,8 +83,16 @@ if [[ -n $cuda ]]; then
     say "note: $venv and set TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu"
 fi
 
-say "installing inc-hf in editable mode with the extras $extras"
-pip_install --editable "$root[$extras]"
+# pip looks for what it builds with on the PATH, not beside the interpreter.
+PATH=$(cd "$venv/bin" && pwd):$PATH
+pip_install "$build_backend"
+command -v ninja >/dev/null || pip_install ninja
+has_new_enough_cmake || pip_install "cmake>=$oldest_cmake"
+
+say "compiling the C++ kernels, installing inc-hf in editable mode with the extras $extras"
+# In an isolated build there would be no torch, of which the kernels need the headers.
+pip_install --no-build-isolation --editable "$root[$extras]"
+compile_kernels
 
 [[ -f $stamp ]] || echo "$key" >"$stamp"
 echo "$extras" >>"$stamp"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.quantize.functional import dequantize_weight
+from inc_hf.quantize.packing import PackedLinear
 from inc_hf.quantize.scheme import Scheme
 
 
@@ -75,7 +76,7 @@ class FloatWeightView(QModule):
         return self.codes if self.loading else self.dequantize()
 
 
-class QLinear(QModule):
+class QLinear(PackedLinear, QModule):
     """Twin of `nn.Linear` and `transformers.Conv1D`: `y = dequantize(q(x) @ weight.T) + bias`."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool, scheme: Scheme, dtype: torch.dtype):
@@ -101,23 +102,30 @@ class QLinear(QModule):
         if self.smooth_scale is not None:
             x = (x / self.smooth_scale).to(x.dtype)
         if self.scheme.activation is None:
-            return nn.functional.linear(x, dequantize_weight(self.weight, self.weight_scale, x.dtype), self.bias)
+            y = nn.functional.linear(x, dequantize_weight(self.codes, self.weight_scale, x.dtype), self.bias)
+            return ops.ACTIVATIONS[self.activation](y)
+        if self.runs_native(x):
+            return self.native_forward(x)
         return ops.q8_linear(
             x,
-            self.weight,
+            self.codes,
             self.weight_scale,
             self.bias,
             self.input_scale,
             self.input_zero_point,
             self.scheme.activation.num_bits,
             self.scale_dtype,
+            self.activation,
         )
 
     def extra_repr(self) -> str:
-        bias = self.bias is not None
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}, {self.describe_scheme()}"
-        )
+        parts = [f"in_features={self.in_features}", f"out_features={self.out_features}"]
+        parts += [f"bias={self.bias is not None}", self.describe_scheme()]
+        if self.activation != "none":
+            parts.append(self.activation)
+        if self.packed is not None:
+            parts.append(ops.describe_packed(self.packed))
+        return ", ".join(parts)
 
 
 class QEmbedding(FloatWeightView):

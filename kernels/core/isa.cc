@@ -1,5 +1,9 @@
 #include "isa.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -28,6 +32,12 @@ Isa parse_isa(const char* name) {
 
 #if defined(__x86_64__)
 namespace {
+// Clang 14 does not know the name "avxvnni".
+bool cpuid_has_avxvnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1) != 0;
+}
+
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -39,7 +49,7 @@ bool is_supported(Isa isa) {
   switch (isa) {
     case Isa::kScalar: return true;
     case Isa::kAvx2: return has_avx2();
-    case Isa::kAvxVnni: return has_avx2() && __builtin_cpu_supports("avxvnni");
+    case Isa::kAvxVnni: return has_avx2() && cpuid_has_avxvnni();
     case Isa::kAvx512Vnni: return has_avx512() && __builtin_cpu_supports("avx512vnni");
   }
   return false;

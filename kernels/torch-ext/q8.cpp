@@ -168,6 +168,15 @@ Tensor q8_linear_packed(const Tensor& x, const Tensor& packed, const OptionalTen
   return y;
 }
 
+// On a weight as it is in a checkpoint, for exported programs: packs it at every call, but runs on any CPU.
+Tensor q8_linear(const Tensor& x, const Tensor& weight, const Tensor& weight_scale, const OptionalTensor& bias,
+                 const OptionalTensor& input_scale, const OptionalTensor& input_zero_point, int64_t num_bits,
+                 bool round_scale, std::string activation) {
+  const Tensor packed = q8_pack(weight, weight_scale, bias, "", "dense");
+  return q8_linear_packed(x, packed, input_scale, input_zero_point, num_bits, round_scale, weight.size(0), activation,
+                          std::nullopt);
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
@@ -183,6 +192,9 @@ STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
   m.def(
       "q8_linear_packed(Tensor x, Tensor packed, Tensor? input_scale, Tensor? input_zero_point, int num_bits, "
       "bool round_scale, int out_features, str activation, Tensor? residual) -> Tensor");
+  m.def(
+      "q8_linear(Tensor x, Tensor weight, Tensor weight_scale, Tensor? bias, Tensor? input_scale, "
+      "Tensor? input_zero_point, int num_bits, bool round_scale, str activation) -> Tensor");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(inc_hf, CPU, m) {
@@ -193,6 +205,7 @@ STABLE_TORCH_LIBRARY_IMPL(inc_hf, CPU, m) {
   m.impl("q8_accumulate", TORCH_BOX(&q8_accumulate));
   m.impl("q8_matmul", TORCH_BOX(&q8_matmul));
   m.impl("q8_linear_packed", TORCH_BOX(&q8_linear_packed));
+  m.impl("q8_linear", TORCH_BOX(&q8_linear));
 }
 
 }  // namespace inc_hf::torch_ext

@@ -39,17 +39,20 @@ template <typename Dot>
 struct Wide : Block256<Dot> {
   using Vector = __m256i;
   static constexpr int kTokens = 32, kVectors = 2, kPasses = 2;
-  static void gather(const uint8_t* xt, const uint16_t* ks, int pass, Vector* x) {
-    const Vector r0 = load32(xt + ks[0] * kTokens), r1 = load32(xt + ks[1] * kTokens);
-    const Vector r2 = load32(xt + ks[2] * kTokens), r3 = load32(xt + ks[3] * kTokens);
-    const Vector a = pass == 0 ? _mm256_unpacklo_epi8(r0, r1) : _mm256_unpackhi_epi8(r0, r1);
-    const Vector b = pass == 0 ? _mm256_unpacklo_epi8(r2, r3) : _mm256_unpackhi_epi8(r2, r3);
+  template <int kPass>
+  static void gather(const uint8_t* xt, const uint16_t* ks, Vector* x) {
+    const Vector r0 = load32(xt + size_t{ks[0]} * kTokens), r1 = load32(xt + size_t{ks[1]} * kTokens);
+    const Vector r2 = load32(xt + size_t{ks[2]} * kTokens), r3 = load32(xt + size_t{ks[3]} * kTokens);
+    const Vector a = kPass == 0 ? _mm256_unpacklo_epi8(r0, r1) : _mm256_unpackhi_epi8(r0, r1);
+    const Vector b = kPass == 0 ? _mm256_unpacklo_epi8(r2, r3) : _mm256_unpackhi_epi8(r2, r3);
     x[0] = _mm256_unpacklo_epi16(a, b);
     x[1] = _mm256_unpackhi_epi16(a, b);
   }
-  static void store(int32_t* c, int64_t ldc, int pass, Vector (&acc)[4][kVectors]) {
+  template <int kPass>
+  static void store(int32_t* c, int64_t ldc, Vector (&acc)[4][kVectors]) {
+    INC_HF_UNROLL
     for (int v = 0; v < kVectors; v++) {
-      int32_t* rows = c + (pass * 16 + v * 8) * ldc;
+      int32_t* rows = c + (kPass * 16 + v * 8) * ldc;
       Block256<Dot>::store_transposed(rows, ldc, acc[0][v], acc[1][v], acc[2][v], acc[3][v]);
     }
   }
@@ -59,12 +62,14 @@ template <typename Dot>
 struct Narrow : Block256<Dot> {
   using Vector = __m256i;
   static constexpr int kTokens = 8, kVectors = 1, kPasses = 1;
-  static void gather(const uint8_t* xt, const uint16_t* ks, int, Vector* x) {
-    const __m128i a = _mm_unpacklo_epi8(load8(xt + ks[0] * kTokens), load8(xt + ks[1] * kTokens));
-    const __m128i b = _mm_unpacklo_epi8(load8(xt + ks[2] * kTokens), load8(xt + ks[3] * kTokens));
+  template <int>
+  static void gather(const uint8_t* xt, const uint16_t* ks, Vector* x) {
+    const __m128i a = _mm_unpacklo_epi8(load8(xt + size_t{ks[0]} * kTokens), load8(xt + size_t{ks[1]} * kTokens));
+    const __m128i b = _mm_unpacklo_epi8(load8(xt + size_t{ks[2]} * kTokens), load8(xt + size_t{ks[3]} * kTokens));
     x[0] = _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b));
   }
-  static void store(int32_t* c, int64_t ldc, int, Vector (&acc)[4][kVectors]) {
+  template <int>
+  static void store(int32_t* c, int64_t ldc, Vector (&acc)[4][kVectors]) {
     Block256<Dot>::store_transposed(c, ldc, acc[0][0], acc[1][0], acc[2][0], acc[3][0]);
   }
 };

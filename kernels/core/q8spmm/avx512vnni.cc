@@ -20,9 +20,10 @@ struct Wide512 {
     return _mm512_set1_epi32(quad);
   }
   static Vector add(Vector acc, Vector x, Vector w) { return _mm512_dpbusd_epi32(acc, x, w); }
-  static void gather(const uint8_t* xt, const uint16_t* ks, int, Vector* x) {
-    const Vector r0 = load64(xt + ks[0] * kTokens), r1 = load64(xt + ks[1] * kTokens);
-    const Vector r2 = load64(xt + ks[2] * kTokens), r3 = load64(xt + ks[3] * kTokens);
+  template <int>
+  static void gather(const uint8_t* xt, const uint16_t* ks, Vector* x) {
+    const Vector r0 = load64(xt + size_t{ks[0]} * kTokens), r1 = load64(xt + size_t{ks[1]} * kTokens);
+    const Vector r2 = load64(xt + size_t{ks[2]} * kTokens), r3 = load64(xt + size_t{ks[3]} * kTokens);
     const Vector a = _mm512_unpacklo_epi8(r0, r1), b = _mm512_unpacklo_epi8(r2, r3);
     const Vector c = _mm512_unpackhi_epi8(r0, r1), d = _mm512_unpackhi_epi8(r2, r3);
     x[0] = _mm512_unpacklo_epi16(a, b);
@@ -30,7 +31,8 @@ struct Wide512 {
     x[2] = _mm512_unpacklo_epi16(c, d);
     x[3] = _mm512_unpackhi_epi16(c, d);
   }
-  static void store(int32_t* c, int64_t ldc, int, Vector (&acc)[4][kVectors]) {
+  template <int>
+  static void store(int32_t* c, int64_t ldc, Vector (&acc)[4][kVectors]) {
     INC_HF_UNROLL
     for (int v = 0; v < kVectors; v++) store_transposed(c + v * 16 * ldc, ldc, acc[0][v], acc[1][v], acc[2][v], acc[3][v]);
   }

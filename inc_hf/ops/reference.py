@@ -7,10 +7,19 @@ the same integers here and in stock transformers.
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 # A sum of 1024 products of magnitude <= 128 * 128 is at most 2^24: float32 holds every partial sum exactly,
 # whatever the order of the additions, so that a float GEMM gives the exact integer.
 EXACT_FP32_DEPTH = 1024
+
+ACTIVATIONS = {
+    "none": lambda y: y,
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda y: F.gelu(y, approximate="tanh"),
+    "silu": F.silu,
+}
 
 
 def activation_range(num_bits: int) -> tuple[int, int]:
@@ -88,8 +97,10 @@ def q8_linear(
     input_zero_point: Tensor | None = None,
     num_bits: int = 8,
     scale_dtype: torch.dtype = torch.bfloat16,
+    activation: str = "none",
+    residual: Tensor | None = None,
 ) -> Tensor:
-    """Quantize `x`, multiply in integers, scale back: the plain-torch twin of the `q8gemm` kernels.
+    """Quantize `x`, multiply in integers, scale back: the plain-torch twin of `q8_linear_packed`.
 
     `y = float(q(x) @ weight.T - zero_point * rowsum(weight)) * input_scale * weight_scale + bias`, in float32, then
     cast to the dtype of `x`. A row depends on nothing but itself. Rows with NaN or Inf come out as NaN.
@@ -103,6 +114,8 @@ def q8_linear(
         input_zero_point (`torch.Tensor` of shape `(1,)`, *optional*): int8, for static asymmetric activations.
         num_bits (`int`): bits of the activations.
         scale_dtype (`torch.dtype`): precision of dynamic scales, see `per_token_scale`.
+        activation (`str`): applied to the result, one of `ACTIVATIONS`.
+        residual (`torch.Tensor` of shape `(..., out_features)`, *optional*): added last.
     """
     rows = x.reshape(-1, x.shape[-1])
     scale = per_token_scale(rows, num_bits, scale_dtype) if input_scale is None else input_scale
@@ -112,5 +125,9 @@ def q8_linear(
     y = accumulator.to(compute_dtype(x.dtype)) * scale * weight_scale.reshape(-1)
     if bias is not None:
         y += bias
+    y = ACTIVATIONS[activation](y)
     y[~rows.isfinite().all(-1)] = torch.nan
-    return y.to(x.dtype).reshape(*x.shape[:-1], weight.shape[0])
+    y = y.reshape(*x.shape[:-1], weight.shape[0])
+    if residual is not None:
+        y = y + residual
+    return y.to(x.dtype)

@@ -1,0 +1,118 @@
+"""Linear layers on bfloat16 weights, everything else in float32: native on packed weights, or plain torch."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inc_hf.ops.elementwise import activate_reference
+from inc_hf.ops.library import is_available
+
+
+def pack_bf16(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> Tensor:
+    """Bring a bfloat16 weight into the order that the kernels of this CPU read.
+
+    The result is for this process, never for a file: it depends on the CPU.
+
+    Args:
+        weight (`torch.Tensor` of shape `(out_features, in_features)`): bfloat16, not empty.
+        bias (`torch.Tensor` of shape `(out_features,)`, *optional*): float, kept in float32.
+        variant (`str`): "avx512bf16", "avx512", "avx2" or "scalar"; "" is the one in use.
+
+    Returns:
+        `torch.Tensor`: uint8, one dimension.
+
+    Raises:
+        ValueError: wrong type, shape or device, or a variant that is unknown or that this CPU lacks.
+    """
+    bias = None if bias is None else bias.detach().float()
+    return torch.ops.inc_hf.bf16_pack.default(weight.detach(), bias, variant)
+
+
+def unpack_bf16(packed: Tensor) -> Tensor:
+    """The bfloat16 weight of shape `(out_features, in_features)` that was packed, bit for bit."""
+    return torch.ops.inc_hf.bf16_unpack.default(packed)
+
+
+def bf16_linear(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    activation: str = "none",
+    residual: Tensor | None = None,
+) -> Tensor:
+    """`activation(x @ weight.T + bias) + residual` on a bfloat16 weight: the plain-torch twin of `bf16_linear_packed`.
+
+    Computed in float32, in float64 if `x` is, also under autocast; then cast to the dtype of `x`.
+
+    Args:
+        x (`torch.Tensor` of shape `(..., in_features)`): float activations.
+        weight (`torch.Tensor` of shape `(out_features, in_features)`): bfloat16.
+        bias (`torch.Tensor` of shape `(out_features,)`, *optional*): float.
+        activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh" or "silu".
+        residual (`torch.Tensor` of shape `(..., out_features)`, *optional*): added to the result.
+
+    Raises:
+        ValueError: an unknown activation, or a residual of another shape than the result.
+    """
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    with torch.autocast(x.device.type, enabled=False):
+        y = F.linear(x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
+    y = activate_reference(y, activation)
+    if residual is not None:
+        if residual.shape != y.shape:
+            raise ValueError(f"`residual` must have the shape of the result, {(*y.shape,)}, got {(*residual.shape,)}.")
+        y = y + residual
+    return y.to(x.dtype)
+
+
+def bf16_linear_packed(
+    x: Tensor, packed: Tensor, out_features: int, activation: str = "none", residual: Tensor | None = None
+) -> Tensor:
+    """`bf16_linear` on a packed weight; a row of the result depends on its row of `x` alone.
+
+    With `s = abs(x) @ abs(weight).T + abs(bias)`, the error before the activation is at most `in_features * 2**-23 * s`;
+    the variant "avx512bf16" also rounds `x` to bfloat16, which adds up to `2**-8 * s`, and takes subnormals for zero.
+    float64, other devices than the CPU and whatever needs gradients unpack the weight and go through `bf16_linear`.
+
+    Args:
+        x (`torch.Tensor` of shape `(..., in_features)`): float activations.
+        packed (`torch.Tensor`): what `pack_bf16` returned.
+        out_features (`int`): rows of the packed weight.
+        activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh" or "silu".
+        residual (`torch.Tensor` of shape `(..., out_features)`, *optional*): added to the result.
+
+    Returns:
+        `torch.Tensor` of shape `(..., out_features)`: of the dtype of `x`.
+
+    Raises:
+        ValueError: wrong type or shape, an unknown activation, or a packed weight that is corrupt or of another CPU.
+    """
+    differentiable = torch.is_grad_enabled() and (x.requires_grad or (residual is not None and residual.requires_grad))
+    if x.dtype == torch.float64 or x.device.type != "cpu" or differentiable:
+        weight, bias = unpack_bf16(packed), torch.ops.inc_hf.bf16_unpack_bias.default(packed)
+        return bf16_linear(x, weight.to(x.device), bias.to(x.device), activation, residual)
+    op = torch.ops.inc_hf.bf16_linear_packed.default
+    if x.dtype not in (torch.float16, torch.bfloat16):
+        return op(x, packed, out_features, activation, residual)
+    return op(x.float(), packed, out_features, activation, None if residual is None else residual.float()).to(x.dtype)
+
+
+if is_available():
+    # Shapes for torch.compile and torch.export.
+
+    @torch.library.register_fake("inc_hf::bf16_pack")
+    def _(weight, bias, variant):
+        return weight.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.uint8)
+
+    @torch.library.register_fake("inc_hf::bf16_unpack")
+    def _(packed):
+        ctx = torch.library.get_ctx()
+        return packed.new_empty(ctx.new_dynamic_size(), ctx.new_dynamic_size(), dtype=torch.bfloat16)
+
+    @torch.library.register_fake("inc_hf::bf16_unpack_bias")
+    def _(packed):
+        return packed.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.float32)
+
+    @torch.library.register_fake("inc_hf::bf16_linear_packed")
+    def _(x, packed, out_features, activation, residual):
+        return x.new_empty(*x.shape[:-1], out_features)

@@ -1,0 +1,79 @@
+"""Loads the kernel library, and says which variant of it runs.
+
+`INC_HF_ISA` chooses the variant: `avx512vnni`, `avxvnni`, `avx2`, `scalar` (native), `onednn` (the integer matrix product
+of torch itself, for CPUs with AMX or on ARM) or `reference` (plain torch). Without it, the best that the CPU has.
+"""
+
+import functools
+import logging
+import os
+from pathlib import Path
+
+import torch
+
+LIBRARY = Path(__file__).parents[1] / "_kernels.so"
+NATIVE_ISAS = ("avx512vnni", "avxvnni", "avx2", "scalar")
+ISAS = (*NATIVE_ISAS, "onednn", "reference")
+
+logger = logging.getLogger(__name__)
+
+
+@functools.cache
+def why_unavailable() -> str | None:
+    """None if the native kernels are loaded, otherwise the reason why they are not."""
+    if not LIBRARY.is_file():
+        return "this installation was made without a C++ compiler, or before torch was installed"
+    try:
+        torch.ops.load_library(LIBRARY)
+    except OSError as error:
+        return f"{LIBRARY.name} cannot be loaded into torch {torch.__version__}: {error}"
+    return None
+
+
+def is_available() -> bool:
+    """Whether the native kernels are loaded, whichever variant is in use."""
+    return why_unavailable() is None
+
+
+def supported_isas() -> list[str]:
+    """The native variants that this CPU executes, best first; empty without the library."""
+    return torch.ops.inc_hf.isas().split(",") if is_available() else []
+
+
+@torch.compiler.assume_constant_result
+@functools.cache
+def isa() -> str:
+    """The variant that quantized layers run on: one of `ISAS`. Decided once per process.
+
+    Raises:
+        ValueError: `INC_HF_ISA` names a variant that does not exist or cannot run here.
+    """
+    wanted = os.environ.get("INC_HF_ISA", "")
+    if wanted and wanted not in ISAS:
+        raise ValueError(f"INC_HF_ISA={wanted!r} is unknown; choose one of {', '.join(ISAS)}.")
+    if wanted in NATIVE_ISAS and wanted not in supported_isas():
+        reason = why_unavailable() or "this CPU lacks it"
+        raise ValueError(f"INC_HF_ISA={wanted} cannot run here: {reason}.")
+    if wanted:
+        return wanted
+    if prefers_onednn():
+        return "onednn"
+    if is_available():
+        return supported_isas()[0]
+    logger.warning(
+        "inc_hf runs quantized layers in plain torch, exact but slower than float: %s. "
+        "Install a C++ compiler and torch, then: pip install --no-build-isolation --force-reinstall --no-deps inc-hf",
+        why_unavailable(),
+    )
+    return "reference"
+
+
+def is_native() -> bool:
+    """Whether quantized layers run on the native kernels."""
+    return isa() in NATIVE_ISAS
+
+
+def prefers_onednn() -> bool:
+    """Whether torch's own oneDNN uses instructions that the native kernels have not: AMX, or ARM's dot product."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_int8") or capabilities.get("dot")) and torch.backends.mkldnn.is_available()

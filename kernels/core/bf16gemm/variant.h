@@ -1,0 +1,25 @@
+// Which variants bf16gemm has: not one for each Isa, as only some CPUs with AVX512-VNNI have AVX512-BF16.
+#pragma once
+
+#include <stdint.h>
+
+#include "isa.h"
+
+namespace inc_hf::bf16gemm {
+
+// kAvx512Bf16 rounds the activations to bfloat16, to nearest even, and takes subnormals for zero. The others widen the
+// weights on the way into a float multiply-add and round nothing more.
+enum class Variant : int32_t { kScalar, kAvx2, kAvx512, kAvx512Bf16 };
+
+inline constexpr Variant kAllVariants[] = {Variant::kAvx512Bf16, Variant::kAvx512, Variant::kAvx2, Variant::kScalar};
+
+// "scalar", "avx2", "avx512" or "avx512bf16".
+const char* variant_name(Variant variant);
+
+// Whether this CPU executes it.
+bool is_supported(Variant variant);
+
+// The variant that `isa` runs; kAvx512Vnni runs kAvx512Bf16 if this CPU has it.
+Variant variant_of(Isa isa);
+
+}  // namespace inc_hf::bf16gemm

@@ -1,0 +1,110 @@
+// inc_hf::bf16_*: packing bfloat16 weights and multiplying float activations by them.
+#include "bf16gemm/bf16gemm.h"
+#include "bf16gemm/blob.h"
+#include "common.h"
+
+namespace inc_hf::torch_ext {
+namespace {
+
+using bf16gemm::Header;
+using bf16gemm::Variant;
+using OptionalTensor = std::optional<Tensor>;
+
+Header header_of(const Tensor& packed) {
+  require_tensor(packed, "packed", ScalarType::Byte);
+  require(packed.dim() == 1 && packed.is_contiguous(), "`packed` must be what bf16_pack returned.");
+  return bf16gemm::check(packed.const_data_ptr(), packed.numel());
+}
+
+Variant variant_named(const std::string& name) {
+  if (name.empty()) return bf16gemm::variant_of(current_isa());
+  std::string choices;
+  for (Variant variant : bf16gemm::kAllVariants) {
+    if (name == bf16gemm::variant_name(variant)) {
+      require(bf16gemm::is_supported(variant), "This CPU lacks " + name + ".");
+      return variant;
+    }
+    choices += std::string(choices.empty() ? "" : ", ") + bf16gemm::variant_name(variant);
+  }
+  throw std::invalid_argument("Unknown variant '" + name + "'; choose one of " + choices + ".");
+}
+
+// Names of the variants that this CPU executes, best first.
+std::string bf16_variants() {
+  std::string names;
+  for (Variant variant : bf16gemm::kAllVariants) {
+    if (bf16gemm::is_supported(variant)) names += std::string(names.empty() ? "" : ",") + variant_name(variant);
+  }
+  return names;
+}
+
+Tensor bf16_pack(const Tensor& weight, OptionalTensor bias, std::string variant_name) {
+  require_tensor(weight, "weight", ScalarType::BFloat16);
+  require(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
+  const int64_t n = weight.size(0), k = weight.size(1);
+  const Tensor w = torch::stable::contiguous(weight);
+  if (bias.has_value()) bias = require_vector(*bias, "bias", ScalarType::Float, n);
+  const Variant variant = variant_named(variant_name);
+  const std::vector<int64_t> shape = {static_cast<int64_t>(bf16gemm::packed_size(variant, n, k))};
+  Tensor packed = torch::stable::new_empty(weight, shape, ScalarType::Byte);
+  bf16gemm::pack(variant, static_cast<const uint16_t*>(w.const_data_ptr()), k,
+                 bias.has_value() ? static_cast<const float*>(bias->const_data_ptr()) : nullptr, n, k,
+                 packed.mutable_data_ptr());
+  return packed;
+}
+
+Tensor bf16_unpack(const Tensor& packed) {
+  const Header header = header_of(packed);
+  const std::vector<int64_t> shape = {header.n, header.k};
+  Tensor w = torch::stable::new_empty(packed, shape, ScalarType::BFloat16);
+  bf16gemm::unpack(packed.const_data_ptr(), static_cast<uint16_t*>(w.mutable_data_ptr()));
+  return w;
+}
+
+Tensor bf16_unpack_bias(const Tensor& packed) {
+  const std::vector<int64_t> shape = {header_of(packed).n};
+  Tensor bias = torch::stable::new_empty(packed, shape, ScalarType::Float);
+  std::memcpy(bias.mutable_data_ptr(), static_cast<const char*>(packed.const_data_ptr()) + bf16gemm::bias_offset(),
+              shape[0] * sizeof(float));
+  return bias;
+}
+
+std::string bf16_describe(const Tensor& packed) { return bf16gemm::variant_name(header_of(packed).variant); }
+
+Tensor bf16_linear_packed(const Tensor& x, const Tensor& packed, int64_t out_features, std::string activation_name,
+                          OptionalTensor residual) {
+  const Header header = header_of(packed);
+  require(out_features == header.n, "`out_features` is " + std::to_string(header.n) + ".");
+  const Rows rows = rows_of(x, "x");
+  require(rows.k == header.k,
+          "`x` must have " + std::to_string(header.k) + " features, got shape " + shape_of(x) + ".");
+  const Activation activation = parse_activation(activation_name.c_str());
+  Tensor y = empty_like_rows(x, out_features, ScalarType::Float);
+  const float* added = residual_data(residual, y);
+  bf16gemm::run(packed.const_data_ptr(), rows.data(), rows.stride, rows.m, static_cast<float*>(y.mutable_data_ptr()),
+                activation, added, torch_parallel_for);
+  return y;
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
+  m.def("bf16_variants() -> str");
+  m.def("bf16_pack(Tensor weight, Tensor? bias, str variant) -> Tensor");
+  m.def("bf16_unpack(Tensor packed) -> Tensor");
+  m.def("bf16_unpack_bias(Tensor packed) -> Tensor");
+  m.def("bf16_describe(Tensor packed) -> str");
+  m.def("bf16_linear_packed(Tensor x, Tensor packed, int out_features, str activation, Tensor? residual) -> Tensor");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(inc_hf, CompositeExplicitAutograd, m) { m.impl("bf16_variants", TORCH_BOX(&bf16_variants)); }
+
+STABLE_TORCH_LIBRARY_IMPL(inc_hf, CPU, m) {
+  m.impl("bf16_pack", TORCH_BOX(&bf16_pack));
+  m.impl("bf16_unpack", TORCH_BOX(&bf16_unpack));
+  m.impl("bf16_unpack_bias", TORCH_BOX(&bf16_unpack_bias));
+  m.impl("bf16_describe", TORCH_BOX(&bf16_describe));
+  m.impl("bf16_linear_packed", TORCH_BOX(&bf16_linear_packed));
+}
+
+}  // namespace inc_hf::torch_ext
