@@ -70,7 +70,7 @@ def bf16_linear_packed(
 ) -> Tensor:
     """`bf16_linear` on a packed weight; a row of the result depends on its row of `x` alone.
 
-    With `s = abs(x) @ abs(weight).T + abs(bias)`, the error before the activation is at most `in_features * 2**-23 * s`;
+    If `s = abs(x) @ abs(weight).T + abs(bias)`, before the activation the error is at most `in_features * 2**-23 * s`;
     the variant "avx512bf16" also rounds `x` to bfloat16, which adds up to `2**-8 * s`, and takes subnormals for zero.
     float64, other devices than the CPU and whatever needs gradients unpack the weight and go through `bf16_linear`.
 
@@ -88,7 +88,7 @@ def bf16_linear_packed(
         ValueError: wrong type or shape, an unknown activation, or a packed weight that is corrupt or of another CPU.
     """
     differentiable = torch.is_grad_enabled() and (x.requires_grad or (residual is not None and residual.requires_grad))
-    if x.dtype == torch.float64 or x.device.type != "cpu" or differentiable:
+    if x.dtype == torch.float64 or x.device.type not in ("cpu", "meta") or differentiable:
         weight, bias = unpack_bf16(packed), torch.ops.inc_hf.bf16_unpack_bias.default(packed)
         return bf16_linear(x, weight.to(x.device), bias.to(x.device), activation, residual)
     op = torch.ops.inc_hf.bf16_linear_packed.default

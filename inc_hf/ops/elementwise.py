@@ -69,8 +69,8 @@ def softmax(x: Tensor, mask: Tensor | None = None) -> Tensor:
 
     Args:
         x (`torch.Tensor` of shape `(..., keys)`): float scores.
-        mask (`torch.Tensor` broadcastable to `(..., keys)`, *optional*): float, added to `x`; without a pass of its own
-            if it has the first sizes of `x`, then 1, then `keys`, such as `(batch, 1, 1, keys)`.
+        mask (`torch.Tensor` broadcastable to `(..., keys)`, *optional*): float, added to `x`, without a pass of its
+            own if it has the first sizes of `x`, then 1, then `keys`, such as `(batch, 1, 1, keys)`.
 
     Returns:
         `torch.Tensor` of shape `(..., keys)`.
@@ -127,7 +127,9 @@ def _check_mask(x: Tensor, mask: Tensor | None) -> None:
 def _is_per_row(mask: Tensor, x: Tensor) -> bool:
     """Whether consecutive rows of `x` share a row of the mask, which then is read as it is."""
     sizes = (1,) * (x.dim() - mask.dim()) + tuple(mask.shape)
-    first = max((i + 1 for i, size in enumerate(sizes[:-1]) if size != 1), default=0)
+    first = x.dim() - 1
+    while first > 0 and sizes[first - 1] == 1:
+        first -= 1
     return sizes[-1] == x.shape[-1] and sizes[:first] == tuple(x.shape[:first])
 
 

@@ -9,6 +9,30 @@ if(INC_HF_TESTS)
     add_test(NAME ${name} COMMAND ${name})
   endforeach()
 
+  # AVX512-VNNI has the instruction of AVX-VNNI in another encoding. For the CPUs that have only that one, the tests of
+  # q8 are built once more: with these three files the linker needs none of the same names from the library.
+  if(isa_sources)
+    foreach(op q8gemm q8spmm)
+      file(CONFIGURE OUTPUT evex_${op}.cc CONTENT "#include \"${op}/avxvnni.cc\"\n")
+      set_source_files_properties(${CMAKE_CURRENT_BINARY_DIR}/evex_${op}.cc PROPERTIES
+        COMPILE_OPTIONS "${flags_avx512vnni}")
+    endforeach()
+    file(CONFIGURE OUTPUT evex_isa.cc CONTENT [[
+#define is_supported is_supported_as_is
+#include "isa.cc"
+#undef is_supported
+namespace inc_hf {
+bool is_supported(Isa isa);
+bool is_supported(Isa isa) { return is_supported_as_is(isa == Isa::kAvxVnni ? Isa::kAvx512Vnni : isa); }
+}
+]])
+    foreach(name test_packed test_q8 test_q8gemm test_q8spmm)
+      add_executable(${name}_evex tests/${name}.cc evex_isa.cc evex_q8gemm.cc evex_q8spmm.cc)
+      target_link_libraries(${name}_evex PRIVATE inc_hf_core)
+      add_test(NAME ${name}_evex COMMAND ${name}_evex avxvnni)
+    endforeach()
+  endif()
+
   # Of an inline function in several files the linker keeps any one copy. If that is one for AVX-512, std::sort crashes on
   # every other CPU; so the files of an ISA define no such function.
   set(isa_objects $<FILTER:$<TARGET_OBJECTS:inc_hf_core>,INCLUDE,/avx[a-z0-9]*\\.cc\\.o$>)

@@ -1,27 +1,30 @@
-// Memory for the time of one call.
+// Memory for the time of one call. A thread keeps a few blocks for its next call: fresh pages from the system cost more
+// than filling them.
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <new>
 
 namespace inc_hf {
 
-struct Free {
-  void operator()(void* p) const { std::free(p); }
+// `bytes` bytes aligned to a cache line, not initialized; to be given back by the same thread.
+void* take_scratch(int64_t bytes);
+void give_scratch_back(void* block);
+
+template <typename T>
+class Scratch {
+ public:
+  Scratch() = default;
+  explicit Scratch(int64_t count) : data_(static_cast<T*>(take_scratch(count * static_cast<int64_t>(sizeof(T))))) {}
+  Scratch(Scratch&& other) noexcept : data_(other.data_) { other.data_ = nullptr; }
+  Scratch& operator=(Scratch&&) = delete;
+  ~Scratch() {
+    if (data_ != nullptr) give_scratch_back(data_);
+  }
+  T* get() const { return data_; }
+  T& operator[](int64_t i) const { return data_[i]; }
+
+ private:
+  T* data_ = nullptr;
 };
-
-template <typename T>
-using Scratch = std::unique_ptr<T[], Free>;
-
-// Room for `count` elements, not initialized, aligned to a cache line.
-template <typename T>
-Scratch<T> scratch(int64_t count) {
-  const size_t bytes = (static_cast<size_t>(count) * sizeof(T) + 63) / 64 * 64;
-  void* p = std::aligned_alloc(64, bytes == 0 ? 64 : bytes);
-  if (p == nullptr) throw std::bad_alloc();
-  return Scratch<T>(static_cast<T*>(p));
-}
 
 }  // namespace inc_hf

@@ -1,4 +1,6 @@
 // inc_hf::bf16_*: packing bfloat16 weights and multiplying float activations by them.
+#include <cstring>
+
 #include "bf16gemm/bf16gemm.h"
 #include "bf16gemm/blob.h"
 #include "common.h"
@@ -74,7 +76,8 @@ std::string bf16_describe(const Tensor& packed) { return bf16gemm::variant_name(
 Tensor bf16_linear_packed(const Tensor& x, const Tensor& packed, int64_t out_features, std::string activation_name,
                           OptionalTensor residual) {
   const Header header = header_of(packed);
-  require(out_features == header.n, "`out_features` is " + std::to_string(header.n) + ".");
+  require(out_features == header.n,
+          "`out_features` is " + std::to_string(header.n) + " here, got " + std::to_string(out_features) + ".");
   const Rows rows = rows_of(x, "x");
   require(rows.k == header.k,
           "`x` must have " + std::to_string(header.k) + " features, got shape " + shape_of(x) + ".");

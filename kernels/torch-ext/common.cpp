@@ -33,11 +33,30 @@ Rows rows_of(const Tensor& x, const char* name) {
   return {rows, k == 0 ? 0 : x.numel() / k, k, strided_rows ? x.stride(0) : k};
 }
 
+namespace {
+
+int32_t dtype_code(ScalarType dtype) {
+  return dtype == ScalarType::Float ? aoti_torch_dtype_float32()
+         : dtype == ScalarType::Int ? aoti_torch_dtype_int32()
+                                    : aoti_torch_dtype_uint8();
+}
+
+}  // namespace
+
 Tensor empty_like_rows(const Tensor& x, int64_t n, ScalarType dtype) {
-  std::vector<int64_t> shape;
-  for (int64_t i = 0; i + 1 < x.dim(); i++) shape.push_back(x.size(i));
-  shape.push_back(n);
-  return torch::stable::new_empty(x, shape, dtype);
+  // The C function behind torch::stable::empty, without a trip through the dispatcher: a third of a small call.
+  const int64_t dim = x.dim();
+  std::vector<int64_t> sizes(dim), strides(dim);
+  int64_t stride = 1;
+  for (int64_t i = dim - 1; i >= 0; i--) {
+    sizes[i] = i == dim - 1 ? n : x.size(i);
+    strides[i] = stride;
+    stride *= sizes[i] > 0 ? sizes[i] : 1;
+  }
+  AtenTensorHandle handle;
+  TORCH_ERROR_CODE_CHECK(aoti_torch_empty_strided(dim, sizes.data(), strides.data(), dtype_code(dtype),
+                                                  aoti_torch_device_type_cpu(), 0, &handle));
+  return Tensor(handle);
 }
 
 const float* residual_data(std::optional<Tensor>& residual, const Tensor& result) {

@@ -48,7 +48,7 @@ Tensor layer_norm(const Tensor& x, OptionalTensor residual, OptionalTensor weigh
 int64_t rows_per_mask(const Tensor& x, const Tensor& mask) {
   const int64_t missing = x.dim() - mask.dim();
   const auto size = [&](int64_t dim) { return dim < missing ? 1 : mask.size(dim - missing); };
-  bool fits = missing >= 0 && mask.dim() > 0 && size(x.dim() - 1) == x.size(x.dim() - 1);
+  bool fits = missing >= 0 && size(x.dim() - 1) == x.size(x.dim() - 1);
   int64_t rows = 1, dim = x.dim() - 2;
   for (; fits && dim >= 0 && size(dim) == 1; dim--) rows *= x.size(dim);
   for (; fits && dim >= 0; dim--) fits = size(dim) == x.size(dim);

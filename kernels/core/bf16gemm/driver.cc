@@ -15,18 +15,6 @@ constexpr int64_t kGrain = 1 << 18;
 
 constexpr int kMaxTile = kBf16GemmMaxMr * 32;  // floats
 
-// Memory of this thread, kept from call to call: what the system gives anew must be faulted in anew. The body of a
-// parallel loop must not throw, hence noexcept.
-char* thread_memory(int64_t bytes) noexcept {
-  thread_local Scratch<char> memory;
-  thread_local int64_t size = 0;
-  if (size < bytes) {
-    memory = scratch<char>(bytes);
-    size = bytes;
-  }
-  return memory.get();
-}
-
 struct Problem {
   const Bf16GemmUkernels& ukernels;
   Header header;
@@ -77,15 +65,15 @@ void multiply(const Problem& p, int64_t begin, int64_t rows, const char* a, int6
 
 // Items are panels of a block of rows, block after block.
 void run_items(const Problem& p, int64_t item, int64_t end) {
-  char* a = thread_memory(p.block_rows * p.row_bytes());
+  const Scratch<char> a(p.block_rows * p.row_bytes());
   for (bool first = true; item < end;) {
     const int64_t block = item / p.panel_count(), panel = item % p.panel_count();
     const int64_t begin = block * p.block_rows, rows = std::min(p.block_rows, p.m - begin);
-    if (first || panel == 0) pack_block(p, begin, rows, a);
+    if (first || panel == 0) pack_block(p, begin, rows, a.get());
     first = false;
     const int64_t left = std::min(p.panel_count() - panel, end - item);
     const int panels = rows == 1 && left >= p.ukernels.wide ? p.ukernels.wide : 1;
-    multiply(p, begin, rows, a, panel, panels);
+    multiply(p, begin, rows, a.get(), panel, panels);
     item += panels;
   }
 }

@@ -27,7 +27,7 @@ void multiply(const PackedWeight& weight, const uint8_t* codes, int64_t m, int z
   if (m == 0) return;
   // Pairs multiply the signed integers, all others the codes, whose zero lies 128 higher.
   const int32_t zero = weight.header.kind == WeightKind::kDensePairs ? zero_point : 128 + zero_point;
-  const Scratch<int32_t> correction = scratch<int32_t>(weight.n_padded);
+  const Scratch<int32_t> correction(weight.n_padded);
   for (int64_t i = 0; i < weight.n_padded; i++) correction[i] = zero * weight.sums[i];
   epilogue.correction = correction.get();
   epilogue.col_scale = weight.scale;
@@ -41,8 +41,8 @@ void multiply(const PackedWeight& weight, const uint8_t* codes, int64_t m, int z
 
 void linear(const PackedWeight& weight, const Quantizer& quantizer, const float* x, int64_t stride, int64_t m,
             Epilogue epilogue, ParallelFor parallel_for) {
-  const Scratch<uint8_t> codes = scratch<uint8_t>(m * weight.k_padded);
-  const Scratch<float> scales = scratch<float>(m);
+  const Scratch<uint8_t> codes(m * weight.k_padded);
+  const Scratch<float> scales(m);
   quantize_rows(weight.header.isa, quantizer, x, stride, m, weight.header.k, codes.get(), scales.get(), parallel_for);
   epilogue.row_scale = scales.get();
   multiply(weight, codes.get(), m, quantizer.zero_point, epilogue, parallel_for);

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "q8/rows.h"
 #include "q8gemm/pack.h"
 #include "q8spmm/pack.h"
 
@@ -82,9 +83,7 @@ void check_indices(const PackedWeight& p) {
   bool ordered = p.first_quad[0] == 0 && p.first_quad[groups] == p.header.quads;
   for (int64_t g = 0; g < groups; g++) ordered &= p.first_quad[g] <= p.first_quad[g + 1];
   require(ordered, "its blocks are out of order");
-  uint16_t largest = 0;
-  for (int64_t i = 0; i < 4 * p.header.quads; i++) largest = p.ks[i] > largest ? p.ks[i] : largest;
-  require(largest < p.header.k, "a column of a block lies beyond the weight");
+  require(q8_rows(p.header.isa).largest(p.ks, 4 * p.header.quads) < p.header.k, "a column of a block lies beyond the weight");
 }
 
 void check_scales(const Weight& weight) {

@@ -6,6 +6,7 @@
 
 #include "elementwise/activation.h"
 #include "q8/rows.h"
+#include "simd/unroll.h"
 
 namespace {
 
@@ -48,6 +49,7 @@ float dynamic_scale(const Quantizer& quantizer, int32_t amax_bits) {
   return scale == 0 ? kFloatEpsilon : scale;
 }
 
+// x / scale + zero_point, rounded to integers.
 struct Rounding {
   F32 scale, inverse, zero_point, qmin, qmax;
   bool divide;
@@ -60,18 +62,42 @@ struct Rounding {
         qmax(set1((float)((1 << (num_bits - 1)) - 1))),
         divide(s < 1e-30f) {}  // 1 / s could overflow
 
-  F32 clamp(F32 t) const { return min(max(t + zero_point, qmin), qmax); }
-  S32 by_division(F32 x) const { return to_s32(clamp(x / scale)) + set1((int32_t)128); }
-
-  // x / scale rounded. Multiplying by 1 / scale is faster and differs by less than 1e-4 of an integer, so that it only
-  // matters close to the middle between two integers: there, divide.
-  S32 codes(F32 x) const {
-    const F32 t = clamp(x * inverse);
-    const F32 rounded = round_even(t);
-    if (divide || any_greater(abs(t - rounded), set1(0.4999f))) return by_division(x);
-    return to_s32(rounded) + set1((int32_t)128);
-  }
+  F32 shift_and_clamp(F32 t) const { return min(max(t + zero_point, qmin), qmax); }
+  S32 by_division(F32 x) const { return to_s32(shift_and_clamp(x / scale)); }
 };
+
+constexpr int kBlock = 4 * kWidth;
+
+// Multiplying by 1 / scale is faster than dividing and differs by less than 1e-4 of an integer, so that it only matters
+// close to the middle between two integers: there, divide. `kInRange`: |x / scale| <= 128 and the zero point is 0.
+template <bool kInRange>
+inline __attribute__((always_inline)) void quantize_block(const Rounding& rounding, const float* x, uint8_t* codes) {
+  S32 rounded[4];
+  F32 worst = set1(0.0f);
+  INC_HF_UNROLL
+  for (int j = 0; j < 4; j++) {
+    F32 t = load(x + j * kWidth) * rounding.inverse;
+    if (!kInRange) t = rounding.shift_and_clamp(t);
+    rounded[j] = to_s32(t);
+    worst = max(worst, abs(t - to_f32(rounded[j])));
+  }
+  if (any_greater(worst, set1(0.4999f)) || rounding.divide) {
+    for (int j = 0; j < 4; j++) rounded[j] = rounding.by_division(load(x + j * kWidth));
+  }
+  store_codes(codes, rounded);
+}
+
+template <bool kInRange>
+void quantize_row(const Rounding& rounding, const float* x, int64_t k, uint8_t* codes) {
+  int64_t i = 0;
+  for (; i + kBlock <= k; i += kBlock) quantize_block<kInRange>(rounding, x + i, codes + i);
+  if (i == k) return;
+  float tail[kBlock] = {};
+  uint8_t tail_codes[kBlock];
+  memcpy(tail, x + i, (size_t)(k - i) * sizeof(float));
+  quantize_block<kInRange>(rounding, tail, tail_codes);
+  memcpy(codes + i, tail_codes, (size_t)(k - i));
+}
 
 void quantize(const Quantizer& quantizer, const float* x, int64_t k, int64_t k_padded, uint8_t* codes, float* scale) {
   const int32_t amax_bits = largest_magnitude_bits(x, k);
@@ -81,14 +107,13 @@ void quantize(const Quantizer& quantizer, const float* x, int64_t k, int64_t k_p
     memset(codes, 128, (size_t)k);
     return;
   }
-  *scale = quantizer.scale > 0 ? quantizer.scale : dynamic_scale(quantizer, amax_bits);
+  const bool dynamic = quantizer.scale == 0;
+  *scale = dynamic ? dynamic_scale(quantizer, amax_bits) : quantizer.scale;
   const Rounding rounding(*scale, (float)quantizer.zero_point, quantizer.num_bits);
-  int64_t i = 0;
-  for (; i + kWidth <= k; i += kWidth) store_low_bytes(codes + i, rounding.codes(load(x + i)));
-  if (i < k) {
-    uint8_t tail[kWidth];
-    store_low_bytes(tail, rounding.codes(load_n(x + i, (int)(k - i))));
-    memcpy(codes + i, tail, (size_t)(k - i));
+  if (dynamic && quantizer.num_bits == 8) {
+    quantize_row<true>(rounding, x, k, codes);
+  } else {
+    quantize_row<false>(rounding, x, k, codes);
   }
 }
 
@@ -96,42 +121,93 @@ void widen(const uint8_t* codes, int64_t n, int16_t* out) {
   for (int64_t i = 0; i < n; i++) out[i] = (int16_t)(codes[i] - 128);
 }
 
+void spread(const uint8_t* codes, int64_t k_padded, uint32_t* tables) {
+  for (int64_t i = 0; i < k_padded; i++) {
+    const uint32_t code = codes[i];
+    tables[i] = code;
+    tables[i + k_padded] = code << 8;
+    tables[i + 2 * k_padded] = code << 16;
+    tables[i + 3 * k_padded] = code << 24;
+  }
+}
+
+uint16_t largest(const uint16_t* indices, int64_t n) {
+  uint16_t most = 0;
+  for (int64_t i = 0; i < n; i++) most = indices[i] > most ? indices[i] : most;
+  return most;
+}
+
+// One vector of columns of a tile: what is the same for all its rows, and where its rows are.
+struct Columns {
+  F32 scale, bias;
+  S32 correction;
+  int64_t at;  // of its first element in y and residual
+  int col, cols;
+
+  Columns(const Epilogue& e, const Tile& tile, int c)
+      : scale(load(e.col_scale + tile.n + c)),
+        bias(load(e.bias + tile.n + c)),
+        correction(load(e.correction + tile.n + c)),
+        at(tile.m * e.stride + tile.n + c),
+        col(c),
+        cols(tile.cols - c < kWidth ? tile.cols - c : kWidth) {}
+
+  S32 accumulator(const Tile& tile, int row) const { return load(tile.c + row * tile.ldc + col) - correction; }
+  template <Activation kActivation>
+  F32 result(const Epilogue& e, const Tile& tile, int row) const {
+    return activate<kActivation>(to_f32(accumulator(tile, row)) * set1(e.row_scale[tile.m + row]) * scale + bias);
+  }
+};
+
 template <Activation kActivation>
-void finish_columns(const Epilogue& e, const Tile& tile, int col, int cols) {
-  const int64_t n = tile.n + col;
-  const F32 col_scale = load(e.col_scale + n), bias = load(e.bias + n);
-  const S32 correction = load(e.correction + n);
-  for (int r = 0; r < tile.rows; r++) {
-    const int64_t m = tile.m + r, at = m * e.stride + n;
-    const S32 acc = load(tile.c + r * tile.ldc + col) - correction;
-    if (e.output == Output::kAccumulator) {
-      int32_t sums[kWidth];
-      store(sums, acc);
-      memcpy((int32_t*)e.y + at, sums, cols * sizeof(int32_t));
+void finish_floats(const Epilogue& e, const Tile& tile) {
+  for (int col = 0; col < tile.cols; col += kWidth) {
+    const Columns columns(e, tile, col);
+    float* y = (float*)e.y + columns.at;
+    const float* residual = e.residual + columns.at;
+    if (e.residual == nullptr && columns.cols == kWidth) {
+      for (int r = 0; r < tile.rows; r++) store(y + r * e.stride, columns.result<kActivation>(e, tile, r));
       continue;
     }
-    F32 y = activate<kActivation>(to_f32(acc) * set1(e.row_scale[m]) * col_scale + bias);
-    if (e.residual != nullptr) y = y + load_n(e.residual + at, cols);
-    if (e.output == Output::kFloat) {
-      if (cols == kWidth) {
-        store((float*)e.y + at, y);
-      } else {
-        store_n((float*)e.y + at, y, cols);
-      }
-    } else {
-      uint8_t codes[kWidth];
-      store_low_bytes(codes, Rounding(e.out_scale, e.out_zero_point, 8).by_division(nan_to_zero(y)));
-      memcpy((uint8_t*)e.y + at, codes, (size_t)cols);
+    for (int r = 0; r < tile.rows; r++) {
+      F32 v = columns.result<kActivation>(e, tile, r);
+      if (e.residual != nullptr) v = v + load_n(residual + r * e.stride, columns.cols);
+      store_n(y + r * e.stride, v, columns.cols);
     }
   }
 }
 
 template <Activation kActivation>
-void finish_tile(const Epilogue& epilogue, const Tile& tile) {
+void finish_codes(const Epilogue& e, const Tile& tile) {
+  const Rounding rounding(e.out_scale, e.out_zero_point, 8);
   for (int col = 0; col < tile.cols; col += kWidth) {
-    const int left = tile.cols - col;
-    finish_columns<kActivation>(epilogue, tile, col, left < kWidth ? left : kWidth);
+    const Columns columns(e, tile, col);
+    for (int r = 0; r < tile.rows; r++) {
+      const F32 y = nan_to_zero(columns.result<kActivation>(e, tile, r));
+      const S32 rounded[4] = {rounding.by_division(y), {}, {}, {}};
+      uint8_t codes[kBlock];
+      store_codes(codes, rounded);
+      memcpy((uint8_t*)e.y + columns.at + r * e.stride, codes, (size_t)columns.cols);
+    }
   }
+}
+
+void finish_accumulators(const Epilogue& e, const Tile& tile) {
+  for (int col = 0; col < tile.cols; col += kWidth) {
+    const Columns columns(e, tile, col);
+    for (int r = 0; r < tile.rows; r++) {
+      int32_t sums[kWidth];
+      store(sums, columns.accumulator(tile, r));
+      memcpy((int32_t*)e.y + columns.at + r * e.stride, sums, columns.cols * sizeof(int32_t));
+    }
+  }
+}
+
+template <Activation kActivation>
+void finish_tile(const Epilogue& e, const Tile& tile) {
+  if (e.output == Output::kFloat) return finish_floats<kActivation>(e, tile);
+  if (e.output == Output::kCodes) return finish_codes<kActivation>(e, tile);
+  finish_accumulators(e, tile);
 }
 
 void finish(const Epilogue& epilogue, const Tile& tile) {

@@ -32,7 +32,7 @@ void multiply_panel(const PackedWeight& weight, const Q8GemmUkernels& ukernels, 
 }
 
 Scratch<int16_t> widen(const PackedWeight& weight, const uint8_t* codes, int64_t m, ParallelFor parallel_for) {
-  Scratch<int16_t> wide = scratch<int16_t>(m * weight.k_padded);
+  Scratch<int16_t> wide(m * weight.k_padded);
   const Q8Rows& rows = q8_rows(weight.header.isa);
   run_parallel(parallel_for, m, 1 + (1 << 16) / weight.k_padded, [&](int64_t begin, int64_t end) {
     const int64_t at = begin * weight.k_padded;
@@ -47,7 +47,7 @@ void multiply_panels(const PackedWeight& weight, const uint8_t* codes, int64_t m
                      ParallelFor parallel_for) {
   const Q8GemmUkernels& ukernels = dense_ukernels(weight.header);
   const bool pairs = ukernels.layout == PanelLayout::kPairs;
-  const Scratch<int16_t> wide = pairs ? widen(weight, codes, m, parallel_for) : nullptr;
+  const Scratch<int16_t> wide = pairs ? widen(weight, codes, m, parallel_for) : Scratch<int16_t>();
   const void* a = pairs ? static_cast<const void*>(wide.get()) : codes;
 
   const int64_t most_rows = std::max<int64_t>(ukernels.mr, kRowBlockBytes / (weight.k_padded * (pairs ? 2 : 1)));

@@ -1,4 +1,4 @@
-// Blocks of 32 and 8 tokens in 256-bit registers; `Dot` says how u8 x s8 quads are added.
+// Blocks of 32 and 8 tokens in 256-bit registers, and single tokens; `Dot` says how u8 x s8 quads are added.
 #pragma once
 
 #include <immintrin.h>
@@ -73,5 +73,30 @@ struct Narrow : Block256<Dot> {
     Block256<Dot>::store_transposed(c, ldc, acc[0][0], acc[1][0], acc[2][0], acc[3][0]);
   }
 };
+
+// One token, whose quads are put together in an integer register, from tables where each byte has been shifted to its
+// place; the four channels fit one vector.
+struct QuadTables {
+  const uint32_t *byte0, *byte1, *byte2, *byte3;
+
+  QuadTables(const uint8_t* xt, int64_t k_padded)
+      : byte0((const uint32_t*)xt), byte1(byte0 + k_padded), byte2(byte1 + k_padded), byte3(byte2 + k_padded) {}
+  __m128i quad(const uint16_t* ks) const {
+    return _mm_set1_epi32((int)(byte0[ks[0]] | byte1[ks[1]] | byte2[ks[2]] | byte3[ks[3]]));
+  }
+};
+
+template <typename Dot>
+void q8spmm_single(const uint8_t* xt, int64_t k_padded, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c,
+                   int64_t) {
+  const QuadTables tables(xt, k_padded);
+  __m128i acc0 = _mm_setzero_si128(), acc1 = acc0;  // two, since one would wait for itself
+  for (int64_t q = 0; q + 2 <= quads; q += 2, ks += 8, w += 32) {
+    acc0 = Dot::add(acc0, tables.quad(ks), _mm_loadu_si128((const __m128i*)w));
+    acc1 = Dot::add(acc1, tables.quad(ks + 4), _mm_loadu_si128((const __m128i*)(w + 16)));
+  }
+  if (quads % 2 != 0) acc0 = Dot::add(acc0, tables.quad(ks), _mm_loadu_si128((const __m128i*)w));
+  _mm_storeu_si128((__m128i*)c, _mm_add_epi32(acc0, acc1));
+}
 
 }  // namespace

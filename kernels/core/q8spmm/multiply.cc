@@ -1,6 +1,7 @@
 #include "q8spmm/multiply.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "q8spmm/pack.h"
 #include "q8spmm/ukernel.h"
@@ -12,71 +13,75 @@ namespace {
 constexpr int64_t kProductsPerThread = int64_t{1} << 19;
 constexpr int kTileChannels = 16;  // finished together: a cache line of float results
 
-// The tokens, cut into blocks for the wide kernel and, at the end, for the narrow one.
-struct TokenBlocks {
-  const Q8SpmmUkernels& wide;
-  const Q8SpmmUkernels& narrow;
-  int64_t m, wides, narrows;
-
-  TokenBlocks(Isa isa, int64_t tokens) : wide(q8spmm_ukernels(isa, true)), narrow(q8spmm_ukernels(isa, false)), m(tokens) {
-    wides = m / wide.tokens;
-    const int64_t rest = m - wides * wide.tokens;
-    // A narrow block costs about a third more per token than a wide one.
-    const bool fill_up = rest * 4 > wide.tokens * 3 - narrow.tokens;
-    if (fill_up && rest > 0) wides++;
-    narrows = fill_up ? 0 : (rest + narrow.tokens - 1) / narrow.tokens;
-  }
-  int64_t count() const { return wides + narrows; }
-  const Q8SpmmUkernels& kernel(int64_t block) const { return block < wides ? wide : narrow; }
-  int64_t first_token(int64_t block) const {
-    return std::min(block, wides) * wide.tokens + std::max<int64_t>(0, block - wides) * narrow.tokens;
-  }
+// Some tokens, the kernel that takes them, and where their activations lie in transposed form.
+struct TokenBlock {
+  const Q8SpmmUkernels* kernel;
+  int64_t first, at;
 };
 
-void transpose_block(const PackedWeight& weight, const TokenBlocks& blocks, int64_t block, const uint8_t* codes,
-                     uint8_t* xt) {
-  const Q8SpmmUkernels& kernel = blocks.kernel(block);
-  const int64_t first = blocks.first_token(block);
-  const uint8_t* rows[kMaxTokens];
-  for (int p = 0; p < kernel.tokens; p++) {  // beyond the end: the last token again, its results are dropped
-    rows[p] = codes + std::min(first + token_at(p, kernel.lanes), blocks.m - 1) * weight.k_padded;
+// Cuts the tokens into blocks: as many wide ones as there are, narrow ones or one more wide one for the rest, single
+// tokens for the last three. A narrow block costs about a third more per token than a wide one, a single token about
+// as much as a third of a narrow block.
+std::vector<TokenBlock> cut(Isa isa, int64_t m, int64_t k_padded) {
+  std::vector<TokenBlock> blocks;
+  int64_t at = 0;
+  for (int64_t first = 0; first < m;) {
+    const int64_t rest = m - first;
+    const Q8SpmmUkernels* kernel = &q8spmm_ukernels(isa, kMaxTokens);
+    if (rest < kernel->tokens * 3 / 4) kernel = &q8spmm_ukernels(isa, rest <= 3 ? 1 : 8);
+    blocks.push_back({kernel, first, at});
+    first += kernel->tokens;
+    at += kernel->bytes_per_k() * k_padded;
   }
-  q8_rows(weight.header.isa).transpose(rows, kernel.tokens, weight.k_padded, xt + first * weight.k_padded);
+  return blocks;
+}
+
+void transpose_block(const PackedWeight& weight, const TokenBlock& block, int64_t m, const uint8_t* codes,
+                     uint8_t* xt) {
+  const Q8Rows& rows_of_isa = q8_rows(weight.header.isa);
+  const int tokens = block.kernel->tokens;
+  if (tokens == 1) {
+    void* tables = xt + block.at;
+    return rows_of_isa.spread(codes + block.first * weight.k_padded, weight.k_padded, static_cast<uint32_t*>(tables));
+  }
+  const uint8_t* rows[kMaxTokens];
+  for (int p = 0; p < tokens; p++) {  // beyond the end: the last token again, its results are dropped
+    rows[p] = codes + std::min(block.first + token_at(p, block.kernel->lanes), m - 1) * weight.k_padded;
+  }
+  rows_of_isa.transpose(rows, tokens, weight.k_padded, xt + block.at);
 }
 
 // Sixteen channels for one block of tokens.
-void multiply_tile(const PackedWeight& weight, const TokenBlocks& blocks, int64_t block, int64_t channel,
-                   const uint8_t* xt, const Epilogue& epilogue) {
+void multiply_tile(const PackedWeight& weight, const TokenBlock& block, int64_t m, int64_t channel, const uint8_t* xt,
+                   const Epilogue& epilogue) {
   alignas(64) int32_t c[kMaxTokens * kTileChannels];
-  const Q8SpmmUkernels& kernel = blocks.kernel(block);
-  const int64_t first = blocks.first_token(block);
   for (int g = 0; g < kTileChannels / kBlockRows; g++) {
     const int64_t group = channel / kBlockRows + g, quad = weight.first_quad[group];
-    kernel.run(xt + first * weight.k_padded, weight.ks + 4 * quad, weight.w + 16 * quad,
-               weight.first_quad[group + 1] - quad, c + g * kBlockRows, kTileChannels);
+    block.kernel->run(xt + block.at, weight.k_padded, weight.ks + 4 * quad, weight.w + 16 * quad,
+                      weight.first_quad[group + 1] - quad, c + g * kBlockRows, kTileChannels);
   }
-  const int rows = static_cast<int>(std::min<int64_t>(kernel.tokens, blocks.m - first));
+  const int rows = static_cast<int>(std::min<int64_t>(block.kernel->tokens, m - block.first));
   const int cols = static_cast<int>(std::min<int64_t>(kTileChannels, weight.header.n - channel));
-  q8_rows(weight.header.isa).finish(epilogue, {c, kTileChannels, first, channel, rows, cols});
+  q8_rows(weight.header.isa).finish(epilogue, {c, kTileChannels, block.first, channel, rows, cols});
 }
 
 }  // namespace
 
 void multiply_blocks(const PackedWeight& weight, const uint8_t* codes, int64_t m, const Epilogue& epilogue,
                      ParallelFor parallel_for) {
-  const TokenBlocks blocks(weight.header.isa, m);
-  const int64_t padded_tokens = blocks.wides * blocks.wide.tokens + blocks.narrows * blocks.narrow.tokens;
-  const Scratch<uint8_t> xt = scratch<uint8_t>(padded_tokens * weight.k_padded);
-  const int64_t block_bytes = padded_tokens * weight.k_padded / blocks.count();
-  run_parallel(parallel_for, blocks.count(), 1 + (1 << 17) / block_bytes, [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; b++) transpose_block(weight, blocks, b, codes, xt.get());
+  const std::vector<TokenBlock> blocks = cut(weight.header.isa, m, weight.k_padded);
+  const int64_t count = static_cast<int64_t>(blocks.size());
+  const int64_t bytes = blocks.back().at + blocks.back().kernel->bytes_per_k() * weight.k_padded;
+  const Scratch<uint8_t> xt(bytes);
+  run_parallel(parallel_for, count, 1 + (1 << 17) * count / bytes, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; b++) transpose_block(weight, blocks[b], m, codes, xt.get());
   });
 
   const int64_t tiles = (weight.header.n + kTileChannels - 1) / kTileChannels;
-  const int64_t products = 1 + 16 * weight.header.quads * padded_tokens / (blocks.count() * tiles);
-  run_parallel(parallel_for, blocks.count() * tiles, 1 + kProductsPerThread / products, [&](int64_t begin, int64_t end) {
+  const int64_t products = 1 + 16 * weight.header.quads * m / (count * tiles);
+  run_parallel(parallel_for, count * tiles, 1 + kProductsPerThread / products, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      multiply_tile(weight, blocks, i / tiles, i % tiles * kTileChannels, xt.get(), epilogue);
+      multiply_tile(weight, blocks[i / tiles], m, i % tiles * kTileChannels, xt.get(), epilogue);
     }
   });
 }

@@ -14,10 +14,10 @@ const Q8SpmmUkernels* const kUkernels[] = {
 
 }  // namespace
 
-const Q8SpmmUkernels& q8spmm_ukernels(Isa isa, bool wide) {
+const Q8SpmmUkernels& q8spmm_ukernels(Isa isa, int max_tokens) {
   const Q8SpmmUkernels* found = nullptr;
   for (const Q8SpmmUkernels* ukernels : kUkernels) {  // widest first
-    if (ukernels->isa == isa && (found == nullptr || !wide)) found = ukernels;
+    if (ukernels->isa == isa && (found == nullptr || found->tokens > max_tokens)) found = ukernels;
   }
   if (found == nullptr) throw std::invalid_argument(std::string("There is no sparse kernel for ") + isa_name(isa) + ".");
   return *found;

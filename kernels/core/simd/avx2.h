@@ -72,9 +72,12 @@ inline F32 to_f32(S32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
 inline S32 to_s32(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }
 inline S32 bits(F32 a) { return {_mm256_castps_si256(a.v)}; }
 inline F32 from_bits(S32 a) { return {_mm256_castsi256_ps(a.v)}; }
-inline void store_low_bytes(uint8_t* p, S32 a) {
-  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
-  _mm_storel_epi64((__m128i*)p, _mm_packus_epi16(words, words));
+inline void store_codes(uint8_t* p, const S32 (&a)[4]) {
+  const __m256i lo = _mm256_packs_epi32(a[0].v, a[1].v), hi = _mm256_packs_epi32(a[2].v, a[3].v);
+  const __m256i bytes = _mm256_xor_si256(_mm256_packs_epi16(lo, hi), _mm256_set1_epi8((char)0x80));
+  // Packing works within 128-bit lanes: put the groups of four back in order.
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256((__m256i*)p, _mm256_permutevar8x32_epi32(bytes, order));
 }
 // The even and the odd ones of 2 * kWidth bfloat16: a bfloat16 is the upper half of a float.
 inline F32 load_bf16_even(const uint16_t* p) {

@@ -57,7 +57,12 @@ inline F32 to_f32(S32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline S32 to_s32(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }
 inline S32 bits(F32 a) { return {_mm512_castps_si512(a.v)}; }
 inline F32 from_bits(S32 a) { return {_mm512_castsi512_ps(a.v)}; }
-inline void store_low_bytes(uint8_t* p, S32 a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
+inline void store_codes(uint8_t* p, const S32 (&a)[4]) {
+  const __m512i lo = _mm512_packs_epi32(a[0].v, a[1].v), hi = _mm512_packs_epi32(a[2].v, a[3].v);
+  const __m512i bytes = _mm512_xor_si512(_mm512_packs_epi16(lo, hi), _mm512_set1_epi8((char)0x80));
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
+}
 inline F32 load_bf16_even(const uint16_t* p) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
 }

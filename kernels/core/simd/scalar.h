@@ -65,8 +65,10 @@ inline F32 from_bits(S32 a) {
   memcpy(&r.v, &a.v, 4);
   return r;
 }
-// kWidth int32 to the low bytes, each already in [0, 255].
-inline void store_low_bytes(uint8_t* p, S32 a) { *p = (uint8_t)a.v; }
+// Four vectors of int32 to bytes: saturated to [-128, 127], plus 128.
+inline void store_codes(uint8_t* p, const S32 (&a)[4]) {
+  for (int i = 0; i < 4; i++) p[i] = (uint8_t)((a[i].v < -128 ? -128 : a[i].v > 127 ? 127 : a[i].v) + 128);
+}
 inline F32 load_bf16_even(const uint16_t* p) { return from_bits({(int32_t)((uint32_t)p[0] << 16)}); }
 inline F32 load_bf16_odd(const uint16_t* p) { return load_bf16_even(p + 1); }
 

@@ -1,0 +1,166 @@
+"""Bytes that `pack_linear` did not write: ValueError or a meaningless result, never a crash."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inc_hf import ops
+
+pytestmark = pytest.mark.skipif(not ops.is_available(), reason=f"no native kernels: {ops.why_unavailable()}")
+SUPPORTED = ops.supported_isas()
+every_isa = pytest.mark.parametrize("isa", SUPPORTED)
+every_kind = pytest.mark.parametrize("kind", ["dense", "sparse"])
+# Where a weight of at most 64 rows keeps its parts: a header, then scale, bias and sums of 64 channels.
+SCALE, BIAS, SUMS, WEIGHTS = 64, 64 + 256, 64 + 512, 64 + 768
+COLUMNS = WEIGHTS + 128  # sparse: behind the first blocks of 16 groups and their end
+
+
+def packed_layer(kind, isa, n=21, k=70):
+    weight = torch.randint(-127, 128, (n, k), dtype=torch.int8)
+    weight[4:8, ::3] = 0
+    return ops.pack_linear(weight, torch.rand(n, 1) * 0.02 + 1e-3, torch.randn(n), kind, isa)
+
+
+def use(packed, n=21, k=70):
+    """Everything that reads a packed weight; each call works or raises ValueError. Returns the linear's result."""
+    x = torch.randn(9, k)
+    codes = torch.randint(0, 256, (9, (k + 15) // 16 * 16), dtype=torch.uint8)
+    calls = [
+        lambda: ops.q8_linear_packed(x, packed, n),
+        lambda: ops.q8_linear_packed(x[:1], packed, n, activation="gelu"),
+        lambda: ops.accumulate(codes, packed, n),
+        lambda: ops.matmul(codes, torch.ones(9, 1), packed, n, out_scale=torch.ones(1)),
+        lambda: ops.unpack_linear(packed),
+        lambda: ops.describe_packed(packed),
+    ]
+    results = []
+    for call in calls:
+        try:
+            results.append(call())
+        except ValueError:
+            results.append(None)
+    assert results[0] is None or results[0].shape == (9, n)
+    return results
+
+
+@every_isa
+@every_kind
+@pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
+def test_every_byte_of_the_header(isa, kind, flip):
+    packed = packed_layer(kind, isa)
+    for at in range(64):
+        corrupt = packed.clone()
+        corrupt[at] ^= flip
+        use(corrupt)
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
+@every_kind
+def test_what_a_weight_cannot_do_without_is_checked(kind, flip):
+    packed, x = packed_layer(kind, "scalar"), torch.zeros(3, 70)
+    magic, version, n, k, size = range(0, 4), range(4, 8), range(16, 24), range(24, 32), range(40, 48)
+    for at in (*magic, *version, *n, *k, *size):
+        corrupt = packed.clone()
+        corrupt[at] ^= flip
+        with pytest.raises(ValueError):
+            ops.q8_linear_packed(x, corrupt, 21)
+
+
+def cut(packed):
+    return {
+        "empty": packed[:0],
+        "half a header": packed[:32],
+        "header only": packed[:64],
+        "short": packed[:-1],
+        "a line short": packed[:-64],
+        "long": torch.cat([packed, packed[:1]]),
+        "a line long": torch.cat([packed, packed[:64]]),
+        "no header": packed[64:],
+        "shifted": packed[1:],
+        "zeros": torch.zeros_like(packed),
+        "ones": torch.full_like(packed, 255),
+        "text": torch.frombuffer(bytearray(b"not a weight at all " * 40), dtype=torch.uint8),
+        "matrix": packed.reshape(2, -1),
+        "every second byte": packed.repeat_interleave(2)[::2],
+    }
+
+
+@every_kind
+@pytest.mark.parametrize("name", cut(torch.zeros(128, dtype=torch.uint8)))
+def test_what_pack_linear_did_not_return_is_refused(kind, name):
+    corrupt = cut(packed_layer(kind, ""))[name]
+    for call in (ops.unpack_linear, ops.describe_packed, lambda p: ops.q8_linear_packed(torch.zeros(3, 70), p, 21)):
+        with pytest.raises(ValueError, match="The packed weight is corrupt|must be what q8_pack returned"):
+            call(corrupt)
+
+
+@every_isa
+def test_columns_beyond_the_weight_are_refused(isa):
+    packed = packed_layer("sparse", isa)
+    quads = int.from_bytes(bytes(packed[32:40].tolist()), "little")
+    for column in (0, 1, 4 * quads - 1):
+        for value in (70, 71, 128, 32768, 65535):
+            corrupt = packed.clone()
+            corrupt[COLUMNS + 2 * column : COLUMNS + 2 * column + 2].view(torch.int16).copy_(
+                torch.tensor([value]).to(torch.int16)
+            )
+            with pytest.raises(ValueError, match="a column of a block lies beyond the weight"):
+                ops.q8_linear_packed(torch.zeros(3, 70), corrupt, 21)
+            assert use(corrupt) == [None] * 6
+
+
+@every_isa
+def test_blocks_out_of_order_are_refused(isa):
+    packed = packed_layer("sparse", isa)
+    for group in range(17):
+        for value in (-1, -(2**31), 2**31 - 1, 10**6):
+            corrupt = packed.clone()
+            corrupt[WEIGHTS + 4 * group : WEIGHTS + 4 * group + 4].view(torch.int32).fill_(value)
+            with pytest.raises(ValueError, match="its blocks are out of order"):
+                ops.q8_linear_packed(torch.zeros(3, 70), corrupt, 21)
+
+
+def test_a_weight_for_another_cpu_is_refused():
+    codes = {"avx2": 1, "avxvnni": 2, "avx512vnni": 3}
+    missing = [name for name in codes if name not in SUPPORTED]
+    if not missing:
+        pytest.skip("this CPU has every ISA")
+    for name in missing:
+        packed = packed_layer("dense", "scalar")
+        packed[8] = codes[name]
+        with pytest.raises(ValueError, match=f"packed for {name}, which this CPU lacks; pack it here"):
+            ops.q8_linear_packed(torch.zeros(3, 70), packed, 21)
+
+
+@given(
+    st.sampled_from(SUPPORTED or ["scalar"]),
+    st.sampled_from(["dense", "sparse"]),
+    st.integers(0, 63),
+    st.binary(min_size=1, max_size=16),
+    st.integers(-130, 130),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_random_header(isa, kind, at, content, grown):
+    torch.manual_seed(0)
+    packed = packed_layer(kind, isa, 5, 20)
+    written = torch.frombuffer(bytearray(content), dtype=torch.uint8)[: 64 - at]
+    packed[at : at + len(written)] = written
+    use(torch.cat([packed[: len(packed) + min(grown, 0)], torch.zeros(max(grown, 0), dtype=torch.uint8)]), 5, 20)
+
+
+@given(st.sampled_from(SUPPORTED or ["scalar"]), st.sampled_from(["dense", "sparse"]), st.integers(0, 2**31))
+@settings(max_examples=80, deadline=None)
+def test_random_bytes_behind_the_header(isa, kind, seed):
+    torch.manual_seed(seed)
+    packed = packed_layer(kind, isa)
+    first = [SCALE, BIAS, SUMS, WEIGHTS, COLUMNS, len(packed) - 16 * 8][seed % 6]
+    packed[first:] = torch.randint(0, 256, (len(packed) - first,), dtype=torch.uint8)
+    use(packed)
+
+
+@given(st.binary(max_size=2000))
+@settings(max_examples=60, deadline=None)
+def test_random_bytes(content):
+    packed = torch.frombuffer(bytearray(content or b"0"), dtype=torch.uint8)[: len(content)]
+    assert use(packed) == [None] * 6
