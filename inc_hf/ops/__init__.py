@@ -1,8 +1,8 @@
-"""The integer operations: native kernels where the library is built, plain torch everywhere, the same integers in both.
+"""The integer operations: native kernels where the library is built, plain torch everywhere, always the same integers.
 
-    packed = ops.pack_linear(weight, weight_scale, bias)             # once per layer
-    y = ops.q8_linear_packed(x, packed, out_features)                # fast
-    y = ops.q8_linear(x, weight, weight_scale, bias)                 # its plain-torch twin
+packed = ops.pack_linear(weight, weight_scale, bias)             # once per layer
+y = ops.q8_linear_packed(x, packed, out_features)                # fast
+y = ops.q8_linear(x, weight, weight_scale, bias)                 # its plain-torch twin
 """
 
 from inc_hf.ops.library import ISAS, is_available, is_native, isa, supported_isas, why_unavailable

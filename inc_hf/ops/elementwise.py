@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inc_hf.ops.library import is_available, isa
+from inc_hf.ops.library import is_available, is_native
 from inc_hf.ops.reference import ACTIVATIONS
 
 
@@ -137,12 +137,7 @@ def _is_native(*tensors: Tensor | None) -> bool:
     given = [t for t in tensors if t is not None]
     if torch.is_grad_enabled() and any(t.requires_grad for t in given):
         return False
-    return _runs_kernels() and all(t.dtype == torch.float32 and t.device.type == "cpu" for t in given)
-
-
-@torch.compiler.assume_constant_result
-def _runs_kernels() -> bool:
-    return is_available() and isa() != "reference"
+    return is_native() and all(t.dtype == torch.float32 and t.device.type == "cpu" for t in given)
 
 
 if is_available():

@@ -1,7 +1,7 @@
 """Loads the kernel library, and says which variant of it runs.
 
-`INC_HF_ISA` chooses the variant: `avx512vnni`, `avxvnni`, `avx2`, `scalar` (native), `onednn` (the integer matrix product
-of torch itself, for CPUs with AMX or on ARM) or `reference` (plain torch). Without it, the best that the CPU has.
+`INC_HF_ISA` chooses the variant: `avx512vnni`, `avxvnni`, `avx2`, `scalar` (native) or `reference` (plain torch).
+Without it, the best that the CPU has.
 """
 
 import functools
@@ -13,7 +13,7 @@ import torch
 
 LIBRARY = Path(__file__).parents[1] / "_kernels.so"
 NATIVE_ISAS = ("avx512vnni", "avxvnni", "avx2", "scalar")
-ISAS = (*NATIVE_ISAS, "onednn", "reference")
+ISAS = (*NATIVE_ISAS, "reference")
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,6 @@ def supported_isas() -> list[str]:
     return torch.ops.inc_hf.isas().split(",") if is_available() else []
 
 
-@torch.compiler.assume_constant_result
 @functools.cache
 def isa() -> str:
     """The variant that quantized layers run on: one of `ISAS`. Decided once per process.
@@ -56,8 +55,6 @@ def isa() -> str:
         raise ValueError(f"INC_HF_ISA={wanted} cannot run here: {reason}.")
     if wanted:
         return wanted
-    if prefers_onednn():
-        return "onednn"
     if is_available():
         return supported_isas()[0]
     logger.warning(
@@ -73,7 +70,5 @@ def is_native() -> bool:
     return isa() in NATIVE_ISAS
 
 
-def prefers_onednn() -> bool:
-    """Whether torch's own oneDNN uses instructions that the native kernels have not: AMX, or ARM's dot product."""
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("amx_int8") or capabilities.get("dot")) and torch.backends.mkldnn.is_available()
+# Tracing takes the answer as it is now. (`torch.compiler.assume_constant_result` would import Dynamo for this mark.)
+is_native._dynamo_marked_constant = True

@@ -5,7 +5,25 @@ from torch import Tensor
 
 from inc_hf.ops.library import is_available
 
-KINDS = ("auto", "dense", "sparse")
+HALF_DTYPES = (torch.float16, torch.bfloat16)
+
+
+def rounds_to_bfloat16(scale_dtype: torch.dtype) -> bool:
+    """Whether dynamic scales are rounded to bfloat16 or not at all.
+
+    Raises:
+        ValueError: any other precision.
+    """
+    if scale_dtype not in (torch.bfloat16, torch.float32):
+        raise ValueError(f"`scale_dtype` must be torch.bfloat16 or torch.float32, got {scale_dtype}.")
+    return scale_dtype == torch.bfloat16
+
+
+def _refuse_elsewhere(**tensors: Tensor | None) -> None:
+    """torch sends a call with any meta tensor to the functions for shapes, even if all others hold numbers."""
+    for name, tensor in tensors.items():
+        if tensor is not None and tensor.device.type != "cpu":
+            raise ValueError(f"`{name}` must be on the CPU.")
 
 
 def pack_linear(
@@ -56,7 +74,7 @@ def quantize_rows(
         `tuple[torch.Tensor, torch.Tensor]`: uint8 codes, the signed integer plus 128, of shape `(..., padded)` with
         the features padded to a multiple of 16, and float32 scales of shape `(..., 1)`; NaN for rows with NaN or Inf.
     """
-    round_scale = scale_dtype == torch.bfloat16
+    round_scale = rounds_to_bfloat16(scale_dtype)
     return torch.ops.inc_hf.q8_quantize.default(x, scale, zero_point, num_bits, round_scale)
 
 
@@ -108,11 +126,12 @@ def q8_linear_packed(
     The other arguments are those of `q8_linear`.
 
     Raises:
-        ValueError: wrong type, shape or device, `input_scale` <= 0, or a packed weight that is corrupt or of another CPU.
+        ValueError: wrong type, shape or device, `input_scale` <= 0, or a packed weight that is corrupt or of another
+            CPU.
     """
-    round_scale = scale_dtype == torch.bfloat16
+    round_scale = rounds_to_bfloat16(scale_dtype)
     op = torch.ops.inc_hf.q8_linear_packed.default
-    if x.dtype == torch.float32:
+    if x.dtype not in HALF_DTYPES:  # the op takes float32 and refuses others
         return op(x, packed, input_scale, input_zero_point, num_bits, round_scale, out_features, activation, residual)
     residual = None if residual is None else residual.float()
     y = op(x.float(), packed, input_scale, input_zero_point, num_bits, round_scale, out_features, activation, residual)
@@ -134,10 +153,18 @@ def q8_linear_portable(
 
     For programs that were traced before the layer was packed: they hold nothing that depends on a CPU.
     """
-    round_scale = scale_dtype == torch.bfloat16
+    round_scale = rounds_to_bfloat16(scale_dtype)
     bias = None if bias is None else bias.float()
     y = torch.ops.inc_hf.q8_linear.default(
-        x.float(), weight, weight_scale, bias, input_scale, input_zero_point, num_bits, round_scale, activation
+        x.float() if x.dtype in HALF_DTYPES else x,
+        weight,
+        weight_scale,
+        bias,
+        input_scale,
+        input_zero_point,
+        num_bits,
+        round_scale,
+        activation,
     )
     return y.to(x.dtype)
 
@@ -147,6 +174,8 @@ if is_available():
 
     @torch.library.register_fake("inc_hf::q8_pack")
     def _(weight, weight_scale, bias, isa, kind):
+        if len({t.device for t in (weight, weight_scale, bias) if t is not None}) > 1:
+            _refuse_elsewhere(weight=weight, weight_scale=weight_scale, bias=bias)
         return weight.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.uint8)
 
     @torch.library.register_fake("inc_hf::q8_unpack")
@@ -171,6 +200,8 @@ if is_available():
 
     @torch.library.register_fake("inc_hf::q8_linear_packed")
     def _(x, packed, input_scale, input_zero_point, num_bits, round_scale, out_features, activation, residual):
+        if x.device.type == "cpu":
+            _refuse_elsewhere(packed=packed, input_scale=input_scale, residual=residual)
         return x.new_empty(*x.shape[:-1], out_features)
 
     @torch.library.register_fake("inc_hf::q8_linear")

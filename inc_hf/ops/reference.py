@@ -125,6 +125,8 @@ def q8_linear(
     y = accumulator.to(compute_dtype(x.dtype)) * scale * weight_scale.reshape(-1)
     if bias is not None:
         y += bias
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"Unknown activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}.")
     y = ACTIVATIONS[activation](y)
     y[~rows.isfinite().all(-1)] = torch.nan
     y = y.reshape(*x.shape[:-1], weight.shape[0])

@@ -11,9 +11,10 @@ FAST_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 class PackedLinear(nn.Module):
     """Keeps the packed form of `weight`, `weight_scale` and `bias` beside or instead of the int8 weight.
 
-    A layer packs itself at its first forward pass and keeps its int8 weight. `release_weight` drops that one: then the
-    packed buffer is all there is, and whatever asks for the int8 weight (a state dict, `.weight`, a move to another
-    device) gets it back from there, bit for bit, and packing starts anew.
+    A layer packs itself at its first forward pass and keeps its int8 weight; it notices when weight, scale or bias are
+    replaced or changed in place, except through `.data`, and except in a compiled program. `release_weight` drops that
+    one: then the packed buffer is all there is, and whatever asks for the int8 weight (a state dict, `.weight`, a move
+    to another device) gets it back from there, bit for bit, and packing starts anew.
     """
 
     def __init__(self, *args, **kwargs):
@@ -56,6 +57,20 @@ class PackedLinear(nn.Module):
         self.set_codes(self.codes)
         super()._load_from_state_dict(*args, **kwargs)
 
+    def __getstate__(self) -> dict:
+        """Copies and pickles hold the int8 weight, never what was packed for this CPU."""
+        state = self.__dict__ | {"_packed_from": None}
+        state["_buffers"] = self._buffers | {"packed": None}
+        if self.is_released:
+            weight = nn.Parameter(ops.unpack_linear(self.packed), requires_grad=False)
+            state["_parameters"] = self._parameters | {"weight": weight}
+        return state
+
+    def __setattr__(self, name: str, value):
+        if name == "weight" and self.is_released:
+            self.set_codes(self.codes)  # so that nn.Module judges what is assigned
+        super().__setattr__(name, value)
+
     def runs_native(self, x: Tensor) -> bool:
         """Whether the kernels take this layer and this input: float64 and other devices run the reference."""
         return x.dtype in FAST_DTYPES and x.is_cpu and ops.is_native()
@@ -63,36 +78,49 @@ class PackedLinear(nn.Module):
     def native_forward(self, x: Tensor) -> Tensor:
         """The layer on the native kernels."""
         activation = self.scheme.activation
-        quantizer = (self.input_scale, self.input_zero_point, activation.num_bits, self.scale_dtype)
+        scale = None if self.input_scale is None else self.input_scale.float()
+        quantizer = (scale, self.input_zero_point, activation.num_bits, self.scale_dtype)
         if not torch.compiler.is_compiling():
             return ops.q8_linear_packed(x, self.current_packed(), self.out_features, *quantizer, self.activation)
         if self.packed is not None:
             return ops.q8_linear_packed(x, self.packed, self.out_features, *quantizer, self.activation)
         # Packing while tracing would change the module. This op packs at every call.
         return ops.q8_linear_portable(
-            x, self.weight, self.weight_scale, self.bias, *quantizer, activation=self.activation
+            x, self.weight, self.weight_scale.float(), self.bias, *quantizer, activation=self.activation
         )
 
     def current_packed(self) -> Tensor:
         """The packed buffer, made anew if weight, scale or bias were changed since."""
-        if self.is_released or (self.packed is not None and self._packed_from == self._versions()):
-            return self.packed
-        return self.pack()
+        packed = self.packed
+        return packed if packed is not None and (self.is_released or self._is_current()) else self.pack()
+
+    def _is_current(self) -> bool:
+        now, then = self._versions(), self._packed_from
+        return (
+            then is not None
+            and len(now) == len(then)
+            and all(
+                a[0] is b[0] and a[1:] == b[1:] and not a[0].is_inference() for a, b in zip(now, then, strict=True)
+            )
+        )
 
     @torch.no_grad()
     def pack(self) -> Tensor:
         """Bring the weight into the order that this CPU reads; returns the packed buffer."""
         bias = None if self.bias is None else self.bias.detach()
-        self._packed_from = self._versions()
-        self.packed = ops.pack_linear(self.codes.detach(), self.weight_scale, bias)
-        return self.packed
+        versions = self._versions()
+        packed = ops.pack_linear(self.codes.detach(), self.weight_scale.float(), bias)
+        self.packed, self._packed_from = packed, versions
+        return packed
 
     def release_weight(self) -> None:
         """Drop the int8 weight and keep its packed form only. Scale and bias may not be changed after that."""
         if not self.is_released:
             self.current_packed()
             del self._parameters["weight"]
+            self._packed_from = None
 
     def _versions(self) -> tuple:
+        # Inference tensors count no changes: layers that hold some are packed at every call.
         tensors = (self._parameters["weight"], self.weight_scale, self.bias)
-        return tuple((id(t), 0 if t.is_inference() else t._version) for t in tensors if t is not None)
+        return tuple((t, t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors if t is not None)

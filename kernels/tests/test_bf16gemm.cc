@@ -20,14 +20,14 @@ using namespace inc_hf::bf16gemm;
 
 int failures = 0;
 
-#define CHECK(condition, ...)                                             \
-  do {                                                                    \
-    if (!(condition)) {                                                   \
-      failures++;                                                         \
-      std::printf("FAILED %s:%d %s: ", __FILE__, __LINE__, #condition);   \
-      std::printf(__VA_ARGS__);                                           \
-      std::printf("\n");                                                  \
-    }                                                                     \
+#define CHECK(condition, ...)                                           \
+  do {                                                                  \
+    if (!(condition)) {                                                 \
+      failures++;                                                       \
+      std::printf("FAILED %s:%d %s: ", __FILE__, __LINE__, #condition); \
+      std::printf(__VA_ARGS__);                                         \
+      std::printf("\n");                                                \
+    }                                                                   \
   } while (0)
 
 std::mt19937 generator(0);
@@ -99,10 +99,10 @@ struct Shape {
   int64_t m, n, k, x_gap = 0, w_gap = 0;  // gaps: elements between the rows
 };
 
-const Shape kShapes[] = {{0, 3, 5},       {1, 1, 1},       {1, 33, 2},         {2, 31, 3, 1},     {1, 257, 40},
-                         {3, 16, 15},     {4, 8, 16},      {5, 17, 17, 7, 3},  {6, 48, 31},       {7, 64, 33, 2},
-                         {12, 32, 64},    {13, 96, 65, 1}, {25, 100, 128},     {64, 70, 100, 28}, {130, 40, 768},
-                         {61, 35, 5001},  {1, 130, 3072},  {9, 5, 12000, 0, 1}, {400, 3, 7}};
+const Shape kShapes[] = {{0, 3, 5},      {1, 1, 1},       {1, 33, 2},          {2, 31, 3, 1},     {1, 257, 40},
+                         {3, 16, 15},    {4, 8, 16},      {5, 17, 17, 7, 3},   {6, 48, 31},       {7, 64, 33, 2},
+                         {12, 32, 64},   {13, 96, 65, 1}, {25, 100, 128},      {64, 70, 100, 28}, {130, 40, 768},
+                         {61, 35, 5001}, {1, 130, 3072},  {9, 5, 12000, 0, 1}, {400, 3, 7}};
 
 // A sequence of k roundings is off by at most k units of the sum of magnitudes. The activations have slopes below 1.2
 // and errors of their own below 1e-6.
@@ -150,8 +150,8 @@ void test_shape(Variant variant, const Shape& s, Activation activation, bool wit
     if (with_residual) std::memcpy(row.data(), r + i * s.n, s.n * 4);  // in place
     const float* added = with_residual ? row.data() : nullptr;
     run(blob.data.get(), x.data() + i * x_stride, x_stride, 1, row.data(), activation, added, serial);
-    CHECK(std::equal(row.begin(), row.end(), y.begin() + i * s.n, same_bits),
-          "%s m=%d n=%d k=%d: row %d differs alone", variant_name(variant), int(s.m), int(s.n), int(s.k), int(i));
+    CHECK(std::equal(row.begin(), row.end(), y.begin() + i * s.n, same_bits), "%s m=%d n=%d k=%d: row %d differs alone",
+          variant_name(variant), int(s.m), int(s.n), int(s.k), int(i));
   }
 }
 
@@ -166,8 +166,10 @@ void test_special_values(Variant variant) {
   x[5 * k + 20] = std::numeric_limits<float>::quiet_NaN();
   run(blob.data.get(), x.data(), k, m, y.data(), Activation::kNone, nullptr, serial);
   for (int64_t i = 0; i < m * n; i++) {
-    if (i / n == 3 || i / n == 5) CHECK(!std::isfinite(y[i]), "%s: %g", variant_name(variant), y[i]);
-    else CHECK(y[i] == clean[i], "%s: %g, expected %g", variant_name(variant), y[i], clean[i]);
+    if (i / n == 3 || i / n == 5)
+      CHECK(!std::isfinite(y[i]), "%s: %g", variant_name(variant), y[i]);
+    else
+      CHECK(y[i] == clean[i], "%s: %g, expected %g", variant_name(variant), y[i], clean[i]);
   }
 }
 

@@ -1,6 +1,4 @@
 // Every ISA against formulas in double. The bounds are those that elementwise.h promises.
-#include "elementwise/elementwise.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -12,19 +10,21 @@
 #include <string>
 #include <vector>
 
+#include "elementwise/elementwise.h"
+
 using namespace inc_hf;
 
 namespace {
 
 int failures = 0;
 
-#define CHECK(condition, ...)                                      \
-  do {                                                             \
-    if (!(condition) && ++failures <= 20) {                        \
-      std::printf("%s:%d: %s: ", __FILE__, __LINE__, #condition);  \
-      std::printf(__VA_ARGS__);                                    \
-      std::printf("\n");                                           \
-    }                                                              \
+#define CHECK(condition, ...)                                     \
+  do {                                                            \
+    if (!(condition) && ++failures <= 20) {                       \
+      std::printf("%s:%d: %s: ", __FILE__, __LINE__, #condition); \
+      std::printf(__VA_ARGS__);                                   \
+      std::printf("\n");                                          \
+    }                                                             \
   } while (0)
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -67,7 +67,9 @@ Buffer random_buffer(int64_t size, int shift, double mean = 0.0, double deviatio
 struct Output : Buffer {
   int64_t size;
   Output(int64_t size, int shift) : Buffer(size + 16, shift, kGuard), size(size) {}
-  bool guarded() { return std::all_of(block.end() - 16, block.end(), [](float x) { return x == kGuard; }); }
+  bool guarded() {
+    return std::all_of(block.end() - 16, block.end(), [](float x) { return x == kGuard; });
+  }
 };
 
 float from_bits(uint32_t bits) {

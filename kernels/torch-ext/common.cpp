@@ -30,7 +30,9 @@ Rows rows_of(const Tensor& x, const char* name) {
   const int64_t k = x.size(x.dim() - 1);
   const bool strided_rows = x.dim() == 2 && x.stride(1) == 1 && x.stride(0) >= k;
   const Tensor rows = strided_rows ? x : torch::stable::contiguous(x);
-  return {rows, k == 0 ? 0 : x.numel() / k, k, strided_rows ? x.stride(0) : k};
+  int64_t m = 1;
+  for (int64_t i = 0; i + 1 < x.dim(); i++) m *= x.size(i);
+  return {rows, m, k, strided_rows ? x.stride(0) : k};
 }
 
 namespace {

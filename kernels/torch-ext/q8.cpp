@@ -34,10 +34,14 @@ Tensor q8_pack(const Tensor& weight, const Tensor& weight_scale, OptionalTensor 
   require(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
   const int64_t n = weight.size(0);
   const Tensor w = torch::stable::contiguous(weight);
-  const Tensor scale = require_vector(weight_scale, "weight_scale", ScalarType::Float, weight_scale.numel() == 1 ? 1 : n);
+  const Tensor scale =
+      require_vector(weight_scale, "weight_scale", ScalarType::Float, weight_scale.numel() == 1 ? 1 : n);
   if (bias.has_value()) bias = require_vector(*bias, "bias", ScalarType::Float, n);
-  const Weight to_pack = {static_cast<const int8_t*>(w.const_data_ptr()), n, weight.size(1),
-                          static_cast<const float*>(scale.const_data_ptr()), scale.numel() != 1 || n == 1,
+  const Weight to_pack = {static_cast<const int8_t*>(w.const_data_ptr()),
+                          n,
+                          weight.size(1),
+                          static_cast<const float*>(scale.const_data_ptr()),
+                          scale.numel() != 1 || n == 1,
                           bias.has_value() ? static_cast<const float*>(bias->const_data_ptr()) : nullptr};
   const PackedHeader header = plan_packing(to_pack, isa_named(isa), sparsity_named(sparsity));
   const std::vector<int64_t> shape = {header.bytes};
@@ -60,21 +64,22 @@ std::string q8_describe(const Tensor& packed) {
   return std::string(isa_name(header.isa)) + " " + kinds[static_cast<int>(header.kind)];
 }
 
+// `side` is "input" or "out", for the messages.
 Quantizer quantizer_of(const OptionalTensor& scale, const OptionalTensor& zero_point, int64_t num_bits,
-                       bool round_scale) {
+                       bool round_scale, const std::string& side = "input") {
   require(num_bits >= 2 && num_bits <= 8, "`num_bits` must be in [2, 8], got " + std::to_string(num_bits) + ".");
   Quantizer quantizer;
   quantizer.num_bits = static_cast<int>(num_bits);
   quantizer.round_scale = round_scale;
   if (scale.has_value()) {
-    const Tensor value = require_vector(*scale, "input_scale", ScalarType::Float, 1);
+    const Tensor value = require_vector(*scale, (side + "_scale").c_str(), ScalarType::Float, 1);
     quantizer.scale = *static_cast<const float*>(value.const_data_ptr());
     require(quantizer.scale > 0 && quantizer.scale <= 3.4e38f,
-            "`input_scale` must be positive and finite, got " + std::to_string(quantizer.scale) + ".");
+            "`" + side + "_scale` must be positive and finite, got " + std::to_string(quantizer.scale) + ".");
   }
   if (zero_point.has_value()) {
-    require(scale.has_value(), "`input_zero_point` needs an `input_scale`.");
-    const Tensor value = require_vector(*zero_point, "input_zero_point", ScalarType::Char, 1);
+    require(scale.has_value(), "`" + side + "_zero_point` needs an `" + side + "_scale`.");
+    const Tensor value = require_vector(*zero_point, (side + "_zero_point").c_str(), ScalarType::Char, 1);
     quantizer.zero_point = *static_cast<const int8_t*>(value.const_data_ptr());
   }
   return quantizer;
@@ -127,13 +132,13 @@ Epilogue epilogue_into(Tensor& y, OptionalTensor& residual, const std::string& a
 }
 
 Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed, int64_t zero_point,
-                 int64_t out_features, std::string activation, OptionalTensor residual,
-                 const OptionalTensor& out_scale, const OptionalTensor& out_zero_point) {
+                 int64_t out_features, std::string activation, OptionalTensor residual, const OptionalTensor& out_scale,
+                 const OptionalTensor& out_zero_point) {
   const PackedWeight weight = packed_weight(packed);
   require(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
   const int64_t m = rows_of_codes(codes, weight, zero_point);
   const Tensor row_scale = require_vector(scales, "scales", ScalarType::Float, m);
-  const Quantizer out = quantizer_of(out_scale, out_zero_point, 8, false);
+  const Quantizer out = quantizer_of(out_scale, out_zero_point, 8, false, "out");
   const bool requantize = out_scale.has_value();
   Tensor y = empty_like_rows(codes, requantize ? padded_k(out_features) : out_features,
                              requantize ? ScalarType::Byte : ScalarType::Float);
@@ -159,8 +164,8 @@ Tensor q8_linear_packed(const Tensor& x, const Tensor& packed, const OptionalTen
   const PackedWeight weight = packed_weight(packed);
   require(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
   const Rows rows = rows_of(x, "x");
-  require(rows.k == weight.header.k, "`x` must have " + std::to_string(weight.header.k) + " features, got shape " +
-                                         shape_of(x) + ".");
+  require(rows.k == weight.header.k,
+          "`x` must have " + std::to_string(weight.header.k) + " features, got shape " + shape_of(x) + ".");
   const Quantizer quantizer = quantizer_of(input_scale, input_zero_point, num_bits, round_scale);
   Tensor y = empty_like_rows(x, out_features, ScalarType::Float);
   const Epilogue epilogue = epilogue_into(y, residual, activation);
@@ -183,8 +188,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
   m.def("q8_pack(Tensor weight, Tensor weight_scale, Tensor? bias, str isa, str kind) -> Tensor");
   m.def("q8_unpack(Tensor packed) -> Tensor");
   m.def("q8_describe(Tensor packed) -> str");
-  m.def(
-      "q8_quantize(Tensor x, Tensor? scale, Tensor? zero_point, int num_bits, bool round_scale) -> (Tensor, Tensor)");
+  m.def("q8_quantize(Tensor x, Tensor? scale, Tensor? zero_point, int num_bits, bool round_scale) -> (Tensor, Tensor)");
   m.def("q8_accumulate(Tensor codes, Tensor packed, int zero_point, int out_features) -> Tensor");
   m.def(
       "q8_matmul(Tensor codes, Tensor scales, Tensor packed, int zero_point, int out_features, str activation, "

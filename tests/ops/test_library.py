@@ -163,18 +163,11 @@ def test_the_reference_on_request(reports):
 
 
 @needs_kernels
-@pytest.mark.parametrize("name", ["reference", "onednn"])
-def test_explicit_native_calls_run_beside_every_choice(reports, name):
+def test_explicit_native_calls_run_beside_the_reference(reports):
     """An exported program holds `q8_linear_portable`: it must run whatever INC_HF_ISA says."""
-    results, _ = reports(name)
+    results, _ = reports("reference")
     best = ops.supported_isas()[0]
     assert results["codes"] == 16 and results["packed"] == f"{best} dense" and results["portable"] == [3, 2]
-
-
-def test_onednn_on_request(reports):
-    results, _ = reports("onednn")
-    assert results["isa"] == "onednn" and results["native"] is False
-    assert_works(results)
 
 
 def test_without_the_library_everything_runs_on_the_reference(reports):
@@ -205,22 +198,3 @@ def test_without_the_library_the_lists_are_empty(reports, monkeypatch):
 
     monkeypatch.setattr(library, "is_available", lambda: False)
     assert library.supported_isas() == []
-
-
-@pytest.mark.parametrize(
-    "capabilities, expected",
-    [
-        ({"amx_int8": True, "avx512_vnni": True}, True),
-        ({"dot": True}, True),
-        ({"avx512_vnni": True, "avx2": True, "amx_int8": False}, False),
-        ({}, False),
-    ],
-    ids=["amx", "arm", "vnni", "unknown"],
-)
-def test_which_cpus_prefer_onednn(monkeypatch, capabilities, expected):
-    import torch
-
-    from inc_hf.ops.library import prefers_onednn
-
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert prefers_onednn() == (expected and torch.backends.mkldnn.is_available())

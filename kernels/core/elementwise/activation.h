@@ -9,12 +9,12 @@ namespace {
 
 // R with R(a)^4 = Phi(-a) for 0 <= a <= 5.7; R(5.7) is 0 up to rounding.
 constexpr float kGeluErfEnd = 5.7f;
-constexpr float kGeluErf[] = {0.8408966f,     -0.16773999f,   -0.05016368f,  0.004575341f, 0.0038753485f,
+constexpr float kGeluErf[] = {0.8408966f,     -0.16773999f,   -0.05016368f,   0.004575341f,   0.0038753485f,
                               -8.134737e-05f, -0.0002927729f, 5.6021618e-05f, -3.2435148e-06f};
 
 // R with R(a)^4 = (1 - tanh(sqrt(2 / pi) (a + 0.044715 a^3))) / 2 for 0 <= a <= 5.6; R(5.6) is 0 up to rounding.
 constexpr float kGeluTanhEnd = 5.6f;
-constexpr float kGeluTanh[] = {0.8408968f,     -0.16774873f, -0.050115027f,  0.0046559353f,  0.0038480537f,
+constexpr float kGeluTanh[] = {0.8408968f,     -0.16774873f, -0.050115027f,  0.0046559353f,   0.0038480537f,
                                0.00021416116f, -0.00064726f, 0.00019445554f, -2.5749403e-05f, 1.3239198e-06f};
 
 // exp(r) for |r| <= ln(2) / 2.

@@ -15,7 +15,7 @@ void quantize_rows(Isa isa, const Quantizer& quantizer, const float* x, int64_t 
                    uint8_t* codes, float* scales, ParallelFor parallel_for) {
   const Q8Rows& rows = q8_rows(isa);
   const int64_t length = padded_k(k);
-  run_parallel(parallel_for, m, 1 + kElementsPerThread / length, [&](int64_t begin, int64_t end) {
+  run_parallel(parallel_for, m, 1 + kElementsPerThread / (length + 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       rows.quantize(quantizer, x + i * stride, k, length, codes + i * length, scales + i);
     }
@@ -28,7 +28,8 @@ void multiply(const PackedWeight& weight, const uint8_t* codes, int64_t m, int z
   // Pairs multiply the signed integers, all others the codes, whose zero lies 128 higher.
   const int32_t zero = weight.header.kind == WeightKind::kDensePairs ? zero_point : 128 + zero_point;
   const Scratch<int32_t> correction(weight.n_padded);
-  for (int64_t i = 0; i < weight.n_padded; i++) correction[i] = zero * weight.sums[i];
+  for (int64_t i = 0; i < weight.n_padded; i++)
+    correction[i] = static_cast<int32_t>(static_cast<uint32_t>(zero) * weight.sums[i]);
   epilogue.correction = correction.get();
   epilogue.col_scale = weight.scale;
   epilogue.bias = weight.bias;

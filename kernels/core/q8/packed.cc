@@ -83,7 +83,8 @@ void check_indices(const PackedWeight& p) {
   bool ordered = p.first_quad[0] == 0 && p.first_quad[groups] == p.header.quads;
   for (int64_t g = 0; g < groups; g++) ordered &= p.first_quad[g] <= p.first_quad[g + 1];
   require(ordered, "its blocks are out of order");
-  require(q8_rows(p.header.isa).largest(p.ks, 4 * p.header.quads) < p.header.k, "a column of a block lies beyond the weight");
+  require(q8_rows(p.header.isa).largest(p.ks, 4 * p.header.quads) < p.header.k,
+          "a column of a block lies beyond the weight");
 }
 
 void check_scales(const Weight& weight) {
@@ -152,6 +153,7 @@ void pack(const Weight& weight, const PackedHeader& header, void* out) {
 
 PackedWeight check_packed(const void* bytes, int64_t size) {
   require(size >= static_cast<int64_t>(sizeof(PackedHeader)), "it has " + std::to_string(size) + " bytes");
+  require(reinterpret_cast<uintptr_t>(bytes) % sizeof(int32_t) == 0, "its address is not aligned");
   PackedHeader header;
   std::memcpy(&header, bytes, sizeof(header));
   check_header(header, size);

@@ -11,10 +11,10 @@ namespace inc_hf {
 // How activations become integers. As codes they are unsigned: the signed integer plus 128, as u8 x s8 instructions
 // want it. A row with NaN or Inf gets the scale NaN, which makes its results NaN.
 struct Quantizer {
-  int num_bits = 8;          // codes span [-2^(b-1), 2^(b-1) - 1] + 128
-  float scale = 0;           // static, per tensor; 0: dynamic, one scale per row = amax / ((2^b - 1) / 2)
-  int zero_point = 0;        // static only
-  bool round_scale = true;   // dynamic scales are rounded to bfloat16, as our own checkpoints have it
+  int num_bits = 8;         // codes span [-2^(b-1), 2^(b-1) - 1] + 128
+  float scale = 0;          // static, per tensor; 0: dynamic, one scale per row = amax / ((2^b - 1) / 2)
+  int zero_point = 0;       // static only
+  bool round_scale = true;  // dynamic scales are rounded to bfloat16, as our own checkpoints have it
 };
 
 enum class Output { kFloat, kCodes, kAccumulator };
@@ -28,7 +28,7 @@ struct Epilogue {
   const float* bias;
   const int32_t* correction;  // zero point of the codes times the sum of the channel's weights
   Activation activation = Activation::kNone;
-  const float* residual = nullptr;
+  const float* residual = nullptr;  // for floats only
   Output output = Output::kFloat;
   void* y = nullptr;
   int64_t stride = 0;  // between rows of y and of residual, in elements

@@ -164,7 +164,7 @@ void finish_floats(const Epilogue& e, const Tile& tile) {
   for (int col = 0; col < tile.cols; col += kWidth) {
     const Columns columns(e, tile, col);
     float* y = (float*)e.y + columns.at;
-    const float* residual = e.residual + columns.at;
+    const float* residual = e.residual == nullptr ? nullptr : e.residual + columns.at;
     if (e.residual == nullptr && columns.cols == kWidth) {
       for (int r = 0; r < tile.rows; r++) store(y + r * e.stride, columns.result<kActivation>(e, tile, r));
       continue;
@@ -183,11 +183,16 @@ void finish_codes(const Epilogue& e, const Tile& tile) {
   for (int col = 0; col < tile.cols; col += kWidth) {
     const Columns columns(e, tile, col);
     for (int r = 0; r < tile.rows; r++) {
+      uint8_t* to = (uint8_t*)e.y + columns.at + r * e.stride;
+      if (isnan(e.row_scale[tile.m + r])) {
+        memset(to, 128, (size_t)columns.cols);
+        continue;
+      }
       const F32 y = nan_to_zero(columns.result<kActivation>(e, tile, r));
       const S32 rounded[4] = {rounding.by_division(y), {}, {}, {}};
       uint8_t codes[kBlock];
       store_codes(codes, rounded);
-      memcpy((uint8_t*)e.y + columns.at + r * e.stride, codes, (size_t)columns.cols);
+      memcpy(to, codes, (size_t)columns.cols);
     }
   }
 }

@@ -8,7 +8,7 @@
 namespace inc_hf {
 namespace {
 
-constexpr int64_t kRowBlockBytes = 192 * 1024;          // of activations, to stay in the second-level cache
+constexpr int64_t kRowBlockBytes = 192 * 1024;            // of activations, to stay in the second-level cache
 constexpr int64_t kProductsPerThread = int64_t{1} << 19;  // fewer are not worth waking a thread
 
 // Rows [begin, end) of the activations against one panel.

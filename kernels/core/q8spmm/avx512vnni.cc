@@ -6,9 +6,7 @@ namespace {
 
 struct Dot {
   static __m256i add(__m256i acc, __m256i x, __m256i w) { return dpbusd256(acc, x, w); }
-  static __m128i add(__m128i acc, __m128i x, __m128i w) {
-    return dpbusd128(acc, x, w);
-  }
+  static __m128i add(__m128i acc, __m128i x, __m128i w) { return dpbusd128(acc, x, w); }
 };
 
 inline __m512i load64(const uint8_t* p) { return _mm512_loadu_si512(p); }
@@ -37,7 +35,8 @@ struct Wide512 {
   template <int>
   static void store(int32_t* c, int64_t ldc, Vector (&acc)[4][kVectors]) {
     INC_HF_UNROLL
-    for (int v = 0; v < kVectors; v++) store_transposed(c + v * 16 * ldc, ldc, acc[0][v], acc[1][v], acc[2][v], acc[3][v]);
+    for (int v = 0; v < kVectors; v++)
+      store_transposed(c + v * 16 * ldc, ldc, acc[0][v], acc[1][v], acc[2][v], acc[3][v]);
   }
   // Channels x sixteen tokens to sixteen rows of four channels.
   static void store_transposed(int32_t* c, int64_t ldc, Vector a0, Vector a1, Vector a2, Vector a3) {
@@ -63,7 +62,8 @@ const Q8SpmmUkernels q8spmm_ukernel_64x4c4__avx512vnni = {"q8spmm_ukernel_64x4c4
                                                           q8spmm_tile<Wide512>};
 const Q8SpmmUkernels q8spmm_ukernel_8x4c4__avx512vnni = {"q8spmm_ukernel_8x4c4__avx512vnni", Isa::kAvx512Vnni, 8, 1,
                                                          q8spmm_tile<Narrow<Dot>>};
-const Q8SpmmUkernels q8spmm_ukernel_1x4c4__avx512vnni = {"q8spmm_ukernel_1x4c4__avx512vnni", Isa::kAvx512Vnni, 1, 1, q8spmm_single<Dot>};
+const Q8SpmmUkernels q8spmm_ukernel_1x4c4__avx512vnni = {"q8spmm_ukernel_1x4c4__avx512vnni", Isa::kAvx512Vnni, 1, 1,
+                                                         q8spmm_single<Dot>};
 
 }  // namespace inc_hf
 #endif

@@ -34,7 +34,8 @@ inline void q8spmm_pass(const uint8_t* xt, const uint16_t* ks, const int8_t* w, 
 }
 
 template <typename Block>
-void q8spmm_tile(const uint8_t* xt, int64_t, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c, int64_t ldc) {
+void q8spmm_tile(const uint8_t* xt, int64_t, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c,
+                 int64_t ldc) {
   q8spmm_pass<Block, 0>(xt, ks, w, quads, c, ldc);
   if (Block::kPasses == 2) q8spmm_pass<Block, Block::kPasses - 1>(xt, ks, w, quads, c, ldc);
 }

@@ -7,6 +7,8 @@
 namespace inc_hf {
 namespace {
 
+constexpr size_t kMostWaiting = 32;  // that are tried as partners, so that packing stays linear
+
 // One k of a group of four channels; k = -1 stands for no block.
 struct Block {
   int64_t k = -1;
@@ -39,7 +41,7 @@ bool fit_16_bits(const Block& a, const Block& b) {
 std::vector<Block> pair_up(const std::vector<Block>& blocks) {
   std::vector<Block> pairs, waiting;
   for (const Block& block : blocks) {
-    size_t i = 0;
+    size_t i = waiting.size() > kMostWaiting ? waiting.size() - kMostWaiting : 0;
     while (i < waiting.size() && !fit_16_bits(waiting[i], block)) i++;
     if (i == waiting.size()) {
       waiting.push_back(block);

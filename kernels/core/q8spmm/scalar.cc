@@ -12,7 +12,10 @@ void tile(const uint8_t* xt, int64_t, const uint16_t* ks, const int8_t* w, int64
     const uint8_t* x = xt + ks[i] * kTokens;
     const int8_t* column = w + i / 4 * 16 + i % 4;
     for (int t = 0; t < kTokens; t++) {
-      for (int o = 0; o < inc_hf::kBlockRows; o++) c[t * ldc + o] += x[t] * column[4 * o];
+      for (int o = 0; o < inc_hf::kBlockRows; o++) {
+        // Unsigned: a corrupt weight may overflow.
+        c[t * ldc + o] = (int32_t)((uint32_t)c[t * ldc + o] + (uint32_t)(x[t] * column[4 * o]));
+      }
     }
   }
 }

@@ -19,7 +19,8 @@ const Q8SpmmUkernels& q8spmm_ukernels(Isa isa, int max_tokens) {
   for (const Q8SpmmUkernels* ukernels : kUkernels) {  // widest first
     if (ukernels->isa == isa && (found == nullptr || found->tokens > max_tokens)) found = ukernels;
   }
-  if (found == nullptr) throw std::invalid_argument(std::string("There is no sparse kernel for ") + isa_name(isa) + ".");
+  if (found == nullptr)
+    throw std::invalid_argument(std::string("There is no sparse kernel for ") + isa_name(isa) + ".");
   return *found;
 }
 

@@ -1,5 +1,6 @@
-// acc + four u8 x s8 products per 32-bit lane, in 256-bit or 128-bit registers: AVX-VNNI's instruction. AVX512-VNNI has the same
-// with another encoding, for which the tests compile these files too, and so run them where AVX-VNNI is missing.
+// acc + four u8 x s8 products per 32-bit lane, in 256-bit or 128-bit registers: AVX-VNNI's instruction. AVX512-VNNI has
+// the same with another encoding, for which the tests compile these files too, and so run them where AVX-VNNI is
+// missing.
 #pragma once
 
 #include <immintrin.h>

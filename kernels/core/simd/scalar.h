@@ -27,10 +27,10 @@ inline F32 operator+(F32 a, F32 b) { return {a.v + b.v}; }
 inline F32 operator-(F32 a, F32 b) { return {a.v - b.v}; }
 inline F32 operator*(F32 a, F32 b) { return {a.v * b.v}; }
 inline F32 operator/(F32 a, F32 b) { return {a.v / b.v}; }
-inline F32 fma(F32 a, F32 b, F32 c) { return {fmaf(a.v, b.v, c.v)}; }  // a * b + c, rounded once
+inline F32 fma(F32 a, F32 b, F32 c) { return {fmaf(a.v, b.v, c.v)}; }    // a * b + c, rounded once
 inline F32 fnma(F32 a, F32 b, F32 c) { return {fmaf(-a.v, b.v, c.v)}; }  // c - a * b, rounded once
-inline F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }       // b if either is NaN, as x86 does
-inline F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }       // b if either is NaN
+inline F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }         // b if either is NaN, as x86 does
+inline F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }         // b if either is NaN
 inline F32 abs(F32 a) { return {fabsf(a.v)}; }
 inline F32 sqrt(F32 a) { return {sqrtf(a.v)}; }
 inline F32 round_even(F32 a) { return {nearbyintf(a.v)}; }
@@ -54,7 +54,9 @@ inline S32 shift_left(S32 a) {
 inline int32_t reduce_max(S32 a) { return a.v; }
 inline F32 to_f32(S32 a) { return {(float)a.v}; }
 // Rounded to nearest even; INT32_MIN for what int32 cannot hold and NaN.
-inline S32 to_s32(F32 a) { return {a.v >= -2147483648.0f && a.v < 2147483648.0f ? (int32_t)nearbyintf(a.v) : INT32_MIN}; }
+inline S32 to_s32(F32 a) {
+  return {a.v >= -2147483648.0f && a.v < 2147483648.0f ? (int32_t)nearbyintf(a.v) : INT32_MIN};
+}
 inline S32 bits(F32 a) {
   S32 r;
   memcpy(&r.v, &a.v, 4);
