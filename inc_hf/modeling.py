@@ -27,6 +27,7 @@ from transformers import (
 
 from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationConfig, validate_model
 from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.quantize.inference import fuse_activations, release_weights
 from inc_hf.quantize.modules import QLinear, QModule, empty_twin, quantized_modules
 
 HUB_KEYWORDS = (
@@ -187,16 +188,24 @@ def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: An
 
 @torch.no_grad()
 def optimize(model: PreTrainedModel) -> PreTrainedModel:
-    """Run a quantized model that stock `AutoModel….from_pretrained` returned on our integer modules, in place.
+    """Make a quantized model ready for fast inference, in place.
 
-    Takes compressed-tensors `int-quantized` models, before or after their first forward pass (which decompresses
-    them); a model that runs on our modules already is returned as it is.
+    A model that stock `AutoModel….from_pretrained` returned from a compressed-tensors `int-quantized` checkpoint is
+    put on our integer modules, before or after its first forward pass (which decompresses it). Then weights are packed
+    for this CPU, so that only the packed form is in memory, and activation functions are computed where the layer
+    before them writes its result. The model can be saved as before.
 
     Raises:
         ValueError: the model is not quantized, or not in a form that this package reads.
     """
-    if quantized_modules(model):
-        return model
+    if not quantized_modules(model):
+        _put_on_our_modules(model)
+    fuse_activations(model)
+    release_weights(model)
+    return model
+
+
+def _put_on_our_modules(model: PreTrainedModel) -> None:
     config = _as_dict(getattr(model.config, "quantization_config", None))
     if config is None:
         raise ValueError(
@@ -211,7 +220,6 @@ def optimize(model: PreTrainedModel) -> PreTrainedModel:
     model.config.quantization_config = inc_config
     model.hf_quantizer = IncHfQuantizer(inc_config, pre_quantized=True)
     validate_model(model)
-    return model
 
 
 def _replace_compressed_modules(model: PreTrainedModel, schemes: dict) -> None:

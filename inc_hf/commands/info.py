@@ -44,9 +44,17 @@ def describe_machine() -> dict[str, Any]:
         "vector_instructions": torch.backends.cpu.get_cpu_capability(),
         "vnni": ops.has_vnni(),
         "default_weight_bits": ops.default_weight_bits(),
-        "kernels": "plain torch reference (exact, not fast)",
+        "kernels": describe_kernels(),
         "threads": torch.get_num_threads(),
     }
+
+
+def describe_kernels() -> str:
+    """Which kernels quantized layers run on, and why no others."""
+    if ops.is_native():
+        return f"{ops.isa()} (this CPU runs {', '.join(ops.supported_isas())})"
+    reason = "INC_HF_ISA=reference" if ops.is_available() else ops.why_unavailable()
+    return f"plain torch reference, exact, not fast: {reason}"
 
 
 def describe_checkpoint(directory: Path) -> dict[str, Any]:

@@ -75,6 +75,10 @@ class PackedLinear(nn.Module):
         """Whether the kernels take this layer and this input: float64 and other devices run the reference."""
         return x.dtype in FAST_DTYPES and x.is_cpu and ops.is_native()
 
+    def runs_packed(self) -> bool:
+        """Whether float32 inputs on the CPU would run on the packed weight."""
+        return self.scheme.activation is not None and self._parameters["weight"].is_cpu and ops.is_native()
+
     def native_forward(self, x: Tensor) -> Tensor:
         """The layer on the native kernels."""
         activation = self.scheme.activation

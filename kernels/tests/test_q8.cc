@@ -258,7 +258,7 @@ void test_codes(Isa isa) {
     for (int zero_point : {0, -128, 17, 127}) {
       std::vector<uint8_t> expected(p.m * p.n);
       for (int64_t i = 0; i < p.m * p.n; i++) {
-        expected[i] = expected_code(std::isnan(y[i]) ? 0 : y[i], 0.3f, zero_point, 8);
+        expected[i] = std::isnan(y[i]) ? 128 : expected_code(y[i], 0.3f, zero_point, 8);
       }
       for (Sparsity sparsity : {Sparsity::kDense, Sparsity::kSparse}) {
         const Packed packed = pack_weight(p.weight(), isa, sparsity);
