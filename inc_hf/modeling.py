@@ -187,7 +187,7 @@ def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: An
 
 
 @torch.no_grad()
-def optimize(model: PreTrainedModel) -> PreTrainedModel:
+def optimize(model: PreTrainedModel, fuse: bool = True) -> PreTrainedModel:
     """Make a quantized model ready for fast inference, in place.
 
     A model that stock `AutoModel….from_pretrained` returned from a compressed-tensors `int-quantized` checkpoint is
@@ -195,12 +195,18 @@ def optimize(model: PreTrainedModel) -> PreTrainedModel:
     for this CPU, so that only the packed form is in memory, and activation functions are computed where the layer
     before them writes its result. The model can be saved as before.
 
+    Args:
+        model (`PreTrainedModel`): a quantized model.
+        fuse (`bool`): False leaves activation functions to torch. Ours differ from torch's by up to 2.5e-7, which can
+            move an activation of the next layer to the neighbouring integer.
+
     Raises:
         ValueError: the model is not quantized, or not in a form that this package reads.
     """
     if not quantized_modules(model):
         _put_on_our_modules(model)
-    fuse_activations(model)
+    if fuse:
+        fuse_activations(model)
     release_weights(model)
     return model
 

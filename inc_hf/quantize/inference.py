@@ -47,9 +47,9 @@ def release_weights(model: nn.Module) -> None:
     """
     if not ops.is_native():
         return
-    owners = Counter(id(p) for module in model.modules() for p in module._parameters.values() if p is not None)
+    owners = Counter(p.data_ptr() for module in model.modules() for p in module._parameters.values() if p is not None)
     for module in model.modules():
         if isinstance(module, QLinear) and not module.is_released and module.runs_packed():
             module.pack()
-            if owners[id(module.codes)] == 1:
+            if owners[module.codes.data_ptr()] == 1:
                 module.release_weight()
