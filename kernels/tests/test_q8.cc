@@ -137,7 +137,7 @@ void test_not_finite(Isa isa) {
     Epilogue epilogue = {};
     epilogue.y = y.data.data();
     epilogue.stride = 40;
-    linear(packed.weight, q, x.data(), 37, 5, epilogue, serial);
+    linear(packed.weight, q, x.data(), 37, 5, epilogue, serial, 1);
     return y;
   };
   for (const Quantizer& q : {Quantizer(), Quantizer{8, 0.02f, 3, true}}) {
@@ -298,7 +298,7 @@ void test_linear(Isa isa) {
         Epilogue epilogue = {};
         epilogue.y = y.data.data();
         epilogue.stride = p.n;
-        linear(packed.weight, q, x.data() + first * stride, stride, m, epilogue, parallel_for);
+        linear(packed.weight, q, x.data() + first * stride, stride, m, epilogue, parallel_for, 4);
         const auto begin = expected.begin() + first * p.n;
         return std::equal(y.data.begin(), y.data.end(), begin, [](float a, float b) { return same(a, b); });
       };
@@ -320,6 +320,30 @@ void test_linear(Isa isa) {
   }
 }
 
+// More rows than are taken together give what each gives alone, with their own residuals.
+void test_many_rows(Isa isa) {
+  const int64_t m = 700, n = 36, k = 21;
+  const Problem p(1, n, k, Fill::kEightBits);
+  const std::vector<float> x = random_floats(m * k), residual = random_floats(m * n);
+  for (Sparsity sparsity : {Sparsity::kDense, Sparsity::kSparse}) {
+    const Packed packed = pack_weight(p.weight(), isa, sparsity);
+    const auto run = [&](int64_t first, int64_t rows, float* y, ParallelFor parallel_for, int64_t threads) {
+      Epilogue epilogue = {};
+      epilogue.y = y;
+      epilogue.stride = n;
+      epilogue.residual = residual.data() + first * n;
+      linear(packed.weight, {}, x.data() + first * k, k, rows, epilogue, parallel_for, threads);
+    };
+    std::vector<float> expected(m * n);
+    for (int64_t i = 0; i < m; i++) run(i, 1, &expected[i * n], serial, 1);
+    for (const auto& [parallel_for, threads] : {std::pair(&serial, 1), {&threaded, 4}, {&threaded, 40}}) {
+      Rows<float> y(m, n, 0);
+      run(0, m, y.data.data(), parallel_for, threads);
+      CHECK(y.data == expected, "%s, %d threads", isa_name(isa), threads);
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -332,5 +356,6 @@ int main(int argc, char** argv) {
                     {"float", test_float},
                     {"activations", test_activations},
                     {"codes", test_codes},
-                    {"linear", test_linear}});
+                    {"linear", test_linear},
+                    {"many_rows", test_many_rows}});
 }

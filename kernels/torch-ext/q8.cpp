@@ -169,7 +169,7 @@ Tensor q8_linear_packed(const Tensor& x, const Tensor& packed, const OptionalTen
   const Quantizer quantizer = quantizer_of(input_scale, input_zero_point, num_bits, round_scale);
   Tensor y = empty_like_rows(x, out_features, ScalarType::Float);
   const Epilogue epilogue = epilogue_into(y, residual, activation);
-  linear(weight, quantizer, rows.data(), rows.stride, rows.m, epilogue, torch_parallel_for);
+  linear(weight, quantizer, rows.data(), rows.stride, rows.m, epilogue, torch_parallel_for, torch::stable::get_num_threads());
   return y;
 }
 

@@ -1,13 +1,36 @@
 #include "q8/linear.h"
 
+#include <algorithm>
+
 #include "q8gemm/multiply.h"
 #include "q8spmm/multiply.h"
+#include "q8spmm/ukernel.h"
 #include "scratch.h"
 
 namespace inc_hf {
 namespace {
 
 constexpr int64_t kElementsPerThread = 1 << 15;  // fewer to quantize are not worth waking a thread
+constexpr int64_t kRowsTogether = 256;           // whose codes and results stay in the second-level cache
+
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+Epilogue from_row(const Epilogue& epilogue, int64_t m) {
+  Epilogue rest = epilogue;
+  const int64_t element = epilogue.output == Output::kCodes ? 1 : 4;
+  rest.y = static_cast<char*>(epilogue.y) + m * epilogue.stride * element;
+  if (epilogue.residual != nullptr) rest.residual += m * epilogue.stride;
+  return rest;
+}
+
+void linear_rows(const PackedWeight& weight, const Quantizer& quantizer, const float* x, int64_t stride, int64_t m,
+                 Epilogue epilogue, ParallelFor parallel_for) {
+  const Scratch<uint8_t> codes(m * weight.k_padded);
+  const Scratch<float> scales(m);
+  quantize_rows(weight.header.isa, quantizer, x, stride, m, weight.header.k, codes.get(), scales.get(), parallel_for);
+  epilogue.row_scale = scales.get();
+  multiply(weight, codes.get(), m, quantizer.zero_point, epilogue, parallel_for);
+}
 
 }  // namespace
 
@@ -41,12 +64,19 @@ void multiply(const PackedWeight& weight, const uint8_t* codes, int64_t m, int z
 }
 
 void linear(const PackedWeight& weight, const Quantizer& quantizer, const float* x, int64_t stride, int64_t m,
-            Epilogue epilogue, ParallelFor parallel_for) {
-  const Scratch<uint8_t> codes(m * weight.k_padded);
-  const Scratch<float> scales(m);
-  quantize_rows(weight.header.isa, quantizer, x, stride, m, weight.header.k, codes.get(), scales.get(), parallel_for);
-  epilogue.row_scale = scales.get();
-  multiply(weight, codes.get(), m, quantizer.zero_point, epilogue, parallel_for);
+            const Epilogue& epilogue, ParallelFor parallel_for, int64_t threads) {
+  if (m <= kRowsTogether / 2 * threads) {
+    return linear_rows(weight, quantizer, x, stride, m, epilogue, parallel_for);
+  }
+  // Many rows: each thread takes its share of them through all steps, as many at a time as its cache holds.
+  run_parallel(parallel_for, m, divide_up(m, threads), [&](int64_t begin, int64_t end) {
+    const int64_t steps = divide_up(end - begin, kRowsTogether);
+    const int64_t rows = divide_up(divide_up(end - begin, steps), kMaxTokens) * kMaxTokens;
+    for (int64_t i = begin; i < end; i += rows) {
+      const int64_t next = std::min(i + rows, end);
+      linear_rows(weight, quantizer, x + i * stride, stride, next - i, from_row(epilogue, i), serial);
+    }
+  });
 }
 
 }  // namespace inc_hf

@@ -22,8 +22,8 @@ void quantize_rows(Isa isa, const Quantizer& quantizer, const float* x, int64_t 
 void multiply(const PackedWeight& weight, const uint8_t* codes, int64_t m, int zero_point, Epilogue epilogue,
               ParallelFor parallel_for);
 
-// Both in one: the quantized rows are kept for the time of the call.
+// Both in one: the quantized rows are kept for the time of the call. `threads`: how many `parallel_for` has.
 void linear(const PackedWeight& weight, const Quantizer& quantizer, const float* x, int64_t stride, int64_t m,
-            Epilogue epilogue, ParallelFor parallel_for);
+            const Epilogue& epilogue, ParallelFor parallel_for, int64_t threads);
 
 }  // namespace inc_hf

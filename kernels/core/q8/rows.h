@@ -44,6 +44,15 @@ struct Tile {
   int rows, cols;
 };
 
+// Asks for the cache lines of y that a tile will be written to, so that they are there when its sums are done.
+inline void prefetch(const Epilogue& epilogue, const Tile& tile) {
+  const int64_t element = epilogue.output == Output::kCodes ? 1 : 4;
+  const char* y = static_cast<const char*>(epilogue.y) + (tile.m * epilogue.stride + tile.n) * element;
+  for (int r = 0; r < tile.rows; r++, y += epilogue.stride * element) {
+    for (int64_t byte = 0; byte < tile.cols * element; byte += 64) __builtin_prefetch(y + byte, 1);
+  }
+}
+
 struct Q8Rows {
   // x[k] -> codes[k_padded] and scale; what is beyond k is the code of zero.
   void (*quantize)(const Quantizer& quantizer, const float* x, int64_t k, int64_t k_padded, uint8_t* codes,

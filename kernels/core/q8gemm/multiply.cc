@@ -26,8 +26,10 @@ void multiply_panel(const PackedWeight& weight, const Q8GemmUkernels& ukernels, 
     const int64_t m = begin + (end - begin) * t / tiles, next = begin + (end - begin) * (t + 1) / tiles;
     const int rows = static_cast<int>(next - m);
     const char* a_rows = static_cast<const char*>(a) + m * weight.k_padded * element;
+    const Tile tile = {c, ukernels.nr, m, n, rows, cols};
+    prefetch(epilogue, tile);
     ukernels.rows[rows - 1](a_rows, weight.k_padded, w, k_padded / group, c);
-    rows_of_isa.finish(epilogue, {c, ukernels.nr, m, n, rows, cols});
+    rows_of_isa.finish(epilogue, tile);
   }
 }
 

@@ -55,14 +55,16 @@ void transpose_block(const PackedWeight& weight, const TokenBlock& block, int64_
 void multiply_tile(const PackedWeight& weight, const TokenBlock& block, int64_t m, int64_t channel, const uint8_t* xt,
                    const Epilogue& epilogue) {
   alignas(64) int32_t c[kMaxTokens * kTileChannels];
+  const int rows = static_cast<int>(std::min<int64_t>(block.kernel->tokens, m - block.first));
+  const int cols = static_cast<int>(std::min<int64_t>(kTileChannels, weight.header.n - channel));
+  const Tile tile = {c, kTileChannels, block.first, channel, rows, cols};
+  prefetch(epilogue, tile);
   for (int g = 0; g < kTileChannels / kBlockRows; g++) {
     const int64_t group = channel / kBlockRows + g, quad = weight.first_quad[group];
     block.kernel->run(xt + block.at, weight.k_padded, weight.ks + 4 * quad, weight.w + 16 * quad,
                       weight.first_quad[group + 1] - quad, c + g * kBlockRows, kTileChannels);
   }
-  const int rows = static_cast<int>(std::min<int64_t>(block.kernel->tokens, m - block.first));
-  const int cols = static_cast<int>(std::min<int64_t>(kTileChannels, weight.header.n - channel));
-  q8_rows(weight.header.isa).finish(epilogue, {c, kTileChannels, block.first, channel, rows, cols});
+  q8_rows(weight.header.isa).finish(epilogue, tile);
 }
 
 }  // namespace
