@@ -18,7 +18,7 @@ struct Dot {
 namespace inc_hf {
 
 const Q8SpmmUkernels q8spmm_ukernel_32x4c4__avx2 = {"q8spmm_ukernel_32x4c4__avx2", Isa::kAvx2, 32, 2,
-                                                    q8spmm_tile<Wide<Dot>>};
+                                                    q8spmm_two_halves<Dot>};
 const Q8SpmmUkernels q8spmm_ukernel_8x4c4__avx2 = {"q8spmm_ukernel_8x4c4__avx2", Isa::kAvx2, 8, 1,
                                                    q8spmm_tile<Narrow<Dot>>};
 const Q8SpmmUkernels q8spmm_ukernel_1x4c4__avx2 = {"q8spmm_ukernel_1x4c4__avx2", Isa::kAvx2, 1, 1, q8spmm_single<Dot>};

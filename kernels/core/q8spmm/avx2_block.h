@@ -34,43 +34,64 @@ struct Block256 : Dot {
   }
 };
 
-// Two passes of 16 tokens: eight accumulators, so that everything stays in the sixteen registers.
+// Two halves of 16 tokens: eight accumulators each, so that everything stays in the sixteen registers.
 template <typename Dot>
-struct Wide : Block256<Dot> {
+struct Half : Block256<Dot> {
   using Vector = __m256i;
-  static constexpr int kTokens = 32, kVectors = 2, kPasses = 2;
-  template <int kPass>
-  static void gather(const uint8_t* xt, const uint16_t* ks, Vector* x) {
+  static constexpr int kTokens = 32, kVectors = 2;
+  // Of all 32 tokens: interleaving the rows once serves both halves.
+  static void gather(const uint8_t* xt, const uint16_t* ks, Vector* x, Vector* other_half) {
     const Vector r0 = load32(xt + size_t{ks[0]} * kTokens), r1 = load32(xt + size_t{ks[1]} * kTokens);
     const Vector r2 = load32(xt + size_t{ks[2]} * kTokens), r3 = load32(xt + size_t{ks[3]} * kTokens);
-    const Vector a = kPass == 0 ? _mm256_unpacklo_epi8(r0, r1) : _mm256_unpackhi_epi8(r0, r1);
-    const Vector b = kPass == 0 ? _mm256_unpacklo_epi8(r2, r3) : _mm256_unpackhi_epi8(r2, r3);
+    const Vector a = _mm256_unpacklo_epi8(r0, r1), b = _mm256_unpacklo_epi8(r2, r3);
+    const Vector c = _mm256_unpackhi_epi8(r0, r1), d = _mm256_unpackhi_epi8(r2, r3);
     x[0] = _mm256_unpacklo_epi16(a, b);
     x[1] = _mm256_unpackhi_epi16(a, b);
+    other_half[0] = _mm256_unpacklo_epi16(c, d);
+    other_half[1] = _mm256_unpackhi_epi16(c, d);
   }
-  template <int kPass>
-  static void store(int32_t* c, int64_t ldc, Vector (&acc)[4][kVectors]) {
+  static void store(int32_t* c, int64_t ldc, Sums<Half>& sums) {
     INC_HF_UNROLL
     for (int v = 0; v < kVectors; v++) {
-      int32_t* rows = c + (kPass * 16 + v * 8) * ldc;
-      Block256<Dot>::store_transposed(rows, ldc, acc[0][v], acc[1][v], acc[2][v], acc[3][v]);
+      Block256<Dot>::store_transposed(c + v * 8 * ldc, ldc, sums[0][v], sums[1][v], sums[2][v], sums[3][v]);
     }
   }
 };
 
+constexpr int64_t kQuadsTogether = 128;  // what is kept of them for the second half: 8 KiB
+
+template <typename Dot>
+void q8spmm_two_halves(const uint8_t* xt, int64_t, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c,
+                       int64_t ldc) {
+  using Block = Half<Dot>;
+  using Vector = __m256i;
+  Sums<Block> low, high;
+  Vector kept[kQuadsTogether][Block::kVectors];
+  clear<Block>(low);
+  clear<Block>(high);
+  for (int64_t first = 0; first < quads; first += kQuadsTogether, ks += 4 * kQuadsTogether, w += 16 * kQuadsTogether) {
+    const int64_t count = quads - first < kQuadsTogether ? quads - first : kQuadsTogether;
+    accumulate<Block>(low, w, count, [&](int64_t q, Vector* x) { Block::gather(xt, ks + 4 * q, x, kept[q]); });
+    accumulate<Block>(high, w, count, [&](int64_t q, Vector* x) {
+      x[0] = kept[q][0];
+      x[1] = kept[q][1];
+    });
+  }
+  Block::store(c, ldc, low);
+  Block::store(c + 16 * ldc, ldc, high);
+}
+
 template <typename Dot>
 struct Narrow : Block256<Dot> {
   using Vector = __m256i;
-  static constexpr int kTokens = 8, kVectors = 1, kPasses = 1;
-  template <int>
+  static constexpr int kTokens = 8, kVectors = 1;
   static void gather(const uint8_t* xt, const uint16_t* ks, Vector* x) {
     const __m128i a = _mm_unpacklo_epi8(load8(xt + size_t{ks[0]} * kTokens), load8(xt + size_t{ks[1]} * kTokens));
     const __m128i b = _mm_unpacklo_epi8(load8(xt + size_t{ks[2]} * kTokens), load8(xt + size_t{ks[3]} * kTokens));
     x[0] = _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b));
   }
-  template <int>
-  static void store(int32_t* c, int64_t ldc, Vector (&acc)[4][kVectors]) {
-    Block256<Dot>::store_transposed(c, ldc, acc[0][0], acc[1][0], acc[2][0], acc[3][0]);
+  static void store(int32_t* c, int64_t ldc, Sums<Narrow>& sums) {
+    Block256<Dot>::store_transposed(c, ldc, sums[0][0], sums[1][0], sums[2][0], sums[3][0]);
   }
 };
 

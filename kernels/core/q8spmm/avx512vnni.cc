@@ -13,7 +13,7 @@ inline __m512i load64(const uint8_t* p) { return _mm512_loadu_si512(p); }
 
 struct Wide512 {
   using Vector = __m512i;
-  static constexpr int kTokens = 64, kVectors = 4, kPasses = 1;
+  static constexpr int kTokens = 64, kVectors = 4;
   static Vector zero() { return _mm512_setzero_si512(); }
   static Vector broadcast(const int8_t* p) {
     int32_t quad;
@@ -21,7 +21,6 @@ struct Wide512 {
     return _mm512_set1_epi32(quad);
   }
   static Vector add(Vector acc, Vector x, Vector w) { return _mm512_dpbusd_epi32(acc, x, w); }
-  template <int>
   static void gather(const uint8_t* xt, const uint16_t* ks, Vector* x) {
     const Vector r0 = load64(xt + size_t{ks[0]} * kTokens), r1 = load64(xt + size_t{ks[1]} * kTokens);
     const Vector r2 = load64(xt + size_t{ks[2]} * kTokens), r3 = load64(xt + size_t{ks[3]} * kTokens);
@@ -32,11 +31,10 @@ struct Wide512 {
     x[2] = _mm512_unpacklo_epi16(c, d);
     x[3] = _mm512_unpackhi_epi16(c, d);
   }
-  template <int>
-  static void store(int32_t* c, int64_t ldc, Vector (&acc)[4][kVectors]) {
+  static void store(int32_t* c, int64_t ldc, Sums<Wide512>& sums) {
     INC_HF_UNROLL
     for (int v = 0; v < kVectors; v++)
-      store_transposed(c + v * 16 * ldc, ldc, acc[0][v], acc[1][v], acc[2][v], acc[3][v]);
+      store_transposed(c + v * 16 * ldc, ldc, sums[0][v], sums[1][v], sums[2][v], sums[3][v]);
   }
   // Channels x sixteen tokens to sixteen rows of four channels.
   static void store_transposed(int32_t* c, int64_t ldc, Vector a0, Vector a1, Vector a2, Vector a3) {

@@ -14,7 +14,7 @@ struct Dot {
 namespace inc_hf {
 
 const Q8SpmmUkernels q8spmm_ukernel_32x4c4__avxvnni = {"q8spmm_ukernel_32x4c4__avxvnni", Isa::kAvxVnni, 32, 2,
-                                                       q8spmm_tile<Wide<Dot>>};
+                                                       q8spmm_two_halves<Dot>};
 const Q8SpmmUkernels q8spmm_ukernel_8x4c4__avxvnni = {"q8spmm_ukernel_8x4c4__avxvnni", Isa::kAvxVnni, 8, 1,
                                                       q8spmm_tile<Narrow<Dot>>};
 const Q8SpmmUkernels q8spmm_ukernel_1x4c4__avxvnni = {"q8spmm_ukernel_1x4c4__avxvnni", Isa::kAvxVnni, 1, 1,
