@@ -48,13 +48,9 @@ void test_threads(Isa isa) {
 // x[k][token] as the kernel wants it.
 std::vector<uint8_t> transposed(const Q8SpmmUkernels& ukernels, const std::vector<uint8_t>& x, int64_t k) {
   const int64_t tokens = ukernels.tokens;
-  std::vector<uint8_t> xt(k * ukernels.bytes_per_k());
+  std::vector<uint8_t> xt(k * tokens);
   for (int64_t i = 0; i < k * tokens; i++) {
-    if (tokens == 1) {
-      for (int64_t table = 0; table < 4; table++) xt[(table * k + i) * 4 + table] = x[i];
-    } else {
-      xt[i] = x[i / tokens * tokens + token_at(static_cast<int>(i % tokens), ukernels.lanes)];
-    }
+    xt[i] = x[i / tokens * tokens + token_at(static_cast<int>(i % tokens), ukernels.lanes)];
   }
   return xt;
 }
@@ -69,7 +65,7 @@ void check_ukernel(const Q8SpmmUkernels& ukernels, int64_t k, int64_t quads) {
   // On AVX2 no two weights overflow 16 bits.
   for (int8_t& value : w) value = random_weight(ukernels.isa == Isa::kAvx2 ? Fill::kSevenBits : Fill::kEightBits);
   Rows<int32_t> c(tokens, kBlockRows, random_int(0, 3));
-  ukernels.run(transposed(ukernels, x, k).data(), k, ks.data(), w.data(), quads, c.data.data(), c.stride);
+  ukernels.run(transposed(ukernels, x, k).data(), ks.data(), w.data(), quads, c.data.data(), c.stride);
   std::vector<int32_t> expected(tokens * kBlockRows);
   for (int64_t i = 0; i < tokens * kBlockRows; i++) {
     for (int64_t p = 0; p < 4 * quads; p++) {

@@ -61,8 +61,6 @@ struct Q8Rows {
   void (*widen)(const uint8_t* codes, int64_t n, int16_t* out);
   // codes[tokens][k_padded] -> xt[k][tokens], the token at position p being rows[p]; k_padded a multiple of 16
   void (*transpose)(const uint8_t* const* rows, int tokens, int64_t k_padded, uint8_t* xt);
-  // codes[k_padded] -> uint32 [4][k_padded], for the kernel of a single token
-  void (*spread)(const uint8_t* codes, int64_t k_padded, uint32_t* tables);
   // The largest of n indices, 0 if there are none.
   uint16_t (*largest)(const uint16_t* indices, int64_t n);
   void (*finish)(const Epilogue& epilogue, const Tile& tile);

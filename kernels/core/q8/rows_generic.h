@@ -121,16 +121,6 @@ void widen(const uint8_t* codes, int64_t n, int16_t* out) {
   for (int64_t i = 0; i < n; i++) out[i] = (int16_t)(codes[i] - 128);
 }
 
-void spread(const uint8_t* codes, int64_t k_padded, uint32_t* tables) {
-  for (int64_t i = 0; i < k_padded; i++) {
-    const uint32_t code = codes[i];
-    tables[i] = code;
-    tables[i + k_padded] = code << 8;
-    tables[i + 2 * k_padded] = code << 16;
-    tables[i + 3 * k_padded] = code << 24;
-  }
-}
-
 uint16_t largest(const uint16_t* indices, int64_t n) {
   uint16_t most = 0;
   for (int64_t i = 0; i < n; i++) most = indices[i] > most ? indices[i] : most;

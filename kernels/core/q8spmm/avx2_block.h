@@ -61,8 +61,7 @@ struct Half : Block256<Dot> {
 constexpr int64_t kQuadsTogether = 128;  // what is kept of them for the second half: 8 KiB
 
 template <typename Dot>
-void q8spmm_two_halves(const uint8_t* xt, int64_t, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c,
-                       int64_t ldc) {
+void q8spmm_two_halves(const uint8_t* xt, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c, int64_t ldc) {
   using Block = Half<Dot>;
   using Vector = __m256i;
   Sums<Block> low, high;
@@ -95,29 +94,34 @@ struct Narrow : Block256<Dot> {
   }
 };
 
-// One token, whose quads are put together in an integer register, from tables where each byte has been shifted to its
-// place; the four channels fit one vector.
-struct QuadTables {
-  const uint32_t *byte0, *byte1, *byte2, *byte3;
+// Inserts the activations of a quad as dword `kAt` of x.
+template <int kAt>
+inline __m128i insert_quad(__m128i x, const uint8_t* codes, const uint16_t* ks) {
+  uint64_t k;  // all four at once
+  memcpy(&k, ks, 8);
+  x = _mm_insert_epi8(x, codes[(uint16_t)k], 4 * kAt);
+  x = _mm_insert_epi8(x, codes[(uint16_t)(k >> 16)], 4 * kAt + 1);
+  x = _mm_insert_epi8(x, codes[(uint16_t)(k >> 32)], 4 * kAt + 2);
+  return _mm_insert_epi8(x, codes[k >> 48], 4 * kAt + 3);
+}
 
-  QuadTables(const uint8_t* xt, int64_t k_padded)
-      : byte0((const uint32_t*)xt), byte1(byte0 + k_padded), byte2(byte1 + k_padded), byte3(byte2 + k_padded) {}
-  __m128i quad(const uint16_t* ks) const {
-    return _mm_set1_epi32((int)(byte0[ks[0]] | byte1[ks[1]] | byte2[ks[2]] | byte3[ks[3]]));
-  }
-};
-
+// One token: two quads at a time, each against its four channels in one half of a vector.
 template <typename Dot>
-void q8spmm_single(const uint8_t* xt, int64_t k_padded, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c,
-                   int64_t) {
-  const QuadTables tables(xt, k_padded);
-  __m128i acc0 = _mm_setzero_si128(), acc1 = acc0;  // two, since one would wait for itself
-  for (int64_t q = 0; q + 2 <= quads; q += 2, ks += 8, w += 32) {
-    acc0 = Dot::add(acc0, tables.quad(ks), _mm_loadu_si128((const __m128i*)w));
-    acc1 = Dot::add(acc1, tables.quad(ks + 4), _mm_loadu_si128((const __m128i*)(w + 16)));
+void q8spmm_single(const uint8_t* codes, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c, int64_t) {
+  const __m256i halves = _mm256_set_epi32(1, 1, 1, 1, 0, 0, 0, 0);
+  __m256i acc = _mm256_setzero_si256();
+  int64_t q = 0;
+  for (; q + 2 <= quads; q += 2) {
+    const __m128i x = insert_quad<1>(insert_quad<0>(_mm_setzero_si128(), codes, ks + 4 * q), codes, ks + 4 * q + 4);
+    acc = Dot::add(acc, _mm256_permutevar8x32_epi32(_mm256_castsi128_si256(x), halves),
+                   _mm256_loadu_si256((const __m256i*)(w + 16 * q)));
   }
-  if (quads % 2 != 0) acc0 = Dot::add(acc0, tables.quad(ks), _mm_loadu_si128((const __m128i*)w));
-  _mm_storeu_si128((__m128i*)c, _mm_add_epi32(acc0, acc1));
+  __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(acc), _mm256_extracti128_si256(acc, 1));
+  if (q < quads) {
+    const __m128i x = _mm_shuffle_epi32(insert_quad<0>(_mm_setzero_si128(), codes, ks + 4 * q), 0);
+    sums = Dot::add(sums, x, _mm_loadu_si128((const __m128i*)(w + 16 * q)));
+  }
+  _mm_storeu_si128((__m128i*)c, sums);
 }
 
 }  // namespace

@@ -42,8 +42,7 @@ inline __attribute__((always_inline)) void accumulate(Sums<Block>& sums, const i
 }
 
 template <typename Block>
-void q8spmm_tile(const uint8_t* xt, int64_t, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c,
-                 int64_t ldc) {
+void q8spmm_tile(const uint8_t* xt, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c, int64_t ldc) {
   using Vector = typename Block::Vector;
   Sums<Block> sums;
   clear<Block>(sums);

@@ -11,48 +11,45 @@ namespace inc_hf {
 namespace {
 
 constexpr int64_t kProductsPerThread = int64_t{1} << 19;
+constexpr int64_t kBytesPerThread = int64_t{1} << 17;  // to transpose
 constexpr int kTileChannels = 16;  // finished together: a cache line of float results
 
-// Some tokens, the kernel that takes them, and where their activations lie in transposed form.
+// Some tokens, the kernel that takes them, and their activations in its order.
 struct TokenBlock {
   const Q8SpmmUkernels* kernel;
-  int64_t first, at;
+  int64_t first;
+  const uint8_t* xt;
 };
 
 // Cuts the tokens into blocks: as many wide ones as there are, narrow ones or one more wide one for the rest, single
 // tokens for the last three. A narrow block costs about a third more per token than a wide one, a single token about
-// as much as a third of a narrow block.
-std::vector<TokenBlock> cut(Isa isa, int64_t m, int64_t k_padded) {
+// as much as a third of a narrow block. A single token's activations are in order as they are; those of the others
+// will be in `xt`, which has room for kMaxTokens more than m.
+std::vector<TokenBlock> cut(const PackedWeight& weight, int64_t m, const uint8_t* codes, const uint8_t* xt) {
   std::vector<TokenBlock> blocks;
-  int64_t at = 0;
   for (int64_t first = 0; first < m;) {
     const int64_t rest = m - first;
-    const Q8SpmmUkernels* kernel = &q8spmm_ukernels(isa, kMaxTokens);
-    if (rest < kernel->tokens * 3 / 4) kernel = &q8spmm_ukernels(isa, rest <= 3 ? 1 : 8);
-    blocks.push_back({kernel, first, at});
+    const Q8SpmmUkernels* kernel = &q8spmm_ukernels(weight.header.isa, kMaxTokens);
+    if (rest < kernel->tokens * 3 / 4) kernel = &q8spmm_ukernels(weight.header.isa, rest <= 3 ? 1 : 8);
+    blocks.push_back({kernel, first, (kernel->tokens == 1 ? codes : xt) + first * weight.k_padded});
     first += kernel->tokens;
-    at += kernel->bytes_per_k() * k_padded;
   }
   return blocks;
 }
 
 void transpose_block(const PackedWeight& weight, const TokenBlock& block, int64_t m, const uint8_t* codes,
                      uint8_t* xt) {
-  const Q8Rows& rows_of_isa = q8_rows(weight.header.isa);
   const int tokens = block.kernel->tokens;
-  if (tokens == 1) {
-    void* tables = xt + block.at;
-    return rows_of_isa.spread(codes + block.first * weight.k_padded, weight.k_padded, static_cast<uint32_t*>(tables));
-  }
+  if (tokens == 1) return;
   const uint8_t* rows[kMaxTokens];
   for (int p = 0; p < tokens; p++) {  // beyond the end: the last token again, its results are dropped
     rows[p] = codes + std::min(block.first + token_at(p, block.kernel->lanes), m - 1) * weight.k_padded;
   }
-  rows_of_isa.transpose(rows, tokens, weight.k_padded, xt + block.at);
+  q8_rows(weight.header.isa).transpose(rows, tokens, weight.k_padded, xt + block.first * weight.k_padded);
 }
 
 // Sixteen channels for one block of tokens.
-void multiply_tile(const PackedWeight& weight, const TokenBlock& block, int64_t m, int64_t channel, const uint8_t* xt,
+void multiply_tile(const PackedWeight& weight, const TokenBlock& block, int64_t m, int64_t channel,
                    const Epilogue& epilogue) {
   alignas(64) int32_t c[kMaxTokens * kTileChannels];
   const int rows = static_cast<int>(std::min<int64_t>(block.kernel->tokens, m - block.first));
@@ -61,8 +58,8 @@ void multiply_tile(const PackedWeight& weight, const TokenBlock& block, int64_t 
   prefetch(epilogue, tile);
   for (int g = 0; g < kTileChannels / kBlockRows; g++) {
     const int64_t group = channel / kBlockRows + g, quad = weight.first_quad[group];
-    block.kernel->run(xt + block.at, weight.k_padded, weight.ks + 4 * quad, weight.w + 16 * quad,
-                      weight.first_quad[group + 1] - quad, c + g * kBlockRows, kTileChannels);
+    block.kernel->run(block.xt, weight.ks + 4 * quad, weight.w + 16 * quad, weight.first_quad[group + 1] - quad,
+                      c + g * kBlockRows, kTileChannels);
   }
   q8_rows(weight.header.isa).finish(epilogue, tile);
 }
@@ -71,11 +68,10 @@ void multiply_tile(const PackedWeight& weight, const TokenBlock& block, int64_t 
 
 void multiply_blocks(const PackedWeight& weight, const uint8_t* codes, int64_t m, const Epilogue& epilogue,
                      ParallelFor parallel_for) {
-  const std::vector<TokenBlock> blocks = cut(weight.header.isa, m, weight.k_padded);
+  const Scratch<uint8_t> xt((m + kMaxTokens) * weight.k_padded);
+  const std::vector<TokenBlock> blocks = cut(weight, m, codes, xt.get());
   const int64_t count = static_cast<int64_t>(blocks.size());
-  const int64_t bytes = blocks.back().at + blocks.back().kernel->bytes_per_k() * weight.k_padded;
-  const Scratch<uint8_t> xt(bytes);
-  run_parallel(parallel_for, count, 1 + (1 << 17) * count / bytes, [&](int64_t begin, int64_t end) {
+  run_parallel(parallel_for, count, 1 + kBytesPerThread * count / (m * weight.k_padded), [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; b++) transpose_block(weight, blocks[b], m, codes, xt.get());
   });
 
@@ -83,7 +79,7 @@ void multiply_blocks(const PackedWeight& weight, const uint8_t* codes, int64_t m
   const int64_t products = 1 + 16 * weight.header.quads * m / (count * tiles);
   run_parallel(parallel_for, count * tiles, 1 + kProductsPerThread / products, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      multiply_tile(weight, blocks[i / tiles], m, i % tiles * kTileChannels, xt.get(), epilogue);
+      multiply_tile(weight, blocks[i / tiles], m, i % tiles * kTileChannels, epilogue);
     }
   });
 }

@@ -6,7 +6,7 @@ namespace {
 
 constexpr int kTokens = 8;
 
-void tile(const uint8_t* xt, int64_t, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c, int64_t ldc) {
+void tile(const uint8_t* xt, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c, int64_t ldc) {
   for (int t = 0; t < kTokens; t++) memset(c + t * ldc, 0, inc_hf::kBlockRows * sizeof(int32_t));
   for (int64_t i = 0; i < 4 * quads; i++) {
     const uint8_t* x = xt + ks[i] * kTokens;

@@ -11,20 +11,17 @@ inline constexpr int kBlockRows = 4;  // output channels that share their zeros
 inline constexpr int kMaxTokens = 64;
 
 // One group of four output channels against a block of `tokens` tokens: c[t * ldc + o] = sum_k x[k][t] * w[o][k].
-//   xt: uint8 activations, transposed: [k][tokens], in the order of `token_at`; for a single token uint32
-//       [4][k_padded], the activation shifted left by 0, 8, 16 and 24 bits
+//   xt: uint8 activations, transposed: [k][tokens], in the order of `token_at`
 //   ks, w: the values of k that are not zero, in quads: uint16 [quads][4], int8 [quads][4 channels][4 values of k]
 // q8spmm_ukernel_<tokens>x4c4__<isa>
-using Q8SpmmUkernel = void (*)(const uint8_t* xt, int64_t k_padded, const uint16_t* ks, const int8_t* w, int64_t quads,
-                               int32_t* c, int64_t ldc);
+using Q8SpmmUkernel = void (*)(const uint8_t* xt, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c,
+                               int64_t ldc);
 
 struct Q8SpmmUkernels {
   const char* name;
   Isa isa;
   int tokens, lanes;  // lanes: 128-bit lanes that the kernel interleaves in
   Q8SpmmUkernel run;
-
-  int64_t bytes_per_k() const { return tokens == 1 ? 16 : tokens; }  // of xt
 };
 
 // Which token stands at `position` of a row of xt. The kernels interleave bytes within 128-bit lanes; in this order
