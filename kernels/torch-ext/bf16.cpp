@@ -14,7 +14,7 @@ using OptionalTensor = std::optional<Tensor>;
 
 Header header_of(const Tensor& packed) {
   require_tensor(packed, "packed", ScalarType::Byte);
-  require(packed.dim() == 1 && packed.is_contiguous(), "`packed` must be what bf16_pack returned.");
+  REQUIRE(packed.dim() == 1 && packed.is_contiguous(), "`packed` must be what bf16_pack returned.");
   return bf16gemm::check(packed.const_data_ptr(), packed.numel());
 }
 
@@ -23,7 +23,7 @@ Variant variant_named(const std::string& name) {
   std::string choices;
   for (Variant variant : bf16gemm::kAllVariants) {
     if (name == bf16gemm::variant_name(variant)) {
-      require(bf16gemm::is_supported(variant), "This CPU lacks " + name + ".");
+      REQUIRE(bf16gemm::is_supported(variant), "This CPU lacks " + name + ".");
       return variant;
     }
     choices += std::string(choices.empty() ? "" : ", ") + bf16gemm::variant_name(variant);
@@ -42,7 +42,7 @@ std::string bf16_variants() {
 
 Tensor bf16_pack(const Tensor& weight, OptionalTensor bias, std::string variant_name) {
   require_tensor(weight, "weight", ScalarType::BFloat16);
-  require(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
+  REQUIRE(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
   const int64_t n = weight.size(0), k = weight.size(1);
   const Tensor w = torch::stable::contiguous(weight);
   if (bias.has_value()) bias = require_vector(*bias, "bias", ScalarType::Float, n);
@@ -76,10 +76,10 @@ std::string bf16_describe(const Tensor& packed) { return bf16gemm::variant_name(
 Tensor bf16_linear_packed(const Tensor& x, const Tensor& packed, int64_t out_features, std::string activation_name,
                           OptionalTensor residual) {
   const Header header = header_of(packed);
-  require(out_features == header.n,
+  REQUIRE(out_features == header.n,
           "`out_features` is " + std::to_string(header.n) + " here, got " + std::to_string(out_features) + ".");
   const Rows rows = rows_of(x, "x");
-  require(rows.k == header.k,
+  REQUIRE(rows.k == header.k,
           "`x` must have " + std::to_string(header.k) + " features, got shape " + shape_of(x) + ".");
   const Activation activation = parse_activation(activation_name.c_str());
   Tensor y = empty_like_rows(x, out_features, ScalarType::Float);

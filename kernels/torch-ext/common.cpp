@@ -11,22 +11,22 @@ std::string shape_of(const Tensor& x) {
 }
 
 void require_tensor(const Tensor& x, const char* name, ScalarType dtype) {
-  require(x.is_cpu(), std::string("`") + name + "` must be on the CPU.");
-  require(x.scalar_type() == dtype, std::string("`") + name + "` must be of type " +
+  REQUIRE(x.is_cpu(), std::string("`") + name + "` must be on the CPU.");
+  REQUIRE(x.scalar_type() == dtype, std::string("`") + name + "` must be of type " +
                                         torch::headeronly::toString(dtype) + ", got " +
                                         torch::headeronly::toString(x.scalar_type()) + ".");
 }
 
 Tensor require_vector(const Tensor& x, const char* name, ScalarType dtype, int64_t numel) {
   require_tensor(x, name, dtype);
-  require(x.numel() == numel, std::string("`") + name + "` must have " + std::to_string(numel) +
+  REQUIRE(x.numel() == numel, std::string("`") + name + "` must have " + std::to_string(numel) +
                                   " elements, got shape " + shape_of(x) + ".");
   return torch::stable::contiguous(x);
 }
 
 Rows rows_of(const Tensor& x, const char* name) {
   require_tensor(x, name, ScalarType::Float);
-  require(x.dim() > 0, std::string("`") + name + "` must have at least one dimension.");
+  REQUIRE(x.dim() > 0, std::string("`") + name + "` must have at least one dimension.");
   const int64_t k = x.size(x.dim() - 1);
   const bool strided_rows = x.dim() == 2 && x.stride(1) == 1 && x.stride(0) >= k;
   const Tensor rows = strided_rows ? x : torch::stable::contiguous(x);
@@ -64,7 +64,7 @@ Tensor empty_like_rows(const Tensor& x, int64_t n, ScalarType dtype) {
 const float* residual_data(std::optional<Tensor>& residual, const Tensor& result) {
   if (!residual.has_value()) return nullptr;
   require_tensor(*residual, "residual", ScalarType::Float);
-  require(shape_of(*residual) == shape_of(result),
+  REQUIRE(shape_of(*residual) == shape_of(result),
           "`residual` must have the shape of the result, " + shape_of(result) + ", got " + shape_of(*residual) + ".");
   residual = torch::stable::contiguous(*residual);
   return static_cast<const float*>(residual->const_data_ptr());

@@ -17,9 +17,11 @@ namespace inc_hf::torch_ext {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-inline void require(bool condition, const std::string& message) {
-  if (!condition) throw std::invalid_argument(message);
-}
+// A macro, so that the message is only made when it is needed.
+#define REQUIRE(condition, message)                         \
+  do {                                                      \
+    if (!(condition)) throw std::invalid_argument(message); \
+  } while (false)
 
 std::string shape_of(const Tensor& x);
 

@@ -52,7 +52,7 @@ int64_t rows_per_mask(const Tensor& x, const Tensor& mask) {
   int64_t rows = 1, dim = x.dim() - 2;
   for (; fits && dim >= 0 && size(dim) == 1; dim--) rows *= x.size(dim);
   for (; fits && dim >= 0; dim--) fits = size(dim) == x.size(dim);
-  require(fits, "`mask` must have the first sizes of `x`, then 1, then the last size of `x`, " + shape_of(x) +
+  REQUIRE(fits, "`mask` must have the first sizes of `x`, then 1, then the last size of `x`, " + shape_of(x) +
                     ", got " + shape_of(mask) + "; add any other to `x` first.");
   return rows;
 }

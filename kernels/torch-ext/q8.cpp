@@ -11,27 +11,27 @@ using OptionalTensor = std::optional<Tensor>;
 
 PackedWeight packed_weight(const Tensor& packed) {
   require_tensor(packed, "packed", ScalarType::Byte);
-  require(packed.dim() == 1 && packed.is_contiguous(), "`packed` must be what q8_pack returned.");
+  REQUIRE(packed.dim() == 1 && packed.is_contiguous(), "`packed` must be what q8_pack returned.");
   return check_packed(packed.const_data_ptr(), packed.numel());
 }
 
 Isa isa_named(const std::string& name) {
   const Isa isa = name.empty() ? current_isa() : parse_isa(name.c_str());
-  require(is_supported(isa), "This CPU lacks " + name + ".");
+  REQUIRE(is_supported(isa), "This CPU lacks " + name + ".");
   return isa;
 }
 
 Sparsity sparsity_named(const std::string& name) {
   if (name == "auto") return Sparsity::kAuto;
   if (name == "dense") return Sparsity::kDense;
-  require(name == "sparse", "Unknown kind '" + name + "'; choose one of auto, dense, sparse.");
+  REQUIRE(name == "sparse", "Unknown kind '" + name + "'; choose one of auto, dense, sparse.");
   return Sparsity::kSparse;
 }
 
 Tensor q8_pack(const Tensor& weight, const Tensor& weight_scale, OptionalTensor bias, std::string isa,
                std::string sparsity) {
   require_tensor(weight, "weight", ScalarType::Char);
-  require(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
+  REQUIRE(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
   const int64_t n = weight.size(0);
   const Tensor w = torch::stable::contiguous(weight);
   const Tensor scale =
@@ -67,18 +67,18 @@ std::string q8_describe(const Tensor& packed) {
 // `side` is "input" or "out", for the messages.
 Quantizer quantizer_of(const OptionalTensor& scale, const OptionalTensor& zero_point, int64_t num_bits,
                        bool round_scale, const std::string& side = "input") {
-  require(num_bits >= 2 && num_bits <= 8, "`num_bits` must be in [2, 8], got " + std::to_string(num_bits) + ".");
+  REQUIRE(num_bits >= 2 && num_bits <= 8, "`num_bits` must be in [2, 8], got " + std::to_string(num_bits) + ".");
   Quantizer quantizer;
   quantizer.num_bits = static_cast<int>(num_bits);
   quantizer.round_scale = round_scale;
   if (scale.has_value()) {
     const Tensor value = require_vector(*scale, (side + "_scale").c_str(), ScalarType::Float, 1);
     quantizer.scale = *static_cast<const float*>(value.const_data_ptr());
-    require(quantizer.scale > 0 && quantizer.scale <= 3.4e38f,
+    REQUIRE(quantizer.scale > 0 && quantizer.scale <= 3.4e38f,
             "`" + side + "_scale` must be positive and finite, got " + std::to_string(quantizer.scale) + ".");
   }
   if (zero_point.has_value()) {
-    require(scale.has_value(), "`" + side + "_zero_point` needs an `" + side + "_scale`.");
+    REQUIRE(scale.has_value(), "`" + side + "_zero_point` needs an `" + side + "_scale`.");
     const Tensor value = require_vector(*zero_point, (side + "_zero_point").c_str(), ScalarType::Char, 1);
     quantizer.zero_point = *static_cast<const int8_t*>(value.const_data_ptr());
   }
@@ -100,17 +100,17 @@ std::tuple<Tensor, Tensor> q8_quantize(const Tensor& x, const OptionalTensor& sc
 // Checks what all products of codes have in common; returns the number of rows.
 int64_t rows_of_codes(const Tensor& codes, const PackedWeight& weight, int64_t zero_point) {
   require_tensor(codes, "codes", ScalarType::Byte);
-  require(codes.is_contiguous() && codes.dim() > 0 && codes.size(codes.dim() - 1) == weight.k_padded,
+  REQUIRE(codes.is_contiguous() && codes.dim() > 0 && codes.size(codes.dim() - 1) == weight.k_padded,
           "`codes` must be what q8_quantize returned for " + std::to_string(weight.header.k) + " features, got shape " +
               shape_of(codes) + ".");
-  require(zero_point >= -128 && zero_point <= 127,
+  REQUIRE(zero_point >= -128 && zero_point <= 127,
           "`zero_point` must be in [-128, 127], got " + std::to_string(zero_point) + ".");
   return codes.numel() / weight.k_padded;
 }
 
 Tensor q8_accumulate(const Tensor& codes, const Tensor& packed, int64_t zero_point, int64_t out_features) {
   const PackedWeight weight = packed_weight(packed);
-  require(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
+  REQUIRE(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
   const int64_t m = rows_of_codes(codes, weight, zero_point);
   Tensor y = empty_like_rows(codes, weight.header.n, ScalarType::Int);
   Epilogue epilogue = {};
@@ -135,7 +135,7 @@ Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed
                  int64_t out_features, std::string activation, OptionalTensor residual, const OptionalTensor& out_scale,
                  const OptionalTensor& out_zero_point) {
   const PackedWeight weight = packed_weight(packed);
-  require(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
+  REQUIRE(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
   const int64_t m = rows_of_codes(codes, weight, zero_point);
   const Tensor row_scale = require_vector(scales, "scales", ScalarType::Float, m);
   const Quantizer out = quantizer_of(out_scale, out_zero_point, 8, false, "out");
@@ -143,7 +143,7 @@ Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed
   Tensor y = empty_like_rows(codes, requantize ? padded_k(out_features) : out_features,
                              requantize ? ScalarType::Byte : ScalarType::Float);
   if (requantize) {
-    require(!residual.has_value(), "A residual cannot be added to a result that is rounded to 8 bits.");
+    REQUIRE(!residual.has_value(), "A residual cannot be added to a result that is rounded to 8 bits.");
     std::memset(y.mutable_data_ptr(), 128 + out.zero_point, y.numel());
   }
   Epilogue epilogue = epilogue_into(y, residual, activation);
@@ -162,14 +162,15 @@ Tensor q8_linear_packed(const Tensor& x, const Tensor& packed, const OptionalTen
                         const OptionalTensor& input_zero_point, int64_t num_bits, bool round_scale,
                         int64_t out_features, std::string activation, OptionalTensor residual) {
   const PackedWeight weight = packed_weight(packed);
-  require(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
+  REQUIRE(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
   const Rows rows = rows_of(x, "x");
-  require(rows.k == weight.header.k,
+  REQUIRE(rows.k == weight.header.k,
           "`x` must have " + std::to_string(weight.header.k) + " features, got shape " + shape_of(x) + ".");
   const Quantizer quantizer = quantizer_of(input_scale, input_zero_point, num_bits, round_scale);
   Tensor y = empty_like_rows(x, out_features, ScalarType::Float);
   const Epilogue epilogue = epilogue_into(y, residual, activation);
-  linear(weight, quantizer, rows.data(), rows.stride, rows.m, epilogue, torch_parallel_for, torch::stable::get_num_threads());
+  linear(weight, quantizer, rows.data(), rows.stride, rows.m, epilogue, torch_parallel_for,
+         torch::stable::get_num_threads());
   return y;
 }
 

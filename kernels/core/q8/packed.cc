@@ -60,8 +60,9 @@ PackedWeight locate(const PackedHeader& header, const void* bytes) {
   return p;
 }
 
-void require(bool condition, const std::string& what) {
-  if (!condition) throw std::invalid_argument("The packed weight is corrupt: " + what + ". Pack it again.");
+void require(bool condition, const char* what) {
+  if (!condition)
+    throw std::invalid_argument(std::string("The packed weight is corrupt: ") + what + ". Pack it again.");
 }
 
 void check_header(const PackedHeader& h, int64_t size) {
@@ -71,7 +72,7 @@ void check_header(const PackedHeader& h, int64_t size) {
   require(h.kind != WeightKind::kDensePairs || h.isa == Isa::kAvx2, "pairs are for AVX2");
   require(h.n > 0 && h.n < (int64_t{1} << 31) && h.k > 0 && h.k <= kMaxK, "its shape is out of range");
   require(h.quads >= 0 && h.quads <= size, "it has more blocks than bytes");
-  require(h.bytes == size && Offsets(h).end == size, "it has " + std::to_string(size) + " bytes");
+  require(h.bytes == size && Offsets(h).end == size, "its size is not what its header says");
   if (!is_supported(h.isa)) {
     throw std::invalid_argument(std::string("The weight was packed for ") + isa_name(h.isa) +
                                 ", which this CPU lacks; pack it here.");
@@ -152,7 +153,7 @@ void pack(const Weight& weight, const PackedHeader& header, void* out) {
 }
 
 PackedWeight check_packed(const void* bytes, int64_t size) {
-  require(size >= static_cast<int64_t>(sizeof(PackedHeader)), "it has " + std::to_string(size) + " bytes");
+  require(size >= static_cast<int64_t>(sizeof(PackedHeader)), "it is shorter than a header");
   require(reinterpret_cast<uintptr_t>(bytes) % sizeof(int32_t) == 0, "its address is not aligned");
   PackedHeader header;
   std::memcpy(&header, bytes, sizeof(header));

@@ -46,8 +46,7 @@ void q8spmm_tile(const uint8_t* xt, const uint16_t* ks, const int8_t* w, int64_t
   using Vector = typename Block::Vector;
   Sums<Block> sums;
   clear<Block>(sums);
-  accumulate<Block>(sums, w, quads,
-                    [&](int64_t q, Vector (&x)[Block::kVectors]) { Block::gather(xt, ks + 4 * q, x); });
+  accumulate<Block>(sums, w, quads, [&](int64_t q, Vector(&x)[Block::kVectors]) { Block::gather(xt, ks + 4 * q, x); });
   Block::store(c, ldc, sums);
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kProductsPerThread = int64_t{1} << 19;
 constexpr int64_t kBytesPerThread = int64_t{1} << 17;  // to transpose
-constexpr int kTileChannels = 16;  // finished together: a cache line of float results
+constexpr int kTileChannels = 16;                      // finished together: a cache line of float results
 
 // Some tokens, the kernel that takes them, and their activations in its order.
 struct TokenBlock {
@@ -71,9 +71,10 @@ void multiply_blocks(const PackedWeight& weight, const uint8_t* codes, int64_t m
   const Scratch<uint8_t> xt((m + kMaxTokens) * weight.k_padded);
   const std::vector<TokenBlock> blocks = cut(weight, m, codes, xt.get());
   const int64_t count = static_cast<int64_t>(blocks.size());
-  run_parallel(parallel_for, count, 1 + kBytesPerThread * count / (m * weight.k_padded), [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; b++) transpose_block(weight, blocks[b], m, codes, xt.get());
-  });
+  run_parallel(parallel_for, count, 1 + kBytesPerThread * count / (m * weight.k_padded),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t b = begin; b < end; b++) transpose_block(weight, blocks[b], m, codes, xt.get());
+               });
 
   const int64_t tiles = (weight.header.n + kTileChannels - 1) / kTileChannels;
   const int64_t products = 1 + 16 * weight.header.quads * m / (count * tiles);
