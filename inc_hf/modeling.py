@@ -29,6 +29,7 @@ from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationCo
 from inc_hf.checkpoint.describe import schemes_of_config
 from inc_hf.quantize.inference import fuse_activations, release_weights
 from inc_hf.quantize.modules import QLinear, QModule, empty_twin, quantized_modules
+from inc_hf.quantize.sharing import share_inputs
 
 HUB_KEYWORDS = (
     "cache_dir",
@@ -193,7 +194,7 @@ def optimize(model: PreTrainedModel, fuse: bool = True) -> PreTrainedModel:
     A model that stock `AutoModel….from_pretrained` returned from a compressed-tensors `int-quantized` checkpoint is
     put on our integer modules, before or after its first forward pass (which decompresses it). Then weights are packed
     for this CPU, so that only the packed form is in memory, and activation functions are computed where the layer
-    before them writes its result. The model can be saved as before.
+    before them writes its result. What query, key and value read is quantized once. The model can be saved as before.
 
     Args:
         model (`PreTrainedModel`): a quantized model.
@@ -207,6 +208,7 @@ def optimize(model: PreTrainedModel, fuse: bool = True) -> PreTrainedModel:
         _put_on_our_modules(model)
     if fuse:
         fuse_activations(model)
+    share_inputs(model)
     release_weights(model)
     return model
 

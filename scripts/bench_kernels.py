@@ -9,33 +9,22 @@ Run it on a machine that does nothing else.
 """
 
 import argparse
-import datetime
 import json
-import os
-import sys
 import warnings
 from pathlib import Path
 
 import torch
 from bench.candidates import Layer, candidates
+from bench.machine import describe, run_again_on_avx2
 from bench.measure import instruction_limits, summary, take_turns
 from bench.others import measure_elementwise, measure_packing
 from bench.report import render
 
-import inc_hf
 from inc_hf import ops
 
 ROWS = (1, 8, 128, 1024)
 FEW_ROWS = 8
 SHAPES = ((384, 384), (384, 1536), (1536, 384), (768, 768), (768, 3072), (3072, 768))
-# Every library that FP32 and the INT8 of torch run on has a variable of its own.
-AVX2_ONLY = {
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    "FBGEMM_ENABLE_INSTRUCTIONS": "AVX2",
-    "INC_HF_ISA": "avx2",
-}
 
 
 def shape_of(text: str) -> tuple[int, int]:
@@ -69,14 +58,8 @@ def default_isas() -> list[str]:
     return [in_use, *(isa for isa in ops.supported_isas() if isa == "avx2" != in_use)]
 
 
-def run_again_on_avx2() -> None:
-    """The libraries read their variables once, when they are loaded: start over, unless they are set."""
-    if any(os.environ.get(name) != value for name, value in AVX2_ONLY.items()):
-        os.execve(sys.executable, sys.orig_argv, os.environ | AVX2_ONLY)
-
-
 def measure(args: argparse.Namespace) -> dict:
-    about = describe(args)
+    about = describe(args.isa, args.peers_isa, command_of(args))
     limits = {isa: instruction_limits(isa, args.threads) for isa in args.isa}
     linear = []
     for rows, (in_features, out_features) in [(rows, shape) for rows in args.rows for shape in args.shapes]:
@@ -106,21 +89,10 @@ def measure_linear(rows: int, in_features: int, out_features: int, args: argpars
     return entries
 
 
-def describe(args: argparse.Namespace) -> dict[str, str]:
-    capability = torch.backends.cpu.get_cpu_capability()
-    settings = ", ".join(f"{name}={value}" for name, value in AVX2_ONLY.items()) if args.peers_isa else "none"
+def command_of(args: argparse.Namespace) -> list[str]:
     command = ["python scripts/bench_kernels.py", "--isa", *args.isa, "--threads", *map(str, args.threads)]
     command += ["--rows", *map(str, args.rows), "--shapes", *(f"{k}x{n}" for k, n in args.shapes)]
-    command += ["--seconds", f"{args.seconds:g}"] + (["--peers-isa", args.peers_isa] if args.peers_isa else [])
-    return {
-        "cpu": f"{os.cpu_count()} x {torch.cpu.get_capabilities().get('cpu_name', 'unknown')}",
-        "isa": f"{' and '.join(args.isa)} for ours, torch says {capability}",
-        "held to an ISA by": settings,
-        "load before": f"{os.getloadavg()[0]:.2f} of {os.cpu_count()} CPUs",
-        "versions": f"inc_hf {inc_hf.__version__}, torch {torch.__version__}, Python {sys.version.split()[0]}",
-        "command": " ".join(command),
-        "date": datetime.date.today().isoformat(),
-    }
+    return [*command, "--seconds", f"{args.seconds:g}"]
 
 
 def to_json(report: dict) -> str:

@@ -14,7 +14,7 @@ import torch
 from tiny import WORDS, logits_of, offline_environment, quantized, tiny_model, tiny_tokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from inc_hf import PostTrainingQuantConfig
+from inc_hf import PostTrainingQuantConfig, ops
 from inc_hf.cli import EXIT_INTERRUPTED, _guarded, build_parser, main
 from inc_hf.commands.quantize import config_of
 from inc_hf.quantize.modules import quantized_modules
@@ -434,7 +434,7 @@ class TestInfo:
     def test_machine(self, capsys):
         facts = self.info(capsys)
         assert facts["torch"] == torch.__version__
-        assert facts["default_weight_bits"] == (8 if facts["vnni"] else 7)
+        assert facts["default_weight_bits"] == ops.default_weight_bits()
         assert main(["info"]) == 0
         assert "default weight bits" in capsys.readouterr().out
 

@@ -5,7 +5,7 @@ y = ops.q8_linear_packed(x, packed, out_features)                # fast
 y = ops.q8_linear(x, weight, weight_scale, bias)                 # its plain-torch twin
 """
 
-from inc_hf.ops.library import ISAS, is_available, is_native, isa, supported_isas, why_unavailable
+from inc_hf.ops.library import ISAS, default_weight_bits, is_available, is_native, isa, supported_isas, why_unavailable
 from inc_hf.ops.q8 import (
     accumulate,
     describe_packed,
@@ -20,7 +20,6 @@ from inc_hf.ops.reference import (
     ACTIVATIONS,
     activation_range,
     compute_dtype,
-    default_weight_bits,
     has_vnni,
     int_matmul,
     per_token_scale,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from inc_hf.ops.reference import has_vnni
+
 LIBRARY = Path(__file__).parents[1] / "_kernels.so"
 NATIVE_ISAS = ("avx512vnni", "avxvnni", "avx2", "scalar")
 ISAS = (*NATIVE_ISAS, "reference")
@@ -63,6 +65,14 @@ def isa() -> str:
         why_unavailable(),
     )
     return "reference"
+
+
+def default_weight_bits() -> int:
+    """8 where the kernels in use have VNNI, otherwise 7.
+
+    Without it, `vpmaddubsw` adds two u8 x s8 products in 16 bits, which is exact up to 255 * 63 * 2.
+    """
+    return 8 if has_vnni() and isa() != "avx2" else 7
 
 
 def is_native() -> bool:

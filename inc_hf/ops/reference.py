@@ -38,14 +38,6 @@ def has_vnni() -> bool:
     return any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8", "dot"))
 
 
-def default_weight_bits() -> int:
-    """8 where the CPU has VNNI, otherwise 7.
-
-    Without it, `vpmaddubsw` adds two u8 x s8 products in 16 bits, which is exact up to 255 * 63 * 2.
-    """
-    return 8 if has_vnni() else 7
-
-
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """float32 for half precisions and float32, float64 for float64: the dtype in which scales are applied."""
     return torch.promote_types(dtype, torch.float32)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 
+SHARING_PAYS_FROM = 1 << 14  # elements of an input that are worth one more call to quantize them apart
 FAST_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -22,6 +23,7 @@ class PackedLinear(nn.Module):
         self.register_buffer("packed", None, persistent=False)
         self._packed_from: tuple | None = None  # what `packed` was made of
         self.activation = "none"  # applied to the output; see `inc_hf.optimize`
+        self.shared_input = None  # a `SharedInput` that quantizes for several layers
 
     @property
     def is_released(self) -> bool:
@@ -55,6 +57,7 @@ class PackedLinear(nn.Module):
 
     def _load_from_state_dict(self, *args, **kwargs):
         self.set_codes(self.codes)
+        self.shared_input = None  # the others may not get the same scale
         super()._load_from_state_dict(*args, **kwargs)
 
     def __getstate__(self) -> dict:
@@ -84,6 +87,8 @@ class PackedLinear(nn.Module):
         activation = self.scheme.activation
         scale = None if self.input_scale is None else self.input_scale.float()
         quantizer = (scale, self.input_zero_point, activation.num_bits, self.scale_dtype)
+        if self.shares(x):
+            return self.shared_forward(x, quantizer)
         if not torch.compiler.is_compiling():
             return ops.q8_linear_packed(x, self.current_packed(), self.out_features, *quantizer, self.activation)
         if self.packed is not None:
@@ -92,6 +97,20 @@ class PackedLinear(nn.Module):
         return ops.q8_linear_portable(
             x, self.weight, self.weight_scale.float(), self.bias, *quantizer, activation=self.activation
         )
+
+    def shares(self, x: Tensor) -> bool:
+        """Whether `x` is to be quantized for several layers at once."""
+        # A traced program cannot keep the codes between two layers, and inductor does not merge equal calls of ops.
+        if self.shared_input is None or torch.compiler.is_compiling():
+            return False
+        return x.numel() >= SHARING_PAYS_FROM
+
+    def shared_forward(self, x: Tensor, quantizer: tuple) -> Tensor:
+        """The layer on codes that others use, too."""
+        codes, scales = self.shared_input.quantize(x, *quantizer)
+        zero_point = 0 if self.input_zero_point is None else int(self.input_zero_point)
+        y = ops.matmul(codes, scales, self.current_packed(), self.out_features, zero_point, self.activation)
+        return y.to(x.dtype)
 
     def current_packed(self) -> Tensor:
         """The packed buffer, made anew if weight, scale or bias were changed since."""

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inc_hf import ops
+from inc_hf.ops import library
 
 # float32 keeps 24 bits, and the epilogue (convert, scale twice, add the bias) rounds a handful of times.
 FLOAT32_EPILOGUE = 8 * torch.finfo(torch.float32).eps
@@ -71,8 +72,11 @@ def test_ranges(num_bits, low, high, weight):
 )
 def test_default_weight_bits_follow_the_cpu(monkeypatch, capabilities, bits):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(library, "isa", lambda: "reference")
     assert ops.has_vnni() == (bits == 8)
     assert ops.default_weight_bits() == bits
+    monkeypatch.setattr(library, "isa", lambda: "avx2")  # chosen where there is more, too
+    assert ops.default_weight_bits() == 7
 
 
 DEPTHS = st.one_of(st.integers(1, 2100), st.sampled_from([1023, 1024, 1025, 2047, 2048, 2049, 8192]))
