@@ -32,6 +32,15 @@ SEQ2SEQ = {
 # name -> model class, config class, config values
 MODELS = {
     "bert": ("BertForSequenceClassification", "BertConfig", ENCODER),
+    "roberta": ("RobertaForSequenceClassification", "RobertaConfig", ENCODER),
+    "electra": ("ElectraForSequenceClassification", "ElectraConfig", {**ENCODER, "embedding_size": 16}),
+    "distilbert": (
+        "DistilBertForSequenceClassification",
+        "DistilBertConfig",
+        {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32},
+    ),
+    "albert": ("AlbertForSequenceClassification", "AlbertConfig", {**ENCODER, "embedding_size": 8}),
+    "llama": ("LlamaForCausalLM", "LlamaConfig", ENCODER),
     "gpt2": ("GPT2LMHeadModel", "GPT2Config", {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 64}),
     "opt": (
         "OPTForCausalLM",

@@ -51,6 +51,21 @@ def test_bits_stay_and_work_is_done_once(options, mode, counted):
 
 
 @needs_kernels
+@pytest.mark.parametrize(
+    "architecture, groups",
+    [("distilbert", 1), ("albert", 1), ("llama", 2), ("bart", 3), ("t5", 3), ("opt", 1)],
+)
+def test_architectures(architecture, groups, counted):
+    model = quantization.fit(tiny_model(architecture), PostTrainingQuantConfig(approach="dynamic")).model.eval()
+    inputs = {"input_ids": IDS} | ({"decoder_input_ids": IDS} if groups == 3 else {})
+    with torch.no_grad():
+        before = model(**inputs).logits
+        assert len(share_inputs(model)) == groups
+        assert torch.equal(model(**inputs).logits, before)
+    assert counted
+
+
+@needs_kernels
 def test_changed_or_other_inputs_are_quantized_again(counted):
     shared, x = SharedInput(), torch.randn(4, 16)
     quantize = lambda x: shared.quantize(x, None, None, 8, torch.bfloat16)  # noqa: E731
