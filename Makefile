@@ -2,14 +2,14 @@ VENV ?= .venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build kernel-tests fuzz quality style clean
+.PHONY: help demo test build kernel-tests kernel-tests-arm fuzz quality style clean
 
 CXX_FILES = $(shell find kernels -name inplace -prune -o \( -name '*.h' -o -name '*.cc' -o -name '*.cpp' \) -print)
 TOOLS = PATH="$(abspath $(VENV))/bin:$$PATH"
 
 help:  ## list the targets
 	@echo "make TARGET [ARGS=...] [VENV=.venv]"
-	@sed -n 's/^\([a-z-]*\):  ## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):  ## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 demo:  ## set up the environment, then run the demo; ARGS goes to `inc-hf demo`
 	@scripts/setup_env.sh $(VENV) demo
@@ -29,6 +29,9 @@ kernel-tests:  ## run the C++ tests of the kernels under the address and undefin
 		-D INC_HF_TORCH=OFF -D INC_HF_TESTS=ON -D "INC_HF_SANITIZE=address;undefined"
 	$(TOOLS) cmake --build build/sanitize --parallel 2
 	$(TOOLS) ctest --test-dir build/sanitize --output-on-failure $(ARGS)
+
+kernel-tests-arm:  ## cross-compile the C++ tests of the kernels for AArch64 and run them in QEMU; ARGS goes to ctest
+	scripts/test_kernels_arm.sh $(ARGS)
 
 fuzz:  ## fuzz the kernels with libFuzzer for five minutes, ARGS=SECONDS for another time; needs clang++
 	scripts/fuzz_kernels.sh $(ARGS)

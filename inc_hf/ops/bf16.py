@@ -16,7 +16,7 @@ def pack_bf16(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> 
     Args:
         weight (`torch.Tensor` of shape `(out_features, in_features)`): bfloat16, not empty.
         bias (`torch.Tensor` of shape `(out_features,)`, *optional*): float, kept in float32.
-        variant (`str`): "avx512bf16", "avx512", "avx2" or "scalar"; "" is the one in use.
+        variant (`str`): "avx512bf16", "avx512", "avx2", "neondot" or "scalar"; "" is the one in use.
 
     Returns:
         `torch.Tensor`: uint8, one dimension.

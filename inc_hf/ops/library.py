@@ -1,7 +1,7 @@
 """Loads the kernel library, and says which variant of it runs.
 
-`INC_HF_ISA` chooses the variant: `avx512vnni`, `avxvnni`, `avx2`, `scalar` (native) or `reference` (plain torch).
-Without it, the best that the CPU has.
+`INC_HF_ISA` chooses the variant: `avx512vnni`, `avxvnni`, `avx2`, `neondot`, `scalar` (native) or `reference` (plain
+torch). Without it, the best that the CPU has.
 """
 
 import functools
@@ -14,7 +14,7 @@ import torch
 from inc_hf.ops.reference import has_vnni
 
 LIBRARY = Path(__file__).parents[1] / "_kernels.so"
-NATIVE_ISAS = ("avx512vnni", "avxvnni", "avx2", "scalar")
+NATIVE_ISAS = ("avx512vnni", "avxvnni", "avx2", "neondot", "scalar")
 ISAS = (*NATIVE_ISAS, "reference")
 
 logger = logging.getLogger(__name__)

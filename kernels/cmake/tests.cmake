@@ -11,7 +11,7 @@ if(INC_HF_TESTS)
 
   # AVX512-VNNI has the instruction of AVX-VNNI in another encoding. For the CPUs that have only that one, the tests of
   # q8 are built once more: with these three files the linker needs none of the same names from the library.
-  if(isa_sources)
+  if(isa_sources MATCHES "avxvnni")
     foreach(op q8gemm q8spmm)
       file(CONFIGURE OUTPUT evex_${op}.cc CONTENT "#include \"${op}/avxvnni.cc\"\n")
       set_source_files_properties(${CMAKE_CURRENT_BINARY_DIR}/evex_${op}.cc PROPERTIES
@@ -35,9 +35,9 @@ bool is_supported(Isa isa) { return is_supported_as_is(isa == Isa::kAvxVnni ? Is
 
   # Of an inline function in several files the linker keeps any one copy. If that is one for AVX-512, std::sort crashes on
   # every other CPU; so the files of an ISA define no such function.
-  set(isa_objects $<FILTER:$<TARGET_OBJECTS:inc_hf_core>,INCLUDE,/avx[a-z0-9]*\\.cc\\.o$>)
+  set(isa_objects "$<FILTER:$<TARGET_OBJECTS:inc_hf_core>,INCLUDE,/(avx|neon)[a-z0-9]*\\.cc\\.o$>")
   add_test(NAME isa_files_share_no_function COMMAND_EXPAND_LISTS
-    COMMAND sh -c "! nm --print-file-name --demangle --defined-only \"$@\" | grep ' [Wu] '" sh ${isa_objects})
+    COMMAND sh -c "! ${CMAKE_NM} --print-file-name --demangle --defined-only \"$@\" | grep ' [Wu] '" sh ${isa_objects})
 endif()
 
 if(INC_HF_FUZZ)

@@ -2,6 +2,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 #include <cstdlib>
@@ -17,6 +21,7 @@ const char* isa_name(Isa isa) {
     case Isa::kAvx2: return "avx2";
     case Isa::kAvxVnni: return "avxvnni";
     case Isa::kAvx512Vnni: return "avx512vnni";
+    case Isa::kNeonDot: return "neondot";
   }
   return "unknown";
 }
@@ -51,13 +56,28 @@ bool is_supported(Isa isa) {
     case Isa::kAvx2: return has_avx2();
     case Isa::kAvxVnni: return has_avx2() && cpuid_has_avxvnni();
     case Isa::kAvx512Vnni: return has_avx512() && __builtin_cpu_supports("avx512vnni");
+    case Isa::kNeonDot: return false;
   }
   return false;
 }
 
 bool has_avx512bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 #else
-bool is_supported(Isa isa) { return isa == Isa::kScalar; }
+namespace {
+bool has_neondot() {
+#if defined(__aarch64__) && defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#elif defined(__aarch64__) && defined(__APPLE__)
+  int value = 0;
+  size_t size = sizeof(value);
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &value, &size, nullptr, 0) == 0 && value != 0;
+#else
+  return false;
+#endif
+}
+}  // namespace
+
+bool is_supported(Isa isa) { return isa == Isa::kScalar || (isa == Isa::kNeonDot && has_neondot()); }
 bool has_avx512bf16() { return false; }
 #endif
 

@@ -3,11 +3,12 @@
 
 namespace inc_hf {
 
-enum class Isa { kScalar, kAvx2, kAvxVnni, kAvx512Vnni };
+enum class Isa { kScalar, kAvx2, kAvxVnni, kAvx512Vnni, kNeonDot };
 
-inline constexpr Isa kAllIsas[] = {Isa::kAvx512Vnni, Isa::kAvxVnni, Isa::kAvx2, Isa::kScalar};  // best first
+// Best first; no CPU has both the first three and the fourth.
+inline constexpr Isa kAllIsas[] = {Isa::kAvx512Vnni, Isa::kAvxVnni, Isa::kAvx2, Isa::kNeonDot, Isa::kScalar};
 
-// "scalar", "avx2", "avxvnni" or "avx512vnni".
+// "scalar", "avx2", "avxvnni", "avx512vnni" or "neondot".
 const char* isa_name(Isa isa);
 
 // The variant of that name; throws std::invalid_argument, naming the choices.

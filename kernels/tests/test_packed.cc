@@ -127,7 +127,7 @@ void test_corrupt_header(Isa isa) {
     };
     refuse_header("magic", [](PackedHeader& h) { h.magic++; });
     refuse_header("version", [](PackedHeader& h) { h.version++; });
-    refuse_header("isa", [](PackedHeader& h) { h.isa = Isa(4); });
+    refuse_header("isa", [](PackedHeader& h) { h.isa = Isa(5); });
     refuse_header("negative isa", [](PackedHeader& h) { h.isa = Isa(-1); });
     refuse_header("kind", [](PackedHeader& h) { h.kind = WeightKind(3); });
     refuse_header("negative kind", [](PackedHeader& h) { h.kind = WeightKind(-1); });

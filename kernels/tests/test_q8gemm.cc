@@ -38,6 +38,7 @@ template <typename Activation>
 void check_ukernel(const Q8GemmUkernels& ukernels, int rows, int64_t k_groups, int lowest, int highest, Fill fill) {
   const int64_t group = static_cast<int64_t>(ukernels.layout), k = k_groups * group, nr = ukernels.nr;
   const int64_t stride = k + random_int(0, 3);
+  const int zero = ukernels.isa == Isa::kNeonDot ? 128 : 0;  // what the kernel takes from the codes
   std::vector<Activation> a((rows - 1) * stride + k);
   std::vector<int8_t> panel(k * nr);
   for (Activation& value : a) value = static_cast<Activation>(random_int(lowest, highest));
@@ -47,7 +48,7 @@ void check_ukernel(const Q8GemmUkernels& ukernels, int rows, int64_t k_groups, i
   std::vector<int32_t> expected(rows * nr);
   for (int64_t i = 0; i < rows * nr; i++) {
     for (int64_t p = 0; p < k; p++) {
-      expected[i] += a[i / nr * stride + p] * panel[(p / group * nr + i % nr) * group + p % group];
+      expected[i] += (a[i / nr * stride + p] - zero) * panel[(p / group * nr + i % nr) * group + p % group];
     }
   }
   c.check_equal(expected, std::string(ukernels.name) + " k_groups=" + std::to_string(k_groups));

@@ -15,7 +15,7 @@ VARIANTS = [
         name,
         marks=pytest.mark.skipif(name not in SUPPORTED, reason=f"this CPU lacks {name}" if SUPPORTED else WHY_NOT),
     )
-    for name in ("avx512bf16", "avx512", "avx2", "scalar")
+    for name in ("avx512bf16", "avx512", "avx2", "neondot", "scalar")
 ]
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
@@ -213,7 +213,10 @@ BAD_WEIGHTS = {
     "no rows": ((WEIGHT[:0],), r"n and k must be in \[1, 2\^30\]"),
     "no columns": ((WEIGHT[:, :0],), r"n and k must be in \[1, 2\^30\]"),
     "bias": ((WEIGHT, torch.zeros(20)), r"`bias` must have 21 elements, got shape \(20\)"),
-    "variant": ((WEIGHT, None, "sse2"), "Unknown variant 'sse2'; choose one of avx512bf16, avx512, avx2, scalar"),
+    "variant": (
+        (WEIGHT, None, "sse2"),
+        "Unknown variant 'sse2'; choose one of avx512bf16, avx512, avx2, neondot, scalar",
+    ),
 }
 
 

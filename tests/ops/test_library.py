@@ -144,10 +144,7 @@ def test_an_unknown_name_lists_the_choices(reports):
 
 @needs_kernels
 def test_a_name_of_another_cpu_says_so(reports):
-    missing = [name for name in ops.ISAS[:4] if name not in ops.supported_isas()]
-    if not missing:
-        pytest.skip("this CPU has every ISA")
-    for name in missing:
+    for name in set(ops.ISAS) - {*ops.supported_isas(), "reference"}:  # no CPU has all of them
         results, _ = reports(name)
         assert (
             results["isa"]

@@ -8,6 +8,7 @@ const char* variant_name(Variant variant) {
     case Variant::kAvx2: return "avx2";
     case Variant::kAvx512: return "avx512";
     case Variant::kAvx512Bf16: return "avx512bf16";
+    case Variant::kNeonDot: return "neondot";
   }
   return "unknown";
 }
@@ -18,6 +19,7 @@ bool is_supported(Variant variant) {
     case Variant::kAvx2: return inc_hf::is_supported(Isa::kAvx2);
     case Variant::kAvx512: return inc_hf::is_supported(Isa::kAvx512Vnni);
     case Variant::kAvx512Bf16: return inc_hf::is_supported(Isa::kAvx512Vnni) && has_avx512bf16();
+    case Variant::kNeonDot: return inc_hf::is_supported(Isa::kNeonDot);
   }
   return false;
 }
@@ -28,6 +30,7 @@ Variant variant_of(Isa isa) {
     case Isa::kAvx2:
     case Isa::kAvxVnni: return Variant::kAvx2;
     case Isa::kAvx512Vnni: return has_avx512bf16() ? Variant::kAvx512Bf16 : Variant::kAvx512;
+    case Isa::kNeonDot: return Variant::kNeonDot;
   }
   return Variant::kScalar;
 }

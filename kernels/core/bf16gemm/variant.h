@@ -9,11 +9,12 @@ namespace inc_hf::bf16gemm {
 
 // kAvx512Bf16 rounds the activations to bfloat16, to nearest even, and takes subnormals for zero. The others widen the
 // weights on the way into a float multiply-add and round nothing more.
-enum class Variant : int32_t { kScalar, kAvx2, kAvx512, kAvx512Bf16 };
+enum class Variant : int32_t { kScalar, kAvx2, kAvx512, kAvx512Bf16, kNeonDot };
 
-inline constexpr Variant kAllVariants[] = {Variant::kAvx512Bf16, Variant::kAvx512, Variant::kAvx2, Variant::kScalar};
+inline constexpr Variant kAllVariants[] = {Variant::kAvx512Bf16, Variant::kAvx512, Variant::kAvx2, Variant::kNeonDot,
+                                           Variant::kScalar};
 
-// "scalar", "avx2", "avx512" or "avx512bf16".
+// "scalar", "avx2", "avx512", "avx512bf16" or "neondot".
 const char* variant_name(Variant variant);
 
 // Whether this CPU executes it.

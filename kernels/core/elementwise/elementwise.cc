@@ -19,6 +19,8 @@ const ElementwiseUkernels& ukernels(Isa isa) {
     case Isa::kAvx2:
     case Isa::kAvxVnni: return elementwise_ukernel__avx2;
     case Isa::kAvx512Vnni: return elementwise_ukernel__avx512;
+#elif defined(__aarch64__)
+    case Isa::kNeonDot: return elementwise_ukernel__neondot;
 #endif
     default: return elementwise_ukernel__scalar;
   }

@@ -18,6 +18,8 @@ extern const ElementwiseUkernels elementwise_ukernel__scalar;
 #if defined(__x86_64__)
 extern const ElementwiseUkernels elementwise_ukernel__avx2;
 extern const ElementwiseUkernels elementwise_ukernel__avx512;
+#elif defined(__aarch64__)
+extern const ElementwiseUkernels elementwise_ukernel__neondot;
 #endif
 
 }  // namespace inc_hf

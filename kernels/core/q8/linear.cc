@@ -48,8 +48,9 @@ void quantize_rows(Isa isa, const Quantizer& quantizer, const float* x, int64_t 
 void multiply(const PackedWeight& weight, const uint8_t* codes, int64_t m, int zero_point, Epilogue epilogue,
               ParallelFor parallel_for) {
   if (m == 0) return;
-  // Pairs multiply the signed integers, all others the codes, whose zero lies 128 higher.
-  const int32_t zero = weight.header.kind == WeightKind::kDensePairs ? zero_point : 128 + zero_point;
+  // Pairs and s8 x s8 instructions multiply the signed integers, all others the codes, whose zero lies 128 higher.
+  const bool is_signed = weight.header.kind == WeightKind::kDensePairs || weight.header.isa == Isa::kNeonDot;
+  const int32_t zero = is_signed ? zero_point : 128 + zero_point;
   const Scratch<int32_t> correction(weight.n_padded);
   for (int64_t i = 0; i < weight.n_padded; i++)
     correction[i] = static_cast<int32_t>(static_cast<uint32_t>(zero) * weight.sums[i]);

@@ -59,19 +59,22 @@ struct Q8Rows {
                    float* scale);
   // codes[n] -> int16, the code minus 128
   void (*widen)(const uint8_t* codes, int64_t n, int16_t* out);
-  // codes[tokens][k_padded] -> xt[k][tokens], the token at position p being rows[p]; k_padded a multiple of 16
+  // codes[tokens][k_padded] -> xt[k][tokens], the token at position p being rows[p]; k_padded a multiple of 16. For
+  // kNeonDot xt is signed, the codes minus 128.
   void (*transpose)(const uint8_t* const* rows, int tokens, int64_t k_padded, uint8_t* xt);
   // The largest of n indices, 0 if there are none.
   uint16_t (*largest)(const uint16_t* indices, int64_t n);
   void (*finish)(const Epilogue& epilogue, const Tile& tile);
 };
 
-extern const Q8Rows q8_rows__scalar, q8_rows__avx2, q8_rows__avx512;
+extern const Q8Rows q8_rows__scalar, q8_rows__avx2, q8_rows__avx512, q8_rows__neondot;
 
 inline const Q8Rows& q8_rows(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx512Vnni) return q8_rows__avx512;
   if (isa != Isa::kScalar) return q8_rows__avx2;
+#elif defined(__aarch64__)
+  if (isa == Isa::kNeonDot) return q8_rows__neondot;
 #endif
   (void)isa;
   return q8_rows__scalar;

@@ -8,7 +8,8 @@
 namespace inc_hf {
 
 // How the weights of a panel are laid out, which is also what the micro-kernel multiplies.
-//   kQuads: [k / 4][nr][4] int8 against uint8 activations, products summed in 16 bits (AVX2) or 32 (VNNI, scalar)
+//   kQuads: [k / 4][nr][4] int8 against uint8 activations, products summed in 16 bits (AVX2) or 32 (VNNI, scalar);
+//           kNeonDot takes 128 from the activations, as its instruction multiplies s8 x s8
 //   kPairs: [k / 2][nr][2] int8 against int16 activations: exact for 8-bit weights where there is no VNNI
 enum class PanelLayout : int32_t { kQuads = 4, kPairs = 2 };
 

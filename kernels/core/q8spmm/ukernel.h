@@ -11,7 +11,8 @@ inline constexpr int kBlockRows = 4;  // output channels that share their zeros
 inline constexpr int kMaxTokens = 64;
 
 // One group of four output channels against a block of `tokens` tokens: c[t * ldc + o] = sum_k x[k][t] * w[o][k].
-//   xt: uint8 activations, transposed: [k][tokens], in the order of `token_at`
+//   xt: activations, transposed: [k][tokens], in the order of `token_at`; uint8 codes, for kNeonDot int8, the codes
+//       minus 128. Of a single token they are codes on every ISA, of which kNeonDot takes 128 itself.
 //   ks, w: the values of k that are not zero, in quads: uint16 [quads][4], int8 [quads][4 channels][4 values of k]
 // q8spmm_ukernel_<tokens>x4c4__<isa>
 using Q8SpmmUkernel = void (*)(const uint8_t* xt, const uint16_t* ks, const int8_t* w, int64_t quads, int32_t* c,

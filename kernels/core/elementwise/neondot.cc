@@ -1,0 +1,11 @@
+#if defined(__aarch64__)
+#include "simd/neon.h"
+
+#include "elementwise/generic.h"
+
+namespace inc_hf {
+
+const ElementwiseUkernels elementwise_ukernel__neondot = elementwise_ukernels("elementwise_ukernel__neondot");
+
+}  // namespace inc_hf
+#endif
