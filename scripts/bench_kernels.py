@@ -16,8 +16,9 @@ from pathlib import Path
 import torch
 from bench.candidates import Layer, candidates
 from bench.machine import describe, run_again_on_avx2
-from bench.measure import instruction_limits, summary, take_turns
+from bench.measure import fp32_limits, instruction_limits, summary, take_turns
 from bench.others import measure_elementwise, measure_packing
+from bench.parts import measure_parts
 from bench.report import render
 
 from inc_hf import ops
@@ -68,9 +69,11 @@ def measure(args: argparse.Namespace) -> dict:
     return {
         "about": about,
         "limits": limits,
+        "fp32_limit": fp32_limits(args.threads),
         "linear": sorted(linear, key=lambda entry: entry["threads"]),
         "elementwise": measure_elementwise(args.threads, args.seconds / 10),
         "packing": measure_packing(args.isa),
+        "parts": measure_parts(args.isa, limits, args.seconds / 10),
     }
 
 

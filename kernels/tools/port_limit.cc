@@ -1,4 +1,5 @@
-// How many 8-bit products a CPU adds per second if nothing but the instructions themselves limits it.
+// How many products of 8-bit integers, or with -DFP32 of floats, a CPU adds per second if nothing but the instructions
+// themselves limits it.
 //
 //     g++ -O3 -std=c++17 -pthread -mavx2 port_limit.cc -o port_limit && ./port_limit THREADS
 //
@@ -14,7 +15,15 @@
 
 namespace {
 
-#if defined(__AVX512VNNI__)
+#if defined(FP32) && defined(__AVX512F__)
+using Vector = __m512;
+Vector ones() { return _mm512_set1_ps(1); }
+Vector add(Vector acc, Vector x, Vector w) { return _mm512_fmadd_ps(x, w, acc); }
+#elif defined(FP32)
+using Vector = __m256;
+Vector ones() { return _mm256_set1_ps(1); }
+Vector add(Vector acc, Vector x, Vector w) { return _mm256_fmadd_ps(x, w, acc); }
+#elif defined(__AVX512VNNI__)
 using Vector = __m512i;
 Vector ones() { return _mm512_set1_epi8(1); }
 Vector add(Vector acc, Vector x, Vector w) { return _mm512_dpbusd_epi32(acc, x, w); }
@@ -31,6 +40,11 @@ Vector add(Vector acc, Vector x, Vector w) {
 #endif
 
 constexpr int kAccumulators = 12;  // more than any latency times the instructions per cycle
+#if defined(FP32)
+constexpr int kProducts = sizeof(Vector) / sizeof(float);  // of one instruction
+#else
+constexpr int kProducts = sizeof(Vector);
+#endif
 constexpr int kSteps = 200000, kRepeats = 300;
 
 void multiply() {
@@ -51,7 +65,7 @@ double best_rate() {
     const auto start = std::chrono::steady_clock::now();
     multiply();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::max(best, double{kSteps} * kAccumulators * sizeof(Vector) / seconds.count());
+    best = std::max(best, double{kSteps} * kAccumulators * kProducts / seconds.count());
   }
   return best;
 }

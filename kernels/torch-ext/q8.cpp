@@ -118,7 +118,7 @@ Tensor q8_accumulate(const Tensor& codes, const Tensor& packed, int64_t zero_poi
   epilogue.y = y.mutable_data_ptr();
   epilogue.stride = weight.header.n;
   multiply(weight, static_cast<const uint8_t*>(codes.const_data_ptr()), m, static_cast<int>(zero_point), epilogue,
-           torch_parallel_for);
+           torch_parallel_for, torch::stable::get_num_threads());
   return y;
 }
 
@@ -154,7 +154,7 @@ Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed
     epilogue.out_zero_point = static_cast<float>(out.zero_point);
   }
   multiply(weight, static_cast<const uint8_t*>(codes.const_data_ptr()), m, static_cast<int>(zero_point), epilogue,
-           torch_parallel_for);
+           torch_parallel_for, torch::stable::get_num_threads());
   return y;
 }
 

@@ -10,8 +10,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 PORT_LIMIT = Path(__file__).parents[2] / "kernels" / "tools" / "port_limit.cc"
-FLAGS = {"avx2": ["-mavx2"], "avxvnni": ["-mavx2", "-mavxvnni"], "avx512vnni": ["-mavx512f", "-mavx512vnni"]}
+FLAGS = {
+    "avx2": ["-mavx2"],
+    "avxvnni": ["-mavx2", "-mavxvnni"],
+    "avx512vnni": ["-mavx512f", "-mavx512vnni"],
+    "fp32": ["-mavx2", "-mfma", "-DFP32"],
+    "fp32 avx512": ["-mavx512f", "-DFP32"],
+}
 MAX_ROUNDS = 500
 
 
@@ -42,6 +50,13 @@ def summary(times: list[float]) -> dict[str, float]:
     """Median and 10th and 90th percentile."""
     deciles = statistics.quantiles(times, n=10, method="inclusive")
     return {"median": round(deciles[4], 3), "p10": round(deciles[0], 3), "p90": round(deciles[8], 3)}
+
+
+def fp32_limits(threads: list[int]) -> dict[str, float] | None:
+    """`instruction_limits` of float multiply-adds in the widest vectors that torch uses here."""
+    return instruction_limits(
+        "fp32 avx512" if torch.backends.cpu.get_cpu_capability() == "AVX512" else "fp32", threads
+    )
 
 
 def instruction_limits(isa: str, threads: list[int]) -> dict[str, float] | None:

@@ -18,6 +18,10 @@ model. Times are medians. A number without a unit is the time of FP32 `F.linear`
   threads in a loop of nothing else (`kernels/tools/port_limit.cc`)
 - sparse: zeros in random 4x1 blocks; crossover: the zeros from which on that is faster than dense, interpolated"""
 
+PARTS_LEGEND = """\
+Products at the limit: the time of the products that are not zero if they ran at the limit of the ISA. Rest: what the
+micro-kernel falls short of it, transposing (sparse), scaling the sums and writing the floats."""
+
 
 @dataclass
 class Row:
@@ -180,7 +184,8 @@ def crossover_cell(zeros: float) -> str:
 def render(report: dict) -> str:
     lines = ["# INT8 kernels against FP32 and the INT8 of torch", ""]
     lines += [f"- {key}: {value}" for key, value in report["about"].items()]
-    lines += [f"- limit of {isa}: {limit_text(limits)}" for isa, limits in report["limits"].items()]
+    limits = {"FP32": report["fp32_limit"]} | report["limits"]
+    lines += [f"- limit of {isa}: {limit_text(limit)}" for isa, limit in limits.items()]
     lines += ["", LEGEND, "", "## Targets", ""]
     lines += ["Measured is the worst of all shapes, with the weights that are the default of the ISA.", ""]
     threads = sorted({entry["threads"] for entry in report["linear"]})
@@ -191,9 +196,22 @@ def render(report: dict) -> str:
         lines += [f"## {threads_text(count).capitalize()}", *threads_table(report, count)]
         for isa, bits in isas_and_bits(report):
             lines += [f"### {isa}, {bits}-bit weights, {threads_text(count)}", *isa_table(report, isa, bits, count)]
+    lines += ["## What the time goes to, 1 thread", "", PARTS_LEGEND, *parts_table(report)]
     lines += ["## Between the products, ns per element", *elementwise_table(report)]
     lines += ["## Packing the linear layers of MiniLM-L6", *packing_table(report)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def parts_table(report: dict) -> list[str]:
+    lines = []
+    for p in report["parts"]:
+        quantize = p["whole"] - p["matmul"]
+        rest = p["matmul"] - (p["products"] or 0)
+        shares = [f"{us / p['whole']:.0%}" if p["products"] else "–" for us in (quantize, p["products"] or 0, rest)]
+        lines.append(
+            [p["isa"], "{rows} x ({in}, {out})".format(**p), f"{p['zeros']}%", f"{p['whole']:.0f} µs", *shares]
+        )
+    return table(["ISA", "M x (K, N)", "zeros", "whole", "quantizing", "products at the limit", "rest"], lines)
 
 
 def elementwise_table(report: dict) -> list[str]:

@@ -20,16 +20,39 @@ Epilogue from_row(const Epilogue& epilogue, int64_t m) {
   const int64_t element = epilogue.output == Output::kCodes ? 1 : 4;
   rest.y = static_cast<char*>(epilogue.y) + m * epilogue.stride * element;
   if (epilogue.residual != nullptr) rest.residual += m * epilogue.stride;
+  if (epilogue.row_scale != nullptr) rest.row_scale += m;
   return rest;
 }
 
-void linear_rows(const PackedWeight& weight, const Quantizer& quantizer, const float* x, int64_t stride, int64_t m,
-                 Epilogue epilogue, ParallelFor parallel_for) {
-  const Scratch<uint8_t> codes(m * weight.k_padded);
-  const Scratch<float> scales(m);
-  quantize_rows(weight.header.isa, quantizer, x, stride, m, weight.header.k, codes.get(), scales.get(), parallel_for);
-  epilogue.row_scale = scales.get();
-  multiply(weight, codes.get(), m, quantizer.zero_point, epilogue, parallel_for);
+// Calls f(first row, end, parallel_for). Of many rows each thread takes its share through all that f does, as many at a
+// time as its cache holds; few rows come all at once, and all threads work on them together.
+template <typename F>
+void for_row_shares(int64_t m, ParallelFor parallel_for, int64_t threads, F f) {
+  if (m <= kRowsTogether / 2 * threads) return f(0, m, parallel_for);
+  run_parallel(parallel_for, m, divide_up(m, threads), [&](int64_t begin, int64_t end) {
+    const int64_t steps = divide_up(end - begin, kRowsTogether);
+    const int64_t rows = divide_up(divide_up(end - begin, steps), kMaxTokens) * kMaxTokens;
+    for (int64_t i = begin; i < end; i += rows) f(i, std::min(i + rows, end), serial);
+  });
+}
+
+// zero point of the codes times the sum of each channel's weights
+Scratch<int32_t> correction_of(const PackedWeight& weight, int zero_point) {
+  // Pairs and s8 x s8 instructions multiply the signed integers, all others the codes, whose zero lies 128 higher.
+  const bool is_signed = weight.header.kind == WeightKind::kDensePairs || weight.header.isa == Isa::kNeonDot;
+  const uint32_t zero = static_cast<uint32_t>(is_signed ? zero_point : 128 + zero_point);
+  Scratch<int32_t> correction(weight.n_padded);
+  for (int64_t i = 0; i < weight.n_padded; i++) correction[i] = static_cast<int32_t>(zero * weight.sums[i]);
+  return correction;
+}
+
+void multiply_rows(const PackedWeight& weight, const uint8_t* codes, int64_t m, const Epilogue& epilogue,
+                   ParallelFor parallel_for) {
+  if (weight.header.kind == WeightKind::kSparse) {
+    multiply_blocks(weight, codes, m, epilogue, parallel_for);
+  } else {
+    multiply_panels(weight, codes, m, epilogue, parallel_for);
+  }
 }
 
 }  // namespace
@@ -46,37 +69,28 @@ void quantize_rows(Isa isa, const Quantizer& quantizer, const float* x, int64_t 
 }
 
 void multiply(const PackedWeight& weight, const uint8_t* codes, int64_t m, int zero_point, Epilogue epilogue,
-              ParallelFor parallel_for) {
+              ParallelFor parallel_for, int64_t threads) {
   if (m == 0) return;
-  // Pairs and s8 x s8 instructions multiply the signed integers, all others the codes, whose zero lies 128 higher.
-  const bool is_signed = weight.header.kind == WeightKind::kDensePairs || weight.header.isa == Isa::kNeonDot;
-  const int32_t zero = is_signed ? zero_point : 128 + zero_point;
-  const Scratch<int32_t> correction(weight.n_padded);
-  for (int64_t i = 0; i < weight.n_padded; i++)
-    correction[i] = static_cast<int32_t>(static_cast<uint32_t>(zero) * weight.sums[i]);
+  const Scratch<int32_t> correction = correction_of(weight, zero_point);
   epilogue.correction = correction.get();
   epilogue.col_scale = weight.scale;
   epilogue.bias = weight.bias;
-  if (weight.header.kind == WeightKind::kSparse) {
-    multiply_blocks(weight, codes, m, epilogue, parallel_for);
-  } else {
-    multiply_panels(weight, codes, m, epilogue, parallel_for);
-  }
+  for_row_shares(m, parallel_for, threads, [&](int64_t first, int64_t end, ParallelFor inner) {
+    multiply_rows(weight, codes + first * weight.k_padded, end - first, from_row(epilogue, first), inner);
+  });
 }
 
 void linear(const PackedWeight& weight, const Quantizer& quantizer, const float* x, int64_t stride, int64_t m,
             const Epilogue& epilogue, ParallelFor parallel_for, int64_t threads) {
-  if (m <= kRowsTogether / 2 * threads) {
-    return linear_rows(weight, quantizer, x, stride, m, epilogue, parallel_for);
-  }
-  // Many rows: each thread takes its share of them through all steps, as many at a time as its cache holds.
-  run_parallel(parallel_for, m, divide_up(m, threads), [&](int64_t begin, int64_t end) {
-    const int64_t steps = divide_up(end - begin, kRowsTogether);
-    const int64_t rows = divide_up(divide_up(end - begin, steps), kMaxTokens) * kMaxTokens;
-    for (int64_t i = begin; i < end; i += rows) {
-      const int64_t next = std::min(i + rows, end);
-      linear_rows(weight, quantizer, x + i * stride, stride, next - i, from_row(epilogue, i), serial);
-    }
+  for_row_shares(m, parallel_for, threads, [&](int64_t first, int64_t end, ParallelFor inner) {
+    const int64_t rows = end - first;
+    const Scratch<uint8_t> codes(rows * weight.k_padded);
+    const Scratch<float> scales(rows);
+    quantize_rows(weight.header.isa, quantizer, x + first * stride, stride, rows, weight.header.k, codes.get(),
+                  scales.get(), inner);
+    Epilogue here = from_row(epilogue, first);
+    here.row_scale = scales.get();
+    multiply(weight, codes.get(), rows, quantizer.zero_point, here, inner, threads);
   });
 }
 

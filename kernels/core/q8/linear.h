@@ -18,11 +18,11 @@ void quantize_rows(Isa isa, const Quantizer& quantizer, const float* x, int64_t 
 
 // codes[m][padded_k(k)] against the weight, dense or sparse as it is packed. Of `epilogue`, the row scales, the
 // activation and the output are the caller's; what belongs to the channels is filled in here. A row's result depends
-// on that row only.
+// on that row only. `threads`: how many `parallel_for` has.
 void multiply(const PackedWeight& weight, const uint8_t* codes, int64_t m, int zero_point, Epilogue epilogue,
-              ParallelFor parallel_for);
+              ParallelFor parallel_for, int64_t threads = 1);
 
-// Both in one: the quantized rows are kept for the time of the call. `threads`: how many `parallel_for` has.
+// Both in one: the quantized rows are kept for the time of the call.
 void linear(const PackedWeight& weight, const Quantizer& quantizer, const float* x, int64_t stride, int64_t m,
             const Epilogue& epilogue, ParallelFor parallel_for, int64_t threads);
 

@@ -149,8 +149,9 @@ struct Columns {
   }
 };
 
+// Both by value: what is known to be nobody else's need not be read again after each store.
 template <Activation kActivation>
-void finish_floats(const Epilogue& e, const Tile& tile) {
+void finish_floats(const Epilogue e, const Tile tile) {
   for (int col = 0; col < tile.cols; col += kWidth) {
     const Columns columns(e, tile, col);
     float* y = (float*)e.y + columns.at;

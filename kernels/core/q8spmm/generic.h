@@ -33,10 +33,7 @@ inline __attribute__((always_inline)) void accumulate(Sums<Block>& sums, const i
     for (int o = 0; o < inc_hf::kBlockRows; o++) {
       const typename Block::Vector weights = Block::broadcast(w + 4 * o);
       INC_HF_UNROLL
-      for (int v = 0; v < Block::kVectors; v++) {
-        sums[o][v] = Block::add(sums[o][v], x[v], weights);
-        asm volatile("" : "+v"(sums[o][v]), "+v"(x[v]));
-      }
+      for (int v = 0; v < Block::kVectors; v++) sums[o][v] = Block::add(sums[o][v], x[v], weights);
     }
   }
 }

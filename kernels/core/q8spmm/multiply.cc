@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kProductsPerThread = int64_t{1} << 19;
 constexpr int64_t kBytesPerThread = int64_t{1} << 17;  // to transpose
-constexpr int kTileChannels = 16;                      // finished together: a cache line of float results
+constexpr int64_t kWeightBytes = 192 * 1024, kBytesPerQuad = 24;
+constexpr int kTileChannels = 16;  // finished together: a cache line of float results
 
 // Some tokens, the kernel that takes them, and their activations in its order.
 struct TokenBlock {
@@ -76,11 +77,15 @@ void multiply_blocks(const PackedWeight& weight, const uint8_t* codes, int64_t m
                  for (int64_t b = begin; b < end; b++) transpose_block(weight, blocks[b], m, codes, xt.get());
                });
 
+  // Some tiles of the weight at a time, which stay in the second-level cache, take all blocks one after another.
   const int64_t tiles = (weight.header.n + kTileChannels - 1) / kTileChannels;
+  const int64_t together = std::min(tiles, 1 + kWeightBytes * tiles / (kBytesPerQuad * weight.header.quads + 1));
   const int64_t products = 1 + 16 * weight.header.quads * m / (count * tiles);
   run_parallel(parallel_for, count * tiles, 1 + kProductsPerThread / products, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      multiply_tile(weight, blocks[i / tiles], m, i % tiles * kTileChannels, epilogue);
+      const int64_t first = i / (together * count) * together, rest = i % (together * count);
+      const int64_t width = std::min(together, tiles - first);
+      multiply_tile(weight, blocks[rest / width], m, (first + rest % width) * kTileChannels, epilogue);
     }
   });
 }
