@@ -26,6 +26,8 @@ _LAZY = {
     "IncModelForSpeechSeq2Seq": "inc_hf.modeling",
     "IncModelForImageClassification": "inc_hf.modeling",
     "IncModelForAudioClassification": "inc_hf.modeling",
+    "DistillationCallback": "inc_hf.callbacks",
+    "DistillationConfig": "inc_hf.config",
     "PostTrainingQuantConfig": "inc_hf.config",
     "AccuracyCriterion": "inc_hf.config",
     "TuningCriterion": "inc_hf.config",

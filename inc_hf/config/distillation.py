@@ -147,10 +147,12 @@ class DistillationConfig(ConfigMixin):
     Args:
         teacher_model (`torch.nn.Module` or `str`, *optional*):
             The teacher, or the name or path to load it from.
-        criterion (one of the three loss configs, `dict` or `str`, *optional*):
+        criterion (one of the three loss configs, `dict`, `str` or `list`, *optional*):
             The loss. May be a dict of its name, without `Config`, and its settings, such as
             `{"KnowledgeDistillationLoss": {"temperature": 2.0}}`, or the JSON text of one. None is a
-            [`KnowledgeDistillationLossConfig`] with its defaults.
+            [`KnowledgeDistillationLossConfig`] with its defaults. A list of these, which INC does not know, is
+            several losses that are added, such as one on hidden states and one on logits; the student's own loss
+            then counts as often as they ask for it together.
         optimizer (`dict` or `str`, *optional*, defaults to `{"SGD": {"learning_rate": 0.0001}}`):
             Not used, as in INC: the training loop has its own optimizer.
     """
@@ -162,6 +164,7 @@ class DistillationConfig(ConfigMixin):
         | IntermediateLayersKnowledgeDistillationLossConfig
         | SelfKnowledgeDistillationLossConfig
         | dict
+        | list
         | None
     ) = None
     optimizer: JsonDict = field(default_factory=lambda: {"SGD": {"learning_rate": 0.0001}})
@@ -171,12 +174,27 @@ class DistillationConfig(ConfigMixin):
         self.optimizer = dict(parse_json("optimizer", self.optimizer, dict))
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as values that JSON knows, see [`ConfigMixin.to_dict`]; `criterion` as `{name: settings}`."""
-        name = next(iter(self.criterion.config))
-        return {**super().to_dict(), "criterion": {name: self.criterion.to_dict()}}
+        """The fields as values that JSON knows, see [`ConfigMixin.to_dict`]; each loss as `{name: settings}`."""
+        is_list = isinstance(self.criterion, list)
+        losses = [_named(loss) for loss in (self.criterion if is_list else [self.criterion])]
+        return {**super().to_dict(), "criterion": losses if is_list else losses[0]}
 
 
-def _build_criterion(value: Any) -> _LossConfigMixin:
+def _named(loss: _LossConfigMixin) -> dict[str, dict[str, Any]]:
+    return {next(iter(loss.config)): loss.to_dict()}
+
+
+def _build_criterion(value: Any) -> _LossConfigMixin | list[_LossConfigMixin]:
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = parse_json("criterion", value, list)
+    if not isinstance(value, (list, tuple)):
+        return _build_loss(value)
+    if not value:
+        raise ValueError("`criterion` is an empty list; give at least one loss, or None for the default.")
+    return [_build_loss(item) for item in value]
+
+
+def _build_loss(value: Any) -> _LossConfigMixin:
     if isinstance(value, _LossConfigMixin):
         return value
     if value is None:

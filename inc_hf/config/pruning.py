@@ -113,7 +113,7 @@ GLOBAL_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "pruning_frequency": partial(check_int, low=1),
     "min_sparsity_ratio_per_op": partial(check_float, low=0, high=1),
     "max_sparsity_ratio_per_op": partial(check_float, low=0, high=1),
-    "sparsity_decay_type": partial(check_choice, choices=("exp", "cube", "cos", "linear")),
+    "sparsity_decay_type": partial(check_choice, choices=("exp", "cube", "cos", "linear", "cubic")),
     "pruning_op_types": check_strings,
     "low_memory_usage": check_bool,
 }
@@ -170,7 +170,8 @@ class WeightPruningConfig(ConfigMixin):
         max_sparsity_ratio_per_op (`float`, *optional*, defaults to 0.98):
             Largest sparsity of a layer, in [0, 1], not less than `min_sparsity_ratio_per_op`.
         sparsity_decay_type (`str`, *optional*, defaults to `"exp"`):
-            How sparsity grows from start to end: `"exp"`, `"cube"`, `"cos"` or `"linear"`.
+            How sparsity grows from start to end: `"exp"`, `"cube"`, `"cos"` or `"linear"` as in INC, or `"cubic"`
+            (fast first, then slower; Zhu and Gupta, 2017).
         pruning_op_types (`list[str]`, *optional*, defaults to `["Conv", "Linear"]`):
             Parts of the class names of the layers to prune.
         low_memory_usage (`bool`, *optional*, defaults to `False`):

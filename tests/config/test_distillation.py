@@ -215,9 +215,38 @@ def test_criterion_forms(criterion, expected):
     assert DistillationConfig(criterion=criterion).criterion == expected
 
 
+LAYERS = IntermediateLayersKnowledgeDistillationLossConfig([["a", "b"]])
+
+
+@pytest.mark.parametrize(
+    "criterion, expected",
+    [
+        ([EXPECTED, LAYERS], [EXPECTED, LAYERS]),
+        ((EXPECTED,), [EXPECTED]),
+        ([{"KnowledgeDistillationLoss": {"temperature": 2}}, None], [EXPECTED, KnowledgeDistillationLossConfig()]),
+        (' [{"KnowledgeDistillationLoss": {"temperature": 2}}]', [EXPECTED]),
+    ],
+    ids=["objects", "tuple", "dict and none", "json"],
+)
+def test_several_criteria(criterion, expected):
+    config = DistillationConfig(criterion=criterion)
+    assert config.criterion == expected
+    assert DistillationConfig.from_dict(config.to_dict()) == config
+
+
+def test_several_criteria_in_to_dict():
+    plain = DistillationConfig(criterion=[EXPECTED, LAYERS]).to_dict()["criterion"]
+    assert [list(loss) for loss in plain] == [
+        ["KnowledgeDistillationLoss"],
+        ["IntermediateLayersKnowledgeDistillationLoss"],
+    ]
+
+
 @pytest.mark.parametrize(
     "criterion, error_type, text",
     [
+        ([], ValueError, "`criterion` is an empty list; give at least one loss, or None for the default."),
+        ([EXPECTED, 3], TypeError, "`criterion` must be an object of KnowledgeDistillationLossConfig, Intermediate"),
         (
             {"KnowledgeDistilationLoss": {}},
             ValueError,
@@ -234,7 +263,7 @@ def test_criterion_forms(criterion, expected):
         (nn.MSELoss(), TypeError, "`criterion` must be an object of KnowledgeDistillationLossConfig, Intermediate"),
         ("KL", ValueError, "`criterion` is not valid JSON"),
     ],
-    ids=["name", "setting", "empty", "two keys", "module", "text"],
+    ids=["empty list", "item", "name", "setting", "empty", "two keys", "module", "text"],
 )
 def test_criterion_errors(criterion, error_type, text):
     assert text in error(error_type, DistillationConfig, criterion=criterion)
