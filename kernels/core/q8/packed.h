@@ -66,8 +66,8 @@ PackedWeight check_packed(const void* bytes, int64_t size);
 void unpack(const PackedWeight& packed, int8_t* w);
 
 // From which share of zero 4x1 blocks on a weight is packed sparse. From 128 tokens on the sparse kernel is faster from
-// 10 % (AVX512-VNNI), 20 % (AVX2) or 0 % (AVX2 with pairs) on, with 8 tokens from 70, 45 and 20 %, and with one from more
-// than 75 % (scripts/bench_kernels.py). This is between them: few tokens lose less than many win.
+// 10 % (AVX512-VNNI), 20 % (AVX2) or 0 % (AVX2 with pairs) on, with 8 tokens from 70, 45 and 20 %, and with one from
+// more than 75 % (scripts/bench_kernels.py). This is between them: few tokens lose less than many win.
 double crossover(Isa isa, WeightKind dense);
 
 }  // namespace inc_hf

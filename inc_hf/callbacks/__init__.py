@@ -1,0 +1,6 @@
+"""Callbacks for the Trainer of transformers."""
+
+from inc_hf.callbacks.distillation import DistillationCallback
+from inc_hf.callbacks.pruning import PruningCallback
+
+__all__ = ["DistillationCallback", "PruningCallback"]

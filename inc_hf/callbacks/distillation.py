@@ -1,0 +1,168 @@
+"""Distillation inside the Trainer."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from inc_hf.callbacks.reporting import add_to_logs, log_first
+from inc_hf.callbacks.run import TrainerRun
+from inc_hf.callbacks.support import refuse_sharding
+from inc_hf.callbacks.teacher import load_teacher, prepare_teacher
+from inc_hf.callbacks.trainer_loss import refuse_losses_outside_the_model, shifts_labels
+from inc_hf.config import DistillationConfig
+from inc_hf.distill import Criterion, DistilledForward, build_criterion
+from inc_hf.distill.layers import restore_projections
+from inc_hf.distill.outputs import TEACHER_LOGITS
+from inc_hf.distill.projection import ProjectionOptimizer
+
+STATE = "inc_hf_distillation"  # the key in the state of the optimizer, which the Trainer saves and loads
+
+
+class DistillationCallback(TrainerCallback):
+    """
+    Trains the Trainer's model with the loss `w0 * student_loss + w1 * T**2 * loss(student / T, teacher / T)`, or with
+    another of the losses of [`DistillationConfig`]. The KL loss is the `batchmean` of torch times `T**2` (Hinton et
+    al. 2015, arXiv 1503.02531), where INC takes the mean over all elements, too.
+
+    Of tokens, those with a label other than -100 count, or without labels, those that `attention_mask` keeps. The loss
+    of question answering is the mean of that of start and end. Features of different widths are made equal by linear
+    projections, which are trained by an AdamW of their own at the learning rate of the Trainer's first group of
+    parameters, and are saved with the state of the optimizer, so that a run that was resumed ends with the same bits
+    as one that was not interrupted.
+
+    `distillation/loss` (weighted) and `distillation/student_loss` (not weighted) are in the Trainer's logs.
+
+    Instead of a teacher, the dataset may have its logits in a column `teacher_logits`, with
+    `TrainingArguments(remove_unused_columns=False)`: of shape `(classes)`, `(tokens, classes)`, or for question
+    answering `(tokens, 2)`, start and end.
+
+    The model gets forward hooks in `on_train_begin` and loses them in `on_train_end`. After an exception or
+    KeyboardInterrupt, which no event reports, the next call of the model notices that the Trainer is no longer among
+    its callers, and removes them; a copy or pickle of the model never has any.
+
+    Args:
+        config ([`DistillationConfig`]): the teacher and what to learn from it. A teacher that is a module is put into
+            evaluation mode and frozen.
+
+    Raises (when training begins, or in the first step where the outputs must be known):
+        ValueError: no teacher and no `teacher_logits`; the teacher is the student; an unknown layer; outputs that do
+            not fit; a second `DistillationCallback`; or the Trainer computes the loss outside the model
+            (`label_smoothing_factor`, `compute_loss_func`, an own `compute_loss`), or uses FSDP, DeepSpeed or
+            `DataParallel`.
+
+    Example:
+
+    ```python
+    loss = KnowledgeDistillationLossConfig(temperature=2.0, loss_types=["CE", "KL"], loss_weights=[0.5, 0.5])
+    trainer.add_callback(DistillationCallback(DistillationConfig(teacher_model=copy.deepcopy(model), criterion=loss)))
+    trainer.train()
+    ```
+    """
+
+    def __init__(self, config: DistillationConfig):
+        if not isinstance(config, DistillationConfig):
+            raise TypeError(f"`config` must be a DistillationConfig, got {type(config).__name__}.")
+        self.config = config
+        self.teacher: nn.Module | None = None
+        self.forward: DistilledForward | None = None
+        self.projections: ProjectionOptimizer | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config.criterion})"
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module = None,
+        optimizer: Optimizer = None,
+        **kwargs: Any,
+    ) -> None:
+        self._remove()  # what an earlier run that was interrupted has left
+        run = TrainerRun(state)
+        refuse_sharding(args, self)
+        self._refuse_second(run.trainer)
+        refuse_losses_outside_the_model(args, run.trainer)
+        log_first(self)
+        criterion = build_criterion(self.config.criterion, args.seed)
+        if args.fp16 and criterion.student_layer_names:
+            raise ValueError(
+                "Projections between layers cannot be trained with `fp16`, which scales gradients; use `bf16`."
+            )
+        self._prepare_teacher(args, model, criterion)
+        saved = optimizer.state.get(STATE) or {}
+        restore_projections(criterion.to(args.device), saved.get("projections", {}))
+        self.projections = ProjectionOptimizer(criterion, saved.get("optimizer"))
+        self.forward = DistilledForward(
+            model,
+            self.teacher,
+            criterion,
+            shifts_labels=shifts_labels(model),
+            autocast_dtype=torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else None,
+            rescale=getattr(run.trainer, "loss_is_scaled_for_ga", None) is not False,
+            is_running=run.is_running,
+        )
+        if args.torch_compile:
+            torch.compiler.reset()  # code that was compiled before does not call the hooks
+
+    def _refuse_second(self, trainer: Any) -> None:
+        callbacks = [] if trainer is None else trainer.callback_handler.callbacks
+        if sum(isinstance(callback, DistillationCallback) for callback in callbacks) > 1:
+            raise ValueError(
+                "This Trainer has two DistillationCallbacks; add one. Several losses are a list: "
+                "`DistillationConfig(criterion=[...])`."
+            )
+
+    def _prepare_teacher(self, args: TrainingArguments, model: nn.Module, criterion: Criterion) -> None:
+        if self.teacher is None:
+            self.teacher = load_teacher(self.config.teacher_model, model)
+        prepare_teacher(self.teacher, model, args.device)
+        if self.teacher is not None:
+            return
+        if criterion.teacher_layer_names:
+            raise ValueError(
+                "Distillation of inner layers needs a teacher; set `teacher_model` in the DistillationConfig."
+            )
+        if criterion.needs_teacher_logits and args.remove_unused_columns:
+            raise ValueError(
+                f"There is neither a teacher nor can a column `{TEACHER_LOGITS}` of the dataset arrive: set "
+                "`teacher_model` in the DistillationConfig, or `remove_unused_columns=False` in the TrainingArguments."
+            )
+
+    def on_substep_end(self, args, state, control, **kwargs: Any) -> None:
+        self._check_loss_was_used()
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs: Any) -> None:
+        self._check_loss_was_used()
+
+    def _check_loss_was_used(self) -> None:
+        if not self.forward.was_trained:
+            raise ValueError(
+                "The Trainer did not train the loss that the model returns, which has the distillation in it"
+                f"{'' if self.forward.was_called else '; it did not call the model itself'}. An own `compute_loss` "
+                "must call `model(**inputs)` and use its `loss`; `compute_loss_func` must not be set."
+            )
+
+    def on_optimizer_step(self, args, state, control, optimizer: Optimizer = None, **kwargs: Any) -> None:
+        self.projections.step(optimizer.param_groups[0]["lr"])
+        weights = dict(self.projections.criterion.state_dict())
+        if weights:
+            optimizer.state[STATE] = {"projections": weights, "optimizer": self.projections.state_dict()}
+
+    def on_log(self, args, state, control, logs: dict[str, float] = None, **kwargs: Any) -> None:
+        if self.forward is not None and "loss" in logs:
+            means = self.forward.means.pop()
+            add_to_logs(state, logs, {f"distillation/{name}": value for name, value in means.items()})
+
+    def on_train_end(self, args, state, control, optimizer: Optimizer = None, **kwargs: Any) -> None:
+        self._remove()
+        optimizer.state.pop(STATE, None)
+
+    def _remove(self) -> None:
+        if self.forward is not None:
+            self.forward.remove()
+        self.forward = self.projections = None

@@ -1,0 +1,124 @@
+"""Pruning inside the Trainer."""
+
+import logging
+import weakref
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from inc_hf.callbacks.reporting import add_to_logs, log_first
+from inc_hf.callbacks.support import refuse_sharding
+from inc_hf.config import WeightPruningConfig
+from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
+
+logger = logging.getLogger(__name__)
+
+STATE = "inc_hf_pruning"  # the key in the state of the optimizer, which the Trainer saves and loads
+# In which run a model is pruned, to notice a second callback. Every run has a state of its own.
+_runs: "weakref.WeakKeyDictionary[nn.Module, weakref.ref[TrainerState]]" = weakref.WeakKeyDictionary()
+
+
+class PruningCallback(TrainerCallback):
+    """
+    Prunes the Trainer's model while it trains. Weights become zero in place, so that every checkpoint is one of the
+    plain model.
+
+    `pruning/sparsity`, the share of the Linear and Conv weights that are zero, is in the Trainer's logs. Scores and
+    masks are saved with the state of the optimizer, so that a run that was resumed ends with the same bits as one that
+    was not interrupted.
+
+    Args:
+        config (`WeightPruningConfig`, *optional*):
+            What to prune, how far and when; steps are optimizer steps.
+
+    Raises (when training begins):
+        ValueError: the config does not fit the model or the length of the run, FSDP or DeepSpeed is in use, the
+            callback was added twice, or another `PruningCallback` prunes the same model.
+
+    Example:
+
+    ```python
+    trainer.add_callback(PruningCallback(WeightPruningConfig(target_sparsity=0.8, end_step=0.6, pruning_frequency=25)))
+    trainer.train()
+    ```
+    """
+
+    def __init__(self, config: WeightPruningConfig | None = None):
+        if config is not None and not isinstance(config, WeightPruningConfig):
+            raise TypeError(f"`config` must be a WeightPruningConfig, got {type(config).__name__}.")
+        self.config = config or WeightPruningConfig()
+        self.pruners: list[Pruner] = []
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config})"
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module = None,
+        optimizer: Optimizer = None,
+        **kwargs: Any,
+    ) -> None:
+        refuse_sharding(args, self)
+        if model in _runs and _runs[model]() is state:
+            raise ValueError(
+                "A PruningCallback was added twice, or two prune the same model; add one, with all `pruning_configs`."
+            )
+        log_first(self)
+        self.pruners = prepare(model, self.config, state.max_steps)
+        if state.global_step > 0:
+            self._restore(optimizer)
+        _runs[model] = weakref.ref(state)
+        for pruner in self.pruners:
+            logger.info("Pruning %d layers: %s", len(pruner.targets), pruner.schedule)
+
+    def _restore(self, optimizer: Optimizer) -> None:
+        saved = optimizer.state.get(STATE)
+        if saved is None:
+            raise ValueError(
+                "This checkpoint was not made with a PruningCallback, or without the state of the optimizer "
+                "(`save_only_model`); start training anew from its weights instead of resuming."
+            )
+        if len(saved) != len(self.pruners):
+            raise ValueError(
+                f"The checkpoint was made with {len(saved)} `pruning_configs`, and now there are {len(self.pruners)}; "
+                "resume with the config that it was made with."
+            )
+        for pruner, values in zip(self.pruners, saved, strict=True):
+            pruner.load_state_dict(values)
+
+    def on_step_begin(self, args, state, control, **kwargs: Any) -> None:
+        for pruner in self.pruners:
+            pruner.update(state.global_step)
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs: Any) -> None:
+        for pruner in self.pruners:
+            pruner.collect(state.global_step)
+
+    def on_optimizer_step(self, args, state, control, optimizer: Optimizer = None, **kwargs: Any) -> None:
+        for pruner in self.pruners:
+            pruner.shrink(state.global_step)
+            pruner.apply()
+        optimizer.state[STATE] = [pruner.state_dict() for pruner in self.pruners]
+
+    def on_step_end(self, args, state, control, **kwargs: Any) -> None:
+        # A model from before the last update is denser than what was asked for, so it cannot be the best one.
+        if any(state.global_step == pruner.last_change + 1 for pruner in self.pruners):
+            state.best_metric = state.best_global_step = state.best_model_checkpoint = None
+
+    def on_log(self, args, state, control, logs: dict[str, float] = None, model: nn.Module = None, **kwargs) -> None:
+        if self.pruners and "loss" in logs:
+            add_to_logs(state, logs, {"pruning/sparsity": round(get_sparsity_ratio([], model)[0], 6)})
+
+    def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
+        for pruner in self.pruners:
+            pruner.apply()
+        optimizer.state.pop(STATE, None)
+        _runs.pop(model, None)
+        if any(state.global_step <= pruner.last_change for pruner in self.pruners):
+            logger.warning("Training ended before the last update of the masks: `target_sparsity` is not reached.")
+        logger.info("Pruned: %.2f%% of the Linear and Conv weights are zero.", 100 * get_sparsity_ratio([], model)[0])

@@ -1,0 +1,45 @@
+"""The run of a Trainer that callbacks take part in."""
+
+import sys
+import weakref
+from types import FrameType
+from typing import Any
+
+from transformers import TrainerState
+
+
+class TrainerRun:
+    """
+    One call of `Trainer.train()`, made in `on_train_begin`.
+
+    No event tells a callback that training ended by an exception or by KeyboardInterrupt. So a hook that belongs to a
+    run asks `is_running` first: the run is over once the Trainer's loop, with the state of this run, is no longer
+    among the callers. Nothing is held alive by this.
+
+    Args:
+        state (`TrainerState`): what the event got. Every call of `train()` has its own.
+    """
+
+    def __init__(self, state: TrainerState):
+        self._state = weakref.ref(state)
+        frame = sys._getframe(1)
+        while frame is not None and not _is_driven_by(frame, state):
+            frame = frame.f_back
+        self._loop = frame and frame.f_code
+        self.trainer: Any = weakref.proxy(frame.f_locals["self"]) if frame else None
+
+    def is_running(self) -> bool:
+        """Whether the loop is still on this thread's call stack. Always True where no Trainer fires the events."""
+        if self._loop is None:
+            return True
+        frame, state = sys._getframe(1), self._state()
+        while frame is not None:
+            if frame.f_code is self._loop and _is_driven_by(frame, state):
+                return True
+            frame = frame.f_back
+        return False
+
+
+def _is_driven_by(frame: FrameType, state: TrainerState | None) -> bool:
+    """Whether the frame is of a method of an object with `state`."""
+    return state is not None and getattr(frame.f_locals.get("self"), "state", None) is state

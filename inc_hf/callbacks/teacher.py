@@ -1,0 +1,61 @@
+"""The teacher of a distillation: loaded, checked against its student, and made ready."""
+
+import os
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers import AutoConfig, PretrainedConfig
+
+
+def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
+    """The teacher as a module: as it is, or loaded from a path or the name of a Hub repository.
+
+    It is loaded by the class of the student if the teacher's config names that as its architecture, otherwise by the
+    first architecture that it names.
+
+    Raises:
+        TypeError: `teacher` is of another type.
+        ValueError: its config names no architecture of transformers.
+        OSError: there is no such model.
+    """
+    if teacher is None or isinstance(teacher, nn.Module):
+        return teacher
+    if not isinstance(teacher, str | os.PathLike):
+        raise TypeError(
+            f"`teacher_model` must be a torch.nn.Module, a path or the name of a model on the Hub, "
+            f"got {type(teacher).__name__}."
+        )
+    return _teacher_class(AutoConfig.from_pretrained(teacher), student, teacher).from_pretrained(teacher)
+
+
+def _teacher_class(config: PretrainedConfig, student: nn.Module, teacher: Any) -> type:
+    architectures = config.architectures or []
+    if type(student).__name__ in architectures:
+        return type(student)
+    found = [getattr(transformers, name) for name in architectures if name in dir(transformers)]
+    if not found:
+        raise ValueError(
+            f"The config of the teacher {os.fspath(teacher)!r} names the architectures {architectures}, none of which "
+            "transformers has; load the teacher yourself and pass it as a module."
+        )
+    return found[0]
+
+
+def prepare_teacher(teacher: nn.Module | None, student: nn.Module, device: torch.device) -> nn.Module | None:
+    """Freeze the teacher, in place, in evaluation mode on `device`.
+
+    Raises:
+        ValueError: it is the student, or shares weights with it, which would be frozen as well.
+    """
+    if teacher is None:
+        return None
+    trained = {id(parameter) for parameter in student.parameters()}
+    if teacher is student or any(id(parameter) in trained for parameter in teacher.parameters()):
+        raise ValueError(
+            "The teacher is the student itself, or shares weights with it. To keep what the model knows now, pass "
+            "`copy.deepcopy(model)` as `teacher_model`; a model that learns from its own deeper layers needs no "
+            "teacher but a SelfKnowledgeDistillationLossConfig."
+        )
+    return teacher.eval().requires_grad_(False).to(device)

@@ -1,0 +1,34 @@
+"""Weights of all layer types as matrices of shape `(output channels, inputs)`."""
+
+import math
+
+from torch import Tensor, nn
+
+
+def is_transposed(module: nn.Module) -> bool:
+    """Whether the weight has the shape `(inputs, outputs)`, as that of `transformers.Conv1D`."""
+    return type(module).__name__ == "Conv1D"
+
+
+def to_matrix(module: nn.Module, weight: Tensor) -> Tensor:
+    """`weight`, of the shape of `module.weight`, with one row per output channel; a view if that is possible.
+
+    The inputs of a convolution are ordered as in INC: `(out, in, h, w)` becomes `(out, h * w * in)`.
+    """
+    if is_transposed(module):
+        return weight.t()
+    return weight if weight.ndim == 2 else weight.movedim(1, -1).flatten(1)
+
+
+def from_matrix(module: nn.Module, matrix: Tensor) -> Tensor:
+    """The inverse of `to_matrix`."""
+    if is_transposed(module):
+        return matrix.t()
+    out, inputs, *kernel = module.weight.shape
+    return matrix.reshape(out, *kernel, inputs).movedim(-1, 1) if kernel else matrix
+
+
+def matrix_shape(module: nn.Module) -> tuple[int, int]:
+    """Output channels and inputs per channel."""
+    shape = tuple(module.weight.shape)
+    return (shape[1], shape[0]) if is_transposed(module) else (shape[0], math.prod(shape[1:]))

@@ -1,0 +1,62 @@
+"""How sparse a model is."""
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from inc_hf.prune.layout import to_matrix
+from inc_hf.prune.pruner import Pruner
+from inc_hf.prune.target import PRUNABLE, is_prunable
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def get_sparsity_ratio(pruners: list[Pruner], model: nn.Module) -> tuple[float, float, float]:
+    """Zeros of the pruned layers as shares: of all Linear and Conv weights, of all parameters; and blockwise.
+
+    Returns:
+        `tuple[float, float, float]`: INC's `elementwise_over_matmul_gemm_conv`, `elementwise_over_all` and
+        `blockwise_over_matmul_gemm_conv`; the last one counts only what is zero in whole units.
+    """
+    layers = {id(m.weight): m.weight for m in model.modules() if is_prunable(m, PRUNABLE)}
+    weights = sum(w.numel() for w in layers.values())
+    zeros = sum(int((w == 0).sum()) for w in layers.values())
+    blockwise = sum(_zeros_in_units(pruner) for pruner in pruners)
+    parameters = sum(p.numel() for p in model.parameters())
+    return zeros / max(weights, 1), zeros / max(parameters, 1), blockwise / max(weights, 1)
+
+
+def _zeros_in_units(pruner: Pruner) -> float:
+    zeros = 0.0
+    for part in pruner.parts():
+        matrix = to_matrix(part.module, part.module.weight.detach())
+        units = part.pattern.nonzero_units(matrix)
+        zeros += float((~units).sum()) / units.numel() * matrix.numel() * part.pattern.zeros_per_unit
+    return zeros
+
+
+def report_sparsity(model: nn.Module) -> tuple["DataFrame", float]:
+    """Zeros of every Linear and Conv weight.
+
+    Returns:
+        `tuple[pandas.DataFrame, float]`: INC's columns Name, Shape, NNZ (dense), NNZ (sparse) and Sparsity(%), where
+        NNZ (sparse) counts the zeros; and the sparsity of all of them, in per cent.
+
+    Raises:
+        ImportError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("`report_sparsity` returns a pandas table: pip install pandas") from error
+    rows, seen = [], set()
+    for name, module in model.named_modules():
+        if is_prunable(module, PRUNABLE) and id(module.weight) not in seen:
+            seen.add(id(module.weight))
+            zeros, total = int((module.weight == 0).sum()), module.weight.numel()
+            rows.append((name, tuple(module.weight.shape), total - zeros, zeros, 100 * zeros / total))
+    columns = ["Name", "Shape", "NNZ (dense)", "NNZ (sparse)", "Sparsity(%)"]
+    table = pandas.DataFrame(rows, columns=columns)
+    total = table["NNZ (dense)"].sum() + table["NNZ (sparse)"].sum()
+    return table, 100 * float(table["NNZ (sparse)"].sum()) / max(int(total), 1)

@@ -1,0 +1,100 @@
+"""How sparse the weights are to be at which step. Steps are optimizer steps, counted from 0."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from inc_hf.prune.criterion import criterion_of
+
+# Share of the way from the initial to the target sparsity after the part `t` of all updates.
+DECAYS: dict[str, Callable[[float], float]] = {
+    "linear": lambda t: t,
+    "cos": lambda t: 1 - math.cos(math.pi / 2 * t),
+    "cube": lambda t: t**3,
+    "cubic": lambda t: 1 - (1 - t) ** 3,  # Zhu and Gupta, 2017, arXiv 1710.01878
+}
+
+
+def decayed(kind: str, t: float, initial: float, target: float) -> float:
+    """Sparsity after the part `t` in [0, 1] of all updates: INC's formulas, and `cubic`."""
+    if kind == "exp":
+        return 1 - (1 - initial) * ((1 - target) / (1 - initial)) ** t
+    return initial + (target - initial) * DECAYS[kind](t)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Updates of the masks at the start of the steps `start + frequency`, `start + 2 * frequency`, ... up to `end`.
+
+    If there is no time for one, the only update is at `start`.
+    """
+
+    start: int
+    end: int
+    frequency: int
+    kind: str
+    target: float
+
+    @property
+    def last(self) -> int:
+        """The number of the last update, counted from 0: INC's `(end - start + frequency) // frequency - 1`."""
+        return (self.end - self.start) // self.frequency
+
+    @property
+    def is_oneshot(self) -> bool:
+        return self.last == 0
+
+    @property
+    def last_step(self) -> int:
+        """The step of the last update, after which the masks stay."""
+        return self.start + self.last * self.frequency
+
+    @property
+    def first_step(self) -> int:
+        """The step of the first update. INC has one more at `start` of a gradual schedule, which prunes nothing."""
+        return self.start if self.is_oneshot else self.start + self.frequency
+
+    def is_update(self, step: int) -> bool:
+        return self.first_step <= step <= self.end and (step - self.start) % self.frequency == 0
+
+    def sparsity(self, step: int, initial: float = 0.0) -> float:
+        """The sparsity that the update at `step` aims at, never less than `initial`."""
+        if initial >= self.target:
+            return initial
+        t = 1.0 if self.is_oneshot else (step - self.start) // self.frequency / self.last
+        return min(decayed(self.kind, t, initial, self.target), self.target)
+
+
+def schedule_of(config: SimpleNamespace, total: int) -> Schedule:
+    """The schedule of a merged element of `pruning_configs` in a run of `total` optimizer steps.
+
+    Raises:
+        ValueError: the last update comes after the run, or the first before there is a gradient to prune by.
+    """
+    start, end = resolve_step(config.start_step, total), resolve_step(config.end_step, total)
+    target = min(config.target_sparsity, config.max_sparsity_ratio_per_op)
+    if end < start:
+        raise ValueError(
+            f"`end_step` must not be before `start_step`, but {config.end_step} and {config.start_step} are the steps "
+            f"{end} and {start} of {total}; -1 is the end of the run."
+        )
+    schedule = Schedule(start, end, config.pruning_frequency, config.sparsity_decay_type, target)
+    if end > total or schedule.last_step >= total:
+        raise ValueError(
+            f"The masks would be updated up to step {end}, but training has {total} optimizer steps, counted from 0; "
+            "choose a smaller `end_step`, or -1 for the last step."
+        )
+    if criterion_of(config.pruning_type).needs_gradient and schedule.first_step == 0:
+        raise ValueError(
+            f"The pruning type {config.pruning_type!r} needs gradients, but the first update is at step 0; set "
+            "`end_step` (and `pruning_frequency`), or `start_step`, or take 'magnitude'."
+        )
+    return schedule
+
+
+def resolve_step(step: int | float, total: int) -> int:
+    """A step of a run of `total` steps: a share of the run if it is between 0 and 1, the last step for -1."""
+    if step == -1:
+        return max(total - 1, 0)
+    return round(step * total) if isinstance(step, float) and 0 < step < 1 else int(step)

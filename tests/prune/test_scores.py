@@ -1,0 +1,89 @@
+import pytest
+import torch
+from pruning import Net, gradient_matrices_of, gradients_of, matrices_of, pruners_of
+
+from inc_hf.prune.pattern import NMPattern
+
+BLOCK = {"1x1": (1, 1), "4x1": (4, 1), "1x4": (1, 4), "2x2": (2, 2)}
+
+
+def scores_after(model, steps, **settings):
+    """The scores of units after some steps, and products of weight and gradient at each of them."""
+    (pruner,) = pruners_of(model, end_step=50, pruning_frequency=10, **settings)
+    products = []
+    for step in range(steps):
+        gradients_of(model, step)
+        pruner.collect(step)
+        gradients, weights = gradient_matrices_of(model), matrices_of(model)
+        products.append({name: weights[name] * gradients[name] for name in weights})
+    return pruner.scores.of_units(), products
+
+
+def blocks_of(matrix, rows, cols):
+    return torch.stack([torch.stack([b.flatten() for b in r.split(cols, 1)]) for r in matrix.split(rows, 0)])
+
+
+@pytest.mark.parametrize("how", ["mean", "sum", "max"])
+@pytest.mark.parametrize("pattern", BLOCK)
+@pytest.mark.parametrize("kind", ["snip", "snip_momentum", "magnitude", "block_mask"])
+def test_scores_of_blocks_of_every_layer(kind, pattern, how):
+    model = Net()
+    local = {"criterion_reduce_type": how}
+    scores, products = scores_after(model, 3, pruning_configs=[local], pruning_type=kind, pattern=pattern)
+    assert list(scores) == ["conv", "conv2d", "first", "second"]
+    for name, score in scores.items():
+        step_blocks = [blocks_of(product[name], *BLOCK[pattern]) for product in products]
+        if kind == "magnitude":
+            elements = blocks_of(matrices_of(model)[name].abs(), *BLOCK[pattern])
+        elif kind == "snip":
+            elements = step_blocks[-1].abs()
+        else:
+            elements = sum(0.9 ** (2 - i) * b.abs() for i, b in enumerate(step_blocks))
+        expected = elements.amax(-1) if how == "max" else getattr(elements, how)(-1)
+        if kind == "block_mask":
+            expected = sum(0.9 ** (2 - i) * b.sum(-1).abs() for i, b in enumerate(step_blocks))
+        # atol and rtol: float32 sums in another order
+        torch.testing.assert_close(score, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_n_of_m_takes_the_sizes_of_elements_whatever_the_type():
+    scores, products = scores_after(Net(), 2, pruning_type="block_mask", pattern="2:4")
+    elements = sum(0.9 ** (1 - i) * product["first"].abs() for i, product in enumerate(products))
+    expected = NMPattern(2, 4).reduce(elements, "sum")
+    torch.testing.assert_close(scores["first"], expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["mean", "max"])
+def test_little_memory_is_16_bits_per_block(how):
+    model = Net()
+    local = {"criterion_reduce_type": how}
+    (pruner,) = pruners_of(
+        model, pruning_configs=[local], pattern="4x1", pruning_type="snip_momentum", low_memory_usage=True, end_step=50
+    )
+    for step in range(3):
+        gradients_of(model, step)
+        pruner.collect(step)
+    for part in pruner.parts():
+        kept = pruner.scores.kept[part.name]
+        assert kept.dtype is torch.bfloat16 and kept.numel() == part.module.weight.numel() // 4
+
+
+def test_layers_without_a_gradient_are_named():
+    model = Net()
+    (pruner,) = pruners_of(model, pruning_type="snip", end_step=10)
+    gradients_of(model, 0)
+    model.second.weight.grad = None
+    pruner.collect(0)
+    with pytest.raises(ValueError, match="no gradient to prune by in second; exclude"):
+        pruner.update(1)
+
+
+def test_bf16_weights_have_float_scores():
+    model = Net().bfloat16()
+    (pruner,) = pruners_of(model, pruning_type="snip_momentum", end_step=10)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    pruner.collect(0)
+    assert {score.dtype for score in pruner.scores.kept.values()} == {torch.float32}
+    pruner.update(1)
+    assert model.first.weight.dtype is torch.bfloat16
