@@ -1,6 +1,6 @@
 """Trainers that prune, for tests; as a script, runs of which one is killed or resumed, in any number of processes.
 
-    python pruning_trainer.py FOLDER[:kill|:resume] ... [--how constructor|add_callback]
+python pruning_trainer.py FOLDER[:kill|:resume] ... [--how constructor|add_callback]
 """
 
 import argparse

@@ -12,10 +12,13 @@ def log_first(callback: TrainerCallback) -> None:
     The Trainer puts its reporters before all callbacks of users and hands none of them the list that they are in, but
     the handler that is calling us has it.
     """
-    handler = inspect.currentframe().f_back.f_back.f_locals.get("self")
-    if isinstance(handler, CallbackHandler):
-        handler.callbacks.remove(callback)
-        handler.callbacks.insert(0, callback)
+    frame = inspect.currentframe()
+    while frame is not None and not isinstance(frame.f_locals.get("self"), CallbackHandler):
+        frame = frame.f_back
+    callbacks = [] if frame is None else frame.f_locals["self"].callbacks
+    if callback in callbacks:
+        callbacks.remove(callback)
+        callbacks.insert(0, callback)
 
 
 def add_to_logs(state: TrainerState, logs: dict[str, float], figures: dict[str, float]) -> None:

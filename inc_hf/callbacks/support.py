@@ -1,7 +1,9 @@
 """Where our callbacks cannot work."""
 
-from accelerate.utils import parse_flag_from_env
+import os
+
 from transformers import TrainerCallback, TrainingArguments
+from transformers.utils import strtobool
 
 
 def refuse_sharding(args: TrainingArguments, callback: TrainerCallback) -> None:
@@ -11,7 +13,8 @@ def refuse_sharding(args: TrainingArguments, callback: TrainerCallback) -> None:
         ValueError: the Trainer is to use FSDP or DeepSpeed.
     """
     for name in ("fsdp", "deepspeed"):
-        if getattr(args, name, None) or parse_flag_from_env(f"ACCELERATE_USE_{name.upper()}"):
+        by_launcher = strtobool(os.environ.get(f"ACCELERATE_USE_{name.upper()}", "false"))
+        if getattr(args, name, None) or by_launcher:
             raise ValueError(
                 f"{type(callback).__name__} needs whole weights in every process, and `{name}` splits them; "
                 "use plain data parallelism (`accelerate launch --multi_cpu` or `torchrun`)."

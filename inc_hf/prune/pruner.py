@@ -43,9 +43,9 @@ class Pruner:
     after the optimizer has changed the weights.
 
     Until the last update this holds one float32 score per block, or one per weight if the scores of weights are asked
-    for (N:M, progressive types, the `max` of `snip_momentum`), or 16 bits of that with `low_memory_usage`. A mask costs
-    a byte per block, with N:M one per weight, and for progressive types two more per weight while an update is on its
-    way. `magnitude` and `pattern_lock` keep no scores.
+    for (N:M, progressive types, the `max` of `snip_momentum`); with `low_memory_usage` in 16 bits, and of blocks for
+    `max` too. A mask costs a byte per block, with N:M one per weight, and for progressive types two more per weight
+    while an update is on its way. `magnitude` and `pattern_lock` keep no scores.
     """
 
     def __init__(self, config: SimpleNamespace, targets: list[Target], total_steps: int):
@@ -74,8 +74,8 @@ class Pruner:
     def _check(self) -> None:
         if self.config.reg_type is not None and isinstance(self.pattern, NMPattern):
             raise ValueError(
-                f"`reg_type` {self.config.reg_type!r} needs blocks, and the pattern is {self.config.pattern!r}; choose "
-                "a pattern NxM, or None for `reg_type`."
+                f"`reg_type` {self.config.reg_type!r} needs blocks, and the pattern is {self.config.pattern!r}; "
+                "choose a pattern NxM, or None for `reg_type`."
             )
         frozen = [part.name for part in self.parts() if not part.module.weight.requires_grad]
         if frozen and self.scores.criterion.needs_gradient:

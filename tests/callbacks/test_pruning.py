@@ -4,6 +4,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from transformers import (
     Trainer,
     TrainerCallback,
 )
+from transformers.integrations import TensorBoardCallback, integration_utils
 
 from inc_hf.callbacks.pruning import STATE, PruningCallback
 from inc_hf.config import WeightPruningConfig
@@ -92,8 +94,9 @@ def test_a_trainer_prunes(cls, how, tmp_path, caplog):
 
 
 def test_sequences_to_sequences(tmp_path):
+    model = tiny_model("t5", decoder_start_token_id=0)
     trainer, _ = trainer_of(
-        tmp_path, model=tiny_model("t5", decoder_start_token_id=0), cls=Seq2SeqTrainer, make_args=Seq2SeqTrainingArguments,
+        tmp_path, model=model, cls=Seq2SeqTrainer, make_args=Seq2SeqTrainingArguments,
         train_dataset=Sentences(seq2seq=True), eval_dataset=Sentences(8, seq2seq=True), predict_with_generate=True,
         config=config_of(pattern="2:4"), eval_strategy="steps", eval_steps=6,
     )  # fmt: skip
@@ -109,7 +112,9 @@ def test_other_architectures(name, tmp_path):
         rows = [{"pixel_values": torch.randn(3, 16, 16), "labels": i % 2} for i in range(8)]
     else:
         rows = [Sentences(8, seq2seq=name in ("gpt2", "opt", "bart"))[i] for i in range(8)]
-    trainer, callback = trainer_of(tmp_path, model=model, train_dataset=rows, config=config_of(end_step=4), max_steps=5)
+    trainer, callback = trainer_of(
+        tmp_path, model=model, train_dataset=rows, config=config_of(end_step=4), max_steps=5
+    )
     trainer.train()
     (pruner,) = callback.pruners
     assert pruner.sparsity() == pytest.approx(0.5, abs=0.01)
@@ -148,10 +153,11 @@ def test_several_configs(tmp_path):
     assert len(sparsity) == 4 and set(sparsity.values()) == {50}
 
 
-def masks_after(folder, **values):
-    """Masks, scores and weights at the end of every step."""
-    model = values.pop("model", None) or tiny_model("bert", **FREE_OF_DROPOUT)
-    model.accepts_loss_kwargs = False  # otherwise BERT's loss grows with the number of accumulated batches
+def masks_after(folder, plain_loss=True, **values):
+    """Masks at the end of every step."""
+    model = tiny_model("bert", **FREE_OF_DROPOUT)
+    if plain_loss:  # otherwise that of BERT grows with the number of accumulated batches
+        model.accepts_loss_kwargs = False
     trainer, callback = trainer_of(folder, model=model, **values)
     keep = Keep(callback)
     trainer.add_callback(keep)
@@ -163,6 +169,13 @@ def test_accumulated_batches_give_the_masks_of_one(tmp_path):
     one = masks_after(tmp_path, per_device_train_batch_size=8)
     four = masks_after(tmp_path, per_device_train_batch_size=2, gradient_accumulation_steps=4)
     assert len(one) == 12 and one[12] and same(one, four)
+
+
+def test_scores_do_not_mind_how_large_the_loss_is(tmp_path):
+    """That of a stock BERT grows with the number of accumulated batches, and clipping would make a difference."""
+    one = masks_after(tmp_path, False, per_device_train_batch_size=8, max_grad_norm=0)
+    four = masks_after(tmp_path, False, per_device_train_batch_size=2, gradient_accumulation_steps=4, max_grad_norm=0)
+    assert same(one, four)
 
 
 REALITY = {
@@ -226,14 +239,49 @@ def test_the_progress_bar_tells_it(tmp_path, capsys):
 
 
 def test_tensorboard_tells_it(tmp_path, monkeypatch):
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    class Writer:
+        scalars = {}
 
-    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "events"))
-    trainer, _ = trainer_of(tmp_path, report_to=["tensorboard"])
+        def add_scalar(self, name, value, step):
+            self.scalars[name, step] = value
+
+        def __getattr__(self, name):
+            return lambda *args, **kwargs: None
+
+    monkeypatch.setattr(integration_utils, "is_tensorboard_available", lambda: True)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=None))
+    trainer, _ = trainer_of(tmp_path, before=[TensorBoardCallback(Writer())])
     trainer.train()
-    events = EventAccumulator(str(tmp_path / "events")).Reload()
-    assert events.Scalars("train/pruning/sparsity")[-1].value == pytest.approx(0.4932, abs=1e-3)
+    assert Writer.scalars["train/pruning/sparsity", 12] == pytest.approx(0.4932, abs=1e-3)
+
+
+def test_a_subclass_is_logged_as_well(tmp_path):
+    class Own(PruningCallback):
+        def on_train_begin(self, *args, **kwargs):
+            super().on_train_begin(*args, **kwargs)
+
+    first = Recorder()
+    trainer, callback = trainer_of(tmp_path, before=[first])
+    trainer.remove_callback(callback)
+    trainer.add_callback(Own(config_of()))
+    trainer.train()
+    assert all("pruning/sparsity" in row for row in first.logs if "loss" in row)
+
+
+def test_called_by_another_callback(tmp_path):
+    """As when nobody's list has it in it."""
+
+    class Outer(TrainerCallback):
+        inner = PruningCallback(config_of())
+
+        def __getattribute__(self, name):
+            return getattr(Outer.inner, name) if name.startswith("on_") else super().__getattribute__(name)
+
+    trainer, callback = trainer_of(tmp_path)
+    trainer.remove_callback(callback)
+    trainer.add_callback(Outer())
+    trainer.train()
+    assert is_pruned(trainer.model)
 
 
 # The best model
@@ -391,7 +439,9 @@ def test_optimizers_carry_the_state(cls, values, tmp_path):
 
 def script(*arguments, processes=1):
     """Run `pruning_trainer.py`; returns whether it came to its end."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+    launcher = (
+        ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+    )
     command = [sys.executable, *launcher, str(Path(__file__).parents[1] / "pruning_trainer.py"), *map(str, arguments)]
     done = subprocess.run(command, env=offline_environment(), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 or "SIGKILL" in done.stderr or done.returncode == -9, done.stderr
@@ -416,6 +466,7 @@ def test_killed_and_resumed_to_the_same_bits(how, tmp_path):
     assert same({step: whole["states"][step] for step in parts["states"]}, parts["states"])
 
 
+@pytest.mark.slow
 def test_two_processes_killed_and_resumed(tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
     assert not script(f"{other}:kill", processes=2)

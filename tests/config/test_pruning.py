@@ -204,7 +204,10 @@ def test_pattern_of_another_type():
             {"pruning_scope": "globl"},
             "`pruning_scope` must be one of global, local, got 'globl'; did you mean 'global'?",
         ),
-        ({"sparsity_decay_type": "cubic"}, "must be one of exp, cube, cos, linear, got 'cubic'; did you mean 'cube'?"),
+        (
+            {"sparsity_decay_type": "qube"},
+            "must be one of exp, cube, cos, linear, cubic, got 'qube'; did you mean 'cube'?",
+        ),
         (
             {"min_sparsity_ratio_per_op": 1.1},
             "`min_sparsity_ratio_per_op` must be a finite number in [0, 1], got 1.1.",

@@ -10,11 +10,11 @@ def slow_global(scores, share, low, high):
     limits = {name: count_limits(len(s), low, high) for name, s in flat.items()}
     order = sorted((value, i, j) for i, s in enumerate(flat.values()) for j, value in enumerate(s))
     names, pruned = list(flat), {name: set() for name in flat}
-    for value, i, j in order:
+    for _, i, j in order:
         if len(pruned[names[i]]) < limits[names[i]][0]:
             pruned[names[i]].add(j)
     total = round(share * len(order))
-    for value, i, j in order:
+    for _, i, j in order:
         if sum(map(len, pruned.values())) < total and len(pruned[names[i]]) < limits[names[i]][1]:
             pruned[names[i]].add(j)
     return {name: [j not in pruned[name] for j in range(len(s))] for name, s in flat.items()}

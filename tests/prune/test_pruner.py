@@ -148,10 +148,23 @@ def test_pattern_lock_keeps_the_zeros_that_there_are(pattern):
     run(model, pruners_of(model, pattern=pattern, target_sparsity=0.25), range(1))
     before = {name: matrix == 0 for name, matrix in matrices_of(model).items()}
     pruners = pruners_of(model, pruning_type="pattern_lock", pattern=pattern, start_step=3, end_step=3)
-    run(model, [], range(0))
     run(model, pruners, range(3, 8))
     after = {name: matrix == 0 for name, matrix in matrices_of(model).items()}
     assert all(torch.equal(before[name], after[name]) for name in LAYERS)
+
+
+def test_pattern_lock_of_heads():
+    model = tiny_model("bert")
+    attention = model.bert.encoder.layer[0].attention
+    with torch.no_grad():
+        for weight in (attention.self.query.weight, attention.self.key.weight, attention.self.value.weight):
+            weight[8:] = 0
+        attention.self.query.weight[:8] = 0  # the other three of this head are dense
+        attention.output.dense.weight[:, 8:] = 0
+    (pruner,) = pruners_of(model, pruning_type="pattern_lock", pattern="mha")
+    assert pruner.update(0)
+    (mask,) = pruner.masks.values()
+    assert mask.tolist() == [True, False]
 
 
 def test_locked_zeros_stay_and_the_schedule_begins_with_them():
@@ -166,6 +179,17 @@ def test_locked_zeros_stay_and_the_schedule_begins_with_them():
     run(model, [pruner], range(12), after_step=lambda step: history.append(pruner.sparsity()))
     assert history == [0.25] * 5 + [0.375] * 5 + [0.5] * 2
     assert all((matrices_of(model)[name] == 0)[before[name]].all() for name in LAYERS)
+
+
+def test_locked_zeros_stay_beyond_the_limit_of_a_layer():
+    model = Net()
+    with torch.no_grad():
+        model.first.weight[:, :14] = 0
+        model.first.weight[:, 14:] *= 100
+    lock = [{"lock_init_sparsity": True}]
+    (pruner,) = pruners_of(model, pruning_configs=lock, pattern="4x1", max_sparsity_ratio_per_op=0.6)
+    run(model, [pruner], range(2))
+    assert zeros_of(model)["first"] == 112 and pruned_zeros(model) > 112
 
 
 def test_a_pruned_model_goes_on_from_where_it_is():
@@ -186,9 +210,10 @@ def test_a_target_that_is_reached_already_changes_nothing():
     assert pruned_zeros(model) == TOTAL // 4
 
 
+LARGEST = {"pruning_configs": [{"criterion_reduce_type": "max"}]}
 SETTINGS = {
     "snip momentum": {"pruning_type": "snip_momentum", "pattern": "4x1"},
-    "largest": {"pruning_type": "snip_momentum", "pattern": "4x1", "pruning_configs": [{"criterion_reduce_type": "max"}]},
+    "largest": {"pruning_type": "snip_momentum", "pattern": "4x1", **LARGEST},
     "n of m": {"pruning_type": "snip_momentum", "pattern": "2:4"},
     "progressive": {"pruning_type": "snip_momentum_progressive", "pattern": "4x1"},
     "progressive n of m": {"pruning_type": "gradient_progressive", "pattern": "2:4"},
@@ -243,7 +268,7 @@ def bytes_of(state):
         ({"pattern": "4x1"}, 5 / 4),
         ({"pattern": "4x1", "low_memory_usage": True}, 3 / 4),
         ({"pattern": "1xchannel", "low_memory_usage": True}, 3 / 16),
-        ({"pattern": "4x1", "pruning_configs": [{"criterion_reduce_type": "max"}]}, 4 + 1 / 4),
+        ({"pattern": "4x1", **LARGEST}, 4 + 1 / 4),
         ({"pattern": "1x1"}, 4 + 1),
         ({"pattern": "1x1", "low_memory_usage": True}, 2 + 1),
         ({"pattern": "2:4"}, 4 + 1 + 1 / 4),

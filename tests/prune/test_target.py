@@ -93,7 +93,9 @@ def test_one_warning_names_all_layers_that_do_not_fit(caplog):
 
 # model -> the layers of each attention, in the order of query, key, value and output
 ATTENTIONS = {
-    "bert": [["bert.encoder.layer.0.attention." + n for n in ("self.query", "self.key", "self.value", "output.dense")]],
+    "bert": [
+        ["bert.encoder.layer.0.attention." + n for n in ("self.query", "self.key", "self.value", "output.dense")]
+    ],
     "distilbert": [["distilbert.transformer.layer.0.attention." + n for n in ("q_lin", "k_lin", "v_lin", "out_lin")]],
     "opt": [["model.decoder.layers.0.self_attn." + n for n in ("q_proj", "k_proj", "v_proj", "out_proj")]],
     "albert": [
