@@ -1,0 +1,187 @@
+"""Fine-tune, prune, distil and quantize a text classifier with the Trainer of transformers.
+
+    python run_glue.py --output_dir out                                          # MiniLM-L6 on movie reviews from PyPI
+    python run_glue.py --model_name_or_path bert-base-uncased --task_name sst2 --output_dir out   # GLUE from the Hub
+    python run_glue.py --model_name_or_path dense --train_file train.tsv --validation_file validation.tsv \\
+        --target_sparsity 0.8 --distil --quantize dynamic --output_dir out
+    accelerate launch --multi_cpu --num_processes 2 run_glue.py --output_dir out # the same on two processes
+
+Files are CSV or TSV with a column `label` and the text columns of the task, or `sentence`. With `--distil` the teacher
+is the model as it was before training, so give one that is fine-tuned. All arguments of TrainingArguments are taken.
+"""
+
+import copy
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import datasets
+import numpy as np
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    HfArgumentParser,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.trainer_utils import get_last_checkpoint
+
+from inc_hf import IncQuantizer, PostTrainingQuantConfig
+from inc_hf.callbacks import DistillationCallback, PruningCallback
+from inc_hf.config import DistillationConfig, KnowledgeDistillationLossConfig, WeightPruningConfig
+from inc_hf.demo.assets import minilm_directory
+from inc_hf.demo.data import load_splits
+
+# Task of GLUE -> its text columns.
+TASKS = {
+    "cola": ("sentence",),
+    "mnli": ("premise", "hypothesis"),
+    "mrpc": ("sentence1", "sentence2"),
+    "qnli": ("question", "sentence"),
+    "qqp": ("question1", "question2"),
+    "rte": ("sentence1", "sentence2"),
+    "sst2": ("sentence",),
+    "stsb": ("sentence1", "sentence2"),
+    "wnli": ("sentence1", "sentence2"),
+}
+
+
+@dataclass
+class Arguments:
+    """What is trained, and how it is made smaller."""
+
+    model_name_or_path: str | None = field(default=None, metadata={"help": "Path or Hub name; default: MiniLM-L6."})
+    task_name: str | None = field(default=None, metadata={"help": f"GLUE task: {', '.join(TASKS)}."})
+    train_file: str | None = field(default=None, metadata={"help": "CSV or TSV instead of a task."})
+    validation_file: str | None = field(default=None, metadata={"help": "CSV or TSV instead of a task."})
+    max_length: int = field(default=128, metadata={"help": "Tokens per example; longer ones are cut."})
+    max_train_samples: int | None = field(default=None, metadata={"help": "Train on so many examples."})
+    target_sparsity: float = field(default=0.0, metadata={"help": "Share of the encoder's weights to prune; 0: none."})
+    pattern: str = field(default="4x1", metadata={"help": "What is pruned together, see WeightPruningConfig."})
+    pruning_end: float = field(default=0.6, metadata={"help": "Share of the training that prunes."})
+    pruning_frequency: int = field(default=25, metadata={"help": "Optimizer steps between two updates."})
+    distil: bool = field(default=False, metadata={"help": "Learn from the model as it was before training."})
+    temperature: float = field(default=2.0, metadata={"help": "Of the distillation."})
+    quantize: str | None = field(default=None, metadata={"help": "dynamic or static: INT8 after training."})
+
+    def __post_init__(self):
+        if (self.train_file is None) != (self.validation_file is None):
+            raise ValueError("`--train_file` and `--validation_file` belong together.")
+        if self.task_name is not None and self.task_name not in TASKS:
+            raise ValueError(f"`--task_name` must be one of {', '.join(TASKS)}, got {self.task_name!r}.")
+        if self.quantize not in (None, "dynamic", "static"):
+            raise ValueError(f"`--quantize` must be dynamic or static, got {self.quantize!r}.")
+
+
+def load_data(arguments: Arguments) -> datasets.DatasetDict:
+    """`train` and `validation`, with the columns of the task and `label`."""
+    if arguments.train_file is not None:
+        files = {"train": arguments.train_file, "validation": arguments.validation_file}
+        delimiter = "\t" if arguments.train_file.endswith(".tsv") else ","
+        quoting = 3 if delimiter == "\t" else 0
+        return datasets.load_dataset("csv", data_files=files, delimiter=delimiter, quoting=quoting)
+    if arguments.task_name is not None:
+        data = datasets.load_dataset("nyu-mll/glue", arguments.task_name)
+        suffix = "_matched" if arguments.task_name == "mnli" else ""
+        return datasets.DatasetDict(train=data["train"], validation=data[f"validation{suffix}"])
+    splits = load_splits(from_hub=False)
+    pairs = {"train": splits.train, "validation": splits.held_out}
+    return datasets.DatasetDict(
+        {
+            name: datasets.Dataset.from_dict({"sentence": [t for t, _ in rows], "label": [y for _, y in rows]})
+            for name, rows in pairs.items()
+        }
+    )
+
+
+def tokenize(
+    data: datasets.DatasetDict, tokenizer: PreTrainedTokenizerBase, arguments: Arguments
+) -> datasets.DatasetDict:
+    columns = TASKS.get(arguments.task_name or "", ("sentence",))
+    missing = [column for column in (*columns, "label") if column not in data["train"].column_names]
+    if missing:
+        raise ValueError(f"The data has no column {', '.join(missing)}, only {', '.join(data['train'].column_names)}.")
+
+    def encode(batch: dict) -> dict:
+        return tokenizer(*(batch[column] for column in columns), truncation=True, max_length=arguments.max_length)
+
+    unused = [name for name in data["train"].column_names if name != "label"]
+    return data.map(encode, batched=True, remove_columns=unused)
+
+
+def callbacks_of(arguments: Arguments, model: PreTrainedModel) -> list[TrainerCallback]:
+    callbacks: list[TrainerCallback] = []
+    if arguments.target_sparsity > 0:
+        pruning = WeightPruningConfig(
+            pattern=arguments.pattern,
+            target_sparsity=arguments.target_sparsity,
+            start_step=0.02,
+            end_step=arguments.pruning_end,
+            pruning_frequency=arguments.pruning_frequency,
+            sparsity_decay_type="cubic",
+            excluded_op_names=["pooler", "classifier"],
+        )
+        callbacks.append(PruningCallback(pruning))
+    if arguments.distil:
+        loss = KnowledgeDistillationLossConfig(arguments.temperature, ["CE", "KL"], [0.1, 0.9])
+        callbacks.append(DistillationCallback(DistillationConfig(copy.deepcopy(model), loss)))
+    return callbacks
+
+
+def compute_metrics(prediction) -> dict[str, float]:
+    scores, labels = prediction.predictions, prediction.label_ids
+    if scores.shape[-1] == 1:
+        return {"pearson": float(np.corrcoef(scores[:, 0], labels)[0, 1])}
+    return {"accuracy": float(np.mean(scores.argmax(-1) == labels))}
+
+
+def main() -> None:
+    parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__)
+    arguments, training = parser.parse_args_into_dataclasses()
+    set_seed(training.seed)
+    source = arguments.model_name_or_path or minilm_directory()
+    data = load_data(arguments)
+    is_regression = data["train"].features["label"].dtype.startswith("float")
+    num_labels = 1 if is_regression else len(set(data["train"]["label"]))
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=num_labels)
+    with training.main_process_first(desc="tokenizing"):
+        data = tokenize(data, tokenizer, arguments)
+    if arguments.max_train_samples is not None:
+        data["train"] = data["train"].shuffle(seed=training.seed).select(range(arguments.max_train_samples))
+    trainer = Trainer(
+        model,
+        training,
+        train_dataset=data["train"],
+        eval_dataset=data["validation"],
+        processing_class=tokenizer,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        compute_metrics=compute_metrics,
+        callbacks=callbacks_of(arguments, model),
+    )
+    has_checkpoint = Path(training.output_dir).is_dir() and get_last_checkpoint(training.output_dir) is not None
+    result = trainer.train(resume_from_checkpoint=has_checkpoint)
+    trainer.log_metrics("train", result.metrics)
+    trainer.log_metrics("eval", trainer.evaluate())
+    trainer.save_model()
+    if arguments.quantize is not None and trainer.is_world_process_zero():
+        quantizer = IncQuantizer.from_pretrained(training.output_dir, task="text-classification")
+        sentences = None if arguments.quantize == "dynamic" else calibration_sentences(arguments)
+        config = PostTrainingQuantConfig(approach=arguments.quantize)
+        target = Path(training.output_dir) / "int8"
+        quantizer.quantize(config, target, calibration_dataset=sentences, overwrite=True)
+        print(f"INT8 model in {target}", file=sys.stderr)
+
+
+def calibration_sentences(arguments: Arguments) -> list[str]:
+    column = TASKS.get(arguments.task_name or "", ("sentence",))[0]
+    return load_data(arguments)["train"][column][:100]
+
+
+if __name__ == "__main__":
+    main()
