@@ -187,7 +187,8 @@ def write(path: Path, rows: list[dict]) -> None:
     lines += ["| model | zeros | epochs | FP32 | INT8 | loss |", "| --- | --- | --- | --- | --- | --- |"]
     for row in rows:
         cells = [row["name"], f"{row['zeros']:.1%}", str(row["epochs"] or "–"), f"{row['fp32']:.2%}"]
-        lines.append(f"| {' | '.join([*cells, f'{row["int8"]:.2%}', f'{1 - row["int8"] / dense:.2%}'])} |")
+        cells += [f"{row['int8']:.2%}", f"{1 - row['int8'] / dense:.2%}"]
+        lines.append(f"| {' | '.join(cells)} |")
     path.with_suffix(".md").write_text("\n".join([*lines, ""]))
     print("\n".join(lines))
 
