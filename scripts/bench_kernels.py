@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from bench.candidates import Layer, candidates
-from bench.machine import describe, run_again_on_avx2
+from bench.machine import describe, run_again_on_avx2, write_report
 from bench.measure import fp32_limits, instruction_limits, summary, take_turns
 from bench.others import measure_elementwise, measure_packing
 from bench.parts import measure_parts
@@ -118,11 +118,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", message=".*quantized tensor creation functions.*are deprecated.*")
     torch.manual_seed(0)
     report = measure(args)
-    path = args.output / f"kernels{'_' + args.peers_isa if args.peers_isa else ''}.json"
-    args.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(to_json(report))
-    path.with_suffix(".md").write_text(render(report))
-    print(f"{path} and {path.with_suffix('.md')}")
+    name = f"kernels{'_' + args.peers_isa if args.peers_isa else ''}"
+    write_report(args.output / name, to_json(report), render(report))
 
 
 if __name__ == "__main__":

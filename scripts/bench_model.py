@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from bench.candidates import zero_blocks
-from bench.machine import describe, run_again_on_avx2
+from bench.machine import describe, run_again_on_avx2, write_report
 from bench.measure import summary, take_turns
 from torch import nn
 from torch.profiler import profile
@@ -112,11 +112,8 @@ def main() -> None:
     command = ["python scripts/bench_model.py", "--threads", *map(str, args.threads), "--seconds", f"{args.seconds:g}"]
     about = describe([ops.isa()], args.peers_isa, command) | {"weights": f"{ops.default_weight_bits()}-bit"}
     report = {"about": about, "entries": measure(args)}
-    path = args.output / f"model{'_' + args.peers_isa if args.peers_isa else ''}.json"
-    args.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    path.with_suffix(".md").write_text(render(report))
-    print(f"{path} and {path.with_suffix('.md')}")
+    name = f"model{'_' + args.peers_isa if args.peers_isa else ''}"
+    write_report(args.output / name, json.dumps(report, indent=1) + "\n", render(report))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bench.machine import describe
+from bench.machine import describe, write_report
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainerState, TrainingArguments
 
 from inc_hf import ops
@@ -156,11 +156,7 @@ def main() -> None:
     ]
     about = describe([ops.isa()], None, ["python scripts/bench_pruning.py", *map(str, options)])
     report = {"about": about, "entries": measure(args)}
-    path = args.output / "pruning_cost.json"
-    args.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    path.with_suffix(".md").write_text(render(report))
-    print(f"{path} and {path.with_suffix('.md')}")
+    write_report(args.output / "pruning_cost", json.dumps(report, indent=1) + "\n", render(report))
 
 
 if __name__ == "__main__":

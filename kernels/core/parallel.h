@@ -11,6 +11,9 @@ namespace inc_hf {
 using ParallelBody = void (*)(void* context, int64_t begin, int64_t end);
 using ParallelFor = void (*)(int64_t count, int64_t grain, void* context, ParallelBody body);
 
+// The number of parts of size y that hold x.
+inline int64_t ceil_div(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
 inline void serial(int64_t count, int64_t, void* context, ParallelBody body) {
   if (count > 0) body(context, 0, count);
 }

@@ -3,6 +3,7 @@
 import datetime
 import os
 import sys
+from pathlib import Path
 
 import torch
 
@@ -22,6 +23,14 @@ def run_again_on_avx2() -> None:
     """The libraries read their variables once, when they are loaded: start over, unless they are set."""
     if any(os.environ.get(name) != value for name, value in AVX2_ONLY.items()):
         os.execve(sys.executable, sys.orig_argv, os.environ | AVX2_ONLY)
+
+
+def write_report(path: Path, text: str, markdown: str) -> None:
+    """PATH.json with `text` and PATH.md with `markdown`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_text(text)
+    path.with_suffix(".md").write_text(markdown)
+    print(f"{path.with_suffix('.json')} and {path.with_suffix('.md')}")
 
 
 def describe(isas: list[str], peers_isa: str | None, command: list[str]) -> dict[str, str]:

@@ -31,8 +31,6 @@ struct Problem {
   int64_t max_block_rows() const { return std::max<int64_t>(kBlockBytes / row_bytes(), ukernels.mr); }
 };
 
-int64_t ceil_div(int64_t x, int64_t y) { return (x + y - 1) / y; }
-
 // Rows of each part if as few parts as possible, of at most `max_rows`, share them evenly: a last part of one row would
 // take as long as one of four.
 int64_t spread(int64_t rows, int64_t max_rows) { return ceil_div(rows, ceil_div(rows, max_rows)); }

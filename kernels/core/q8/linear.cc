@@ -13,8 +13,6 @@ namespace {
 constexpr int64_t kElementsPerThread = 1 << 15;  // fewer to quantize are not worth waking a thread
 constexpr int64_t kRowsTogether = 256;           // whose codes and results stay in the second-level cache
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 Epilogue from_row(const Epilogue& epilogue, int64_t m) {
   Epilogue rest = epilogue;
   const int64_t element = epilogue.output == Output::kCodes ? 1 : 4;
@@ -29,9 +27,9 @@ Epilogue from_row(const Epilogue& epilogue, int64_t m) {
 template <typename F>
 void for_row_shares(int64_t m, ParallelFor parallel_for, int64_t threads, F f) {
   if (m <= kRowsTogether / 2 * threads) return f(0, m, parallel_for);
-  run_parallel(parallel_for, m, divide_up(m, threads), [&](int64_t begin, int64_t end) {
-    const int64_t steps = divide_up(end - begin, kRowsTogether);
-    const int64_t rows = divide_up(divide_up(end - begin, steps), kMaxTokens) * kMaxTokens;
+  run_parallel(parallel_for, m, ceil_div(m, threads), [&](int64_t begin, int64_t end) {
+    const int64_t steps = ceil_div(end - begin, kRowsTogether);
+    const int64_t rows = ceil_div(ceil_div(end - begin, steps), kMaxTokens) * kMaxTokens;
     for (int64_t i = begin; i < end; i += rows) f(i, std::min(i + rows, end), serial);
   });
 }
