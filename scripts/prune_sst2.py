@@ -3,25 +3,28 @@
     python scripts/finetune_sst2.py --data DATA --output runs/minilm-sst2
     python scripts/prune_sst2.py --data DATA --model runs/minilm-sst2 --output runs/sst2-sparse
     python scripts/prune_sst2.py --only "4x1 80%" --epochs 1        # one row; --epochs shortens every row
-    python scripts/prune_sst2.py --table benchmarks/sst2_sparse     # only write the table of what is there
+    python scripts/prune_sst2.py --only-table                       # only write the table of what is there
 
 Each row of `ROWS` is a training run of its own, below `--output`; a run that was stopped goes on where it was. One
-epoch takes about 20 minutes on 2 cores. The recipe is that of INC's examples: the dense model is the teacher, its
-hidden states and logits are the only loss, and the last part of the run prunes no more.
+epoch takes about 12 minutes on 2 cores, less with `--bf16` where the CPU has it. The recipe is that of INC's examples:
+the dense model is the teacher, its hidden states and logits are the only loss, and the last part of the run prunes no
+more.
 """
 
 import argparse
 import copy
 import dataclasses
-import datetime
+import functools
 import json
-import os
+import sys
 from pathlib import Path
 
 import datasets
 import numpy as np
 import torch
 import transformers
+from bench.machine import describe, write_report
+from bench.measure import summary, take_turns
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -31,8 +34,7 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
-import inc_hf
-from inc_hf import PostTrainingQuantConfig, optimize, quantization
+from inc_hf import PostTrainingQuantConfig, ops, optimize, quantization
 from inc_hf.callbacks import DistillationCallback, PruningCallback
 from inc_hf.config import (
     DistillationConfig,
@@ -59,6 +61,11 @@ ROWS = {
     "2:4": Row("2:4", 0.5),
     "channels 50%": Row("channelx1", 0.5),
 }
+SIZES = ((1, 128), (8, 128), (32, 32))
+LEGEND = """\
+Loss: accuracy of the INT8 model against that of the dense FP32 one, relative. Equal: share of its predictions that are
+those of the dense FP32 model. Speed: time of the dense FP32 model (eager, 1 thread) divided by that of the INT8 model,
+at batch x tokens."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -67,10 +74,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--model", default="runs/minilm-sst2")
     parser.add_argument("--output", type=Path, default=Path("runs/sst2-sparse"))
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
-    parser.add_argument("--epochs", type=float, default=4)
+    parser.add_argument("--epochs", type=float, default=2)
     parser.add_argument("--learning-rate", type=float, default=2e-4)
     parser.add_argument("--sentences", type=int, help="train on so many, default: all 67,349")
-    parser.add_argument("--table", type=Path, help="only evaluate what is there, and write TABLE.md and TABLE.json")
+    parser.add_argument("--bf16", action="store_true", help="train in bfloat16 autocast")
+    parser.add_argument("--table", type=Path, default=Path("benchmarks/sst2_sparse"), help="path of the .md and .json")
+    parser.add_argument("--only-table", action="store_true", help="train nothing, evaluate what is there")
+    parser.add_argument("--seconds", type=float, default=20, help="of measuring the speed, per size of the batch")
     return parser.parse_args()
 
 
@@ -95,17 +105,21 @@ def callbacks_of(row: Row, dense: torch.nn.Module) -> list[transformers.TrainerC
     )
     if not row.distil:
         return [PruningCallback(pruning)]
-    last = f"bert.encoder.layer.{dense.config.num_hidden_layers - 1}"
+    layers = [[(f"bert.encoder.layer.{i}", 0)] for i in range(dense.config.num_hidden_layers)]
     criterion = [
-        IntermediateLayersKnowledgeDistillationLossConfig(layer_mappings=[[(last, 0)]]),
+        IntermediateLayersKnowledgeDistillationLossConfig(layer_mappings=layers),
         KnowledgeDistillationLossConfig(temperature=2.0, loss_types=["CE", "KL"], loss_weights=[0.0, 1.0]),
     ]
     return [PruningCallback(pruning), DistillationCallback(DistillationConfig(dense, criterion))]
 
 
+def directory_of(args: argparse.Namespace, name: str) -> Path:
+    return args.output / name.replace(" ", "-").replace("%", "").replace(":", "of")
+
+
 def train(args: argparse.Namespace, name: str, dense: torch.nn.Module, tokenizer, data) -> None:
-    directory = args.output / name.replace(" ", "-").replace("%", "").replace(":", "of")
-    if (directory / "config.json").is_file():
+    directory = directory_of(args, name)
+    if (directory / "row.json").is_file():
         return
     model = copy.deepcopy(dense)
     for parameter in model.bert.embeddings.parameters():
@@ -127,6 +141,7 @@ def train(args: argparse.Namespace, name: str, dense: torch.nn.Module, tokenizer
             logging_steps=50,
             report_to="none",
             use_cpu=True,
+            bf16=args.bf16,
             seed=42,
         ),
         train_dataset=data["train"],
@@ -142,55 +157,86 @@ def train(args: argparse.Namespace, name: str, dense: torch.nn.Module, tokenizer
     (directory / "row.json").write_text(json.dumps({"name": name, "epochs": args.epochs, **vars(ROWS[name])}) + "\n")
 
 
-@torch.no_grad()
-def accuracy(model: torch.nn.Module, data, tokenizer) -> float:
-    collator, hits = DataCollatorWithPadding(tokenizer), 0
-    columns = ("input_ids", "attention_mask", "token_type_ids", "label")
-    for start in range(0, len(data), 64):
-        rows = [data[i] for i in range(start, min(start + 64, len(data)))]
-        batch = collator([{key: row[key] for key in columns if key in row} for row in rows])
-        labels = batch.pop("labels")
-        hits += int((model(**batch).logits.argmax(-1) == labels).sum())
-    return hits / len(data)
+@dataclasses.dataclass
+class Measured:
+    """A model as it was trained and on the INT8 kernels."""
 
+    name: str
+    fp32: torch.nn.Module
+    int8: torch.nn.Module
+    epochs: float | None = None
 
-def evaluate(args: argparse.Namespace, dense: torch.nn.Module, tokenizer, data) -> list[dict]:
-    models = {"dense": (dense, {})}
-    for path in sorted(args.output.glob("*/row.json")):
-        row = json.loads(path.read_text())
-        models[row["name"]] = (AutoModelForSequenceClassification.from_pretrained(path.parent), row)
-    found = []
-    for name, (model, row) in models.items():
-        model.eval()
+    @classmethod
+    def of(cls, name: str, model: torch.nn.Module, epochs: float | None = None) -> "Measured":
         config = PostTrainingQuantConfig(approach="dynamic")
-        int8 = optimize(quantization.fit(copy.deepcopy(model), config).model)
-        weights = [m.weight for m in model.bert.encoder.modules() if isinstance(m, torch.nn.Linear)]
-        zeros = sum(int((w == 0).sum()) for w in weights) / sum(w.numel() for w in weights)
-        scores = {"fp32": accuracy(model, data, tokenizer), "int8": accuracy(int8, data, tokenizer)}
-        found.append({"name": name, "zeros": zeros, **scores, "epochs": row.get("epochs")})
-        print(found[-1], flush=True)
+        return cls(name, model.eval(), optimize(quantization.fit(copy.deepcopy(model), config).model), epochs)
+
+    def zeros(self) -> float:
+        """Share of the weights that were to be pruned."""
+        weights = [m.weight for m in self.fp32.bert.encoder.modules() if isinstance(m, torch.nn.Linear)]
+        return sum(int((w == 0).sum()) for w in weights) / sum(w.numel() for w in weights)
+
+
+def load_measured(args: argparse.Namespace, dense: torch.nn.Module) -> list[Measured]:
+    """The dense model, and the rows that are trained, in the order of `ROWS`."""
+    found = [Measured.of("dense", dense)]
+    for name in ROWS:
+        directory = directory_of(args, name)
+        if (directory / "row.json").is_file():
+            model = AutoModelForSequenceClassification.from_pretrained(directory)
+            found.append(Measured.of(name, model, json.loads((directory / "row.json").read_text())["epochs"]))
     return found
 
 
-def write(path: Path, rows: list[dict]) -> None:
-    about = {
-        "cpu": f"{os.cpu_count()} x {torch.cpu.get_capabilities().get('cpu_name', 'unknown')}",
-        "versions": f"inc_hf {inc_hf.__version__}, torch {torch.__version__}, transformers {transformers.__version__}",
-        "command": "python scripts/prune_sst2.py",
-        "date": datetime.date.today().isoformat(),
-    }
-    path.with_suffix(".json").write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
-    dense = rows[0]["fp32"]
+@torch.no_grad()
+def predict(model: torch.nn.Module, data: datasets.Dataset, tokenizer) -> torch.Tensor:
+    collator = DataCollatorWithPadding(tokenizer)
+    rows = [{key: row[key] for key in ("input_ids", "attention_mask")} for row in data]
+    return torch.cat([model(**collator(rows[i : i + 64])).logits.argmax(-1) for i in range(0, len(rows), 64)])
+
+
+@torch.inference_mode()
+def milliseconds(models: list[Measured], seconds: float) -> dict[str, list[float]]:
+    """Name -> median of a call on 1 thread, for each of `SIZES`; FP32 of the dense model as "FP32"."""
+    torch.set_num_threads(1)
+    candidates = {"FP32": models[0].fp32} | {m.name: m.int8 for m in models}
+    found: dict[str, list[float]] = {name: [] for name in candidates}
+    for size in SIZES:
+        ids = torch.randint(1000, 30000, size)
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        calls = {name: functools.partial(model, **inputs) for name, model in candidates.items()}
+        for name, times in take_turns(calls, seconds).items():
+            found[name].append(summary(times)["median"] / 1e3)
+    return found
+
+
+def evaluate(models: list[Measured], data: datasets.Dataset, tokenizer, seconds: float) -> list[dict]:
+    labels, entries = torch.tensor(data["label"]), []
+    dense = predict(models[0].fp32, data, tokenizer)
+    for m in models:
+        fp32, int8 = predict(m.fp32, data, tokenizer), predict(m.int8, data, tokenizer)
+        accuracy = {"fp32": (fp32 == labels).float().mean().item(), "int8": (int8 == labels).float().mean().item()}
+        equal = (int8 == dense).float().mean().item()
+        entries.append({"name": m.name, "epochs": m.epochs, "zeros": m.zeros(), **accuracy, "equal": equal})
+    times = milliseconds(models, seconds)
+    for entry in entries:
+        entry["ms"] = times[entry["name"]]
+        entry["speedup"] = [base / ours for base, ours in zip(times["FP32"], entry["ms"], strict=True)]
+    return entries
+
+
+def render(about: dict[str, str], entries: list[dict]) -> str:
     lines = ["# MiniLM-L6 on GLUE SST-2 validation (872 sentences), sparse in all Linear layers of the encoder", ""]
     lines += [f"- {key}: {value}" for key, value in about.items()]
-    lines += ["", "Loss: of the sparse INT8 model against the dense FP32 one, relative.", ""]
-    lines += ["| model | zeros | epochs | FP32 | INT8 | loss |", "| --- | --- | --- | --- | --- | --- |"]
-    for row in rows:
-        cells = [row["name"], f"{row['zeros']:.1%}", str(row["epochs"] or "–"), f"{row['fp32']:.2%}"]
-        cells += [f"{row['int8']:.2%}", f"{1 - row['int8'] / dense:.2%}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    path.with_suffix(".md").write_text("\n".join([*lines, ""]))
-    print("\n".join(lines))
+    lines += ["", LEGEND, ""]
+    sizes = [f"{batch} x {tokens}" for batch, tokens in SIZES]
+    lines += [f"| model | zeros | epochs | FP32 | INT8 | loss | equal | {' | '.join(sizes)} |"]
+    lines += ["| --- " * (7 + len(sizes)) + "|"]
+    for e in entries:
+        cells = [e["name"], f"{e['zeros']:.1%}", f"{e['epochs'] or '–'}", f"{e['fp32']:.2%}", f"{e['int8']:.2%}"]
+        cells += [f"{1 - e['int8'] / entries[0]['fp32']:.2%}", f"{e['equal']:.2%}"]
+        lines.append(f"| {' | '.join([*cells, *(f'{ratio:.2f} ×' for ratio in e['speedup'])])} |")
+    return "\n".join([*lines, ""])
 
 
 def main() -> None:
@@ -198,9 +244,11 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     dense = AutoModelForSequenceClassification.from_pretrained(args.model)
     data = load_data(args, tokenizer)
-    for name in [] if args.table else args.only:
+    for name in [] if args.only_table else args.only:
         train(args, name, dense, tokenizer, data)
-    write(args.table or args.output / "table", evaluate(args, dense, tokenizer, data["validation"]))
+    entries = evaluate(load_measured(args, dense), data["validation"], tokenizer, args.seconds)
+    about = describe([ops.isa()], None, ["python scripts/prune_sst2.py", *sys.argv[1:]])
+    write_report(args.table, json.dumps({"about": about, "entries": entries}, indent=1) + "\n", render(about, entries))
 
 
 if __name__ == "__main__":

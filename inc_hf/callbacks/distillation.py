@@ -45,7 +45,7 @@ class DistillationCallback(TrainerCallback):
 
     Args:
         config ([`DistillationConfig`]): the teacher and what to learn from it. A teacher that is a module is put into
-            evaluation mode and frozen.
+            evaluation mode, and gets no gradients.
 
     Raises (when training begins, or in the first step where the outputs must be known):
         ValueError: no teacher and no `teacher_logits`; the teacher is the student; an unknown layer; outputs that do

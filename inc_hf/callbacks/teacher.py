@@ -44,10 +44,10 @@ def _teacher_class(config: PretrainedConfig, student: nn.Module, teacher: Any) -
 
 
 def prepare_teacher(teacher: nn.Module | None, student: nn.Module, device: torch.device) -> nn.Module | None:
-    """Freeze the teacher, in place, in evaluation mode on `device`.
+    """Put the teacher into evaluation mode on `device`, in place. What it trains elsewhere stays trainable.
 
     Raises:
-        ValueError: it is the student, or shares weights with it, which would be frozen as well.
+        ValueError: it is the student, or shares weights with it, and would change as the student learns.
     """
     if teacher is None:
         return None
@@ -58,4 +58,4 @@ def prepare_teacher(teacher: nn.Module | None, student: nn.Module, device: torch
             "`copy.deepcopy(model)` as `teacher_model`; a model that learns from its own deeper layers needs no "
             "teacher but a SelfKnowledgeDistillationLossConfig."
         )
-    return teacher.eval().requires_grad_(False).to(device)
+    return teacher.eval().to(device)

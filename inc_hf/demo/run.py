@@ -1,4 +1,4 @@
-"""`inc-hf demo`: fine-tune, quantize to a 1 % accuracy goal, save, load in a fresh process, compare."""
+"""`inc-hf demo`: fine-tune, prune, quantize to a 1 % accuracy goal, save, load in a fresh process, compare."""
 
 import argparse
 import datetime
@@ -17,7 +17,7 @@ from inc_hf.commands.info import describe_machine, weights_size
 from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig, set_workspace
 from inc_hf.demo.assets import hub_is_reachable
 from inc_hf.demo.data import Examples, load_splits
-from inc_hf.demo.train import fine_tuned_directory
+from inc_hf.demo.train import SPARSITY, fine_tuned_directory, pruned_directory
 from inc_hf.quantized_model import QuantizedModel
 from inc_hf.quantizer import IncQuantizer
 
@@ -35,11 +35,16 @@ def demo(args: argparse.Namespace) -> int:
     where = "the Hub" if from_hub else "PyPI (the Hub does not answer)"
     logger.info("Model and text come from %s.", where)
     splits = load_splits(from_hub)
-    directories = {"FP32": fine_tuned_directory(splits, from_hub, args.retrain)}
-    met = True
-    for approach in ("dynamic", "static"):
-        directories[f"INT8 {approach}"] = output / f"int8-{approach}"
-        result = quantize(directories["FP32"], approach, splits.train, splits.tuning, output / f"int8-{approach}")
+    dense = fine_tuned_directory(splits, from_hub, args.retrain)
+    sparse = pruned_directory(dense, splits, args.retrain)
+    directories, met = {"FP32": dense, f"FP32, {SPARSITY:.0%} 4x1": sparse}, True
+    for name, model, approach in (
+        ("INT8 dynamic", dense, "dynamic"),
+        ("INT8 static", dense, "static"),
+        (f"INT8 dynamic, {SPARSITY:.0%} 4x1", sparse, "dynamic"),
+    ):
+        directories[name] = output / name.lower().replace(",", "").replace("%", "").replace(" ", "-")
+        result = quantize(model, approach, splits.train, splits.tuning, directories[name])
         met = met and bool(result.met_criterion)
     rows, threads = compare(directories, splits.held_out)
     title = f"MiniLM-L6, {len(splits.held_out)} held-out {splits.source}"

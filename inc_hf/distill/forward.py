@@ -144,7 +144,9 @@ class DistilledForward:
             )
         self._teacher_layers.start()
         dtype = self.autocast_dtype
-        with torch.no_grad(), torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None):
+        # No cache, since it would keep a copy of the teacher's weights until the student's own autocast ends.
+        autocast = torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None, cache_enabled=False)
+        with torch.no_grad(), autocast:
             outputs = self.teacher(*args, **teacher_kwargs(self.teacher, kwargs))
         return as_mapping(outputs, "teacher"), self._teacher_layers.stop()
 

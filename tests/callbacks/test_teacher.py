@@ -50,10 +50,10 @@ def test_errors(tmp_path):
         load_teacher(tmp_path / "nothing", student())
 
 
-def test_prepared_teacher_is_frozen():
+def test_a_prepared_teacher_may_be_trained_elsewhere():
     guide = teacher().train()
     prepare_teacher(guide, student(), torch.device("cpu"))
-    assert not guide.training and not any(parameter.requires_grad for parameter in guide.parameters())
+    assert not guide.training and all(p.requires_grad and p.grad is None for p in guide.parameters())
 
 
 def test_the_student_is_no_teacher():
