@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim import Optimizer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from inc_hf.callbacks.reporting import add_to_logs, log_first
+from inc_hf.callbacks.reporting import add_to_logs
 from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import refuse_sharding
 from inc_hf.callbacks.teacher import load_teacher, prepare_teacher
@@ -85,9 +85,9 @@ class DistillationCallback(TrainerCallback):
         self._remove()  # what an earlier run that was interrupted has left
         run = TrainerRun(state)
         refuse_sharding(args, self)
-        self._refuse_second(run.trainer)
+        run.refuse_second(self, "with a list of losses: `DistillationConfig(criterion=[...])`")
         refuse_losses_outside_the_model(args, run.trainer)
-        log_first(self)
+        run.log_first(self)
         criterion = build_criterion(self.config.criterion, args.seed)
         if args.fp16 and criterion.student_layer_names:
             raise ValueError(
@@ -108,14 +108,6 @@ class DistillationCallback(TrainerCallback):
         )
         if args.torch_compile:
             torch.compiler.reset()  # code that was compiled before does not call the hooks
-
-    def _refuse_second(self, trainer: Any) -> None:
-        callbacks = [] if trainer is None else trainer.callback_handler.callbacks
-        if sum(isinstance(callback, DistillationCallback) for callback in callbacks) > 1:
-            raise ValueError(
-                "This Trainer has two DistillationCallbacks; add one. Several losses are a list: "
-                "`DistillationConfig(criterion=[...])`."
-            )
 
     def _prepare_teacher(self, args: TrainingArguments, model: nn.Module, criterion: Criterion) -> None:
         if self.teacher is None:

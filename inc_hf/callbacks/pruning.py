@@ -1,14 +1,14 @@
 """Pruning inside the Trainer."""
 
 import logging
-import weakref
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from inc_hf.callbacks.reporting import add_to_logs, log_first
+from inc_hf.callbacks.reporting import add_to_logs
+from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import refuse_sharding
 from inc_hf.config import WeightPruningConfig
 from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
@@ -16,8 +16,6 @@ from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
 logger = logging.getLogger(__name__)
 
 STATE = "inc_hf_pruning"  # the key in the state of the optimizer, which the Trainer saves and loads
-# In which run a model is pruned, to notice a second callback. Every run has a state of its own.
-_runs: "weakref.WeakKeyDictionary[nn.Module, weakref.ref[TrainerState]]" = weakref.WeakKeyDictionary()
 
 
 class PruningCallback(TrainerCallback):
@@ -34,8 +32,8 @@ class PruningCallback(TrainerCallback):
             What to prune, how far and when; steps are optimizer steps.
 
     Raises (when training begins):
-        ValueError: the config does not fit the model or the length of the run, FSDP or DeepSpeed is in use, the
-            callback was added twice, or another `PruningCallback` prunes the same model.
+        ValueError: the config does not fit the model or the length of the run, FSDP or DeepSpeed is in use, or
+            the Trainer has a second `PruningCallback`.
 
     Example:
 
@@ -64,15 +62,12 @@ class PruningCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         refuse_sharding(args, self)
-        if model in _runs and _runs[model]() is state:
-            raise ValueError(
-                "A PruningCallback was added twice, or two prune the same model; add one, with all `pruning_configs`."
-            )
-        log_first(self)
+        run = TrainerRun(state)
+        run.refuse_second(self, "with all `pruning_configs` in one WeightPruningConfig")
+        run.log_first(self)
         self.pruners = prepare(model, self.config, state.max_steps)
         if state.global_step > 0:
             self._restore(optimizer)
-        _runs[model] = weakref.ref(state)
         for pruner in self.pruners:
             logger.info("Pruning %d layers: %s", len(pruner.targets), pruner.schedule)
 
@@ -118,7 +113,6 @@ class PruningCallback(TrainerCallback):
         for pruner in self.pruners:
             pruner.apply()
         optimizer.state.pop(STATE, None)
-        _runs.pop(model, None)
         if any(state.global_step <= pruner.last_change for pruner in self.pruners):
             logger.warning("Training ended before the last update of the masks: `target_sparsity` is not reached.")
         logger.info("Pruned: %.2f%% of the Linear and Conv weights are zero.", 100 * get_sparsity_ratio([], model)[0])

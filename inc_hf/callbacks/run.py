@@ -5,7 +5,7 @@ import weakref
 from types import FrameType
 from typing import Any
 
-from transformers import TrainerState
+from transformers import TrainerCallback, TrainerState
 
 
 class TrainerRun:
@@ -27,6 +27,23 @@ class TrainerRun:
             frame = frame.f_back
         self._loop = frame and frame.f_code
         self.trainer: Any = weakref.proxy(frame.f_locals["self"]) if frame else None
+
+    @property
+    def callbacks(self) -> list[TrainerCallback]:
+        """The Trainer's own list, in which they are called in this order; empty where no Trainer fires the events."""
+        return [] if self.trainer is None else self.trainer.callback_handler.callbacks
+
+    def refuse_second(self, callback: TrainerCallback, advice: str) -> None:
+        """Raise ValueError if the Trainer has another callback of the same type, or this one twice."""
+        name = type(callback).__name__
+        if sum(isinstance(other, type(callback)) for other in self.callbacks) > 1:
+            raise ValueError(f"This Trainer has two {name}s, or one that was added twice; add one, {advice}.")
+
+    def log_first(self, callback: TrainerCallback) -> None:
+        """Let `callback` add its figures to the logs before TensorBoard and the others that the Trainer puts first."""
+        if callback in self.callbacks:
+            self.callbacks.remove(callback)
+            self.callbacks.insert(0, callback)
 
     def is_running(self) -> bool:
         """Whether the loop is still on this thread's call stack. Always True where no Trainer fires the events."""

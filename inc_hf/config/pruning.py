@@ -142,7 +142,8 @@ class WeightPruningConfig(ConfigMixin):
             `lock_init_sparsity` (`bool`, *optional*) and `criterion_type` (`str`, accepted but not used, as in INC).
             [`~WeightPruningConfig.merged_configs`] gives the result.
         target_sparsity (`float`, *optional*, defaults to 0.9):
-            Share of the weights that are zero at the end, in [0, 1); at most N/M with the pattern `"N:M"`.
+            Share of the weights that are zero at the end, in [0, 1); at most N/M with the pattern `"N:M"`. Where units
+            differ in size (`"channelxK"`, `"Kxchannel"`, `"mha"`), the share of the units.
         pruning_type (`str`, *optional*, defaults to `"snip_momentum"`):
             How a weight is scored: `"magnitude"`, `"gradient"`, `"snip"` or `"snip_momentum"`, each also with
             `"_progressive"` behind it; `"pattern_lock"` (keep the zeros that there are), `"block_mask"`,
@@ -175,7 +176,7 @@ class WeightPruningConfig(ConfigMixin):
         pruning_op_types (`list[str]`, *optional*, defaults to `["Conv", "Linear"]`):
             Parts of the class names of the layers to prune.
         low_memory_usage (`bool`, *optional*, defaults to `False`):
-            Whether to keep one score per block, in 16 bits.
+            Whether to keep scores in 16 bits, and one per block. N:M and progressive types need one per weight.
     """
 
     pruning_configs: JsonList = field(default_factory=lambda: [{}])
