@@ -95,7 +95,7 @@ class _Job:
     def converted(self) -> QuantizedModel:
         """The model itself, converted with the default candidate."""
         candidate = self.candidates(self.batches)[0]
-        original = copy.deepcopy(self.model) if self.conf.diagnosis else None
+        original = _copy_of(self.model) if self.conf.diagnosis else None
         self._quantize(self.model, candidate)
         if original is not None:
             self._diagnose(original, self.model, self.batches[:RANKING_BATCHES])
@@ -179,7 +179,7 @@ class _Job:
 
     def build(self, candidate: Candidate) -> nn.Module:
         """A quantized copy of the float model."""
-        return self._quantize(copy.deepcopy(self.model), candidate)
+        return self._quantize(_copy_of(self.model), candidate)
 
     def evaluate(self, model: nn.Module) -> float:
         """Score of a model, checked; what `eval_func` raises is raised."""
@@ -263,3 +263,13 @@ def _seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+def _copy_of(model: nn.Module) -> nn.Module:
+    """A copy with the `forward` of its class, as one that is saved and loaded has it.
+
+    What TRL puts in its place holds the original model, and would compute with that one's weights.
+    """
+    copied = copy.deepcopy(model)
+    vars(copied).pop("forward", None)
+    return copied

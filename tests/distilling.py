@@ -16,6 +16,7 @@ from inc_hf.config import (
 )
 
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+LOGGED = ("loss", "grad_norm", "distillation/loss", "distillation/student_loss")
 LAYERS = [["bert.encoder.layer.0", "bert.encoder.layer.1"]]
 
 
@@ -104,10 +105,20 @@ def make_trainer(folder: Any, model: Any, callbacks: list, dataset: Any = None, 
     return cls(model, args, train_dataset=dataset or Sentences(), callbacks=callbacks, **extra)
 
 
+def train(folder, callbacks=None, model=None, **values) -> Trainer:
+    trainer = make_trainer(folder, model or student(), callbacks or [callback()], **values)
+    trainer.train()
+    return trainer
+
+
 def history(trainer: Trainer, *names: str) -> Tensor:
     """The logged values of each step, `loss` and `grad_norm` unless named."""
     names = names or ("loss", "grad_norm")
     return torch.tensor([[row[name] for name in names] for row in trainer.state.log_history if "loss" in row]).double()
+
+
+def close(found, expected, tolerance=1e-5):
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def weights(model: nn.Module) -> Tensor:

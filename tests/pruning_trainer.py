@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArgu
 
 from inc_hf.callbacks.pruning import STATE, PruningCallback
 from inc_hf.config import WeightPruningConfig
+from inc_hf.prune import report_sparsity
 
 LAYERS = "attention|intermediate|output"
 
@@ -88,6 +89,44 @@ class Keep(TrainerCallback):
         self.states[state.global_step] = copy_of(optimizer.state[STATE])
         if state.global_step == self.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Recorder(TrainerCallback):
+    def __init__(self):
+        self.logs = []
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        self.logs.append(dict(logs))
+
+
+class StopAt(TrainerCallback):
+    """Raises in the middle of a step."""
+
+    def __init__(self, step, error):
+        self.step, self.error = step, error
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            raise self.error
+
+
+def pruned_layers(model):
+    """Names and sparsity in per cent of what is not all dense."""
+    table, _ = report_sparsity(model)
+    return {row[0]: row[4] for row in table.itertuples(index=False) if row[4] > 0}
+
+
+def is_pruned(model, blocks=True):
+    """Whether half of the layers' weights are zero, but none of the head's, in blocks of 4x1."""
+    layers = {n: m.weight for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and n != "classifier"}
+    zeros = sum(int((w == 0).sum()) for w in layers.values())
+    in_blocks = sum(4 * int((w == 0).unflatten(0, (-1, 4)).all(1).sum()) for w in layers.values())
+    total = sum(w.numel() for w in layers.values())
+    return zeros == total // 2 and (in_blocks == zeros or not blocks) and "classifier" not in pruned_layers(model)
+
+
+def weights_of(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
 def copy_of(value: Any) -> Any:

@@ -7,6 +7,8 @@ from transformers import TrainingArguments
 from transformers.loss.loss_utils import LOSS_MAPPING, ForCausalLMLoss
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from inc_hf.distill.outputs import without_adapters
+
 
 def refuse_losses_outside_the_model(args: TrainingArguments, trainer: Any) -> None:
     """Raise where the Trainer does not train the loss that the model returns, or copies the model.
@@ -39,12 +41,6 @@ def shifts_labels(model: nn.Module) -> bool:
     if getattr(getattr(model, "config", None), "is_encoder_decoder", False):
         return False
     # Not all causal models have a loss type: that of GPT-2 is None.
-    names = {cls.__name__ for cls in type(_without_adapters(model)).__mro__}
+    names = {cls.__name__ for cls in type(without_adapters(model)).__mro__}
     is_causal = not names.isdisjoint(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     return is_causal or LOSS_MAPPING.get(getattr(model, "loss_type", None)) is ForCausalLMLoss
-
-
-def _without_adapters(model: nn.Module) -> nn.Module:
-    """The model inside one of PEFT."""
-    get_base_model = getattr(model, "get_base_model", None)
-    return model if get_base_model is None else get_base_model()

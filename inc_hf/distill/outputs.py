@@ -12,6 +12,11 @@ TEACHER_LOGITS = "teacher_logits"
 # What a model needs for its own loss only. The teacher's loss is of no use.
 TARGETS = ("labels", "shift_labels", "start_positions", "end_positions")
 
+OTHER_OUTPUTS = (
+    " TRL's `SFTTrainer` asks the model for these, and computes the loss itself: in a subclass of it, let "
+    "`compute_loss` call `transformers.Trainer.compute_loss`."
+)
+
 
 def teacher_kwargs(teacher: nn.Module, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Those of the student's arguments that the teacher's `forward` names, without labels."""
@@ -19,9 +24,17 @@ def teacher_kwargs(teacher: nn.Module, kwargs: dict[str, Any]) -> dict[str, Any]
     is_encoder_decoder = getattr(getattr(teacher, "config", None), "is_encoder_decoder", False)
     keeps_labels = is_encoder_decoder and kwargs.get("decoder_input_ids") is None
     kept = {key: value for key, value in kwargs.items() if key not in TARGETS or keeps_labels}
-    known = inspect.signature(teacher.forward).parameters
+    known = inspect.signature(without_adapters(teacher).forward).parameters
     named = {key: value for key, value in kept.items() if key in known}
+    if "use_cache" in known:  # the Trainer turns off the student's; with one, texts packed in a row see each other
+        named["use_cache"] = False
     return named or kept
+
+
+def without_adapters(model: nn.Module) -> nn.Module:
+    """The model inside one of PEFT, whose own `forward` names only a few arguments."""
+    get_base_model = getattr(model, "get_base_model", None)
+    return model if get_base_model is None else get_base_model()
 
 
 def as_mapping(outputs: Any, role: str) -> Mapping[str, Any]:
@@ -62,5 +75,6 @@ def output_of(outputs: Mapping[str, Any], key: str, role: str) -> Tensor:
     if not isinstance(value, Tensor):
         raise ValueError(
             f"The {role}'s output has no tensor {key!r}, only the keys {', '.join(outputs)}{nearest(key, outputs)}."
+            f"{OTHER_OUTPUTS if role == 'student' and 'log_probs' in outputs else ''}"
         )
     return value

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 def is_transposed(module: nn.Module) -> bool:
     """Whether the weight has the shape `(inputs, outputs)`, as that of `transformers.Conv1D`."""
-    return type(module).__name__ == "Conv1D"
+    return type(module).__name__.endswith("Conv1D")  # also while it is prepared for QAT
 
 
 def to_matrix(module: nn.Module, weight: Tensor) -> Tensor:

@@ -81,7 +81,8 @@ class Pruner:
         if frozen and self.scores.criterion.needs_gradient:
             raise ValueError(
                 f"The pruning type {self.config.pruning_type!r} needs gradients, and these layers are frozen: "
-                f"{', '.join(frozen)}; name them in `excluded_op_names`, or take 'magnitude'."
+                f"{', '.join(frozen)}; name them in `excluded_op_names`, or make them trainable, which models of PEFT "
+                "are not even after merging: `model.requires_grad_(True)`."
             )
 
     def _take_zeros(self) -> None:

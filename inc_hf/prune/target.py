@@ -105,7 +105,9 @@ def select_layers(model: nn.Module, config: SimpleNamespace) -> dict[str, nn.Mod
     if head in chosen:
         logger.warning("`%s` is the model's head and stays dense; name it in `op_names` to prune it.", head)
         del chosen[head]
-    return chosen
+    # One weight, one layer: that of PEFT shows the weight of its base layer as its own.
+    first = {id(module.weight): name for name, module in reversed(chosen.items())}
+    return {name: module for name, module in chosen.items() if first[id(module.weight)] == name}
 
 
 def is_prunable(module: nn.Module, types: list[str]) -> bool:

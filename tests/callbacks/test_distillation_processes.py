@@ -8,11 +8,21 @@ import sys
 
 import pytest
 import torch
-from distilling import Sentences, callback, history, kd, layers, make_trainer, student, teacher, token_labels, weights
+from distilling import (
+    LOGGED,
+    Sentences,
+    callback,
+    history,
+    kd,
+    layers,
+    make_trainer,
+    student,
+    teacher,
+    token_labels,
+    weights,
+)
 from tiny import ENCODER, VOCABULARY, offline_environment
 from transformers import BertConfig, BertForTokenClassification, TrainerCallback
-
-LOGGED = ("loss", "grad_norm", "distillation/loss", "distillation/student_loss")
 
 
 def tagger(**values):
