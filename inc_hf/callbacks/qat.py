@@ -1,0 +1,144 @@
+"""Quantization-aware training inside the Trainer."""
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from inc_hf.callbacks.run import TrainerRun
+from inc_hf.callbacks.support import refuse_sharding
+from inc_hf.checkpoint import attach_quantizer
+from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
+from inc_hf.quantize import resolve_schemes
+from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
+from inc_hf.quantize.support import check_supported
+
+logger = logging.getLogger(__name__)
+
+STATE = "inc_hf_qat"  # the key in the state of the optimizer, which the Trainer saves and loads
+APPROACHES = ("dynamic", "static")
+
+
+class QuantizationAwareTrainingCallback(TrainerCallback):
+    """
+    Trains the Trainer's model with weights and activations rounded as the integer kernels will round them, and
+    converts it when training ends: `trainer.save_model()` then writes the checkpoint of post-training quantization.
+
+    Parameters stay what they are, so that every checkpoint of the run is one of the plain float model. Together with
+    a [`PruningCallback`] zeros stay exactly zero. The ranges of static activations are saved with the state of the
+    optimizer, so that a run that was resumed ends with the same bits as one that was not interrupted.
+
+    Args:
+        config ([`QuantizationAwareTrainingConfig`], *optional*):
+            Which layers, and how many bits their weights get.
+        approach (`str`, *optional*, defaults to `"dynamic"`):
+            Activations: `"dynamic"` (one scale per token, computed at run time) or `"static"` (a moving average of
+            their range, INC's only one).
+        freeze_step (`int` or `float`, *optional*, defaults to 0.8):
+            Optimizer step from which on static ranges do not move any more; a float in (0, 1] is a share of the run.
+
+    Raises (when training begins):
+        ValueError: the config does not fit the model, the model is quantized already, FSDP or DeepSpeed is in use, or
+            the Trainer has a second callback of this kind.
+
+    Example:
+
+    ```python
+    config = QuantizationAwareTrainingConfig(op_type_dict={"Linear": {"weight": {"bits": 4}}})
+    trainer.add_callback(QuantizationAwareTrainingCallback(config))
+    trainer.train()
+    trainer.save_model("out")
+    ```
+    """
+
+    def __init__(
+        self,
+        config: QuantizationAwareTrainingConfig | None = None,
+        approach: str = "dynamic",
+        freeze_step: int | float = 0.8,
+    ):
+        if config is not None and not isinstance(config, QuantizationAwareTrainingConfig):
+            raise TypeError(f"`config` must be a QuantizationAwareTrainingConfig, got {type(config).__name__}.")
+        if approach not in APPROACHES:
+            raise ValueError(f"`approach` must be one of {', '.join(APPROACHES)}, got {approach!r}.")
+        if freeze_step <= 0:
+            raise ValueError(f"`freeze_step` must be a step or a share of the run above 0, got {freeze_step}.")
+        self.config = config or QuantizationAwareTrainingConfig()
+        self.approach, self.freeze_step = approach, freeze_step
+        self.ranges: dict[str, MovingRange] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config}, approach={self.approach!r}, freeze_step={self.freeze_step})"
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module = None,
+        optimizer: Optimizer = None,
+        **kwargs: Any,
+    ) -> None:
+        refuse_sharding(args, self)
+        run = TrainerRun(state)
+        run.refuse_second(self, "with all settings in one QuantizationAwareTrainingConfig")
+        unprepare_qat(model)  # what an earlier run that was interrupted has left
+        settings = PostTrainingQuantConfig(
+            device=self.config.device,
+            backend=self.config.backend,
+            approach=self.approach,
+            reduce_range=self.config.reduce_range,
+            op_type_dict=self.config.op_type_dict,
+            op_name_dict=self.config.op_name_dict,
+        )
+        check_supported(settings)
+        prepare_qat(model, resolve_schemes(model, settings))
+        modules = qat_modules(model)
+        self.ranges = {name: module.input_range for name, module in modules.items() if module.input_range is not None}
+        self._restore(optimizer.state.get(STATE, {}))
+        if args.torch_compile:
+            torch.compiler.reset()  # code that was compiled before does not round
+        logger.info("Training %d layers with rounded weights, %s activations.", len(modules), self.approach)
+
+    def _restore(self, saved: dict[str, Tensor]) -> None:
+        for name, bounds in saved.items():
+            if name not in self.ranges:
+                raise ValueError(
+                    f"The checkpoint has a range of activations of `{name}`, which is not quantized statically now; "
+                    "resume with the config that it was made with."
+                )
+            self.ranges[name].low, self.ranges[name].high = bounds.tolist()
+            self.ranges[name].has_data = True
+
+    def on_step_begin(self, args, state, control, **kwargs: Any) -> None:
+        is_share = isinstance(self.freeze_step, float) and self.freeze_step <= 1
+        freeze_step = self.freeze_step * state.max_steps if is_share else self.freeze_step
+        for seen in self.ranges.values():
+            seen.frozen = seen.has_data and state.global_step >= freeze_step
+
+    def on_optimizer_step(self, args, state, control, optimizer: Optimizer = None, **kwargs: Any) -> None:
+        _share_among_processes(self.ranges)
+        for seen in self.ranges.values():
+            seen.advance()
+        bounds = {name: (seen.low, seen.high) for name, seen in self.ranges.items() if seen.has_data}
+        if bounds:
+            optimizer.state[STATE] = {name: torch.tensor(b, dtype=torch.float64) for name, b in bounds.items()}
+
+    def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
+        optimizer.state.pop(STATE, None)
+        finish_qat(model)
+        if isinstance(model, PreTrainedModel):
+            attach_quantizer(model)
+
+
+def _share_among_processes(ranges: dict[str, MovingRange]) -> None:
+    """Let every process see what any of them saw, so that their ranges stay equal."""
+    if not ranges or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    seen = torch.tensor([[r.seen_low, -r.seen_high] for r in ranges.values()], dtype=torch.float64)
+    torch.distributed.all_reduce(seen, op=torch.distributed.ReduceOp.MIN)
+    for found, (low, negated_high) in zip(ranges.values(), seen.tolist(), strict=True):
+        found.seen_low, found.seen_high = low, -negated_high
