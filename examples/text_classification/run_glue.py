@@ -4,10 +4,11 @@
     python run_glue.py --model_name_or_path bert-base-uncased --task_name sst2 --output_dir out   # GLUE from the Hub
     python run_glue.py --model_name_or_path dense --train_file train.tsv --validation_file validation.tsv \\
         --target_sparsity 0.8 --distil --quantize dynamic --output_dir out
-    accelerate launch --multi_cpu --num_processes 2 run_glue.py --output_dir out # the same on two processes
+    accelerate launch --multi_gpu --num_processes 2 run_glue.py --use_cpu --output_dir out   # two processes on CPUs
 
-Files are CSV or TSV with a column `label` and the text columns of the task, or `sentence`. With `--distil` the teacher
-is the model as it was before training, so give one that is fine-tuned. All arguments of TrainingArguments are taken.
+Files are CSV or TSV with a column `label`, numbers from 0 or scores, and the text columns of the task, or `sentence`.
+With `--distil` the teacher is the model as it was before training, so it must be fine-tuned. All arguments of
+TrainingArguments are taken.
 """
 
 import copy
@@ -99,16 +100,47 @@ def load_data(arguments: Arguments) -> datasets.DatasetDict:
     )
 
 
-def tokenize(
-    data: datasets.DatasetDict, tokenizer: PreTrainedTokenizerBase, arguments: Arguments
-) -> datasets.DatasetDict:
-    columns = TASKS.get(arguments.task_name or "", ("sentence",))
-    missing = [column for column in (*columns, "label") if column not in data["train"].column_names]
-    if missing:
-        raise ValueError(f"The data has no column {', '.join(missing)}, only {', '.join(data['train'].column_names)}.")
+def count_labels(data: datasets.DatasetDict, columns: tuple[str, ...]) -> int:
+    """How many classes there are; 1 for a score.
 
+    Raises:
+        ValueError: a column is missing, or the labels are not scores or 0, 1, 2, ….
+    """
+    for split, rows in data.items():
+        if missing := [column for column in (*columns, "label") if column not in rows.column_names]:
+            found = ", ".join(rows.column_names)
+            raise ValueError(f"The {split} data has no column {', '.join(missing)}, only {found}.")
+    if data["train"].features["label"].dtype.startswith("float"):
+        return 1
+    labels = sorted({label for rows in data.values() for label in rows["label"]})
+    if labels != list(range(len(labels))):
+        raise ValueError(f"Labels must be 0, 1, 2, … without gaps, got {', '.join(map(repr, labels[:10]))}.")
+    return len(labels)
+
+
+def load_model(source: str | Path, num_labels: int, must_be_trained: bool) -> PreTrainedModel:
+    """The model with so many classes.
+
+    Raises:
+        ValueError: its head is new, although it must be trained.
+    """
+    model, info = AutoModelForSequenceClassification.from_pretrained(
+        source, num_labels=num_labels, output_loading_info=True
+    )
+    if must_be_trained and info["missing_keys"]:
+        missing = ", ".join(sorted(info["missing_keys"]))
+        raise ValueError(
+            f"`--distil` learns from the model as it is, but {source} has no {missing}; fine-tune it first, without "
+            "`--distil`, and give the result as `--model_name_or_path`."
+        )
+    return model
+
+
+def tokenize(
+    data: datasets.DatasetDict, tokenizer: PreTrainedTokenizerBase, columns: tuple[str, ...], max_length: int
+) -> datasets.DatasetDict:
     def encode(batch: dict) -> dict:
-        return tokenizer(*(batch[column] for column in columns), truncation=True, max_length=arguments.max_length)
+        return tokenizer(*(batch[column] for column in columns), truncation=True, max_length=max_length)
 
     unused = [name for name in data["train"].column_names if name != "label"]
     return data.map(encode, batched=True, remove_columns=unused)
@@ -144,16 +176,17 @@ def main() -> None:
     parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__)
     arguments, training = parser.parse_args_into_dataclasses()
     set_seed(training.seed)
-    source = arguments.model_name_or_path or minilm_directory()
-    data = load_data(arguments)
-    is_regression = data["train"].features["label"].dtype.startswith("float")
-    num_labels = 1 if is_regression else len(set(data["train"]["label"]))
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=num_labels)
-    with training.main_process_first(desc="tokenizing"):
-        data = tokenize(data, tokenizer, arguments)
+    columns = TASKS.get(arguments.task_name or "", ("sentence",))
+    with training.main_process_first(desc="loading and tokenizing"):
+        source = arguments.model_name_or_path or minilm_directory()
+        data = load_data(arguments)
+        num_labels = count_labels(data, columns)
+        model = load_model(source, num_labels, must_be_trained=arguments.distil)
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        data = tokenize(data, tokenizer, columns, arguments.max_length)
     if arguments.max_train_samples is not None:
-        data["train"] = data["train"].shuffle(seed=training.seed).select(range(arguments.max_train_samples))
+        size = min(arguments.max_train_samples, len(data["train"]))
+        data["train"] = data["train"].shuffle(seed=training.seed).select(range(size))
     trainer = Trainer(
         model,
         training,
@@ -171,16 +204,11 @@ def main() -> None:
     trainer.save_model()
     if arguments.quantize is not None and trainer.is_world_process_zero():
         quantizer = IncQuantizer.from_pretrained(training.output_dir, task="text-classification")
-        sentences = None if arguments.quantize == "dynamic" else calibration_sentences(arguments)
+        samples = data["train"].select(range(min(100, len(data["train"])))) if arguments.quantize == "static" else None
         config = PostTrainingQuantConfig(approach=arguments.quantize)
         target = Path(training.output_dir) / "int8"
-        quantizer.quantize(config, target, calibration_dataset=sentences, overwrite=True)
+        quantizer.quantize(config, target, calibration_dataset=samples, overwrite=True)
         print(f"INT8 model in {target}", file=sys.stderr)
-
-
-def calibration_sentences(arguments: Arguments) -> list[str]:
-    column = TASKS.get(arguments.task_name or "", ("sentence",))[0]
-    return load_data(arguments)["train"][column][:100]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from inc_hf.callbacks.reporting import add_to_logs
 from inc_hf.callbacks.run import TrainerRun
-from inc_hf.callbacks.support import refuse_sharding
+from inc_hf.callbacks.support import check_processes
 from inc_hf.callbacks.teacher import load_teacher, prepare_teacher
 from inc_hf.callbacks.trainer_loss import refuse_losses_outside_the_model, shifts_labels
 from inc_hf.config import DistillationConfig
@@ -84,7 +84,7 @@ class DistillationCallback(TrainerCallback):
     ) -> None:
         self._remove()  # what an earlier run that was interrupted has left
         run = TrainerRun(state)
-        refuse_sharding(args, self)
+        check_processes(args, self)
         run.refuse_second(self, "with a list of losses: `DistillationConfig(criterion=[...])`")
         refuse_losses_outside_the_model(args, run.trainer)
         run.log_first(self)

@@ -9,7 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from inc_hf.callbacks.reporting import add_to_logs
 from inc_hf.callbacks.run import TrainerRun
-from inc_hf.callbacks.support import refuse_sharding
+from inc_hf.callbacks.support import check_processes
 from inc_hf.config import WeightPruningConfig
 from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
 
@@ -61,7 +61,7 @@ class PruningCallback(TrainerCallback):
         optimizer: Optimizer = None,
         **kwargs: Any,
     ) -> None:
-        refuse_sharding(args, self)
+        check_processes(args, self)
         run = TrainerRun(state)
         run.refuse_second(self, "with all `pruning_configs` in one WeightPruningConfig")
         run.log_first(self)

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from inc_hf.callbacks.run import TrainerRun
-from inc_hf.callbacks.support import refuse_sharding
+from inc_hf.callbacks.support import check_processes
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
 from inc_hf.quantize import resolve_schemes
@@ -82,7 +82,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         optimizer: Optimizer = None,
         **kwargs: Any,
     ) -> None:
-        refuse_sharding(args, self)
+        check_processes(args, self)
         run = TrainerRun(state)
         run.refuse_second(self, "with all settings in one QuantizationAwareTrainingConfig")
         unprepare_qat(model)  # what an earlier run that was interrupted has left

@@ -71,3 +71,12 @@ def test_weights_in_pieces_are_refused(name, by, tmp_path, monkeypatch):
         monkeypatch.setattr(trainer, "create_accelerator_and_postprocess", lambda: None)
     with pytest.raises(ValueError, match=f"PruningCallback needs whole weights in every process, and `{name}` splits"):
         trainer.train()
+
+
+def test_processes_that_do_not_know_each_other(tmp_path, monkeypatch):
+    trainer, _ = trainer_of(tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(
+        ValueError, match="2 processes were started, .* a model of its own; on CPUs set `use_cpu=True`"
+    ):
+        trainer.train()

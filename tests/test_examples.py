@@ -1,0 +1,296 @@
+"""The scripts in `examples` prune, distil and quantize tiny models, in processes of their own as users start them."""
+
+import importlib.util
+import json
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import ENCODER, VOCABULARY, WORDS, offline_environment, tiny_model, tiny_tokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertForTokenClassification,
+    BertModel,
+    Conv1D,
+    EvalPrediction,
+)
+
+from inc_hf import IncModelForCausalLM, IncModelForSequenceClassification, IncModelForTokenClassification
+from inc_hf.quantize.modules import quantized_modules
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+GLUE = EXAMPLES / "text_classification" / "run_glue.py"
+NER = EXAMPLES / "token_classification" / "run_ner.py"
+CLM = EXAMPLES / "language_modeling" / "run_clm.py"
+TAGS = {"good": "positive", "great": "positive", "bad": "negative", "dull": "negative"}
+STEPS = 8
+TRAINING = ["--max_steps", STEPS, "--save_steps", STEPS // 2, "--per_device_train_batch_size", 4, "--learning_rate"]
+TRAINING += ["1e-3", "--report_to", "none", "--disable_tqdm", "True", "--logging_steps", 1]
+PRUNING = ["--target_sparsity", 0.5, "--pruning_frequency", 1, "--distil"]
+
+
+@pytest.fixture
+def sentences():
+    generator = random.Random(0)
+    return [generator.choices(WORDS, k=generator.randint(3, 12)) for _ in range(64)]
+
+
+def write_files(folder, ending, lines, head=()):
+    """The same lines as a train and as a validation file, as arguments."""
+    for split in ("train", "validation"):
+        (folder / f"{split}.{ending}").write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    return ["--train_file", f"train.{ending}", "--validation_file", f"validation.{ending}"]
+
+
+@pytest.fixture
+def glue(tmp_path, sentences):
+    """Arguments of run_glue.py, which is to be started in `tmp_path`."""
+    tiny_model("bert").save_pretrained(tmp_path / "dense")
+    tiny_tokenizer().save_pretrained(tmp_path / "dense")
+    lines = [f"{' '.join(words)}\t{int('good' in words)}" for words in sentences]
+    files = write_files(tmp_path, "tsv", lines, head=["sentence\tlabel"])
+    return ["--model_name_or_path", "dense", *files, *TRAINING, *PRUNING, "--output_dir", "out"]
+
+
+def run(folder, script, *arguments, launcher=()):
+    """Run a script in `folder` to its end; returns what it wrote."""
+    command = [sys.executable, *launcher, script, *arguments]
+    environment = offline_environment(HF_HOME=str(folder / "home"), TOKENIZERS_PARALLELISM="false")
+    finished = subprocess.run(
+        [str(part) for part in command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert finished.returncode == 0, finished.stderr[-5000:]
+    return finished.stdout + finished.stderr
+
+
+def load(auto_class, directory):
+    """The checkpoint as transformers itself loads it, which must be complete."""
+    model, info = auto_class.from_pretrained(directory, output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"]
+    assert AutoTokenizer.from_pretrained(directory).is_fast
+    return model
+
+
+def weights_of(model, layers):
+    """The weights of all layers in the module `layers`, with one row per output channel."""
+    return {
+        f"{layers}.{name}": module.weight.t() if isinstance(module, Conv1D) else module.weight
+        for name, module in model.get_submodule(layers).named_modules()
+        if isinstance(module, torch.nn.Linear | Conv1D)
+    }
+
+
+def check_sparsity(model, layers, sparsity):
+    """As many zeros in `layers` as asked for, in blocks of four output channels, and none in the head."""
+    zeros = {name: weight == 0 for name, weight in weights_of(model, layers).items()}
+    total = sum(mask.numel() for mask in zeros.values())
+    assert sum(int(mask.sum()) for mask in zeros.values()) == pytest.approx(sparsity * total, abs=4)
+    for mask in zeros.values():
+        blocks = mask.reshape(len(mask) // 4, 4, -1)
+        assert torch.equal(blocks.any(1), blocks.all(1))
+    head = getattr(model, "classifier", None) or model.lm_head
+    assert (head.weight != 0).all()
+
+
+def check_int8(inc_class, directory, model, layers):
+    """Every layer in `layers` is quantized, keeps its zeros, and computes nearly what the float model does."""
+    inc_model = inc_class.from_pretrained(directory)
+    assert set(weights_of(model, layers)) <= set(quantized_modules(inc_model))
+    assert AutoTokenizer.from_pretrained(directory).is_fast
+    batch = {"input_ids": torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]])}
+    with torch.no_grad():
+        logits, expected = inc_model(**batch).logits, model(**batch).logits
+    # Of random weights, so the error of 8 bits is far below the logits' own size but not small.
+    torch.testing.assert_close(logits, expected, rtol=0, atol=float(expected.abs().max()) / 10)
+
+
+def trainer_state(directory):
+    return json.loads((directory / "trainer_state.json").read_text(encoding="utf-8"))
+
+
+def logged(directory, name):
+    return [entry[name] for entry in trainer_state(directory)["log_history"] if name in entry]
+
+
+class TestRunGlue:
+    def test_prunes_distils_quantizes_and_resumes(self, tmp_path, glue):
+        messages = run(tmp_path, GLUE, *glue, "--quantize", "static")
+        assert "INT8 model in out/int8" in messages
+        out = tmp_path / "out"
+        model = load(AutoModelForSequenceClassification, out)
+        check_sparsity(model, "bert.encoder", 0.5)
+        check_int8(IncModelForSequenceClassification, out / "int8", model, "bert.encoder")
+        last = out / f"checkpoint-{STEPS}"
+        assert logged(last, "pruning/sparsity")[0] < logged(last, "pruning/sparsity")[-1]
+        assert len(logged(last, "distillation/loss")) == STEPS
+        # As if the run had ended after its first checkpoint, which a run from the beginning would write again.
+        first = (out / f"checkpoint-{STEPS // 2}" / "model.safetensors").stat().st_mtime_ns
+        shutil.rmtree(last)
+        shutil.rmtree(out / "int8")
+        (out / "model.safetensors").rename(tmp_path / "expected.safetensors")
+        run(tmp_path, GLUE, *glue)
+        assert (out / f"checkpoint-{STEPS // 2}" / "model.safetensors").stat().st_mtime_ns == first
+        assert len(logged(last, "distillation/loss")) == STEPS
+        expected, found = load_file(tmp_path / "expected.safetensors"), load_file(out / "model.safetensors")
+        assert all(torch.equal(found[name], weight) for name, weight in expected.items())
+
+    def test_two_processes(self, tmp_path, glue):
+        """`--multi_gpu` means torchrun; without a GPU `--cpu` starts one process, whatever `--num_processes` is."""
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            port = server.getsockname()[1]
+        launcher = [
+            "-m",
+            "accelerate.commands.launch",
+            "--multi_gpu",
+            "--num_processes",
+            2,
+            "--main_process_port",
+            port,
+        ]
+        messages = run(tmp_path, GLUE, *glue, "--use_cpu", "--quantize", "dynamic", launcher=launcher)
+        assert messages.count("INT8 model in out/int8") == 1
+        model = load(AutoModelForSequenceClassification, tmp_path / "out")
+        check_sparsity(model, "bert.encoder", 0.5)
+        check_int8(IncModelForSequenceClassification, tmp_path / "out" / "int8", model, "bert.encoder")
+        # 8 steps of 2 * 4 of the 64 sentences.
+        assert trainer_state(tmp_path / "out" / f"checkpoint-{STEPS}")["epoch"] == 1.0
+
+
+def test_run_ner(tmp_path, sentences):
+    torch.manual_seed(1)
+    config = BertConfig(vocab_size=VOCABULARY, num_labels=3, **ENCODER)
+    BertForTokenClassification(config).save_pretrained(tmp_path / "dense")
+    tiny_tokenizer().save_pretrained(tmp_path / "dense")
+    rows = [{"words": words, "tags": [TAGS.get(word, "O") for word in words]} for words in sentences]
+    files = write_files(tmp_path, "jsonl", [json.dumps(row) for row in rows])
+    columns = ["--text_column", "words", "--label_column", "tags"]
+    arguments = [*files, *columns, *TRAINING, *PRUNING, "--quantize", "static", "--output_dir", "out"]
+    run(tmp_path, NER, "--model_name_or_path", "dense", *arguments)
+    model = load(AutoModelForTokenClassification, tmp_path / "out")
+    assert model.config.id2label == {0: "O", 1: "negative", 2: "positive"}
+    check_sparsity(model, "bert.encoder", 0.5)
+    check_int8(IncModelForTokenClassification, tmp_path / "out" / "int8", model, "bert.encoder")
+
+
+def test_run_clm(tmp_path, sentences):
+    files = write_files(tmp_path, "txt", [" ".join(words) for words in sentences])
+    arguments = [*files, *TRAINING, "--block_size", 16]
+    run(tmp_path, CLM, *arguments, "--vocab_size", 300, "--output_dir", "dense")
+    dense = load(AutoModelForCausalLM, tmp_path / "dense")
+    assert dense.config.vocab_size <= 300
+    pruned = ["--model_name_or_path", "dense", *PRUNING, "--quantize", "dynamic", "--output_dir", "out"]
+    messages = run(tmp_path, CLM, *arguments, *pruned)
+    model = load(AutoModelForCausalLM, tmp_path / "out")
+    assert sum(isinstance(module, Conv1D) for module in model.modules()) == 16
+    check_sparsity(model, "transformer.h", 0.5)
+    check_int8(IncModelForCausalLM, tmp_path / "out" / "int8", model, "transformer.h")
+    before = float(re.search(r"perplexity += +(\S+)", messages)[1])
+    after = float(re.search(r"int8, perplexity (\S+)", messages)[1])
+    assert before < dense.config.vocab_size / 2
+    assert after == pytest.approx(before, rel=0.02)  # INT8 costs less than a hundredth; other ways to count cost more
+
+
+def script(path):
+    """An example as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # where dataclasses look for the types of their fields
+    spec.loader.exec_module(module)
+    return module
+
+
+class TestLabelsOfTokens:
+    def labels(self, words, tags, **settings):
+        ner = script(NER)
+        rows = datasets.Dataset.from_dict({"tokens": [words], "ner_tags": [tags]})
+        data = datasets.DatasetDict(train=rows, validation=rows)
+        arguments = ner.Arguments(**settings)
+        return ner.tokenize(data, tiny_tokenizer(), {"O": 0, "PER": 1}, arguments)["train"]["labels"][0]
+
+    @pytest.mark.parametrize(
+        ("words", "tags", "settings", "expected"),
+        [
+            (["a", "film"], ["O", "PER"], {}, [-100, 0, 1, -100]),
+            (["very-dull", "film"], ["PER", "O"], {}, [-100, 1, -100, -100, 0, -100]),
+            (["film-film", "film-film"], ["PER", "PER"], {}, [-100, 1, -100, -100, 1, -100, -100, -100]),
+            (["a", "", "film"], ["O", "PER", "O"], {}, [-100, 0, 0, -100]),
+            (["a", "film", "plot"], ["O", "PER", "PER"], {"max_length": 4}, [-100, 0, 1, -100]),
+            ([], [], {}, [-100, -100]),
+        ],
+        ids=["words", "tokens after the first", "neighbours", "empty word", "truncated", "no words"],
+    )
+    def test_labels(self, words, tags, settings, expected):
+        assert self.labels(words, tags, **settings) == expected
+
+    def test_more_words_than_tags(self):
+        with pytest.raises(ValueError, match="A row has 2 words and 1 tags"):
+            self.labels(["a", "film"], ["O"])
+
+
+def test_scores_of_tokens():
+    labels, predictions = np.array([[0, 1, 2, 1, -100]]), np.array([[1, 1, 1, 0, 1]])
+    # One of three tags is found, and three are given.
+    scores = script(NER).scores_of(EvalPrediction(predictions, labels), outside=0)
+    assert scores == {"accuracy": 0.25, "f1": pytest.approx(2 / 6)}
+
+
+class TestBadInput:
+    """Each script says what came and what is allowed, before it trains."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "empty.csv").write_text("text,label\na,0\n")
+        (tmp_path / "names.csv").write_text("sentence,label\na,good\nb,bad\n")
+        (tmp_path / "flat.jsonl").write_text('{"tokens": "a film", "ner_tags": "O"}\n')
+        (tmp_path / "rows.jsonl").write_text('{"tokens": ["a", "film"], "ner_tags": ["NONE", "PER"]}\n')
+        (tmp_path / "short.txt").write_text("a film\n")
+        bare = BertModel(BertConfig(vocab_size=VOCABULARY, **ENCODER))
+        bare.save_pretrained(tmp_path / "bare")
+        tiny_tokenizer().save_pretrained(tmp_path / "bare")
+        tiny_model("gpt2").save_pretrained(tmp_path / "gpt2")
+        tiny_tokenizer().save_pretrained(tmp_path / "gpt2")
+
+    @pytest.mark.parametrize(
+        ("path", "arguments", "message"),
+        [
+            (GLUE, "--quantize int4", "`--quantize` must be dynamic or static, got 'int4'"),
+            (NER, "--quantize int4", "`--quantize` must be dynamic or static, got 'int4'"),
+            (CLM, "--quantize int4", "`--quantize` must be dynamic or static, got 'int4'"),
+            (GLUE, "--train_file names.csv", "belong together"),
+            (NER, "--train_file rows.jsonl", "belong together"),
+            (CLM, "--validation_file short.txt", "belong together"),
+            (GLUE, "--task_name sst", "must be one of cola, .*, got 'sst'"),
+            (GLUE, "FILES empty.csv", "The train data has no column sentence, only text, label"),
+            (GLUE, "FILES names.csv", "Labels must be 0, 1, 2, … without gaps, got 'bad', 'good'"),
+            (NER, "FILES rows.jsonl --label_column tags", "The train data has no column tags, only tokens, ner_tags"),
+            (NER, "FILES flat.jsonl", "The column 'tokens' must have lists, and has 'a film'"),
+            (NER, "FILES rows.jsonl", "`--outside_label` must be one of NONE, PER, got 'O'"),
+            (NER, "FILES rows.jsonl --outside_label NONE --distil", "bare has no classifier.bias, classifier.weight"),
+            (CLM, "FILES short.txt", "The train texts are shorter than one block of 128"),
+            (CLM, "FILES short.txt --block_size 64 --model_name_or_path gpt2", "must be at most 32 here, got 64"),
+            (CLM, "--distil", "give a trained one, `--model_name_or_path`"),
+        ],
+    )
+    def test_message(self, monkeypatch, path, arguments, message):
+        words = re.sub(r"FILES (\S+)", r"--train_file \1 --validation_file \1", arguments).split()
+        if path != CLM:
+            words += ["--model_name_or_path", "bare"]
+        monkeypatch.setattr(sys, "argv", [path.name, *words, "--output_dir", "out", "--report_to", "none"])
+        with pytest.raises(ValueError, match=message):
+            script(path).main()
+        assert not list(Path("out").glob("**/*.safetensors"))
