@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -62,6 +62,8 @@ class DistillationCallback(TrainerCallback):
     ```
     """
 
+    replaces_loss = True  # of the model's output; False where a hand-written loop calls `on_after_compute_loss`
+
     def __init__(self, config: DistillationConfig):
         if not isinstance(config, DistillationConfig):
             raise TypeError(f"`config` must be a DistillationConfig, got {type(config).__name__}.")
@@ -104,6 +106,7 @@ class DistillationCallback(TrainerCallback):
             shifts_labels=shifts_labels(model),
             autocast_dtype=torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else None,
             rescale=getattr(run.trainer, "loss_is_scaled_for_ga", None) is not False,
+            replaces_loss=self.replaces_loss,
             is_running=run.is_running,
         )
         if args.torch_compile:
@@ -125,6 +128,10 @@ class DistillationCallback(TrainerCallback):
                 "`teacher_model` in the DistillationConfig, or `remove_unused_columns=False` in the TrainingArguments."
             )
 
+    def on_after_compute_loss(self, student_output: Any, student_loss: Tensor, teacher_output: Any = None) -> Tensor:
+        """The loss to train, for loops without a Trainer; see [`DistilledForward.loss_after`]."""
+        return self.forward.loss_after(student_output, student_loss, teacher_output)
+
     def on_substep_end(self, args, state, control, **kwargs: Any) -> None:
         self._check_loss_was_used()
 
@@ -133,6 +140,11 @@ class DistillationCallback(TrainerCallback):
 
     def _check_loss_was_used(self) -> None:
         if not self.forward.was_trained:
+            if not self.replaces_loss:
+                raise ValueError(
+                    "The loss of this step has no distillation in it: call `loss = on_after_compute_loss(inputs, "
+                    "outputs, loss)` before `loss.backward()`."
+                )
             raise ValueError(
                 "The Trainer did not train the loss that the model returns, which has the distillation in it"
                 f"{'' if self.forward.was_called else '; it did not call the model itself'}. An own `compute_loss` "

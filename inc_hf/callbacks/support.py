@@ -22,6 +22,6 @@ def check_processes(args: TrainingArguments, callback: TrainerCallback) -> None:
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started > 1 and args.world_size == 1:
         raise ValueError(
-            f"{started} processes were started, but this Trainer does not know of the others, so that each would train "
-            "a model of its own; on CPUs set `use_cpu=True` (`--use_cpu`) in the TrainingArguments."
+            f"{started} processes were started, but this Trainer does not know of the others, and each would train a "
+            "model of its own; on CPUs set `use_cpu=True` (`--use_cpu`) in the TrainingArguments."
         )

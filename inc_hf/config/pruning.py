@@ -208,7 +208,7 @@ class WeightPruningConfig(ConfigMixin):
         """All settings as attributes of one object, as INC has them."""
         return SimpleNamespace(**{name: self[name] for name in self.keys()})
 
-    def merged_configs(self) -> list[SimpleNamespace]:
+    def merged_configs(self) -> list["MergedConfig"]:
         """One object per element of `pruning_configs` with all settings: its own, otherwise the global or default one.
 
         `parameters` comes as the attribute `reg_coeff`.
@@ -217,9 +217,16 @@ class WeightPruningConfig(ConfigMixin):
         return [_flat({**shared, **local}) for local in self.pruning_configs]
 
 
-def _flat(settings: dict[str, Any]) -> SimpleNamespace:
+class MergedConfig(SimpleNamespace):
+    """Settings as attributes, and as items, as INC's users know them from `pruners[i].config`."""
+
+    def __getitem__(self, name: str) -> Any:
+        return vars(self)[name]
+
+
+def _flat(settings: dict[str, Any]) -> MergedConfig:
     parameters = settings.pop("parameters")
-    return SimpleNamespace(**settings, **parameters)
+    return MergedConfig(**settings, **parameters)
 
 
 def _check_pruning_configs(value: Any) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ class DistilledForward:
         shifts_labels (`bool`, *optional*, defaults to `False`): whether logits at i predict the label at i + 1.
         autocast_dtype (`torch.dtype`, *optional*): of the autocast that the student computes in.
         rescale (`bool`, *optional*, defaults to `True`): whether to heed `num_items_in_batch`.
+        replaces_loss (`bool`, *optional*, defaults to `True`): False leaves the student's output as it is, and the
+            loss comes from `loss_after`.
         is_running (function, *optional*): when it says False, the hooks have outlived their run and remove themselves.
 
     Raises:
@@ -52,16 +54,19 @@ class DistilledForward:
         shifts_labels: bool = False,
         autocast_dtype: torch.dtype | None = None,
         rescale: bool = True,
+        replaces_loss: bool = True,
         is_running: Callable[[], bool] = lambda: True,
     ):
         self.teacher, self.criterion = teacher, criterion
         self.shifts_labels, self.autocast_dtype, self.rescale = shifts_labels, autocast_dtype, rescale
-        self.is_running = is_running
+        self.replaces_loss, self.is_running = replaces_loss, is_running
+        self.is_encoder_decoder = getattr(getattr(student, "config", None), "is_encoder_decoder", False)
         self.was_called = self.was_trained = False
         self._needs_layers = bool(criterion.teacher_layer_names)
         self._device = next(student.parameters()).device
         self.means = RunningMeans(("loss", "student_loss"), self._device)
         self._teacher_logits = self._num_items = None
+        self._call: tuple | None = None  # the last one, until `loss_after` asks for it
         self._handles: list[Any] = []
         # First, so that the output of the whole model is collected before it is changed.
         self._student_layers = LayerOutputs(student, criterion.student_layer_names, "student")
@@ -95,26 +100,60 @@ class DistilledForward:
         if not self._student_layers.recording:
             return None
         layers = self._student_layers.stop()
+        if not self.replaces_loss:
+            self._call = (args, kwargs, layers)
+            return None
         outputs = as_mapping(outputs, "student")
-        distillation = self.criterion(self._signals(student, args, kwargs, outputs, layers))
-        self.was_called = True
-        outputs["loss"] = self._blend(outputs.get("loss"), torch.as_tensor(distillation, device=self._device), kwargs)
+        outputs["loss"] = self._loss(args, kwargs, layers, outputs, outputs.get("loss"))
         if outputs["loss"].requires_grad:
             outputs["loss"].register_hook(self._note_backward)
         return outputs
+
+    def loss_after(self, outputs: Any, student_loss: Tensor | None, teacher_outputs: Any = None) -> Tensor:
+        """The loss of the last call of the student, for loops that compute `student_loss` themselves.
+
+        Args:
+            outputs: what the student returned: a mapping, or the logits.
+            student_loss (`torch.Tensor`, *optional*): the mean loss of the batch.
+            teacher_outputs (*optional*): of the same batch, a mapping or the logits; otherwise the teacher is called.
+
+        Raises:
+            ValueError: the student was not called in training mode since the last time.
+        """
+        if self._call is None:
+            raise ValueError(
+                "There is no output of the student to distil into: the model was not called in training mode since "
+                "the last `on_after_compute_loss`, or it is not the model that is compressed."
+            )
+        (args, kwargs, layers), self._call = self._call, None
+        outputs = {"logits": outputs} if isinstance(outputs, Tensor) else as_mapping(outputs, "student")
+        self.was_trained = True
+        return self._loss(args, kwargs, layers, outputs, student_loss, teacher_outputs)
+
+    def _loss(
+        self,
+        args: tuple,
+        kwargs: dict[str, Any],
+        layers: Mapping,
+        outputs: Mapping,
+        student_loss: Tensor | None,
+        teacher_outputs: Any = None,
+    ) -> Tensor:
+        distillation = self.criterion(self._signals(args, kwargs, outputs, layers, teacher_outputs))
+        self.was_called = True
+        return self._blend(student_loss, torch.as_tensor(distillation, device=self._device), kwargs)
 
     def _note_backward(self, gradient: Tensor) -> None:
         self.was_trained = True
 
     def _signals(
-        self, student: nn.Module, args: tuple, kwargs: dict[str, Any], outputs: Mapping, layers: Mapping
+        self, args: tuple, kwargs: dict[str, Any], outputs: Mapping, layers: Mapping, teacher_outputs: Any
     ) -> Signals:
-        teacher, teacher_layers = self._run_teacher(args, kwargs)
+        teacher, teacher_layers = self._run_teacher(args, kwargs, teacher_outputs)
         if self._teacher_logits is not None:
             teacher = {**teacher, **split_logits(self._teacher_logits, outputs)}
         labels, mask = self._labels(kwargs), kwargs.get("attention_mask")
-        is_encoder_decoder = getattr(getattr(student, "config", None), "is_encoder_decoder", False)
-        decoder_mask = kwargs.get("decoder_attention_mask") if is_encoder_decoder else mask
+        decoder_mask = kwargs.get("decoder_attention_mask") if self.is_encoder_decoder else mask
         token_mask = decoder_mask if labels is None else labels.ne(IGNORED)
         return Signals(
             student=outputs,
@@ -123,7 +162,7 @@ class DistilledForward:
             teacher_layers=teacher_layers,
             token_mask=None if token_mask is None else token_mask.to(torch.bool),
             encoder_mask=mask,
-            decoder_mask=token_mask if is_encoder_decoder else mask,
+            decoder_mask=token_mask if self.is_encoder_decoder else mask,
         )
 
     def _labels(self, kwargs: dict[str, Any]) -> Tensor | None:
@@ -132,10 +171,11 @@ class DistilledForward:
         labels = kwargs.get("labels")
         return aligned_labels(labels, self.shifts_labels) if isinstance(labels, Tensor) else None
 
-    def _run_teacher(self, args: tuple, kwargs: dict[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        needs_logits = self.criterion.needs_teacher_logits and self._teacher_logits is None
+    def _run_teacher(self, args: tuple, kwargs: dict[str, Any], outputs: Any) -> tuple[Mapping[str, Any], Mapping]:
+        given = {} if outputs is None else as_mapping(outputs, "teacher")
+        needs_logits = self.criterion.needs_teacher_logits and self._teacher_logits is None and not given
         if not (needs_logits or self._needs_layers):
-            return {}, {}
+            return given, {}
         if self.teacher is None:
             raise ValueError(
                 f"There is neither a teacher nor a column `{TEACHER_LOGITS}` in the batch. Set `teacher_model` in the "

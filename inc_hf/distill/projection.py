@@ -55,11 +55,20 @@ class ProjectionOptimizer:
         self._saved = saved
         self._optimizer: torch.optim.AdamW | None = None
 
-    def step(self, learning_rate: float) -> None:
-        """Change the projections by their gradients, then clear these. Nothing happens without projections."""
+    def step(self, learning_rate: float | None) -> None:
+        """Change the projections by their gradients, then clear these. Nothing happens without projections.
+
+        Raises:
+            ValueError: there are projections and no learning rate.
+        """
         parameters = list(self.criterion.parameters())
         if not parameters:
             return
+        if learning_rate is None:
+            raise ValueError(
+                "Features of different widths need projections, which are trained at the learning rate of the "
+                "optimizer: call `on_train_begin(optimizer=optimizer)`."
+            )
         if self._optimizer is None:
             self._optimizer = torch.optim.AdamW(parameters, weight_decay=0.0)
             if self._saved is not None:

@@ -1,0 +1,217 @@
+"""The events of the Trainer, fired by a loop that somebody wrote themselves: INC's hooks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+from inc_hf.callbacks.distillation import DistillationCallback
+from inc_hf.callbacks.pruning import PruningCallback
+from inc_hf.callbacks.qat import QuantizationAwareTrainingCallback
+
+# As INC calls them.
+REPRS = {
+    PruningCallback: "Pruning Callbacks",
+    DistillationCallback: "Distillation Callbacks",
+    QuantizationAwareTrainingCallback: "Quantization Aware Training Callbacks",
+}
+
+
+@dataclass
+class LoopArguments:
+    """What our callbacks read of TrainingArguments."""
+
+    device: torch.device
+    seed: int
+    world_size: int
+    n_gpu: int = 0
+    bf16: bool = False
+    fp16: bool = False
+    fsdp: Any = None
+    deepspeed: Any = None
+    torch_compile: bool = False
+    label_smoothing_factor: float = 0.0
+    remove_unused_columns: bool = False
+
+
+class LoopCallback:
+    """One of our callbacks under INC's name for it; its attributes, such as `pruners`, are those of the callback."""
+
+    def __init__(self, callback: TrainerCallback):
+        self.callback = callback
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "callback":  # not set yet, while an instance is copied
+            raise AttributeError(name)
+        return getattr(self.callback, name)
+
+    def __repr__(self) -> str:
+        return REPRS[type(self.callback)]
+
+
+class LoopHooks:
+    """
+    INC's eleven hooks for a hand-written loop. They drive the callbacks of the Trainer: with the same data in the same
+    order, the weights come out the same.
+
+    ```python
+    hooks.on_train_begin()
+    for epoch in range(epochs):
+        hooks.on_epoch_begin(epoch)
+        for i, batch in enumerate(dataloader):
+            hooks.on_step_begin(i)
+            outputs = model(**batch)
+            loss = hooks.on_after_compute_loss(batch, outputs, outputs.loss)
+            loss.backward()
+            hooks.on_before_optimizer_step()
+            optimizer.step()
+            hooks.on_after_optimizer_step()
+            optimizer.zero_grad()
+            hooks.on_step_end()
+        hooks.on_epoch_end()
+    hooks.on_train_end()
+    ```
+
+    A batch that adds to the gradient of the next ones has no call of `on_before_optimizer_step` and
+    `on_after_optimizer_step`; steps are optimizer steps.
+
+    Args:
+        model (`nn.Module`): what is trained.
+        callbacks (`list[TrainerCallback]`): called in this order.
+        max_steps (`int`, *optional*): optimizer steps of the whole run.
+        seed (`int`, *optional*, defaults to 42): of the first values of projections between layers.
+
+    Raises (each hook):
+        RuntimeError: hooks were called out of order, or another model was trained.
+        ValueError: what the callbacks raise.
+    """
+
+    def __init__(
+        self, model: nn.Module, callbacks: list[TrainerCallback], max_steps: int | None = None, seed: int = 42
+    ):
+        self.raw_model, self.max_steps, self.seed = model, max_steps, seed
+        self.callbacks_list = [LoopCallback(callback) for callback in callbacks]
+        # Not named `state`: an object with one would be taken for the Trainer, see `TrainerRun`.
+        self.trainer_state: TrainerState | None = None
+        self._control = TrainerControl()
+        self._last = "nothing"  # the last hook that was called
+        self._in_step = self._is_ready = False
+
+    def on_train_begin(self, dataloader: Iterable | None = None, optimizer: Any = None, global_step: int = 0) -> None:
+        """Before the first step.
+
+        Args:
+            dataloader (*optional*): not needed, accepted as in INC.
+            optimizer (`torch.optim.Optimizer`, *optional*): keeps in its state what a resumed run needs, and gives
+                projections between layers their learning rate.
+            global_step (`int`, *optional*, defaults to 0): optimizer steps that were made before, when resuming.
+        """
+        if self.trainer_state is not None:
+            raise RuntimeError("`on_train_begin` was called twice; call `on_train_end` in between.")
+        first = next(self.raw_model.parameters())
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        world_size = torch.distributed.get_world_size() if distributed else 1
+        self._arguments = LoopArguments(first.device, self.seed, world_size)
+        self._optimizer = optimizer or SimpleNamespace(state={}, param_groups=[{"lr": None}])
+        max_steps = float("inf") if self.max_steps is None else self.max_steps
+        state = TrainerState(max_steps=max_steps, global_step=global_step)
+        self._fire("on_train_begin", state)
+        self.trainer_state, self._last = state, "on_train_begin"
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Before the first batch of an epoch."""
+        self._require_training("on_epoch_begin")
+        self._fire("on_epoch_begin")
+
+    def on_step_begin(self, batch_id: int) -> None:
+        """Before the forward pass of each batch."""
+        self._require_training("on_step_begin")
+        if not self._in_step:  # several batches may make one step
+            self._fire("on_step_begin")
+        self._in_step = True
+
+    def on_after_compute_loss(
+        self, input: Any, student_output: Any, student_loss: Tensor, teacher_output: Any = None
+    ) -> Tensor:
+        """After the loss of a batch: returns the loss to train, which is `student_loss` where nothing is distilled.
+
+        Args:
+            input: of the model, as in INC; the teacher gets what the model was called with.
+            student_output: a mapping, such as a `ModelOutput`, or the logits.
+            student_loss (`torch.Tensor`): mean loss of the batch.
+            teacher_output (*optional*): of the same batch, so that the teacher is not called.
+        """
+        self._require_training("on_after_compute_loss")
+        for entry in self.callbacks_list:
+            if isinstance(entry.callback, DistillationCallback):
+                student_loss = entry.callback.on_after_compute_loss(student_output, student_loss, teacher_output)
+        return student_loss
+
+    def on_before_optimizer_step(self) -> None:
+        """When the gradients of a step are there, after clipping."""
+        self._require_training("on_before_optimizer_step")
+        if not self._in_step:
+            raise self._out_of_order("on_before_optimizer_step", "on_step_begin")
+        if all(parameter.grad is None for parameter in self.raw_model.parameters()):
+            raise RuntimeError(
+                "The model has no gradients in `on_before_optimizer_step`: another model was trained, or "
+                "`loss.backward()` was not called. Train the `model` of what `prepare_compression` returned."
+            )
+        self._fire("on_pre_optimizer_step")
+        self._is_ready = True
+
+    def on_after_optimizer_step(self) -> None:
+        """After `optimizer.step()`, before the gradients are cleared."""
+        self._require_training("on_after_optimizer_step")
+        if not self._is_ready:
+            raise self._out_of_order("on_after_optimizer_step", "on_before_optimizer_step")
+        self._fire("on_optimizer_step")
+        self.trainer_state.global_step += 1
+        self._fire("on_step_end")
+        self._in_step = self._is_ready = False
+
+    def on_step_end(self) -> None:
+        """After each batch."""
+        self._require_training("on_step_end")
+
+    def on_epoch_end(self) -> None:
+        """After the last batch of an epoch."""
+        self._require_training("on_epoch_end")
+        self._fire("on_epoch_end")
+
+    def on_before_eval(self) -> None:
+        """Before an evaluation."""
+        self._require_training("on_before_eval")
+
+    def on_after_eval(self) -> None:
+        """After an evaluation."""
+        self._require_training("on_after_eval")
+
+    def on_train_end(self) -> None:
+        """After the last step: masks are final, and quantization-aware training converts the model."""
+        self._require_training("on_train_end")
+        self._fire("on_train_end")
+        self.trainer_state = None
+        self._in_step = self._is_ready = False
+
+    def _require_training(self, hook: str) -> None:
+        if self.trainer_state is None:
+            raise self._out_of_order(hook, "on_train_begin")
+        self._last = hook
+
+    def _out_of_order(self, hook: str, missing: str) -> RuntimeError:
+        return RuntimeError(f"`{hook}` was called after {self._last}, without `{missing}` before it.")
+
+    def _fire(self, event: str, state: TrainerState | None = None) -> None:
+        for entry in self.callbacks_list:
+            getattr(entry.callback, event)(
+                self._arguments,
+                state or self.trainer_state,
+                self._control,
+                model=self.raw_model,
+                optimizer=self._optimizer,
+            )

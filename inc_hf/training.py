@@ -1,0 +1,209 @@
+"""Compression in hand-written training loops (INC 2.X `neural_compressor.training`)."""
+
+import copy
+import logging
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedModel, TrainerCallback
+
+from inc_hf.callbacks import DistillationCallback, PruningCallback, QuantizationAwareTrainingCallback
+from inc_hf.callbacks.loop import LoopHooks
+from inc_hf.checkpoint import save_checkpoint
+from inc_hf.config import (
+    AccuracyCriterion,
+    DistillationConfig,
+    QuantizationAwareTrainingConfig,
+    WeightPruningConfig,
+)
+from inc_hf.evaluation import evaluate_metric
+from inc_hf.prune import prepare
+from inc_hf.tune import Goal
+from inc_hf.tune.tuner import check_score
+
+logger = logging.getLogger(__name__)
+
+Config = WeightPruningConfig | DistillationConfig | QuantizationAwareTrainingConfig
+CALLBACKS: dict[type, Callable[[Any], TrainerCallback]] = {
+    WeightPruningConfig: PruningCallback,
+    DistillationConfig: DistillationCallback,
+    QuantizationAwareTrainingConfig: QuantizationAwareTrainingCallback,
+}
+
+
+class CompressedModel(nn.Module):
+    """The model that is compressed, as `.model`. Calls, unknown attributes and the state dict are the model's own.
+
+    Attributes:
+        score, baseline (`float` or `None`): after `fit`, of this model and of the one before training.
+        met_criterion (`bool` or `None`): after `fit`, whether the score reached the accuracy goal.
+    """
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+        self.score: float | None = None
+        self.baseline: float | None = None
+        self.met_criterion: bool | None = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.model(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "model":  # not set yet, while an instance is copied
+                raise
+            return getattr(self.model, name)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return self.model.state_dict(*args, **kwargs)
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        return self.model.load_state_dict(*args, **kwargs)
+
+    def save(self, save_directory: str | os.PathLike) -> Path:
+        """Write a checkpoint that `from_pretrained` loads; what is in the directory is replaced.
+
+        INC wrote a pickle, `best_model.pt`; this writes config.json and safetensors.
+
+        Raises:
+            TypeError: the model is not a `PreTrainedModel`.
+        """
+        if not isinstance(self.model, PreTrainedModel):
+            raise TypeError(
+                f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
+                "for others keep `model.state_dict()`."
+            )
+        return save_checkpoint(lambda directory: self.model.save_pretrained(directory), save_directory, overwrite=True)
+
+
+class CompressionManager(LoopHooks):
+    """
+    What [`prepare_compression`] returns: the model, and the hooks to call in the loop, see [`LoopHooks`].
+
+    Attributes:
+        model ([`CompressedModel`]): train this one, or `model.model` inside it.
+        conf: the config, or the list of configs.
+        callbacks_list (`list`): what the hooks drive, in the order of the configs.
+    """
+
+    def __init__(self, model: nn.Module, confs: list[Config], max_steps: int | None, seed: int):
+        super().__init__(model, [CALLBACKS[type(conf)](conf) for conf in confs], max_steps, seed)
+        self.conf = confs if len(confs) > 1 else confs[0]
+        self._model = CompressedModel(model)
+        for entry in self.callbacks_list:
+            if isinstance(entry.callback, PruningCallback):
+                _check_steps(entry.callback.config, max_steps)
+                total = float("inf") if max_steps is None else max_steps
+                entry.callback.pruners = prepare(model, entry.callback.config, total)
+            if isinstance(entry.callback, DistillationCallback):
+                entry.callback.replaces_loss = False
+
+    @property
+    def model(self) -> CompressedModel:
+        """The model; it cannot be replaced, since the hooks belong to it."""
+        return self._model
+
+    @property
+    def callbacks(self) -> "CompressionManager":
+        """Itself: INC has the hooks there."""
+        return self
+
+    def save(self, save_directory: str | os.PathLike) -> Path:
+        """See [`CompressedModel.save`]."""
+        return self.model.save(save_directory)
+
+    def __repr__(self) -> str:
+        return f"CompressionManager({type(self.raw_model).__name__}, {self.callbacks_list})"
+
+
+def prepare_compression(
+    model: nn.Module, confs: Config | list[Config], max_steps: int | None = None, seed: int = 42
+) -> CompressionManager:
+    """Get a model ready to be pruned, distilled and quantized in a loop of your own. The model is changed in place.
+
+    Args:
+        model (`nn.Module`): the model, or a [`CompressedModel`].
+        confs: a [`WeightPruningConfig`], [`DistillationConfig`] or [`QuantizationAwareTrainingConfig`], or a list with
+            at most one of each, whose callbacks are called in this order.
+        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it, or -1.
+        seed (`int`, *optional*, defaults to 42): of the first values of projections between layers.
+
+    Raises:
+        TypeError: something is not a module or a config.
+        ValueError: no config or two of a kind, or a config that does not fit the model.
+    """
+    if isinstance(model, CompressedModel):
+        model = model.model
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}.")
+    confs = list(confs) if isinstance(confs, list | tuple) else [confs]
+    known = ", ".join(kind.__name__ for kind in CALLBACKS)
+    for conf in confs:
+        if type(conf) not in CALLBACKS:
+            raise TypeError(f"`confs` must be one of {known}, or a list of them, got {type(conf).__name__}.")
+    if len({type(conf) for conf in confs}) != len(confs) or not confs:
+        names = ", ".join(type(conf).__name__ for conf in confs)
+        raise ValueError(f"`confs` must have at least one config and none twice, got [{names}].")
+    return CompressionManager(model, confs, max_steps, seed)
+
+
+def _check_steps(config: WeightPruningConfig, max_steps: int | None) -> None:
+    for merged in config.merged_configs() if max_steps is None else ():
+        for name in ("start_step", "end_step"):
+            step = getattr(merged, name)
+            if step == -1 or 0 < step < 1:
+                raise ValueError(
+                    f"`{name}={step}` needs to know how long training is: "
+                    "`prepare_compression(model, confs, max_steps=...)`, in optimizer steps."
+                )
+
+
+def fit(
+    compression_manager: CompressionManager,
+    train_func: Callable[[nn.Module], Any],
+    eval_func: Callable[[nn.Module], float] | None = None,
+    eval_dataloader: Iterable | None = None,
+    eval_metric: Any = None,
+) -> CompressedModel:
+    """Train with a loop that calls the hooks of `compression_manager`, and see what became of the accuracy.
+
+    The model always comes back, and `met_criterion` says whether it reached the goal: that of the quantization config,
+    or at most 1 % relative loss. INC returned None if it did not.
+
+    Args:
+        train_func: trains the model that it is called with.
+        eval_func: model -> score, where higher is better unless the accuracy criterion says otherwise.
+        eval_dataloader, eval_metric: instead of `eval_func`, see `quantization.fit`.
+
+    Raises:
+        ValueError: only one of `eval_dataloader` and `eval_metric`, or a score that is not a number.
+    """
+    if eval_func is None and (eval_dataloader is None) != (eval_metric is None):
+        raise ValueError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
+    if eval_func is None and eval_dataloader is not None:
+        eval_func = evaluate_metric(eval_dataloader, eval_metric)
+    model = compression_manager.model
+    goal = None
+    if eval_func is not None:
+        model.baseline = check_score(eval_func(copy.deepcopy(model.model)))
+        goal = Goal(model.baseline, _criterion_of(compression_manager))
+    train_func(model)
+    if goal is not None:
+        model.score = check_score(eval_func(model))
+        model.met_criterion = goal.is_met_by(model.score)
+        if not model.met_criterion:
+            logger.warning("The goal of %.4f was not met: the model scores %.4f.", goal.target, model.score)
+    return model
+
+
+def _criterion_of(manager: CompressionManager) -> AccuracyCriterion:
+    for entry in manager.callbacks_list:
+        if isinstance(entry.callback, QuantizationAwareTrainingCallback):
+            return entry.callback.config.accuracy_criterion
+    return AccuracyCriterion()
