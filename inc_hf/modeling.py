@@ -22,11 +22,13 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoModelForSpeechSeq2Seq,
     AutoModelForTokenClassification,
+    PreTrainedConfig,
     PreTrainedModel,
 )
 
 from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationConfig, validate_model
 from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.prune.slim.sizes import ENTRY, in_own_sizes
 from inc_hf.quantize.inference import fuse_activations, release_weights
 from inc_hf.quantize.modules import QLinear, QModule, empty_twin, quantized_modules
 from inc_hf.quantize.sharing import share_inputs
@@ -83,7 +85,17 @@ class IncModel:
                     "this package reads 'inc' and 'compressed-tensors'."
                 )
             config.quantization_config = IncQuantizationConfig.wrap(quantization)
-        return _load_checked(cls.auto_class, pretrained_model_name_or_path, config=config, **hub, **kwargs)
+        loader = _loader_of(cls.auto_class, config, hub.get("trust_remote_code", False))
+        return _load_checked(loader, pretrained_model_name_or_path, config=config, **hub, **kwargs)
+
+
+def _loader_of(auto_class: type, config: PreTrainedConfig, trust_remote_code: bool) -> type:
+    """What to call `from_pretrained` of. Of a slim checkpoint (`model_slim`), it is the class in the slim sizes."""
+    if getattr(config, ENTRY, None) is None:
+        return auto_class
+    with torch.device("meta"):
+        model = auto_class.from_config(copy.deepcopy(config), trust_remote_code=trust_remote_code)
+    return in_own_sizes(type(model))
 
 
 def _as_dict(config: Any) -> dict[str, Any] | None:

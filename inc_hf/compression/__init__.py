@@ -1,0 +1,1 @@
+"""Import paths of INC 2.X, `neural_compressor.compression`."""

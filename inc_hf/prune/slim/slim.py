@@ -1,0 +1,83 @@
+"""`model_slim`: what pruning made zero is cut out (INC 2.X `neural_compressor.compression.pruner.model_slim`)."""
+
+import logging
+from typing import Any
+
+import torch
+from torch import nn
+
+from inc_hf.prune.slim.config import write_config
+from inc_hf.prune.slim.cut import cut_columns, cut_heads
+from inc_hf.prune.slim.find import Attention, find_attentions
+from inc_hf.prune.slim.find_ffn import FeedForward, find_feed_forwards
+from inc_hf.prune.slim.keep import columns_to_keep, units_to_keep
+
+logger = logging.getLogger(__name__)
+
+
+@torch.no_grad()
+def model_slim(
+    model: nn.Module, dataloader: Any = None, round_multiplier: int = 32, uniform: bool = False
+) -> nn.Module:
+    """Remove pruned attention heads and feed-forward columns, in place; the model computes what it did before.
+
+    A head goes if the output projection has only zeros for it, a feed-forward column if the second layer has. Of
+    grouped queries, a key/value head goes with all of its query heads or not at all. At least one head of a layer
+    stays. Parameters are new objects afterwards, so make the optimizer after slimming; quantize after it, too.
+
+    The config gets the new sizes. Where it has no words for them, since layers differ or, as in BERT and GPT-2, a head
+    would have another size with fewer heads, they stand in its entry `inc_hf_slim`: `IncModelFor….from_pretrained`
+    reads that, and a plain `from_pretrained` refuses the checkpoint, since shapes do not match. A warning says so.
+
+    Args:
+        model (`torch.nn.Module`): a pruned float model, of transformers or with layers of the same names.
+        dataloader: not needed, since nothing is traced; INC needs it.
+        round_multiplier (`int`, *optional*, defaults to 32): the width of a feed-forward layer is rounded up to a
+            multiple of this; of the zero columns, those with the largest weights in the first layer are kept.
+        uniform (`bool`, *optional*, defaults to `False`): whether all layers keep as many heads, and as many columns,
+            as the layer that needs most, so that a plain `from_pretrained` can load the checkpoint where the
+            architecture has a setting for it: for feed-forward layers nearly all, for heads Llama (if the hidden size
+            is a multiple of their number) and ViT.
+
+    Raises:
+        ValueError: the model has no layers of the shapes in question, or `round_multiplier` is not positive.
+    """
+    if round_multiplier < 1:
+        raise ValueError(f"`round_multiplier` must be 1 or more, got {round_multiplier}.")
+    attentions, blocks = find_attentions(model), find_feed_forwards(model)
+    if not attentions and not blocks:
+        raise ValueError(
+            f"{type(model).__name__} has nothing to slim: no query, key, value and output projection as in BERT, "
+            "DistilBERT, ViT, GPT-2 or Llama, and no feed-forward block of two Linear or Conv1D layers. "
+            "A quantized model cannot be slimmed; slim it first."
+        )
+    before = sum(p.numel() for p in model.parameters())
+    _cut(attentions, blocks, round_multiplier, uniform)
+    after = sum(p.numel() for p in model.parameters())
+    logger.info(
+        "Slimmed %d attentions and %d feed-forward blocks: %d parameters of %d are left.",
+        len(attentions), len(blocks), after, before,
+    )  # fmt: skip
+    if getattr(model, "base_model_prefix", None) is not None:  # a model of transformers, with a config
+        _write_config(model, attentions, blocks)
+    return model
+
+
+def _cut(attentions: list[Attention], blocks: list[FeedForward], round_multiplier: int, uniform: bool) -> None:
+    for attention, units in zip(attentions, units_to_keep(attentions, uniform), strict=True):
+        if len(units) < attention.units:
+            cut_heads(attention, units)
+    for block, columns in zip(blocks, columns_to_keep(blocks, round_multiplier, uniform), strict=True):
+        if len(columns) < block.width:
+            cut_columns(block, columns)
+
+
+def _write_config(model: nn.Module, attentions: list[Attention], blocks: list[FeedForward]) -> None:
+    left = write_config(model, attentions, blocks)
+    if left:
+        logger.warning(
+            "The config of %s has no words for the sizes of some layers' %s. Load the checkpoint with "
+            "`IncModelFor….from_pretrained` of inc_hf; plain `from_pretrained` refuses it.",
+            type(model).__name__,
+            " and ".join(left),
+        )
