@@ -98,7 +98,7 @@ class CompressionManager(LoopHooks):
         self._model = CompressedModel(model)
         for entry in self.callbacks_list:
             if isinstance(entry.callback, PruningCallback):
-                _check_steps(entry.callback.config, max_steps)
+                check_steps(entry.callback.config, max_steps)
                 total = float("inf") if max_steps is None else max_steps
                 entry.callback.pruners = prepare(model, entry.callback.config, total)
             if isinstance(entry.callback, DistillationCallback):
@@ -153,14 +153,15 @@ def prepare_compression(
     return CompressionManager(model, confs, max_steps, seed)
 
 
-def _check_steps(config: WeightPruningConfig, max_steps: int | None) -> None:
+def check_steps(config: WeightPruningConfig, max_steps: int | None) -> None:
+    """Raise ValueError if the config has steps that hang on the length of the run, which is not known."""
     for merged in config.merged_configs() if max_steps is None else ():
         for name in ("start_step", "end_step"):
             step = getattr(merged, name)
             if step == -1 or 0 < step < 1:
                 raise ValueError(
                     f"`{name}={step}` needs to know how long training is: "
-                    "`prepare_compression(model, confs, max_steps=...)`, in optimizer steps."
+                    "pass `max_steps`, the optimizer steps of the run."
                 )
 
 

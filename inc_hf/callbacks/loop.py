@@ -153,9 +153,7 @@ class LoopHooks:
 
     def on_before_optimizer_step(self) -> None:
         """When the gradients of a step are there, after clipping."""
-        self._require_training("on_before_optimizer_step")
-        if not self._in_step:
-            raise self._out_of_order("on_before_optimizer_step", "on_step_begin")
+        self._require("on_step_begin", self._in_step, "on_before_optimizer_step")
         if all(parameter.grad is None for parameter in self.raw_model.parameters()):
             raise RuntimeError(
                 "The model has no gradients in `on_before_optimizer_step`: another model was trained, or "
@@ -166,9 +164,7 @@ class LoopHooks:
 
     def on_after_optimizer_step(self) -> None:
         """After `optimizer.step()`, before the gradients are cleared."""
-        self._require_training("on_after_optimizer_step")
-        if not self._is_ready:
-            raise self._out_of_order("on_after_optimizer_step", "on_before_optimizer_step")
+        self._require("on_before_optimizer_step", self._is_ready, "on_after_optimizer_step")
         self._fire("on_optimizer_step")
         self.trainer_state.global_step += 1
         self._fire("on_step_end")
@@ -199,12 +195,14 @@ class LoopHooks:
         self._in_step = self._is_ready = False
 
     def _require_training(self, hook: str) -> None:
-        if self.trainer_state is None:
-            raise self._out_of_order(hook, "on_train_begin")
-        self._last = hook
+        self._require("on_train_begin", self.trainer_state is not None, hook)
 
-    def _out_of_order(self, hook: str, missing: str) -> RuntimeError:
-        return RuntimeError(f"`{hook}` was called after {self._last}, without `{missing}` before it.")
+    def _require(self, earlier: str, was_called: bool, hook: str) -> None:
+        if self.trainer_state is None:
+            earlier, was_called = "on_train_begin", False
+        if not was_called:
+            raise RuntimeError(f"`{hook}` was called after {self._last}, without `{earlier}` before it.")
+        self._last = hook
 
     def _fire(self, event: str, state: TrainerState | None = None) -> None:
         for entry in self.callbacks_list:

@@ -76,7 +76,5 @@ def test_weights_in_pieces_are_refused(name, by, tmp_path, monkeypatch):
 def test_processes_that_do_not_know_each_other(tmp_path, monkeypatch):
     trainer, _ = trainer_of(tmp_path)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(
-        ValueError, match="2 processes were started, .* a model of its own; .* `use_cpu=True`"
-    ):
+    with pytest.raises(ValueError, match="2 processes were started, .* a model of its own; .* `use_cpu=True`"):
         trainer.train()

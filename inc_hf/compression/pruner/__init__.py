@@ -4,6 +4,8 @@ import importlib
 
 _LAZY = {
     "model_slim": "inc_hf.prune.slim",
+    "parse_to_prune": "inc_hf.compression.pruner.pruning",
+    "prepare_pruning": "inc_hf.compression.pruner.pruning",
     "parse_auto_slim_config": "inc_hf.prune.slim",
 }
 

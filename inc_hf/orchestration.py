@@ -1,0 +1,102 @@
+"""Several compressions one after the other, with a checkpoint between them (INC 1.X `Scheduler`)."""
+
+import itertools
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, set_seed
+
+from inc_hf.checkpoint import save_checkpoint
+from inc_hf.modeling import IncModel
+from inc_hf.quantized_model import QuantizedModel
+
+logger = logging.getLogger(__name__)
+
+DONE = "stage.json"  # in the checkpoint of each stage
+Stage = Callable[[PreTrainedModel, Path], Any]
+
+
+def run_stages(
+    model: PreTrainedModel,
+    stages: Mapping[str, Stage],
+    save_directory: str | os.PathLike,
+    tokenizer: Any = None,
+    seed: int = 42,
+) -> PreTrainedModel:
+    """Run the stages in order, each on the result of the one before, and save a checkpoint after each.
+
+    Called again after it was stopped, it goes on with the first stage that is not done. A stage gets the model and a
+    directory of its own, `work`, for what it writes itself, such as the `output_dir` of a Trainer; in there it can
+    take up its own checkpoints (`resume_from_checkpoint`). It returns a model, a [`QuantizedModel`], or None if it has
+    changed the model in place.
+
+    Args:
+        model (`PreTrainedModel`): where the first stage begins.
+        stages (`dict[str, Callable]`): name -> function of the model and a directory.
+        save_directory: gets one directory per stage, `1-NAME`, `2-NAME`, ….
+        tokenizer (*optional*): a tokenizer or processor to put beside each model.
+        seed (`int`, *optional*, defaults to 42): of all random generators, set before each stage.
+
+    Returns:
+        `PreTrainedModel`: the last model, as it came from its stage, or loaded if all stages were done.
+
+    Raises:
+        ValueError: there are no stages, or the directory has other ones.
+        TypeError: a stage returns something else than a model.
+
+    Example:
+
+    ```python
+    model = run_stages(model, {"prune": prune, "distil": distil, "quantize": quantize}, "out")
+    ```
+    """
+    if not stages:
+        raise ValueError("`stages` is empty; give at least one, `{name: function}`.")
+    folders = [Path(save_directory) / f"{i}-{name}" for i, name in enumerate(stages, start=1)]
+    _refuse_other_stages(Path(save_directory), folders)
+    done = list(itertools.takewhile(lambda folder: (folder / DONE).is_file(), folders))
+    if done:
+        logger.info("Done before: %s; going on from there.", ", ".join(folder.name for folder in done))
+        model = _load(type(model), done[-1])
+    for i in range(len(done), len(folders)):
+        name, folder = list(stages)[i], folders[i]
+        logger.info("Stage %d of %d: %s", i + 1, len(folders), name)
+        set_seed(seed)
+        work = Path(save_directory) / "work" / folder.name
+        work.mkdir(parents=True, exist_ok=True)
+        result = stages[name](model, work)
+        model = _model_of(name, model if result is None else result)
+        save_checkpoint(lambda directory, m=model, n=name: _write(m, tokenizer, n, directory), folder, overwrite=True)
+    return model
+
+
+def _refuse_other_stages(directory: Path, folders: list[Path]) -> None:
+    found = {path.parent for path in directory.glob(f"*-*/{DONE}")}
+    if others := sorted(path.name for path in found - set(folders)):
+        raise ValueError(
+            f"{directory} has the stages {', '.join(others)}, which are not among "
+            f"{', '.join(folder.name for folder in folders)}; choose another directory, or remove them."
+        )
+
+
+def _load(model_class: type, folder: Path) -> PreTrainedModel:
+    loader = type("IncModelOfStage", (IncModel,), {"auto_class": model_class})
+    return loader.from_pretrained(folder)
+
+
+def _model_of(name: str, result: Any) -> PreTrainedModel:
+    model = result.model if isinstance(result, QuantizedModel) else result
+    if not isinstance(model, PreTrainedModel):
+        raise TypeError(f"The stage {name!r} must return a PreTrainedModel or None, got {type(model).__name__}.")
+    return model
+
+
+def _write(model: PreTrainedModel, tokenizer: Any, name: str, directory: Path) -> None:
+    model.save_pretrained(directory)
+    if tokenizer is not None:
+        tokenizer.save_pretrained(directory)
+    (directory / DONE).write_text(json.dumps({"stage": name}) + "\n", encoding="utf-8")
