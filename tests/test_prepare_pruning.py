@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from pruning_trainer import LAYERS, config_of, is_pruned
+from pruning_trainer import config_of, is_pruned
 from test_training import BATCHES, STEPS, train, without_dropout
 from tiny import tiny_inputs, tiny_model
 
@@ -10,7 +10,7 @@ from inc_hf.compression.pruner import parse_to_prune, prepare_pruning
 from inc_hf.config import WeightPruningConfig
 from inc_hf.training import prepare_compression
 
-CONFIG = config_of(op_names=[LAYERS])
+CONFIG = config_of()
 
 
 def optimizer_of(model):
