@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 
@@ -32,3 +33,27 @@ def matrix_shape(module: nn.Module) -> tuple[int, int]:
     """Output channels and inputs per channel."""
     shape = tuple(module.weight.shape)
     return (shape[1], shape[0]) if is_transposed(module) else (shape[0], math.prod(shape[1:]))
+
+
+def is_sharded(tensor: Tensor) -> bool:
+    """Whether this process holds only a part of it: `fully_shard` makes such parameters."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return False
+    from torch.distributed.tensor import DTensor  # slow to import
+
+    return isinstance(tensor, DTensor)
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The tensor with the parts of all processes, which must call this together."""
+    return tensor.full_tensor() if is_sharded(tensor) else tensor
+
+
+def multiply_(weight: Tensor, factor: Tensor) -> None:
+    """Multiply in place; `factor` is whole, and has the shape of the whole weight."""
+    if is_sharded(weight):
+        from torch.distributed.tensor import distribute_tensor
+
+        # Every process has all of it and takes its part: nothing is sent.
+        factor = distribute_tensor(factor.to(weight.dtype), weight.device_mesh, weight.placements, src_data_rank=None)
+    weight.mul_(factor)

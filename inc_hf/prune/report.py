@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from inc_hf.prune.layout import to_matrix
+from inc_hf.prune.layout import to_matrix, whole
 from inc_hf.prune.pruner import Pruner
 from inc_hf.prune.target import PRUNABLE, is_prunable
 
@@ -21,7 +21,7 @@ def get_sparsity_ratio(pruners: list[Pruner], model: nn.Module) -> tuple[float, 
     """
     layers = {id(m.weight): m.weight for m in model.modules() if is_prunable(m, PRUNABLE)}
     weights = sum(w.numel() for w in layers.values())
-    zeros = sum(int((w == 0).sum()) for w in layers.values())
+    zeros = sum(int((whole(w) == 0).sum()) for w in layers.values())
     blockwise = sum(_zeros_in_units(pruner) for pruner in pruners)
     parameters = sum(p.numel() for p in model.parameters())
     return zeros / max(weights, 1), zeros / max(parameters, 1), blockwise / max(weights, 1)
@@ -30,7 +30,7 @@ def get_sparsity_ratio(pruners: list[Pruner], model: nn.Module) -> tuple[float, 
 def _zeros_in_units(pruner: Pruner) -> float:
     zeros = 0.0
     for part in pruner.parts():
-        matrix = to_matrix(part.module, part.module.weight.detach())
+        matrix = to_matrix(part.module, whole(part.module.weight.detach()))
         units = part.pattern.nonzero_units(matrix)
         zeros += float((~units).sum()) / units.numel() * matrix.numel() * part.pattern.zeros_per_unit
     return zeros
@@ -54,7 +54,7 @@ def report_sparsity(model: nn.Module) -> tuple["DataFrame", float]:
     for name, module in model.named_modules():
         if is_prunable(module, PRUNABLE) and id(module.weight) not in seen:
             seen.add(id(module.weight))
-            zeros, total = int((module.weight == 0).sum()), module.weight.numel()
+            zeros, total = int((whole(module.weight) == 0).sum()), module.weight.numel()
             rows.append((name, tuple(module.weight.shape), total - zeros, zeros, 100 * zeros / total))
     columns = ["Name", "Shape", "NNZ (dense)", "NNZ (sparse)", "Sparsity(%)"]
     table = pandas.DataFrame(rows, columns=columns)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from inc_hf.prune.criterion import criterion_of
-from inc_hf.prune.layout import to_matrix
+from inc_hf.prune.layout import to_matrix, whole
 from inc_hf.prune.pattern import NMPattern
 from inc_hf.prune.target import Part, Target
 
@@ -38,10 +38,10 @@ class Scores:
     def collect(self) -> None:
         """Add the gradients of a step."""
         for part in self.parts():
-            weight = part.module.weight
-            if weight.grad is None:
+            if part.module.weight.grad is None:
                 continue
-            score = to_matrix(part.module, self.criterion.score(weight.float(), weight.grad.float()))
+            weight, gradient = whole(part.module.weight).float(), whole(part.module.weight.grad).float()
+            score = to_matrix(part.module, self.criterion.score(weight, gradient))
             # The mask of an element is a block of its own. Contiguous, to sort and to save.
             score = score.abs().contiguous() if self.by_element else self.reduce(part, score)
             self.kept[part.name] = self.criterion.update(self.kept.get(part.name), score.to(self.dtype))
@@ -55,7 +55,7 @@ class Scores:
     def of_elements(self, part: Part) -> Tensor:
         """A matrix of the shape of the weight, float32."""
         if not self.criterion.needs_gradient:
-            return to_matrix(part.module, part.module.weight.detach().float().abs())
+            return to_matrix(part.module, whole(part.module.weight.detach()).float().abs())
         return self.kept[part.name].float()
 
     def of_units(self) -> dict[str, Tensor]:
