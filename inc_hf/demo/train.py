@@ -34,7 +34,7 @@ from inc_hf.demo.data import Examples, Splits
 logger = logging.getLogger(__name__)
 
 SETTINGS = {"num_train_epochs": 2, "learning_rate": 2e-4, "per_device_train_batch_size": 32, "warmup_steps": 0.1}
-PRUNING_SETTINGS = SETTINGS | {"learning_rate": 5e-4, "warmup_steps": 0.05}
+PRUNING_SETTINGS = SETTINGS | {"learning_rate": 3e-4, "warmup_steps": 0.05}
 SPARSITY = 0.8
 MAX_LENGTH = 64
 FROZEN_LAYERS = 2
