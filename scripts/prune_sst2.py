@@ -16,6 +16,7 @@ import copy
 import dataclasses
 import functools
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -51,6 +52,7 @@ class Row:
     sparsity: float
     distil: bool = True
     start: str | None = None
+    augment: bool = False
 
 
 ROWS = {
@@ -62,6 +64,8 @@ ROWS = {
     "channels 50%": Row("channelx1", 0.5),
     "4x1 80%, longer": Row("4x1", 0.8, start="4x1 80%"),
     "4x1 90%, longer": Row("4x1", 0.9, start="4x1 90%"),
+    "4x1 80%, augmented": Row("4x1", 0.8, start="4x1 80%, longer", augment=True),
+    "4x1 90%, augmented": Row("4x1", 0.9, start="4x1 90%, longer", augment=True),
 }
 MIN_WORDS = 8  # of the sentences that the longer rows go on with; phrases of a few words have little left to teach
 SIZES = ((1, 128), (8, 128), (32, 32))
@@ -117,6 +121,37 @@ def callbacks_of(row: Row, dense: torch.nn.Module) -> list[transformers.TrainerC
     return [PruningCallback(pruning_of(row)), DistillationCallback(DistillationConfig(dense, criterion))]
 
 
+class Augmented:
+    """Batches of sentences that nobody wrote: some end as another one does, some words are masked or another's.
+
+    The teacher says what they are worth, so that they need no label (Tang et al. 2019, arXiv 1903.12136).
+    """
+
+    SPLICED, CHANGED, MASKED = 0.3, 0.15, 0.3  # of the sentences; of the words; of the changed words
+
+    def __init__(self, tokenizer, seed: int = 0):
+        self.pad, self.mask, self.random = (
+            DataCollatorWithPadding(tokenizer),
+            tokenizer.mask_token_id,
+            random.Random(seed),
+        )
+
+    def __call__(self, features: list[dict]) -> dict[str, torch.Tensor]:
+        sentences = [feature["input_ids"][1:-1] for feature in features]
+        changed = []
+        for feature, words in zip(features, sentences, strict=True):
+            other = self.random.choice(sentences)
+            if self.random.random() < self.SPLICED:
+                words = words[: len(words) // 2] + other[len(other) // 2 :]
+            words = [self.change(word, other) if self.random.random() < self.CHANGED else word for word in words]
+            ids = [feature["input_ids"][0], *words, feature["input_ids"][-1]]
+            changed.append({"input_ids": ids, "attention_mask": [1] * len(ids), "label": feature["label"]})
+        return self.pad(changed)
+
+    def change(self, word: int, other: list[int]) -> int:
+        return self.mask if self.random.random() < self.MASKED or not other else self.random.choice(other)
+
+
 def directory_of(args: argparse.Namespace, name: str) -> Path:
     return args.output / name.replace(" ", "-").replace("%", "").replace(":", "of")
 
@@ -159,7 +194,7 @@ def train(args: argparse.Namespace, name: str, dense: torch.nn.Module, tokenizer
         training_arguments(args, directory / "trainer", epochs, len(train_data)),
         train_dataset=train_data,
         eval_dataset=data["validation"],
-        data_collator=DataCollatorWithPadding(tokenizer),
+        data_collator=Augmented(tokenizer) if row.augment else DataCollatorWithPadding(tokenizer),
         callbacks=callbacks_of(row, dense),
     )
     has_checkpoint = (directory / "trainer").is_dir() and get_last_checkpoint(directory / "trainer") is not None
