@@ -66,6 +66,7 @@ ROWS = {
     "4x1 90%, longer": Row("4x1", 0.9, start="4x1 90%"),
     "4x1 80%, augmented": Row("4x1", 0.8, start="4x1 80%, longer", augment=True),
     "4x1 90%, augmented": Row("4x1", 0.9, start="4x1 90%, longer", augment=True),
+    "4x1 80%, augmented longer": Row("4x1", 0.8, start="4x1 80%, augmented", augment=True),
 }
 MIN_WORDS = 8  # of the sentences that the longer rows go on with; phrases of a few words have little left to teach
 SIZES = ((1, 128), (8, 128), (32, 32))
