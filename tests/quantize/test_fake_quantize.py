@@ -42,7 +42,7 @@ def test_rows_are_rounded_as_by_the_kernels(dtype):
 
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_a_range_clips_and_its_outside_gets_no_gradient(symmetric):
-    x = torch.tensor([-9.0, -0.9, -0.3, 0.0, 0.4, 1.9, 7.0], requires_grad=True)
+    x = torch.tensor([-9.0, -0.93, -0.31, 0.0, 0.42, 1.87, 7.0], requires_grad=True)
     rounded = fake_quantize_range(x, -1.0, 2.0, ActivationScheme(dynamic=False, symmetric=symmetric))
     scale, zero_point = activation_qparams(-1.0, 2.0, symmetric)
     steps = (x.detach() / scale).round() + (0 if zero_point is None else zero_point)
