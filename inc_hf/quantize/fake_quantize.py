@@ -56,7 +56,7 @@ def fake_quantize_range(x: Tensor, low: float, high: float, scheme: ActivationSc
     """`x` clipped to the static range `(low, high)` and on its grid, see `functional.activation_qparams`."""
     scale, zero_point = activation_qparams(low, high, scheme.symmetric, scheme.num_bits)
     qmin, qmax = ops.activation_range(scheme.num_bits)
-    shift = 0 if zero_point is None else zero_point
+    shift = 0 if zero_point is None else zero_point.to(scale.dtype)  # int8 has no room for `qmax - zero_point`
     steps = x.detach().to(scale.dtype) / scale
     inside = (steps >= qmin - shift) & (steps <= qmax - shift)
     return _StraightThrough.apply(x, _rounded(x, scale, zero_point, scheme.num_bits), inside)
