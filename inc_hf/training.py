@@ -98,9 +98,7 @@ class CompressionManager(LoopHooks):
         self._model = CompressedModel(model)
         for entry in self.callbacks_list:
             if isinstance(entry.callback, PruningCallback):
-                check_steps(entry.callback.config, max_steps)
-                total = float("inf") if max_steps is None else max_steps
-                entry.callback.pruners = prepare(model, entry.callback.config, total)
+                entry.callback.pruners = prepare(model, entry.callback.config, self.max_steps)
             if isinstance(entry.callback, DistillationCallback):
                 entry.callback.replaces_loss = False
 
@@ -151,18 +149,6 @@ def prepare_compression(
         names = ", ".join(type(conf).__name__ for conf in confs)
         raise ValueError(f"`confs` must have at least one config and none twice, got [{names}].")
     return CompressionManager(model, confs, max_steps, seed)
-
-
-def check_steps(config: WeightPruningConfig, max_steps: int | None) -> None:
-    """Raise ValueError if the config has steps that hang on the length of the run, which is not known."""
-    for merged in config.merged_configs() if max_steps is None else ():
-        for name in ("start_step", "end_step"):
-            step = getattr(merged, name)
-            if step == -1 or 0 < step < 1:
-                raise ValueError(
-                    f"`{name}={step}` needs to know how long training is: "
-                    "pass `max_steps`, the optimizer steps of the run."
-                )
 
 
 def fit(

@@ -116,15 +116,18 @@ def pruning_of(row: Row) -> WeightPruningConfig:
     return WeightPruningConfig(**layers, **schedule)
 
 
-def callbacks_of(row: Row, dense: torch.nn.Module) -> list[transformers.TrainerCallback]:
-    if not row.distil:
-        return [PruningCallback(pruning_of(row))]
+def distillation_of(dense: torch.nn.Module) -> DistillationConfig:
     layers = [[(f"bert.encoder.layer.{i}", 0)] for i in range(dense.config.num_hidden_layers)]
     criterion = [
         IntermediateLayersKnowledgeDistillationLossConfig(layer_mappings=layers),
         KnowledgeDistillationLossConfig(temperature=2.0, loss_types=["CE", "KL"], loss_weights=[0.0, 1.0]),
     ]
-    return [PruningCallback(pruning_of(row)), DistillationCallback(DistillationConfig(dense, criterion))]
+    return DistillationConfig(dense, criterion)
+
+
+def callbacks_of(row: Row, dense: torch.nn.Module) -> list[transformers.TrainerCallback]:
+    pruning = PruningCallback(pruning_of(row))
+    return [pruning, DistillationCallback(distillation_of(dense))] if row.distil else [pruning]
 
 
 class Augmented:

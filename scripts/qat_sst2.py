@@ -19,9 +19,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import prune_sst2
 import torch
 from bench.machine import describe, write_report
-from prune_sst2 import load_data, predict, training_arguments
+from prune_sst2 import distillation_of, load_data, predict, pruning_of, training_arguments
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -34,16 +35,10 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from inc_hf import IncModelForSequenceClassification, PostTrainingQuantConfig, ops, quantization
 from inc_hf.callbacks import DistillationCallback, PruningCallback, QuantizationAwareTrainingCallback
-from inc_hf.config import (
-    DistillationConfig,
-    IntermediateLayersKnowledgeDistillationLossConfig,
-    KnowledgeDistillationLossConfig,
-    QuantizationAwareTrainingConfig,
-    WeightPruningConfig,
-)
+from inc_hf.config import QuantizationAwareTrainingConfig
 from inc_hf.orchestration import run_stages
 
-ENCODER = {"op_names": [r"encoder\.layer"], "pattern": "4x1", "target_sparsity": 0.8}
+PRUNED, LOCKED = prune_sst2.ROWS["4x1 80%"], prune_sst2.ROWS["4x1 80%, longer"]
 
 
 @dataclass
@@ -84,18 +79,11 @@ class Training:
     def __init__(self, args: argparse.Namespace, dense: PreTrainedModel, tokenizer, data):
         self.args, self.dense, self.tokenizer, self.data = args, dense, tokenizer, data
 
-    def distillation(self) -> DistillationCallback:
-        layers = [[(f"bert.encoder.layer.{i}", 0)] for i in range(self.dense.config.num_hidden_layers)]
-        logits = KnowledgeDistillationLossConfig(temperature=2.0, loss_types=["CE", "KL"], loss_weights=[0.0, 1.0])
-        hidden = IntermediateLayersKnowledgeDistillationLossConfig(layer_mappings=layers)
-        return DistillationCallback(DistillationConfig(self.dense, [hidden, logits]))
-
     def pruning(self) -> PruningCallback:
-        schedule = {"start_step": 0.02, "end_step": 0.6, "pruning_frequency": 25, "sparsity_decay_type": "cubic"}
-        return PruningCallback(WeightPruningConfig(**ENCODER, **schedule))
+        return PruningCallback(pruning_of(PRUNED))
 
     def locked(self) -> PruningCallback:
-        return PruningCallback(WeightPruningConfig(pruning_type="pattern_lock", **ENCODER))
+        return PruningCallback(pruning_of(LOCKED))
 
     def qat(self, bits: int) -> QuantizationAwareTrainingCallback:
         weights = {"Linear": {"weight": {"bits": bits}}}
@@ -109,7 +97,7 @@ class Training:
             training_arguments(self.args, folder, epochs, len(self.data["train"])),
             train_dataset=self.data["train"],
             data_collator=DataCollatorWithPadding(self.tokenizer),
-            callbacks=[*callbacks, self.distillation()],
+            callbacks=[*callbacks, DistillationCallback(distillation_of(self.dense))],
         )
         has_checkpoint = folder.is_dir() and get_last_checkpoint(folder) is not None
         trainer.train(resume_from_checkpoint=has_checkpoint)

@@ -12,6 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from inc_hf.callbacks.distillation import DistillationCallback
 from inc_hf.callbacks.pruning import PruningCallback
 from inc_hf.callbacks.qat import QuantizationAwareTrainingCallback
+from inc_hf.config import WeightPruningConfig
 
 # As INC calls them.
 REPRS = {
@@ -36,6 +37,18 @@ class LoopArguments:
     torch_compile: bool = False
     label_smoothing_factor: float = 0.0
     remove_unused_columns: bool = False
+
+
+def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
+    """Raise ValueError if the config has steps that hang on the length of the run, which is not known."""
+    for merged in config.merged_configs():
+        for name in ("start_step", "end_step"):
+            step = getattr(merged, name)
+            if step == -1 or 0 < step < 1:
+                raise ValueError(
+                    f"`{name}={step}` needs to know how long training is: pass `max_steps`, the optimizer steps of "
+                    "the run."
+                )
 
 
 class LoopCallback:
@@ -85,7 +98,7 @@ class LoopHooks:
         max_steps (`int`, *optional*): optimizer steps of the whole run.
         seed (`int`, *optional*, defaults to 42): of the first values of projections between layers.
 
-    Raises (each hook):
+    Raises (also each hook):
         RuntimeError: hooks were called out of order, or another model was trained.
         ValueError: what the callbacks raise.
     """
@@ -93,7 +106,11 @@ class LoopHooks:
     def __init__(
         self, model: nn.Module, callbacks: list[TrainerCallback], max_steps: int | None = None, seed: int = 42
     ):
-        self.raw_model, self.max_steps, self.seed = model, max_steps, seed
+        self.raw_model, self.seed = model, seed
+        self.max_steps = float("inf") if max_steps is None else max_steps
+        for callback in callbacks if max_steps is None else ():
+            if isinstance(callback, PruningCallback):
+                refuse_shares_of_the_run(callback.config)
         self.callbacks_list = [LoopCallback(callback) for callback in callbacks]
         # Not named `state`: an object with one would be taken for the Trainer, see `TrainerRun`.
         self.trainer_state: TrainerState | None = None
@@ -117,8 +134,7 @@ class LoopHooks:
         world_size = torch.distributed.get_world_size() if distributed else 1
         self._arguments = LoopArguments(first.device, self.seed, world_size)
         self._optimizer = optimizer or SimpleNamespace(state={}, param_groups=[{"lr": None}])
-        max_steps = float("inf") if self.max_steps is None else self.max_steps
-        state = TrainerState(max_steps=max_steps, global_step=global_step)
+        state = TrainerState(max_steps=self.max_steps, global_step=global_step)
         self._fire("on_train_begin", state)
         self.trainer_state, self._last = state, "on_train_begin"
 

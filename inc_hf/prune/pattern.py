@@ -53,6 +53,11 @@ class BlockPattern:
         """The blocks that stay, to be multiplied with `blocks`: of shape `(row blocks, 1, column blocks, 1)`."""
         return units.reshape(shape[0] // self.block(shape)[0], 1, -1, 1)
 
+    def expand(self, units: Tensor, shape: tuple[int, int]) -> Tensor:
+        """The mask of blocks as that of their elements, a matrix of this shape."""
+        rows, cols = self.block(shape)
+        return self.mask(units, shape).expand(-1, rows, -1, cols).reshape(shape)
+
 
 @dataclass(frozen=True)
 class NMPattern:

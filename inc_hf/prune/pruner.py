@@ -14,7 +14,7 @@ from inc_hf.prune.pattern import NMPattern, parse_pattern
 from inc_hf.prune.progressive import advance, is_progressive, share_due, stages_of
 from inc_hf.prune.schedule import schedule_of
 from inc_hf.prune.scores import Scores
-from inc_hf.prune.target import Part, Target, find_targets
+from inc_hf.prune.target import Part, Target, check_owners, find_targets
 
 
 def prepare(model: nn.Module, config: WeightPruningConfig, total_steps: int) -> list["Pruner"]:
@@ -25,14 +25,7 @@ def prepare(model: nn.Module, config: WeightPruningConfig, total_steps: int) -> 
             not go together.
     """
     pruners = [Pruner(c, find_targets(model, c), total_steps) for c in config.merged_configs()]
-    owners: dict[int, int] = {}
-    for i, pruner in enumerate(pruners):
-        for part in pruner.scores.parts():
-            other = owners.setdefault(id(part.module.weight), i)
-            if other != i:
-                raise ValueError(
-                    f"`{part.name}` is in `pruning_configs` {other} and {i}; exclude it from one of them."
-                )
+    check_owners([pruner.targets for pruner in pruners])
     return pruners
 
 

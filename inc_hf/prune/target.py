@@ -40,9 +40,7 @@ class Part:
 
     def expand(self, units: Tensor) -> Tensor:
         """The mask of blocks as that of their elements, a matrix."""
-        shape = matrix_shape(self.module)
-        rows, cols = self.pattern.block(shape)
-        return self.pattern.mask(units, shape).expand(-1, rows, -1, cols).reshape(shape)
+        return self.pattern.expand(units, matrix_shape(self.module))
 
 
 @dataclass
@@ -84,6 +82,18 @@ def find_targets(model: nn.Module, config: SimpleNamespace) -> list[Target]:
             "see `op_names`, `excluded_op_names` and `pruning_op_types`."
         )
     return fitting
+
+
+def check_owners(by_config: list[list[Target]]) -> None:
+    """Raise ValueError if a weight is in the targets of two elements of `pruning_configs`."""
+    owners: dict[int, int] = {}
+    for i, targets in enumerate(by_config):
+        for part in (part for target in targets for part in target.parts):
+            other = owners.setdefault(id(part.module.weight), i)
+            if other != i:
+                raise ValueError(
+                    f"`{part.name}` is in `pruning_configs` {other} and {i}; exclude it from one of them."
+                )
 
 
 def select_layers(model: nn.Module, config: SimpleNamespace) -> dict[str, nn.Module]:

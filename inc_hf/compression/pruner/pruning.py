@@ -13,7 +13,6 @@ from inc_hf.config import WeightPruningConfig
 from inc_hf.prune import Pruner
 from inc_hf.prune.oneshot import prune_oneshot
 from inc_hf.prune.target import select_layers
-from inc_hf.training import check_steps
 
 
 class Pruning:
@@ -33,7 +32,6 @@ class Pruning:
     def __init__(
         self, model: nn.Module, config: WeightPruningConfig, optimizer: Optimizer, max_steps: int | None = None
     ):
-        check_steps(config, max_steps)
         self._callback = PruningCallback(config)
         self._hooks = LoopHooks(model, [self._callback], max_steps)
         self._hooks.on_train_begin(optimizer=optimizer)

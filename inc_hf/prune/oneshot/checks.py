@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from inc_hf.prune.pattern import BlockPattern, HeadPattern, NMPattern, Pattern, parse_pattern
-from inc_hf.prune.target import Target
 
 # The types, and which patterns they take.
 TYPES = {
@@ -42,18 +41,6 @@ def takes(name: str, pattern: Pattern) -> bool:
     if name == "dsnot":
         return isinstance(pattern, NMPattern) or pattern == BlockPattern(1, 1)
     return name == "magnitude" or isinstance(pattern, NMPattern) or (is_block and not has_channels)
-
-
-def check_owners(found: list[tuple[SimpleNamespace, list[Target]]]) -> None:
-    """Raise ValueError if a weight is in two elements."""
-    owners: dict[int, int] = {}
-    for i, (_, targets) in enumerate(found):
-        for part in (part for target in targets for part in target.parts):
-            other = owners.setdefault(id(part.module.weight), i)
-            if other != i:
-                raise ValueError(
-                    f"`{part.name}` is in `pruning_configs` {other} and {i}; exclude it from one of them."
-                )
 
 
 def kept_batches(batches: Iterable[Any] | None, pruning_type: str) -> list[Any]:

@@ -11,11 +11,11 @@ from torch import nn
 from inc_hf.config import WeightPruningConfig
 from inc_hf.prune.oneshot.calls import inference_of
 from inc_hf.prune.oneshot.channels import channel_jobs
-from inc_hf.prune.oneshot.checks import check_owners, check_type, kept_batches
+from inc_hf.prune.oneshot.checks import check_type, kept_batches
 from inc_hf.prune.oneshot.job import METHODS, layer_job
 from inc_hf.prune.oneshot.walk import do_jobs
 from inc_hf.prune.pruner import Pruner
-from inc_hf.prune.target import Target, find_targets
+from inc_hf.prune.target import Target, check_owners, find_targets
 
 
 def prune_oneshot(
@@ -58,7 +58,7 @@ def prune_layers(
     for config in configs:
         check_type(config)
     found = [(config, find_targets(model, config)) for config in configs]
-    check_owners(found)
+    check_owners([targets for _, targets in found])
     needed = [config.pruning_type for config in configs if config.pruning_type != "magnitude"]
     kept = kept_batches(batches, needed[0]) if needed else []
     jobs = [layer_job(t, config) for config, targets in found if config.pruning_type in METHODS for t in targets]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from inc_hf.prune.mask import lowest
-from inc_hf.prune.oneshot.units import expand, unit_shape
+from inc_hf.prune.oneshot.units import unit_shape
 from inc_hf.prune.pattern import BlockPattern, NMPattern
 
 BLOCK_SIZE = 128  # columns whose mask is chosen at once
@@ -76,7 +76,7 @@ def prune_columns(block: Tensor, upper: Tensor, pattern: BlockPattern | NMPatter
     unit_scores = pattern.reduce((block / diagonal).square(), "sum")
     units = ~lowest(unit_scores.flatten(), count).reshape(unit_scores.shape)
     by_group = isinstance(pattern, NMPattern)
-    keep = torch.ones_like(block, dtype=torch.bool) if by_group else expand(pattern, units)
+    keep = torch.ones_like(block, dtype=torch.bool) if by_group else pattern.expand(units, tuple(block.shape))
     errors = torch.zeros_like(block)
     for i in range(block.shape[1]):
         if by_group and i % pattern.of == 0:

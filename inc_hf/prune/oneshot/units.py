@@ -2,8 +2,6 @@
 
 from types import SimpleNamespace
 
-from torch import Tensor
-
 from inc_hf.prune.pattern import BlockPattern, NMPattern, Pattern
 
 
@@ -16,8 +14,3 @@ def share_of(config: SimpleNamespace, pattern: Pattern) -> float:
 def unit_shape(pattern: BlockPattern | NMPattern) -> tuple[int, int]:
     """Rows and columns of a block or an N:M group."""
     return (1, pattern.of) if isinstance(pattern, NMPattern) else (pattern.rows, pattern.cols)
-
-
-def expand(pattern: BlockPattern, units: Tensor) -> Tensor:
-    """The mask of blocks, of shape `(row blocks, column blocks)`, as that of their elements."""
-    return units.repeat_interleave(pattern.rows, 0).repeat_interleave(pattern.cols, 1)

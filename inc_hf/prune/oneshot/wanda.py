@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from inc_hf.prune.mask import lowest
-from inc_hf.prune.oneshot.units import expand
 from inc_hf.prune.pattern import BlockPattern, NMPattern
 
 
@@ -29,7 +28,9 @@ def wanda_mask(
     scores = matrix.abs().to(norms.dtype) * norms
     units = pattern.reduce(scores, "sum")
     kept = ~(lowest_by_sum(units, share) if variant else lowest_by_row(units, share))
-    return pattern.element_mask(kept, scores) if isinstance(pattern, NMPattern) else expand(pattern, kept)
+    if isinstance(pattern, NMPattern):
+        return pattern.element_mask(kept, scores)
+    return pattern.expand(kept, tuple(matrix.shape))
 
 
 def lowest_by_row(scores: Tensor, share: float) -> Tensor:
