@@ -101,6 +101,7 @@ class CompressionManager(LoopHooks):
                 entry.callback.pruners = prepare(model, entry.callback.config, self.max_steps)
             if isinstance(entry.callback, DistillationCallback):
                 entry.callback.replaces_loss = False
+                entry.callback.teacher = teacher_of(entry.callback.config, model)
 
     @property
     def model(self) -> CompressedModel:
@@ -118,6 +119,16 @@ class CompressionManager(LoopHooks):
 
     def __repr__(self) -> str:
         return f"CompressionManager({type(self.raw_model).__name__}, {self.callbacks_list})"
+
+
+def teacher_of(config: DistillationConfig, model: nn.Module) -> nn.Module | None:
+    """The teacher, a copy of the model if it is to teach itself as in INC's documentation, or None if it is a name."""
+    teacher = config.teacher_model
+    teacher = teacher.model if isinstance(teacher, CompressedModel) else teacher
+    if teacher is model:
+        logger.warning("The teacher is the model itself; a copy of what it is now will teach it.")
+        return copy.deepcopy(model)
+    return teacher if isinstance(teacher, nn.Module) else None
 
 
 def prepare_compression(

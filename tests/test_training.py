@@ -209,6 +209,8 @@ def test_hooks_out_of_order():
         with pytest.raises(RuntimeError, match=f"`{hook}` was called after nothing, without `on_train_begin`"):
             getattr(manager, hook)(*args)
     manager.on_train_begin()
+    manager.on_train_begin()  # INC's documentation does so
+    manager.on_epoch_begin(0)
     with pytest.raises(RuntimeError, match="`on_train_begin` was called twice"):
         manager.on_train_begin()
     with pytest.raises(RuntimeError, match="`on_before_optimizer_step` was called after .*, without `on_step_begin`"):
@@ -220,6 +222,17 @@ def test_hooks_out_of_order():
         manager.on_after_optimizer_step()
     with pytest.raises(RuntimeError, match="no gradients in `on_before_optimizer_step`: another model was trained"):
         manager.on_before_optimizer_step()
+
+
+def test_a_step_that_does_not_end():
+    manager = manager_of()
+    manager.model.train()
+    manager.on_train_begin()
+    manager.on_step_begin(0)
+    manager.model(**BATCHES[0]).loss.backward()
+    manager.on_before_optimizer_step()
+    with pytest.raises(RuntimeError, match="`on_step_begin` was called after on_before_.*, without `on_after_optim"):
+        manager.on_step_begin(1)
 
 
 def test_a_loss_without_distillation():
@@ -235,6 +248,24 @@ def test_a_loss_without_distillation():
     manager.on_after_compute_loss(BATCHES[0], outputs, outputs.loss)
     with pytest.raises(ValueError, match="There is no output of the student to distil into"):
         manager.on_after_compute_loss(BATCHES[0], outputs, outputs.loss)
+
+
+def test_a_later_step_without_distillation():
+    manager = manager_of("distil")
+    optimizer = torch.optim.SGD(manager.model.parameters(), lr=0.1)
+    manager.on_train_begin(optimizer=optimizer)
+    manager.model.train()
+    for i in range(2):
+        manager.on_step_begin(i)
+        outputs = manager.model(**BATCHES[i])
+        loss = manager.on_after_compute_loss(BATCHES[i], outputs, outputs.loss) if i == 0 else outputs.loss
+        loss.backward()
+        if i == 0:
+            manager.on_before_optimizer_step()
+            optimizer.step()
+            manager.on_after_optimizer_step()
+    with pytest.raises(ValueError, match="no distillation in it"):
+        manager.on_before_optimizer_step()
 
 
 def test_projections_need_an_optimizer():

@@ -137,6 +137,8 @@ class DistillationCallback(TrainerCallback):
 
     def on_pre_optimizer_step(self, args, state, control, **kwargs: Any) -> None:
         self._check_loss_was_used()
+        if not self.replaces_loss:  # the Trainer computes all losses alike, a loop may forget one
+            self.forward.was_trained = False
 
     def _check_loss_was_used(self) -> None:
         if not self.forward.was_trained:

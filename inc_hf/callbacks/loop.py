@@ -127,6 +127,8 @@ class LoopHooks:
                 projections between layers their learning rate.
             global_step (`int`, *optional*, defaults to 0): optimizer steps that were made before, when resuming.
         """
+        if self._last == "on_train_begin" and optimizer is None:
+            return  # INC's documentation calls it both outside and inside of the loop
         if self.trainer_state is not None:
             raise RuntimeError("`on_train_begin` was called twice; call `on_train_end` in between.")
         first = next(self.raw_model.parameters())
@@ -145,7 +147,7 @@ class LoopHooks:
 
     def on_step_begin(self, batch_id: int) -> None:
         """Before the forward pass of each batch."""
-        self._require_training("on_step_begin")
+        self._require("on_after_optimizer_step", not self._is_ready, "on_step_begin")
         if not self._in_step:  # several batches may make one step
             self._fire("on_step_begin")
         self._in_step = True
@@ -187,8 +189,10 @@ class LoopHooks:
         self._in_step = self._is_ready = False
 
     def on_step_end(self) -> None:
-        """After each batch."""
+        """After each batch. Ends the step if the loop has no `on_after_optimizer_step`, as some of INC's have none."""
         self._require_training("on_step_end")
+        if self._is_ready:
+            self.on_after_optimizer_step()
 
     def on_epoch_end(self) -> None:
         """After the last batch of an epoch."""

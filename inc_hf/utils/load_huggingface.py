@@ -10,10 +10,14 @@ from inc_hf.checkpoint import attach_quantizer, save_checkpoint
 from inc_hf.modeling import HUB_KEYWORDS, IncModel, auto_class_of
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.quantized_model import QuantizedModel
+from inc_hf.training import CompressedModel
 
 
 def save_for_huggingface_upstream(
-    model: QuantizedModel | PreTrainedModel, tokenizer: Any, output_dir: str | os.PathLike, overwrite: bool = False
+    model: QuantizedModel | CompressedModel | PreTrainedModel,
+    tokenizer: Any,
+    output_dir: str | os.PathLike,
+    overwrite: bool = False,
 ) -> Path:
     """Write a quantized model and its tokenizer to a directory that can be uploaded as it is.
 
@@ -23,6 +27,7 @@ def save_for_huggingface_upstream(
     """
     if isinstance(model, QuantizedModel):
         return model.save_pretrained(output_dir, tokenizer, overwrite=overwrite)
+    model = model.model if isinstance(model, CompressedModel) else model
     if not quantized_modules(model):
         raise ValueError("The model is not quantized; quantize it with `IncQuantizer` or `quantization.fit` first.")
     if getattr(model, "hf_quantizer", None) is None:
