@@ -2,7 +2,7 @@
 
     python scripts/finetune_sst2.py --data DATA --output runs/minilm-sst2
     python scripts/prune_sst2.py --data DATA --model runs/minilm-sst2 --output runs/sst2-sparse
-    python scripts/prune_sst2.py --only "4x1 80%" --epochs 1        # one row; --epochs shortens every row
+    python scripts/prune_sst2.py --only "4x1 80%" --share 0.5       # one row, of which half the epochs
     python scripts/prune_sst2.py --only-table                       # only write the table of what is there
 
 Each row of `ROWS` is a training run of its own, below `--output`; a run that was stopped goes on where it was. One
@@ -53,8 +53,13 @@ class Row:
     distil: bool = True
     start: str | None = None
     augment: bool = False
+    epochs: float = 2
+    learning_rate: float = 2e-4
+    decay: float = 0.4  # last share of the run, with a falling learning rate
 
 
+LONGER = {"epochs": 5, "learning_rate": 3e-4, "decay": 0.8}
+AUGMENTED = {"augment": True, "epochs": 1.6, "decay": 0.95}
 ROWS = {
     "4x1 80%": Row("4x1", 0.8),
     "4x1 90%": Row("4x1", 0.9),
@@ -62,11 +67,11 @@ ROWS = {
     "unstructured 80%": Row("1x1", 0.8),
     "2:4": Row("2:4", 0.5),
     "channels 50%": Row("channelx1", 0.5),
-    "4x1 80%, longer": Row("4x1", 0.8, start="4x1 80%"),
-    "4x1 90%, longer": Row("4x1", 0.9, start="4x1 90%"),
-    "4x1 80%, augmented": Row("4x1", 0.8, start="4x1 80%, longer", augment=True),
-    "4x1 90%, augmented": Row("4x1", 0.9, start="4x1 90%, longer", augment=True),
-    "4x1 80%, augmented longer": Row("4x1", 0.8, start="4x1 80%, augmented", augment=True),
+    "4x1 80%, longer": Row("4x1", 0.8, start="4x1 80%", **LONGER),
+    "4x1 90%, longer": Row("4x1", 0.9, start="4x1 90%", **LONGER),
+    "4x1 80%, augmented": Row("4x1", 0.8, start="4x1 80%, longer", **AUGMENTED),
+    "4x1 90%, augmented": Row("4x1", 0.9, start="4x1 90%, longer", **AUGMENTED),
+    "4x1 80%, augmented longer": Row("4x1", 0.8, start="4x1 80%, augmented", **AUGMENTED),
 }
 MIN_WORDS = 8  # of the sentences that the longer rows go on with; phrases of a few words have little left to teach
 SIZES = ((1, 128), (8, 128), (32, 32))
@@ -87,10 +92,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--model", default="runs/minilm-sst2")
     parser.add_argument("--output", type=Path, default=Path("runs/sst2-sparse"))
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
-    parser.add_argument("--epochs", type=float, default=2)
-    parser.add_argument("--more-epochs", type=float, default=5, help="of the longer rows, after the others")
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
-    parser.add_argument("--decay", type=float, default=0.4, help="last share of a run, with a falling learning rate")
+    parser.add_argument("--share", type=float, default=1, help="of the epochs of each row, to try it out")
     parser.add_argument("--sentences", type=int, help="train on so many, default: all 67,349")
     parser.add_argument("--bf16", action="store_true", help="train in bfloat16 autocast")
     parser.add_argument("--table", type=Path, default=Path("benchmarks/sst2_sparse"), help="path of the .md and .json")
@@ -139,11 +141,8 @@ class Augmented:
     SPLICED, CHANGED, MASKED = 0.3, 0.15, 0.3  # of the sentences; of the words; of the changed words
 
     def __init__(self, tokenizer, seed: int = 0):
-        self.pad, self.mask, self.random = (
-            DataCollatorWithPadding(tokenizer),
-            tokenizer.mask_token_id,
-            random.Random(seed),
-        )
+        self.pad, self.mask = DataCollatorWithPadding(tokenizer), tokenizer.mask_token_id
+        self.random = random.Random(seed)
 
     def __call__(self, features: list[dict]) -> dict[str, torch.Tensor]:
         sentences = [feature["input_ids"][1:-1] for feature in features]
@@ -165,14 +164,16 @@ def directory_of(args: argparse.Namespace, name: str) -> Path:
     return args.output / name.replace(" ", "-").replace("%", "").replace(":", "of")
 
 
-def training_arguments(args: argparse.Namespace, folder: Path, epochs: float, sentences: int) -> TrainingArguments:
+def training_arguments(
+    folder: Path, sentences: int, epochs: float, learning_rate: float, decay: float, bf16: bool
+) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=epochs,
-        learning_rate=args.learning_rate,
+        learning_rate=learning_rate,
         lr_scheduler_type="warmup_stable_decay",
         warmup_steps=0.02,
-        lr_scheduler_kwargs={"num_decay_steps": int(args.decay * epochs * sentences / 64)},
+        lr_scheduler_kwargs={"num_decay_steps": int(decay * epochs * sentences / 64)},
         per_device_train_batch_size=64,
         per_device_eval_batch_size=64,
         train_sampling_strategy="group_by_length",
@@ -181,7 +182,7 @@ def training_arguments(args: argparse.Namespace, folder: Path, epochs: float, se
         logging_steps=50,
         report_to="none",
         use_cpu=True,
-        bf16=args.bf16,
+        bf16=bf16,
         seed=42,
     )
 
@@ -190,17 +191,19 @@ def train(args: argparse.Namespace, name: str, dense: torch.nn.Module, tokenizer
     directory = directory_of(args, name)
     if (directory / "row.json").is_file():
         return
-    row, train_data, epochs = ROWS[name], data["train"], args.epochs
+    row, train_data = ROWS[name], data["train"]
+    epochs = row.epochs * args.share
     model = copy.deepcopy(dense)
     if row.start is not None:
         model = AutoModelForSequenceClassification.from_pretrained(directory_of(args, row.start))
-        epochs = args.more_epochs
         train_data = train_data.filter(lambda example: len(example["sentence"].split()) >= MIN_WORDS)
     for parameter in model.bert.embeddings.parameters():
         parameter.requires_grad = False
     trainer = Trainer(
         model,
-        training_arguments(args, directory / "trainer", epochs, len(train_data)),
+        training_arguments(
+            directory / "trainer", len(train_data), epochs, row.learning_rate, row.decay, bf16=args.bf16
+        ),
         train_dataset=train_data,
         eval_dataset=data["validation"],
         data_collator=Augmented(tokenizer) if row.augment else DataCollatorWithPadding(tokenizer),
@@ -210,7 +213,7 @@ def train(args: argparse.Namespace, name: str, dense: torch.nn.Module, tokenizer
     trainer.train(resume_from_checkpoint=has_checkpoint)
     trainer.save_model(str(directory))
     tokenizer.save_pretrained(directory)
-    (directory / "row.json").write_text(json.dumps({"name": name, "epochs": epochs, **vars(row)}) + "\n")
+    (directory / "row.json").write_text(json.dumps({"name": name, **vars(row), "epochs": epochs}) + "\n")
 
 
 @dataclasses.dataclass

@@ -92,10 +92,11 @@ class Training:
     def run(self, model: PreTrainedModel, folder: Path, epochs: float, callbacks: list[TrainerCallback]) -> None:
         """Train the model in place."""
         model.bert.embeddings.requires_grad_(False)
+        args, sentences = self.args, self.data["train"]
         trainer = Trainer(
             model,
-            training_arguments(self.args, folder, epochs, len(self.data["train"])),
-            train_dataset=self.data["train"],
+            training_arguments(folder, len(sentences), epochs, args.learning_rate, args.decay, bf16=args.bf16),
+            train_dataset=sentences,
             data_collator=DataCollatorWithPadding(self.tokenizer),
             callbacks=[*callbacks, DistillationCallback(distillation_of(self.dense))],
         )
