@@ -74,3 +74,16 @@ def dummy_batch(model: PreTrainedModel) -> dict[str, Tensor]:
     if config.is_encoder_decoder and not type(model).__name__.endswith(("Classification", "QuestionAnswering")):
         batch["decoder_input_ids"] = torch.zeros(1, 4, dtype=torch.long)
     return batch
+
+
+def example_batch(model: PreTrainedModel) -> dict[str, Tensor]:
+    """Two samples of [`dummy_batch`], with the other inputs that a tokenizer gives for this model."""
+    batch = {name: torch.cat([tensor, tensor]) for name, tensor in dummy_batch(model).items()}
+    if "input_ids" not in batch:
+        return batch
+    parameters = inspect.signature(model.forward).parameters
+    if "attention_mask" in parameters:
+        batch["attention_mask"] = torch.ones_like(batch["input_ids"])
+    if "token_type_ids" in parameters and getattr(model.config, "type_vocab_size", 0) > 1:
+        batch["token_type_ids"] = torch.zeros_like(batch["input_ids"])
+    return batch

@@ -89,10 +89,17 @@ class IncModel:
         return _load_checked(loader, pretrained_model_name_or_path, config=config, **hub, **kwargs)
 
 
+def loading_as(auto_class: type) -> type[IncModel]:
+    """An [`IncModel`] that loads with this class: an auto class, or that of a model."""
+    return type(f"IncModel{auto_class.__name__}", (IncModel,), {"auto_class": auto_class})
+
+
 def _loader_of(auto_class: type, config: PreTrainedConfig, trust_remote_code: bool) -> type:
     """What to call `from_pretrained` of. Of a slim checkpoint (`model_slim`), it is the class in the slim sizes."""
     if getattr(config, ENTRY, None) is None:
         return auto_class
+    if issubclass(auto_class, PreTrainedModel):
+        return in_own_sizes(auto_class)
     with torch.device("meta"):
         model = auto_class.from_config(copy.deepcopy(config), trust_remote_code=trust_remote_code)
     return in_own_sizes(type(model))

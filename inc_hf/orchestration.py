@@ -11,7 +11,7 @@ from typing import Any
 from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint import save_checkpoint
-from inc_hf.modeling import IncModel
+from inc_hf.modeling import loading_as
 from inc_hf.quantized_model import QuantizedModel
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def run_stages(
     done = list(itertools.takewhile(lambda folder: (folder / DONE).is_file(), folders))
     if done:
         logger.info("Done before: %s; going on from there.", ", ".join(folder.name for folder in done))
-        model = _load(type(model), done[-1])
+        model = loading_as(type(model)).from_pretrained(done[-1])
     for i in range(len(done), len(folders)):
         name, folder = list(stages)[i], folders[i]
         logger.info("Stage %d of %d: %s", i + 1, len(folders), name)
@@ -81,11 +81,6 @@ def _refuse_other_stages(directory: Path, folders: list[Path]) -> None:
             f"{directory} has the stages {', '.join(others)}, which are not among "
             f"{', '.join(folder.name for folder in folders)}; choose another directory, or remove them."
         )
-
-
-def _load(model_class: type, folder: Path) -> PreTrainedModel:
-    loader = type("IncModelOfStage", (IncModel,), {"auto_class": model_class})
-    return loader.from_pretrained(folder)
 
 
 def _model_of(name: str, result: Any) -> PreTrainedModel:

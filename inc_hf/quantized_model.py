@@ -12,7 +12,8 @@ from torch import nn
 import inc_hf
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint
 from inc_hf.checkpoint.describe import Format
-from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
+from inc_hf.export import export
 from inc_hf.hub import model_card, push_directory
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.tune import Candidate, Goal, TuneResult
@@ -125,6 +126,10 @@ class QuantizedModel:
     def save(self, output_dir: str | os.PathLike) -> Path:
         """INC's name for `save_pretrained`, which overwrites as INC does."""
         return self.save_pretrained(output_dir, overwrite=True)
+
+    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
+        """Write the model as ONNX, see [`inc_hf.export.export`]."""
+        return export(self.model, save_path, conf)
 
     def push_to_hub(
         self,

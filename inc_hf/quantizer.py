@@ -13,7 +13,7 @@ from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.data import batches_of, take_samples
 from inc_hf.evaluation import TASKS, evaluate_task
-from inc_hf.modeling import auto_class_of
+from inc_hf.modeling import auto_class_of, loading_as
 from inc_hf.quantization import fit
 from inc_hf.quantized_model import QuantizedModel
 
@@ -77,7 +77,7 @@ class IncQuantizer:
         """
         if isinstance(model, str | os.PathLike):
             tokenizer = tokenizer or load_tokenizer(model)
-            model = auto_class_of(model, task).from_pretrained(model)
+            model = loading_as(auto_class_of(model, task)).from_pretrained(model)
         return cls(model, eval_fn, calibration_fn, task, seed, tokenizer, metric_name)
 
     def quantize(

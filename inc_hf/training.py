@@ -17,9 +17,11 @@ from inc_hf.config import (
     AccuracyCriterion,
     DistillationConfig,
     QuantizationAwareTrainingConfig,
+    Torch2ONNXConfig,
     WeightPruningConfig,
 )
 from inc_hf.evaluation import evaluate_metric
+from inc_hf.export import export
 from inc_hf.prune import prepare
 from inc_hf.tune import Goal
 from inc_hf.tune.tuner import check_score
@@ -81,6 +83,10 @@ class CompressedModel(nn.Module):
             )
         return save_checkpoint(lambda directory: self.model.save_pretrained(directory), save_directory, overwrite=True)
 
+    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
+        """Write the model as ONNX, see [`inc_hf.export.export`]."""
+        return export(self.model, save_path, conf)
+
 
 class CompressionManager(LoopHooks):
     """
@@ -116,6 +122,10 @@ class CompressionManager(LoopHooks):
     def save(self, save_directory: str | os.PathLike) -> Path:
         """See [`CompressedModel.save`]."""
         return self.model.save(save_directory)
+
+    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
+        """See [`CompressedModel.export`]."""
+        return self.model.export(save_path, conf)
 
     def __repr__(self) -> str:
         return f"CompressionManager({type(self.raw_model).__name__}, {self.callbacks_list})"

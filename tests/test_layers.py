@@ -18,8 +18,8 @@ TOP = LAYERS.index(None)
 ALSO_ALLOWED = {("cli", "demo"), ("cli", "commands"), ("commands", "cli"), ("demo", "cli"), ("demo", "commands")}
 HOMES = {
     "transformers": set(
-        "callbacks quantizer quantization quantized_model modeling model_inputs hub checkpoint training orchestration"
-        " data utils commands demo cli".split()
+        "callbacks quantizer quantization quantized_model modeling model_inputs hub export checkpoint training"
+        " orchestration data utils commands demo cli".split()
     ),
     "onnx": {"backends.onnxruntime"},
     "intel_extension_for_pytorch": {"backends.ipex"},

@@ -120,7 +120,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             seen.frozen = seen.has_data and state.global_step >= freeze_step
 
     def on_optimizer_step(self, args, state, control, optimizer: Optimizer = None, **kwargs: Any) -> None:
-        _share_among_processes(self.ranges)
+        _share_among_processes(self.ranges, args.device)
         for seen in self.ranges.values():
             seen.advance()
         bounds = {name: (seen.low, seen.high) for name, seen in self.ranges.items() if seen.has_data}
@@ -134,11 +134,12 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             attach_quantizer(model)
 
 
-def _share_among_processes(ranges: dict[str, MovingRange]) -> None:
+def _share_among_processes(ranges: dict[str, MovingRange], device: torch.device) -> None:
     """Let every process see what any of them saw, so that their ranges stay equal."""
     if not ranges or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
-    seen = torch.tensor([[r.seen_low, -r.seen_high] for r in ranges.values()], dtype=torch.float64)
+    # On the device, since NCCL takes no other tensors; float32 is what the extremes were computed in.
+    seen = torch.tensor([[r.seen_low, -r.seen_high] for r in ranges.values()], dtype=torch.float32, device=device)
     torch.distributed.all_reduce(seen, op=torch.distributed.ReduceOp.MIN)
     for found, (low, negated_high) in zip(ranges.values(), seen.tolist(), strict=True):
         found.seen_low, found.seen_high = low, -negated_high

@@ -8,6 +8,8 @@ import transformers
 from torch import nn
 from transformers import AutoConfig, PretrainedConfig
 
+from inc_hf.modeling import loading_as
+
 
 def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
     """The teacher as a module: as it is, or loaded from a path or the name of a Hub repository.
@@ -27,7 +29,8 @@ def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
             f"`teacher_model` must be a torch.nn.Module, a path or the name of a model on the Hub, "
             f"got {type(teacher).__name__}."
         )
-    return _teacher_class(AutoConfig.from_pretrained(teacher), student, teacher).from_pretrained(teacher)
+    model_class = _teacher_class(AutoConfig.from_pretrained(teacher), student, teacher)
+    return loading_as(model_class).from_pretrained(teacher)
 
 
 def _teacher_class(config: PretrainedConfig, student: nn.Module, teacher: Any) -> type:

@@ -7,6 +7,7 @@ from .distillation import (
     KnowledgeDistillationLossConfig,
     SelfKnowledgeDistillationLossConfig,
 )
+from .export import Torch2ONNXConfig
 from .op_dicts import ACTIVATION_CHOICES, RECIPES, WEIGHT_CHOICES
 from .pruning import WeightPruningConfig
 from .quantization import MixedPrecisionConfig, PostTrainingQuantConfig, QuantizationAwareTrainingConfig
@@ -33,6 +34,7 @@ __all__ = [
     "QuantizationAwareTrainingConfig",
     "RECIPES",
     "SelfKnowledgeDistillationLossConfig",
+    "Torch2ONNXConfig",
     "TuningCriterion",
     "WEIGHT_CHOICES",
     "WeightPruningConfig",

@@ -7,7 +7,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint
-from inc_hf.modeling import HUB_KEYWORDS, IncModel, auto_class_of
+from inc_hf.modeling import HUB_KEYWORDS, auto_class_of, loading_as
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.quantized_model import QuantizedModel
 from inc_hf.training import CompressedModel
@@ -47,8 +47,4 @@ class OptimizedModel:
     def from_pretrained(model_name_or_path: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
         """Load a quantized or a float checkpoint with the class that wrote it."""
         hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
-
-        class Loader(IncModel):
-            auto_class = auto_class_of(model_name_or_path, **hub)
-
-        return Loader.from_pretrained(model_name_or_path, **kwargs)
+        return loading_as(auto_class_of(model_name_or_path, **hub)).from_pretrained(model_name_or_path, **kwargs)

@@ -1,0 +1,1 @@
+"""Runtimes that a finished model is exported to and loaded from."""

@@ -1,0 +1,16 @@
+"""ONNX Runtime: export of float and quantized models, and sessions that run the files."""
+
+from inc_hf.backends.onnxruntime.export import ExportError, axes_of, export_onnx
+from inc_hf.backends.onnxruntime.session import OnnxSession, open_session, require_onnxruntime
+from inc_hf.backends.onnxruntime.validate import difference, other_batch
+
+__all__ = [
+    "ExportError",
+    "OnnxSession",
+    "axes_of",
+    "difference",
+    "export_onnx",
+    "open_session",
+    "other_batch",
+    "require_onnxruntime",
+]

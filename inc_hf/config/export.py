@@ -1,0 +1,61 @@
+"""Config class of the export to ONNX."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from .base import ConfigMixin
+from .checks import check_choice, check_int, check_strings, wrong_type
+
+logger = logging.getLogger(__name__)
+
+EXPORT_DTYPES = ("int8", "fp32")
+EXPORT_FORMATS = ("QDQ", "QOperator")
+OLDEST_OPSET = 18  # that the exporter of torch writes
+
+
+@dataclass
+class Torch2ONNXConfig(ConfigMixin):
+    """
+    How to write a model of torch as ONNX.
+
+    Args:
+        dtype (`str`, *optional*, defaults to `"int8"`):
+            What the model is expected to be: `"int8"` (quantized) or `"fp32"`.
+        opset_version (`int`, *optional*, defaults to 18):
+            Of the standard operators. INC's default, 14, and all others before 18 become 18 with a warning, since
+            torch writes no older ones.
+        quant_format (`str`, *optional*, defaults to `"QDQ"`):
+            `"QDQ"` or `"QOperator"` (`"QLinear"` in older INC). Only static activations have a choice: dynamic ones
+            have a scale per token, for which only integer operators serve.
+        example_inputs (*optional*):
+            A batch: a dict by the names of `forward`, a tuple in its order, or one tensor. None makes one up for
+            models of transformers.
+        input_names, output_names (`list[str]`, *optional*):
+            Which inputs and outputs the file has. Names are those of the model; INC's could be chosen.
+        dynamic_axes (`dict`, *optional*):
+            `{input: {axis: name}}`, axes whose length may change. None is the batch, and the sequence of token ids.
+    """
+
+    dtype: str = "int8"
+    opset_version: int = OLDEST_OPSET
+    quant_format: str = "QDQ"
+    example_inputs: Any = None
+    input_names: list[str] | None = None
+    output_names: list[str] | None = None
+    dynamic_axes: dict[str, dict[int, str]] | None = field(default=None)
+
+    def __post_init__(self):
+        check_choice("dtype", self.dtype, EXPORT_DTYPES)
+        self.opset_version = check_int("opset_version", self.opset_version, low=1)
+        if self.opset_version < OLDEST_OPSET:
+            logger.warning("`opset_version=%d` is too old, %d is written.", self.opset_version, OLDEST_OPSET)
+            self.opset_version = OLDEST_OPSET
+        if self.quant_format == "QLinear":
+            self.quant_format = "QOperator"
+        check_choice("quant_format", self.quant_format, EXPORT_FORMATS)
+        for name in ("input_names", "output_names"):
+            if self[name] is not None:
+                setattr(self, name, check_strings(name, self[name]))
+        if self.dynamic_axes is not None and not isinstance(self.dynamic_axes, dict):
+            raise wrong_type("dynamic_axes", "a dict `{input: {axis: name}}`", self.dynamic_axes)

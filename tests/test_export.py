@@ -1,0 +1,136 @@
+"""Models as ONNX files: the same outputs in ONNX Runtime, from the same integers and scales."""
+
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from tiny import TinyNet, logits_of, quantized, tiny_inputs, tiny_model
+from torch import nn
+
+from inc_hf.backends.onnxruntime import ExportError, open_session
+from inc_hf.compression.pruner import prepare_pruning
+from inc_hf.config import Torch2ONNXConfig
+from inc_hf.export import export
+
+
+def model_of(name, approach):
+    if approach == "float":
+        return tiny_model(name)
+    if approach == "dynamic":
+        return quantized(name).model
+    return quantized(name, "static").model
+
+
+def inputs_of(model):
+    """Of another size than those that the export makes up."""
+    inputs = tiny_inputs(model)
+    has_types = getattr(model.config, "type_vocab_size", 0) > 1
+    return {**inputs, "token_type_ids": torch.zeros_like(inputs["input_ids"])} if has_types else inputs
+
+
+def operators(path):
+    return {node.op_type for node in onnx.load(path).graph.node}
+
+
+def initializers(path):
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
+
+
+@pytest.mark.parametrize("approach", ["float", "dynamic", "static"])
+@pytest.mark.parametrize("name", ["bert", "gpt2", "vit"])
+def test_the_same_outputs(name, approach, tmp_path):
+    model = model_of(name, approach)
+    before = logits_of(model)
+    path = export(model, tmp_path / "model.onnx", limit=1e-4)
+    got = open_session(path)(inputs_of(model))["logits"]
+    assert (got - before).abs().max() <= 1e-4 * before.abs().max()
+    assert torch.equal(logits_of(model), before)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
+    assert (approach == "float") == operators(path).isdisjoint({"MatMulInteger", "QuantizeLinear"})
+
+
+def test_static_as_integer_operators(tmp_path):
+    model = model_of("bert", "static")
+    path = export(model, tmp_path / "model.onnx", Torch2ONNXConfig(quant_format="QOperator"))
+    assert "MatMulInteger" in operators(path) and "DequantizeLinear" not in operators(path)
+    got = open_session(path)(inputs_of(model))["logits"]
+    torch.testing.assert_close(got, logits_of(model), rtol=1e-4, atol=1e-4)
+
+
+def test_integers_and_zeros_are_those_of_the_model(tmp_path):
+    model = tiny_model("bert")
+    prepare_pruning(model, {"pruning_type": "magnitude", "pattern": "4x1", "target_sparsity": 0.5}, dataloader=[])
+    model = quantized(model).model
+    weight = model.bert.encoder.layer[0].intermediate.dense.codes
+    found = initializers(export(model, tmp_path / "model.onnx"))
+    assert (weight == 0).float().mean() > 0.4
+    assert any((array == weight.numpy()).all() for array in found.values() if array.shape == weight.shape)
+    assert not any(array.dtype == "float32" and array.size >= weight.numel() for array in found.values())
+
+
+def test_a_model_that_is_none_of_transformers(tmp_path):
+    conf = Torch2ONNXConfig("fp32", opset_version=14, example_inputs=torch.randn(2, 4), output_names=["output"])
+    path = export(TinyNet(), tmp_path / "model.onnx", conf)
+    assert open_session(path)({"x": torch.zeros(5, 4)})["output"].shape == (5, 2)
+
+
+class Unwritable(nn.Module):
+    def forward(self, x):
+        return x if x.sum().item() > 0 else -x
+
+
+@pytest.mark.parametrize(
+    "model, conf, error, match",
+    [
+        (
+            "bert",
+            Torch2ONNXConfig("int8"),
+            ValueError,
+            "not quantized, but `dtype='int8'` is asked for; set `dtype='fp32'",
+        ),
+        (
+            "bert",
+            Torch2ONNXConfig("fp32", output_names=["scores"]),
+            ValueError,
+            r"no outputs \['scores'\]; it has logits",
+        ),
+        (
+            "bert",
+            Torch2ONNXConfig("fp32", input_names=["ids"]),
+            ValueError,
+            r"no inputs \['ids'\], only input_ids, att",
+        ),
+        (TinyNet(), None, ValueError, "`example_inputs` is needed for a TinyNet"),
+        (
+            Unwritable(),
+            Torch2ONNXConfig("fp32", example_inputs=torch.ones(2, 4)),
+            ExportError,
+            "Unwritable cannot be wr",
+        ),
+    ],
+)
+def test_what_cannot_be_exported(model, conf, error, match, tmp_path):
+    model = tiny_model(model) if isinstance(model, str) else model
+    with pytest.raises(error, match=match):
+        export(model, tmp_path / "model.onnx", conf)
+    assert not list(tmp_path.iterdir())
+
+
+class Changing(nn.Module):
+    def forward(self, x):
+        return x + 1 if torch.compiler.is_exporting() else x
+
+
+def test_a_file_that_computes_something_else_is_not_kept(tmp_path):
+    with pytest.raises(ExportError, match="differ from those of torch by .*, more than 1e-04; nothing was written"):
+        export(Changing(), tmp_path / "model.onnx", Torch2ONNXConfig("fp32", example_inputs=torch.randn(2, 4)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_cannot_be_loaded(tmp_path):
+    path = export(TinyNet(), tmp_path / "model.onnx", Torch2ONNXConfig("fp32", example_inputs=torch.randn(2, 4)))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="ONNX Runtime cannot load"):
+        open_session(path)
+    with pytest.raises(FileNotFoundError, match="There is no ONNX file"):
+        open_session(tmp_path / "none.onnx")
