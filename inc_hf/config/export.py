@@ -1,11 +1,11 @@
 """Config class of the export to ONNX."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from .base import ConfigMixin
-from .checks import check_choice, check_int, check_strings, wrong_type
+from .base import ConfigMixin, JsonDict
+from .checks import check_choice, check_int, check_string, check_strings, parse_json, wrong_type
 
 logger = logging.getLogger(__name__)
 
@@ -31,19 +31,22 @@ class Torch2ONNXConfig(ConfigMixin):
         example_inputs (*optional*):
             A batch: a dict by the names of `forward`, a tuple in its order, or one tensor. None makes one up for
             models of transformers.
-        input_names, output_names (`list[str]`, *optional*):
-            Which inputs and outputs the file has. Names are those of the model; INC's could be chosen.
+        input_names (`list[str]`, *optional*):
+            Which inputs the file has, by their names in the model; INC's could be chosen. None is all of the example.
+        output_names (`list[str]`, *optional*):
+            Which outputs the file has. None is all that are tensors.
         dynamic_axes (`dict`, *optional*):
-            `{input: {axis: name}}`, axes whose length may change. None is the batch, and the sequence of token ids.
+            `{input: {axis: name}}`, or its JSON text: axes whose length may change. None is the batch, and the
+            sequence of token ids.
     """
 
     dtype: str = "int8"
     opset_version: int = OLDEST_OPSET
     quant_format: str = "QDQ"
-    example_inputs: Any = None
+    example_inputs: Any | str | None = None
     input_names: list[str] | None = None
     output_names: list[str] | None = None
-    dynamic_axes: dict[str, dict[int, str]] | None = field(default=None)
+    dynamic_axes: JsonDict = None
 
     def __post_init__(self):
         check_choice("dtype", self.dtype, EXPORT_DTYPES)
@@ -57,5 +60,15 @@ class Torch2ONNXConfig(ConfigMixin):
         for name in ("input_names", "output_names"):
             if self[name] is not None:
                 setattr(self, name, check_strings(name, self[name]))
-        if self.dynamic_axes is not None and not isinstance(self.dynamic_axes, dict):
-            raise wrong_type("dynamic_axes", "a dict `{input: {axis: name}}`", self.dynamic_axes)
+        if self.dynamic_axes is not None:
+            given = parse_json("dynamic_axes", self.dynamic_axes, dict)
+            self.dynamic_axes = {name: _check_axes(f"dynamic_axes[{name!r}]", axes) for name, axes in given.items()}
+
+
+def _check_axes(where: str, axes: Any) -> dict[int, str]:
+    """`{axis: name}`; a list of axes, as torch takes, names them itself. JSON has texts for the axes."""
+    if isinstance(axes, list | tuple):
+        axes = {axis: f"axis_{axis}" for axis in axes}
+    if not isinstance(axes, dict) or not all(str(axis).isdigit() for axis in axes):
+        raise wrong_type(where, "a dict `{axis: name}` with axes from 0", axes)
+    return {int(axis): check_string(f"{where}[{axis}]", name) for axis, name in axes.items()}

@@ -19,6 +19,7 @@ from inc_hf.config import (
     PostTrainingQuantConfig,
     QuantizationAwareTrainingConfig,
     SelfKnowledgeDistillationLossConfig,
+    Torch2ONNXConfig,
     TuningCriterion,
     WeightPruningConfig,
 )
@@ -106,6 +107,13 @@ CASES = {
         BenchmarkConfig(
             warmup=0, iteration=20, cores_per_instance=4, num_of_instance=2, diagnosis=True, inputs=["a", "b"]
         ),
+    ),
+    "Torch2ONNXConfig": (
+        [
+            *["--dtype", "fp32", "--opset_version", "20", "--quant_format", "QLinear", "--output_names", "logits"],
+            *["--dynamic_axes", '{"input_ids": {"0": "batch"}}'],
+        ],
+        Torch2ONNXConfig("fp32", 20, "QOperator", output_names=["logits"], dynamic_axes={"input_ids": {0: "batch"}}),
     ),
     "Options": (
         "--random_seed 3 --workspace out --resume_from old --tensorboard true",
