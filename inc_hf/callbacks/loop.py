@@ -37,6 +37,7 @@ class LoopArguments:
     torch_compile: bool = False
     label_smoothing_factor: float = 0.0
     remove_unused_columns: bool = False
+    load_best_model_at_end: bool = False
 
 
 def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:

@@ -1,6 +1,7 @@
 """Quantization-aware training inside the Trainer."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -129,9 +130,20 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
 
     def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
         optimizer.state.pop(STATE, None)
+        if self.ranges and args.load_best_model_at_end and state.best_model_checkpoint:
+            self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
         finish_qat(model)
         if isinstance(model, PreTrainedModel):
             attach_quantizer(model)
+
+
+def ranges_of_checkpoint(checkpoint: Path) -> dict[str, Tensor]:
+    """The ranges that belong to the weights of a checkpoint; none, with a warning, if it has no optimizer."""
+    path = checkpoint / "optimizer.pt"
+    if not path.is_file():
+        logger.warning("%s has no optimizer.pt: its weights get the ranges of the last step.", checkpoint)
+        return {}
+    return torch.load(path, map_location="cpu", weights_only=True)["state"].get(STATE, {})
 
 
 def _share_among_processes(ranges: dict[str, MovingRange], device: torch.device) -> None:

@@ -148,6 +148,35 @@ def test_ranges_stop_at_freeze_step(tmp_path):
     assert seen[4] != seen[5] and all(later == seen[5] for later in seen[6:])
 
 
+class Best(TrainerCallback):
+    """Makes the first checkpoint the best one, and keeps the ranges of each."""
+
+    def __init__(self, callback):
+        self.callback, self.ranges = callback, []
+
+    def on_evaluate(self, args, state, control, metrics=None, **kwargs):
+        metrics["eval_loss"] = float(state.global_step)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.ranges.append({name: (seen.low, seen.high) for name, seen in self.callback.ranges.items()})
+
+
+@pytest.mark.parametrize("only_model", [False, True])
+def test_the_best_weights_get_their_own_ranges(only_model, tmp_path, caplog):
+    callback = qat(approach="static")
+    best = Best(callback)
+    saving = {"eval_strategy": "steps", "save_strategy": "steps", "eval_steps": 4, "save_steps": 4}
+    trainer = trainer_of(
+        tmp_path, callback, best, load_best_model_at_end=True, save_only_model=only_model, learning_rate=0.1, **saving
+    )
+    trainer.train()
+    assert trainer.state.best_model_checkpoint.endswith("checkpoint-4")
+    ended = {name: (seen.low, seen.high) for name, seen in callback.ranges.items()}
+    assert best.ranges[3] != best.ranges[-1]
+    assert ended == best.ranges[-1 if only_model else 3]
+    assert ("has no optimizer.pt: its weights get the ranges of the last step" in caplog.text) == only_model
+
+
 def test_a_run_after_one_that_was_interrupted(tmp_path):
     model = tiny_model("bert")
     trainer = trainer_of(tmp_path, qat(), StopAt(3, KeyboardInterrupt), model=model)
