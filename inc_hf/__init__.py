@@ -3,9 +3,8 @@
 The names below are imported at their first use, so that `import inc_hf` is quick.
 """
 
-import importlib
-
 from inc_hf import _registration
+from inc_hf._lazy import lazy_names
 from inc_hf.config import options, set_random_seed, set_resume_from, set_tensorboard, set_workspace
 
 __version__ = "0.1.0"
@@ -48,12 +47,4 @@ __all__ = [
 
 _registration.register_with_transformers()
 
-
-def __getattr__(name: str):
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'inc_hf' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *_LAZY])
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)

@@ -1,6 +1,6 @@
 """INC 2.X's `neural_compressor.compression.distillation`. The names are imported at their first use."""
 
-import importlib
+from inc_hf._lazy import lazy_names
 
 _LAZY = {
     "DistillationConfig": "inc_hf.config",
@@ -12,12 +12,4 @@ _LAZY = {
 
 __all__ = [*_LAZY]
 
-
-def __getattr__(name: str):
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *_LAZY])
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)
