@@ -29,17 +29,22 @@ from transformers import (
 )
 
 from inc_hf import IncModelForCausalLM, IncModelForSequenceClassification, IncModelForTokenClassification
+from inc_hf.prune import get_sparsity_ratio
 from inc_hf.quantize.modules import quantized_modules
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GLUE = EXAMPLES / "text_classification" / "run_glue.py"
 NER = EXAMPLES / "token_classification" / "run_ner.py"
 CLM = EXAMPLES / "language_modeling" / "run_clm.py"
+ONE_SHOT = EXAMPLES / "one_shot" / "run_one_shot.py"
+PLAIN = EXAMPLES / "training_loops" / "plain_loop.py"
+ACCELERATE = EXAMPLES / "training_loops" / "accelerate_loop.py"
 TAGS = {"good": "positive", "great": "positive", "bad": "negative", "dull": "negative"}
 STEPS = 8
 TRAINING = ["--max_steps", STEPS, "--save_steps", STEPS // 2, "--per_device_train_batch_size", 4, "--learning_rate"]
 TRAINING += ["1e-3", "--report_to", "none", "--disable_tqdm", "True", "--logging_steps", 1]
-PRUNING = ["--target_sparsity", 0.5, "--pruning_frequency", 1, "--distil"]
+PRUNING = ["--target_sparsity", 0.5, "--pruning_frequency", 1]
+LOOP = ["--batch_size", 8, "--learning_rate", 1e-3]
 
 
 @pytest.fixture
@@ -56,13 +61,40 @@ def write_files(folder, ending, lines, head=()):
 
 
 @pytest.fixture
-def glue(tmp_path, sentences):
-    """Arguments of run_glue.py, which is to be started in `tmp_path`."""
+def dense(tmp_path, sentences):
+    """Arguments that name a classifier and its data, for a script that is to be started in `tmp_path`."""
     tiny_model("bert").save_pretrained(tmp_path / "dense")
     tiny_tokenizer().save_pretrained(tmp_path / "dense")
     lines = [f"{' '.join(words)}\t{int('good' in words)}" for words in sentences]
     files = write_files(tmp_path, "tsv", lines, head=["sentence\tlabel"])
-    return ["--model_name_or_path", "dense", *files, *TRAINING, *PRUNING, "--output_dir", "out"]
+    return ["--model_name_or_path", "dense", *files, "--output_dir", "out"]
+
+
+@pytest.fixture
+def balanced(tmp_path, sentences, dense):
+    """`dense` with a model that says 0 as often as 1, and does not come to say one thing only."""
+    model = tiny_model("bert")
+    batch = tiny_tokenizer()([" ".join(words) for words in sentences], padding=True, return_tensors="pt")
+    with torch.no_grad():
+        model.classifier.weight *= 10
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        model.classifier.bias -= logits.median(0).values
+    model.save_pretrained(tmp_path / "dense")
+    return dense
+
+
+@pytest.fixture
+def glue(dense):
+    return [*dense, *TRAINING, *PRUNING, "--distil"]
+
+
+def two_processes():
+    """`--multi_gpu` means torchrun; without a GPU `--cpu` starts one process, whatever `--num_processes` is."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2, "--main_process_port", port]
+    return {"launcher": launch}
 
 
 def run(folder, script, *arguments, launcher=()):
@@ -117,6 +149,42 @@ def check_int8(inc_class, directory, model, layers):
     torch.testing.assert_close(logits, expected, rtol=0, atol=float(expected.abs().max()) / 10)
 
 
+def check_same_zeros(quantized, model, layers):
+    """Where the float weights in `layers` are zero, so are the integers."""
+    codes = {name: module.codes for name, module in quantized_modules(quantized).items()}
+    for name, weight in weights_of(model, layers).items():
+        assert codes[name].dtype == torch.int8
+        assert (codes[name][weight == 0] == 0).all()
+
+
+@torch.no_grad()
+def scores(model, folder):
+    """Accuracy and loss of a classifier on the validation file in `folder`, where it must find both labels."""
+    lines = (folder / "validation.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    texts, labels = zip(*(line.split("\t") for line in lines), strict=True)
+    batch = tiny_tokenizer()(list(texts), padding=True, return_tensors="pt")
+    labels = torch.tensor([int(label) for label in labels])
+    output = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels)
+    predicted = output.logits.argmax(-1)
+    assert 0 < predicted.sum() < len(predicted)
+    return (predicted == labels).float().mean().item(), output.loss.item()
+
+
+def check_zero_blocks(quantized, layers, sparsity):
+    """As many zeros in blocks of four output channels as asked for, or more, since small weights are rounded."""
+    modules = {name: module for name, module in quantized_modules(quantized).items() if name.startswith(layers)}
+    assert len(modules) == 6
+    zeros = [(module.codes == 0).unflatten(0, (-1, 4)).all(1) for module in modules.values()]
+    assert 4 * sum(int(blocks.sum()) for blocks in zeros) >= sparsity * sum(4 * blocks.numel() for blocks in zeros) - 4
+
+
+def check_printed(messages, name, model, folder):
+    """The script told the accuracy and the zeros of the model that it saved."""
+    accuracy, zeros = re.search(rf"^{name}: accuracy (\S+)%, (\S+)% of the weights", messages, re.MULTILINE).groups()
+    assert float(accuracy) == pytest.approx(100 * scores(model, folder)[0], abs=0.01)
+    assert float(zeros) == pytest.approx(100 * get_sparsity_ratio([], model)[0], abs=0.01)
+
+
 def trainer_state(directory):
     return json.loads((directory / "trainer_state.json").read_text(encoding="utf-8"))
 
@@ -148,26 +216,66 @@ class TestRunGlue:
         assert all(torch.equal(found[name], weight) for name, weight in expected.items())
 
     def test_two_processes(self, tmp_path, glue):
-        """`--multi_gpu` means torchrun; without a GPU `--cpu` starts one process, whatever `--num_processes` is."""
-        with socket.socket() as server:
-            server.bind(("127.0.0.1", 0))
-            port = server.getsockname()[1]
-        launcher = [
-            "-m",
-            "accelerate.commands.launch",
-            "--multi_gpu",
-            "--num_processes",
-            2,
-            "--main_process_port",
-            port,
-        ]
-        messages = run(tmp_path, GLUE, *glue, "--use_cpu", "--quantize", "dynamic", launcher=launcher)
+        messages = run(tmp_path, GLUE, *glue, "--use_cpu", "--quantize", "dynamic", **two_processes())
         assert messages.count("INT8 model in out/int8") == 1
         model = load(AutoModelForSequenceClassification, tmp_path / "out")
         check_sparsity(model, "bert.encoder", 0.5)
         check_int8(IncModelForSequenceClassification, tmp_path / "out" / "int8", model, "bert.encoder")
         # 8 steps of 2 * 4 of the 64 sentences.
         assert trainer_state(tmp_path / "out" / f"checkpoint-{STEPS}")["epoch"] == 1.0
+
+
+def test_one_shot_and_resumed(tmp_path, balanced):
+    arguments = [*balanced, *TRAINING, *PRUNING]
+    messages = run(tmp_path, ONE_SHOT, *arguments)
+    out = tmp_path / "out"
+    last = out / f"checkpoint-{STEPS}"
+    assert len(logged(last, "distillation/loss")) == len(logged(last, "pruning/sparsity")) == STEPS
+    model = load(AutoModelForSequenceClassification, last)
+    check_sparsity(model, "bert.encoder", 0.5)
+    check_int8(IncModelForSequenceClassification, out, model, "bert.encoder")
+    int8 = IncModelForSequenceClassification.from_pretrained(out)
+    check_same_zeros(int8, model, "bert.encoder")
+    reported = json.loads((out / "eval_results.json").read_text(encoding="utf-8"))
+    accuracy, loss = scores(int8, tmp_path)
+    assert reported["eval_accuracy"] == pytest.approx(accuracy)
+    assert reported["eval_loss"] == pytest.approx(loss, rel=1e-4)
+    assert loss != pytest.approx(scores(model, tmp_path)[1], rel=1e-4)  # that of the float model
+    assert reported["eval_sparsity"] == pytest.approx(get_sparsity_ratio([], int8)[0])
+    assert reported["eval_sparsity"] >= get_sparsity_ratio([], model)[0]
+    assert re.search(r"bert\.encoder\.layer\.0\.output\.dense +\(16, 32\)", messages)
+    # As if the run had ended after its first checkpoint.
+    shutil.rmtree(last)
+    (out / "model.safetensors").rename(tmp_path / "expected.safetensors")
+    run(tmp_path, ONE_SHOT, *arguments)
+    assert len(logged(last, "distillation/loss")) == STEPS
+    expected, found = load_file(tmp_path / "expected.safetensors"), load_file(out / "model.safetensors")
+    assert all(torch.equal(found[name], weight) for name, weight in expected.items())
+
+
+@pytest.mark.parametrize("bits", [None, 8, 4], ids=["float", "int8", "int4"])
+def test_plain_loop(tmp_path, balanced, monkeypatch, capsys, bits):
+    monkeypatch.chdir(tmp_path)
+    arguments = [*balanced, *PRUNING, *LOOP, "--max_steps", STEPS, *(["--weight_bits", bits] if bits else [])]
+    monkeypatch.setattr(sys, "argv", [PLAIN.name, *map(str, arguments)])
+    script(PLAIN).main()
+    if bits is None:
+        model = load(AutoModelForSequenceClassification, "out")
+        check_sparsity(model, "bert.encoder", 0.5)
+    else:
+        model = IncModelForSequenceClassification.from_pretrained("out")
+        check_zero_blocks(model, "bert.encoder", 0.5)
+    check_printed(capsys.readouterr().out, "compressed", model, tmp_path)
+
+
+def test_accelerate_loop_in_two_processes(tmp_path, balanced):
+    messages = run(tmp_path, ACCELERATE, *balanced, *PRUNING, *LOOP, **two_processes())
+    model = load(AutoModelForSequenceClassification, tmp_path / "out")
+    check_sparsity(model, "bert.encoder", 0.5)
+    check_printed(messages, "sparse", model, tmp_path)
+    # 4 steps of 2 * 8 of the 64 sentences, and one voice.
+    assert "4/4" in messages and "8/8" not in messages
+    assert messages.count("dense: accuracy") == 1
 
 
 def test_run_ner(tmp_path, sentences):
@@ -178,7 +286,7 @@ def test_run_ner(tmp_path, sentences):
     rows = [{"words": words, "tags": [TAGS.get(word, "O") for word in words]} for words in sentences]
     files = write_files(tmp_path, "jsonl", [json.dumps(row) for row in rows])
     columns = ["--text_column", "words", "--label_column", "tags"]
-    arguments = [*files, *columns, *TRAINING, *PRUNING, "--quantize", "static", "--output_dir", "out"]
+    arguments = [*files, *columns, *TRAINING, *PRUNING, "--distil", "--quantize", "static", "--output_dir", "out"]
     run(tmp_path, NER, "--model_name_or_path", "dense", *arguments)
     model = load(AutoModelForTokenClassification, tmp_path / "out")
     assert model.config.id2label == {0: "O", 1: "negative", 2: "positive"}
@@ -192,7 +300,7 @@ def test_run_clm(tmp_path, sentences):
     run(tmp_path, CLM, *arguments, "--vocab_size", 300, "--output_dir", "dense")
     dense = load(AutoModelForCausalLM, tmp_path / "dense")
     assert dense.config.vocab_size <= 300
-    pruned = ["--model_name_or_path", "dense", *PRUNING, "--quantize", "dynamic", "--output_dir", "out"]
+    pruned = ["--model_name_or_path", "dense", *PRUNING, "--distil", "--quantize", "dynamic", "--output_dir", "out"]
     messages = run(tmp_path, CLM, *arguments, *pruned)
     model = load(AutoModelForCausalLM, tmp_path / "out")
     assert sum(isinstance(module, Conv1D) for module in model.modules()) == 16
@@ -262,6 +370,8 @@ class TestBadInput:
         bare = BertModel(BertConfig(vocab_size=VOCABULARY, **ENCODER))
         bare.save_pretrained(tmp_path / "bare")
         tiny_tokenizer().save_pretrained(tmp_path / "bare")
+        tiny_model("bert").save_pretrained(tmp_path / "dense")
+        tiny_tokenizer().save_pretrained(tmp_path / "dense")
         tiny_model("gpt2").save_pretrained(tmp_path / "gpt2")
         tiny_tokenizer().save_pretrained(tmp_path / "gpt2")
 
@@ -283,14 +393,27 @@ class TestBadInput:
             (NER, "FILES rows.jsonl --outside_label NONE --distil", "bare has no classifier.bias, classifier.weight"),
             (CLM, "FILES short.txt", "The train texts are shorter than one block of 128"),
             (CLM, "FILES short.txt --block_size 64 --model_name_or_path gpt2", "must be at most 32 here, got 64"),
+            (ONE_SHOT, "--approach int4", "`--approach` must be dynamic or static, got 'int4'"),
+            (ONE_SHOT, "--train_file names.csv", "belong together"),
+            (ONE_SHOT, "FILES names.csv", "teaches itself, but bare has no classifier.bias, classifier.weight"),
+            (PLAIN, "--train_file names.csv", "belong together"),
+            (PLAIN, "FILES names.csv", "teaches itself, but bare has no classifier.bias, classifier.weight"),
+            (PLAIN, "FILES empty.csv --model_name_or_path dense", "The train data has no column sentence, only text,"),
+            (
+                ACCELERATE,
+                "FILES names.csv --model_name_or_path dense",
+                "Labels must be 0 to 1, those of the model; the train data has 'bad', 'good'",
+            ),
             (CLM, "--distil", "give a trained one, `--model_name_or_path`"),
         ],
     )
     def test_message(self, monkeypatch, path, arguments, message):
         words = re.sub(r"FILES (\S+)", r"--train_file \1 --validation_file \1", arguments).split()
         if path != CLM:
-            words += ["--model_name_or_path", "bare"]
-        monkeypatch.setattr(sys, "argv", [path.name, *words, "--output_dir", "out", "--report_to", "none"])
+            words = ["--model_name_or_path", "bare", *words]
+        if path not in (PLAIN, ACCELERATE):
+            words += ["--report_to", "none"]
+        monkeypatch.setattr(sys, "argv", [path.name, *words, "--output_dir", "out"])
         with pytest.raises(ValueError, match=message):
             script(path).main()
         assert not list(Path("out").glob("**/*.safetensors"))

