@@ -13,6 +13,7 @@ from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
+from inc_hf.model_inputs import dummy_batch
 from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
 from inc_hf.quantize.support import check_supported
@@ -132,9 +133,24 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         optimizer.state.pop(STATE, None)
         if self.ranges and args.load_best_model_at_end and state.best_model_checkpoint:
             self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
+        if isinstance(model, PreTrainedModel):
+            note_inputs(model)
         finish_qat(model)
         if isinstance(model, PreTrainedModel):
             attach_quantizer(model)
+
+
+@torch.no_grad()
+def note_inputs(model: PreTrainedModel) -> None:
+    """Call the model once if it made no step, so that each layer knows the dimensions of its input.
+
+    That is a run that was finished before, and is resumed to get the model.
+    """
+    if any(module.input_ndim is not None for module in qat_modules(model).values()):
+        return
+    was_training = model.training
+    model.eval()(**{name: tensor.to(model.device) for name, tensor in dummy_batch(model).items()})
+    model.train(was_training)
 
 
 def ranges_of_checkpoint(checkpoint: Path) -> dict[str, Tensor]:

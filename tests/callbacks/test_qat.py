@@ -177,6 +177,20 @@ def test_the_best_weights_get_their_own_ranges(only_model, tmp_path, caplog):
     assert ("has no optimizer.pt: its weights get the ranges of the last step" in caplog.text) == only_model
 
 
+@pytest.mark.parametrize("approach", ["dynamic", "static"])
+def test_a_finished_run_that_is_resumed(approach, tmp_path):
+    """It makes no step, and saves the same model as before."""
+    saved = []
+    for resume in (False, True):
+        trainer = trainer_of(tmp_path / "run", qat(approach=approach), save_strategy="steps", save_steps=12)
+        trainer.train(resume_from_checkpoint=resume)
+        trainer.save_model(tmp_path / str(resume))
+        loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path / str(resume))
+        saved.append((logits_of(loaded), loaded.config.quantization_config.to_dict()))
+    assert torch.equal(saved[0][0], saved[1][0])
+    assert saved[0][1] == saved[1][1]
+
+
 def test_a_run_after_one_that_was_interrupted(tmp_path):
     model = tiny_model("bert")
     trainer = trainer_of(tmp_path, qat(), StopAt(3, KeyboardInterrupt), model=model)
