@@ -17,7 +17,6 @@ import dataclasses
 import functools
 import json
 import random
-import sys
 from pathlib import Path
 
 import datasets
@@ -306,7 +305,7 @@ def main() -> None:
     for name in [] if args.only_table else args.only:
         train(args, name, dense, tokenizer, data)
     entries = evaluate(load_measured(args, dense), data["validation"], tokenizer, args.seconds)
-    about = describe([ops.isa()], None, ["python scripts/prune_sst2.py", *sys.argv[1:]])
+    about = describe([ops.isa()], None, ["python scripts/prune_sst2.py", *["--bf16"] * args.bf16])
     write_report(args.table, json.dumps({"about": about, "entries": entries}, indent=1) + "\n", render(about, entries))
 
 

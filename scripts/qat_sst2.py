@@ -13,7 +13,6 @@ a third of the steps that "one shot" has.
 import argparse
 import copy
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -70,6 +69,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--sentences", type=int, help="train on so many, default: all 67,349")
     parser.add_argument("--bf16", action="store_true", help="train in bfloat16 autocast")
     parser.add_argument("--table", type=Path, default=Path("benchmarks/sst2_qat"), help="path of the .md and .json")
+    parser.add_argument("--note", help="a line for the table, such as what else the machine did")
     return parser.parse_args()
 
 
@@ -174,7 +174,9 @@ def main() -> None:
     for name in args.only:
         training.train(name)
     entries = evaluate(args, dense, tokenizer, data["validation"])
-    about = describe([ops.isa()], None, ["python scripts/qat_sst2.py", *sys.argv[1:]])
+    epochs = ["--epochs", f"{args.epochs:g}", "--sparse-epochs", f"{args.sparse_epochs:g}"]
+    about = describe([ops.isa()], None, ["python scripts/qat_sst2.py", *epochs, *["--bf16"] * args.bf16])
+    about |= {"note": args.note} if args.note else {}
     write_report(args.table, json.dumps({"about": about, "entries": entries}, indent=1) + "\n", render(about, entries))
 
 
