@@ -26,6 +26,8 @@ from transformers import (
     PreTrainedModel,
 )
 
+from inc_hf import runtimes
+from inc_hf.backends.onnxruntime import require_onnxruntime
 from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationConfig, validate_model
 from inc_hf.checkpoint.describe import schemes_of_config
 from inc_hf.prune.slim.sizes import ENTRY, in_own_sizes
@@ -42,6 +44,7 @@ HUB_KEYWORDS = (
     "token",
     "trust_remote_code",
 )
+BACKENDS = ("torch", "onnxruntime")
 QUANTIZATION_PARAMETER = re.compile(r"\.(weight|input|output|smooth|[qkv])_(scale|zero_point)$")
 
 
@@ -58,16 +61,26 @@ class IncModel:
         raise OSError(f"Use `{type(self).__name__}.from_pretrained(directory_or_hub_name)`.")
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike, backend: str = "torch", **kwargs: Any
+    ) -> PreTrainedModel:
         """Load a model for inference, in evaluation mode.
 
         Args:
             pretrained_model_name_or_path (`str`): a directory or a name on the Hub.
+            backend (`str`): what runs it: "torch" (with our kernels), or "onnxruntime": the file in `onnx/`, otherwise
+                the model of torch is exported.
             kwargs: passed to the `from_pretrained` of the auto class: `revision`, `subfolder`, `token`, `dtype`, ….
 
         Raises:
+            ValueError: an unknown backend, or one that does not run such a model.
+            ImportError: the backend needs packages that are not installed.
             CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
         """
+        if backend not in BACKENDS:
+            raise ValueError(f"`backend` must be one of {', '.join(BACKENDS)}, got {backend!r}.")
+        if backend == "onnxruntime":
+            return _on_onnxruntime(cls, pretrained_model_name_or_path, kwargs)
         hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
         config = copy.deepcopy(kwargs.pop("config", None))
         if config is None:
@@ -87,6 +100,21 @@ class IncModel:
             config.quantization_config = IncQuantizationConfig.wrap(quantization)
         loader = _loader_of(cls.auto_class, config, hub.get("trust_remote_code", False))
         return _load_checked(loader, pretrained_model_name_or_path, config=config, **hub, **kwargs)
+
+
+def _on_onnxruntime(cls: type[IncModel], name: str | os.PathLike, kwargs: dict[str, Any]) -> PreTrainedModel:
+    require_onnxruntime()
+    hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
+    path = runtimes.find_onnx(name, **hub)
+    if path is None:
+        return runtimes.exported(cls.from_pretrained(name, **kwargs))
+    config = AutoConfig.from_pretrained(name, **hub)
+    return runtimes.on_onnxruntime(config, _model_class(cls.auto_class, config).__name__, path)
+
+
+def _model_class(auto_class: type, config: PreTrainedConfig) -> type:
+    """The class of torch that a checkpoint is loaded with."""
+    return auto_class if issubclass(auto_class, PreTrainedModel) else auto_class._model_mapping[type(config)]
 
 
 def loading_as(auto_class: type) -> type[IncModel]:

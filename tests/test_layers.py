@@ -19,7 +19,7 @@ ALSO_ALLOWED = {("cli", "demo"), ("cli", "commands"), ("commands", "cli"), ("dem
 HOMES = {
     "transformers": set(
         "callbacks quantizer quantization quantized_model modeling model_inputs hub export checkpoint training"
-        " orchestration data utils commands demo cli".split()
+        " orchestration runtimes data utils commands demo cli".split()
     ),
     "onnx": {"backends.onnxruntime"},
     "intel_extension_for_pytorch": {"backends.ipex"},

@@ -1,0 +1,68 @@
+"""The same model on other runtimes: in pipelines, saved and loaded."""
+
+import pytest
+import torch
+from tiny import logits_of, quantized, tiny_inputs, tiny_model, tiny_tokenizer
+from transformers import PreTrainedModel, pipeline
+
+from inc_hf import IncModelForCausalLM, IncModelForFeatureExtraction, IncModelForSequenceClassification
+from inc_hf.runtimes import OnnxModel
+
+SENTENCES = ["the film was very good", "a dull plot", "not bad"]
+
+
+@pytest.fixture(scope="module", params=["float", "int8"])
+def folder(request, tmp_path_factory):
+    """A checkpoint of torch, with its tokenizer and an ONNX file."""
+    folder = tmp_path_factory.mktemp(request.param)
+    tokenizer = tiny_tokenizer()
+    if request.param == "float":
+        tiny_model("bert").save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    else:
+        quantized("bert").save_pretrained(folder, tokenizer)
+    return folder
+
+
+def test_a_pipeline_gives_the_same_labels(folder, tmp_path):
+    torch_model = IncModelForSequenceClassification.from_pretrained(folder)
+    onnx_model = IncModelForSequenceClassification.from_pretrained(folder, backend="onnxruntime")
+    assert isinstance(onnx_model, PreTrainedModel) and type(onnx_model).__name__ == type(torch_model).__name__
+    results = [
+        pipeline("text-classification", model=model, tokenizer=tiny_tokenizer())(SENTENCES)
+        for model in (torch_model, onnx_model)
+    ]
+    for ours, theirs in zip(*results, strict=True):
+        assert ours["label"] == theirs["label"] and ours["score"] == pytest.approx(theirs["score"], abs=1e-4)
+    onnx_model.save_pretrained(tmp_path / "saved")
+    name = "model_quantized.onnx" if "int8" in folder.name else "model.onnx"
+    assert sorted(p.name for p in (tmp_path / "saved").rglob("*") if p.is_file()) == ["config.json", name]
+    again = IncModelForSequenceClassification.from_pretrained(tmp_path / "saved", backend="onnxruntime")
+    inputs = tiny_inputs(torch_model)
+    assert torch.equal(again(**inputs).logits, onnx_model(**inputs).logits)
+    torch.testing.assert_close(again(**inputs).logits, logits_of(torch_model), rtol=1e-4, atol=1e-4)
+
+
+def test_features(tmp_path):
+    quantized(tiny_model("bert").bert).save_pretrained(tmp_path / "encoder")
+    model = IncModelForFeatureExtraction.from_pretrained(tmp_path / "encoder", backend="onnxruntime")
+    outputs = model(**tiny_inputs(model))
+    assert isinstance(model, OnnxModel) and outputs.last_hidden_state.shape == (3, 10, 16)
+    assert str(model.device) == "cpu" and outputs[0] is outputs.last_hidden_state
+
+
+def test_errors(folder, tmp_path):
+    with pytest.raises(ValueError, match="`backend` must be one of torch, onnxruntime, got 'tensorrt'"):
+        IncModelForSequenceClassification.from_pretrained(folder, backend="tensorrt")
+    tiny_model("llama").save_pretrained(tmp_path / "llama")
+    with pytest.raises(ValueError, match="LlamaForCausalLM does not run on ONNX Runtime here yet"):
+        IncModelForCausalLM.from_pretrained(tmp_path / "llama", backend="onnxruntime")
+    model = IncModelForSequenceClassification.from_pretrained(folder, backend="onnxruntime")
+    with pytest.raises(ValueError, match="needs the inputs attention_mask, got input_ids, token_type_ids"):
+        model(input_ids=torch.ones(1, 4, dtype=torch.long))
+    broken = tmp_path / "broken"
+    model.save_pretrained(broken)
+    (file,) = (broken / "onnx").iterdir()
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(ValueError, match="ONNX Runtime cannot load"):
+        IncModelForSequenceClassification.from_pretrained(broken, backend="onnxruntime")
