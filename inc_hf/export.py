@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -52,7 +53,7 @@ def export(
 
     Raises:
         ImportError: the extra `onnx` is not installed.
-        ValueError: the model is not of `conf.dtype`, or has no such inputs or outputs.
+        ValueError: the model is not of `conf.dtype`, not in float32, or has no such inputs or outputs.
         ExportError: it cannot be written, or the file computes something else.
     """
     require_onnxruntime()
@@ -64,6 +65,7 @@ def export(
             f"The model is {kind}, but `dtype={conf.dtype!r}` is asked for; set `dtype={dtype!r}` in the "
             "Torch2ONNXConfig, or pass the other model."
         )
+    _check_dtype(model)
     inputs = _inputs_of(model, conf)
     axes = axes_of(inputs) if conf.dynamic_axes is None else conf.dynamic_axes
     target = Path(save_path)
@@ -76,6 +78,14 @@ def export(
         for path in Path(folder).iterdir():
             os.replace(path, target.parent / path.name)
     return target
+
+
+def _check_dtype(model: nn.Module) -> None:
+    """Refuse other floats than float32: quantized layers compute in it, and ONNX converts nothing by itself."""
+    found = {p.dtype for p in model.parameters() if p.is_floating_point()}
+    found |= {module.dtype for module in quantized_modules(model).values()}
+    if other := found - {torch.float32}:
+        raise ValueError(f"Only float32 models are exported, this one has {other.pop()}; load it in float32.")
 
 
 def _validate(model: nn.Module, path: Path, batches: list[dict[str, Tensor]], limit: float) -> None:

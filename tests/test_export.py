@@ -73,6 +73,14 @@ def test_integers_and_zeros_are_those_of_the_model(tmp_path):
     assert not any(array.dtype == "float32" and array.ndim == 2 and min(array.shape) > 1 for array in found.values())
 
 
+def test_weights_beside_a_file_that_would_be_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr("inc_hf.backends.onnxruntime.export.LARGEST", 100)
+    model = model_of("bert", "dynamic")
+    path = export(model, tmp_path / "model.onnx")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model.onnx", "model.onnx_data"]
+    assert (open_session(path)(inputs_of(model))["logits"] - logits_of(model)).abs().max() < 1e-4
+
+
 def test_a_model_that_is_none_of_transformers(tmp_path):
     conf = Torch2ONNXConfig("fp32", opset_version=14, example_inputs=torch.randn(2, 4), output_names=["output"])
     path = export(TinyNet(), tmp_path / "model.onnx", conf)
@@ -105,6 +113,7 @@ class Unwritable(nn.Module):
             ValueError,
             r"no inputs \['ids'\], only input_ids, att",
         ),
+        (TinyNet().half(), None, ValueError, "Only float32 models are exported, this one has torch.float16"),
         (TinyNet(), None, ValueError, "`example_inputs` is needed for a TinyNet"),
         (
             Unwritable(),

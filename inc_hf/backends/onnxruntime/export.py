@@ -85,9 +85,16 @@ def export_onnx(
     with written_for_onnx(model, quant_format), torch.no_grad(), quiet():
         program = _trace(_Tensors(model, names).eval(), dict(inputs), axes, names, opset_version)
     _name_axes(program.model, axes)
-    size = sum(value.const_value.nbytes for value in program.model.graph.initializers.values())
-    program.save(os.fspath(path), external_data=size > LARGEST)
+    _write(program.model, Path(path))
     return Path(path)
+
+
+def _write(model: Any, path: Path) -> None:
+    """Weights that one file cannot hold go beside it, under the name that transformers.js looks for."""
+    import onnx_ir
+
+    size = sum(value.const_value.nbytes for value in model.graph.initializers.values())
+    onnx_ir.save(model, path, external_data=f"{path.name}_data" if size > LARGEST else None)
 
 
 def _trace(wrapper: nn.Module, inputs: dict[str, Tensor], axes: Mapping, output_names: list[str], opset: int) -> Any:
