@@ -34,7 +34,7 @@ from inc_hf.demo.data import Examples, Splits
 logger = logging.getLogger(__name__)
 
 SETTINGS = {"num_train_epochs": 2, "learning_rate": 2e-4, "per_device_train_batch_size": 32, "warmup_steps": 0.1}
-PRUNING_SETTINGS = SETTINGS | {"num_train_epochs": 1.5, "learning_rate": 3e-4, "warmup_steps": 0.05}
+PRUNING_SETTINGS = SETTINGS | {"learning_rate": 3e-4, "warmup_steps": 0.05}
 SPARSITY = 0.8
 MAX_LENGTH = 64
 FROZEN_LAYERS = 2
@@ -57,7 +57,7 @@ def pruned_directory(dense: Path, splits: Splits, retrain: bool = False) -> Path
     if directory.exists() and not retrain:
         logger.info("Reusing the model pruned before: %s (--retrain prunes it anew)", directory)
         return directory
-    logger.info("Pruning %.0f %% of it in 4x1 blocks while it learns from itself, about 3 minutes", 100 * SPARSITY)
+    logger.info("Pruning %.0f %% of it in 4x1 blocks while it learns from itself, about 4 minutes", 100 * SPARSITY)
     prune(dense, splits.train, directory)
     return directory
 
