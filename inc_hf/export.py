@@ -4,8 +4,6 @@ import inspect
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from inc_hf.backends.onnxruntime import (
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.model_inputs import example_batch
 from inc_hf.quantize.modules import quantized_modules
+from inc_hf.quantize.workflow import evaluating
 
 logger = logging.getLogger(__name__)
 
@@ -121,17 +120,6 @@ def _by_name(model: nn.Module, given: Any) -> dict[str, Tensor]:
         if not isinstance(value, Tensor):
             raise ValueError(f"The example input {name!r} must be a tensor, got {type(value).__name__}.")
     return inputs
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside the block."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 __all__ = ["ExportError", "Torch2ONNXConfig", "export"]

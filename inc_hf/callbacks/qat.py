@@ -17,6 +17,7 @@ from inc_hf.model_inputs import dummy_batch
 from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
 from inc_hf.quantize.support import check_supported
+from inc_hf.quantize.workflow import evaluating
 
 logger = logging.getLogger(__name__)
 
@@ -148,9 +149,8 @@ def note_inputs(model: PreTrainedModel) -> None:
     """
     if any(module.input_ndim is not None for module in qat_modules(model).values()):
         return
-    was_training = model.training
-    model.eval()(**{name: tensor.to(model.device) for name, tensor in dummy_batch(model).items()})
-    model.train(was_training)
+    with evaluating(model):
+        model(**{name: tensor.to(model.device) for name, tensor in dummy_batch(model).items()})
 
 
 def ranges_of_checkpoint(checkpoint: Path) -> dict[str, Tensor]:
