@@ -120,6 +120,3 @@ def _by_name(model: nn.Module, given: Any) -> dict[str, Tensor]:
         if not isinstance(value, Tensor):
             raise ValueError(f"The example input {name!r} must be a tensor, got {type(value).__name__}.")
     return inputs
-
-
-__all__ = ["ExportError", "Torch2ONNXConfig", "export"]

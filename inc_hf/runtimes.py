@@ -21,7 +21,7 @@ from transformers.modeling_outputs import (
 )
 from transformers.utils import cached_file
 
-from inc_hf.backends.onnxruntime import OnnxSession, open_session
+from inc_hf.backends.onnxruntime import open_session
 from inc_hf.checkpoint import save_checkpoint
 from inc_hf.export import export
 from inc_hf.quantize.modules import quantized_modules
@@ -54,10 +54,10 @@ class OnnxModel(PreTrainedModel):
     base_model_prefix = ""
     _supports_sdpa = True  # it has no attention of its own that could not
 
-    def __init__(self, config: PreTrainedConfig, path: str | os.PathLike, session: OnnxSession | None = None):
+    def __init__(self, config: PreTrainedConfig, path: str | os.PathLike):
         super().__init__(config)
         self.path = Path(path)
-        self.session = session or open_session(path)
+        self.session = open_session(path)
         self.output_class = output_class_of(type(self).__name__)
         self.eval()
 
@@ -131,8 +131,8 @@ def on_onnxruntime(config: PreTrainedConfig, model_name: str, path: Path) -> Onn
 
 def exported(model: PreTrainedModel) -> OnnxModel:
     """A model of torch on ONNX Runtime; the file lies in a temporary directory for as long as the model lives."""
+    output_class_of(type(model).__name__)  # refuses before the export
     folder = tempfile.TemporaryDirectory(prefix="inc_hf_onnx_")
-    output_class_of(type(model).__name__)
     logger.info("There is no ONNX file yet; exporting the model, which `save_pretrained` keeps.")
     path = export(model, Path(folder.name) / (QUANTIZED if quantized_modules(model) else FLOAT))
     found = on_onnxruntime(model.config, type(model).__name__, path)

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inc_hf.backends.onnxruntime.forms import OPSET, written_for_onnx
+from inc_hf.backends.onnxruntime.forms import written_for_onnx
+from inc_hf.config.export import EXPORT_FORMATS, OLDEST_OPSET
 
-FORMATS = ("QDQ", "QOperator")
 LARGEST = 2**31 - 2**20  # bytes in one file of protobuf, with some room for the graph
 
 
@@ -56,7 +56,7 @@ def export_onnx(
     output_names: Sequence[str] | None = None,
     dynamic_axes: Mapping[str, Mapping[int, str]] | None = None,
     quant_format: str = "QDQ",
-    opset_version: int = OPSET,
+    opset_version: int = OLDEST_OPSET,
 ) -> Path:
     """Write `path`, in one file or, above 2 GB, with its weights in `path` + `_data` beside it.
 
@@ -72,10 +72,10 @@ def export_onnx(
         ValueError: an unknown format or output, or an opset before 18.
         ExportError: something in the model has no form in ONNX; names it.
     """
-    if quant_format not in FORMATS:
-        raise ValueError(f"`quant_format` must be one of {', '.join(FORMATS)}, got {quant_format!r}.")
-    if opset_version < OPSET:
-        raise ValueError(f"`opset_version` must be {OPSET} or later, got {opset_version}.")
+    if quant_format not in EXPORT_FORMATS:
+        raise ValueError(f"`quant_format` must be one of {', '.join(EXPORT_FORMATS)}, got {quant_format!r}.")
+    if opset_version < OLDEST_OPSET:
+        raise ValueError(f"`opset_version` must be {OLDEST_OPSET} or later, got {opset_version}.")
     axes = axes_of(inputs) if dynamic_axes is None else dynamic_axes
     with torch.no_grad():
         found = list(named(model(**inputs)))

@@ -1,8 +1,9 @@
 """How quantized modules are written in ONNX: with their own integers and scales, nothing is calibrated again.
 
 Dynamic activations have one scale per token, which no single operator of ONNX knows: they are rounded by elementary
-operators and multiplied by MatMulInteger or ConvInteger. Static ones are QuantizeLinear and DequantizeLinear around a
-float operator ("QDQ", which runtimes fuse), or QuantizeLinear and the integer operator ("QOperator").
+operators and multiplied by MatMulInteger. Static ones are QuantizeLinear and DequantizeLinear around a float operator
+("QDQ", which runtimes fuse), or QuantizeLinear and the integer operator ("QOperator"). Convolutions always multiply
+their integers in float.
 
 Activations are uint8 in the file, our int8 shifted by 128 together with its zero point, since the kernels of ONNX
 Runtime for uint8 times int8 are its fastest.
@@ -18,7 +19,6 @@ from torch.onnx.ops import symbolic
 from inc_hf import ops
 from inc_hf.quantize.modules import QConv, QLinear, QModule, quantized_modules
 
-OPSET = 18  # what the exporter of torch is written for; all operators below are older
 SHIFT = 128  # from int8 to uint8
 
 
@@ -46,6 +46,7 @@ class Activation:
         scale = ops.per_token_scale(rows, bits, self.module.scale_dtype)
         scale = scale.reshape(-1, *[1] * (self.x.ndim - 1)) if is_conv else scale
         low, high = ops.activation_range(bits)
+        # As `ops.quantize_activation`, without its care for NaN, which would be two more operators.
         codes = torch.clamp(torch.round(self.x / scale), low, high) + SHIFT
         return codes.to(torch.uint8), scale
 
@@ -119,8 +120,7 @@ class OnnxConv(nn.Module):
             return convolve(x, weight, module.bias, **module.settings)
         activation = Activation(x, module)
         codes, scale = activation.static() if scheme.is_static else activation.dynamic()
-        # In float: every sum of the products is an integer below 2^24 for patches of up to 1,024 inputs, and
-        # ConvInteger has no fast kernel.
+        # In float, since ConvInteger has no fast kernel. Sums below 2^24 are exact: patches of 518 inputs at least.
         centred = codes.to(torch.float32) - activation.zero_point.to(torch.float32)
         sums = convolve(centred, module.codes.to(torch.float32), **module.settings)
         y = sums * scale * module.weight_scale.reshape(-1, *spatial)
