@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
+from inc_hf.kv_cache import CACHE
+
 
 @contextmanager
 def recording_inputs(model: nn.Module, limit: int = 4) -> Iterator[list[Any]]:
@@ -44,9 +46,9 @@ def _as_batch(signature: inspect.Signature, args: tuple, kwargs: dict[str, Any])
 
 def _starts_anew(batch: dict[str, Any]) -> bool:
     """Whether a call needs nothing of an earlier one; an empty cache is taken out of `batch`."""
-    cache = batch.get("past_key_values")
+    cache = batch.get(CACHE)
     if isinstance(cache, Cache):
-        del batch["past_key_values"]
+        del batch[CACHE]
     return batch.get("encoder_outputs") is None and not (isinstance(cache, Cache) and cache.get_seq_length())
 
 
