@@ -9,7 +9,7 @@ from .checks import check_choice, check_int, check_string, check_strings, parse_
 
 logger = logging.getLogger(__name__)
 
-EXPORT_DTYPES = ("int8", "fp32")
+EXPORT_DTYPES = ("int8", "fp32", "bf16")
 EXPORT_FORMATS = ("QDQ", "QOperator")
 OLDEST_OPSET = 18  # that the exporter of torch writes
 
@@ -21,7 +21,8 @@ class Torch2ONNXConfig(ConfigMixin):
 
     Args:
         dtype (`str`, *optional*, defaults to `"int8"`):
-            What the model is expected to be: `"int8"` (quantized) or `"fp32"`.
+            What the model is expected to be: `"int8"` (quantized), `"fp32"`, or `"bf16"`, whose weights are stored in
+            BF16 and computed with in float32, since ONNX Runtime has no arithmetic in BF16 on CPUs.
         opset_version (`int`, *optional*, defaults to 18):
             Of the standard operators. INC's default, 14, and all others before 18 become 18 with a warning, since
             torch writes no older ones.

@@ -76,6 +76,11 @@ class OnnxLinear(nn.Module):
         super().__init__()
         self.module, self.as_qdq = module, quant_format == "QDQ"
 
+    @property
+    def weight(self) -> Tensor:
+        """The integers, as the layer that it stands for shows them: T5 asks for their dtype."""
+        return self.module.codes
+
     def forward(self, x: Tensor) -> Tensor:
         module = self.module
         x = x if module.smooth_scale is None else x / module.smooth_scale
@@ -104,6 +109,7 @@ class OnnxConv(nn.Module):
     def __init__(self, module: QConv, quant_format: str):
         super().__init__()
         self.module, self.as_qdq = module, quant_format == "QDQ"
+        self.stride, self.padding = module.stride, module.padding  # models read them, as those of nn.Conv2d
 
     @property
     def weight(self) -> Tensor:

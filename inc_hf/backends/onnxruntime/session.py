@@ -11,9 +11,15 @@ from torch import Tensor
 
 from inc_hf import ops
 
+WEIGHT_BITS = "inc_hf_weight_bits"  # in the metadata of a file: of its widest integer weights
+
 
 def open_session(path: str | os.PathLike, threads: int | None = None, options: Any = None) -> "OnnxSession":
     """Load an ONNX file into ONNX Runtime.
+
+    On CPUs without VNNI, ONNX Runtime adds products of uint8 and int8 in 16 bits, which saturate. Weights of 7 bits,
+    our default on such CPUs, cannot; for files with others, or which do not say, its exact and slower kernels are
+    chosen.
 
     Args:
         threads (`int`, *optional*): that share one operator; by default those of torch.
@@ -27,32 +33,50 @@ def open_session(path: str | os.PathLike, threads: int | None = None, options: A
     ort = require_onnxruntime()
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no ONNX file {os.fspath(path)}.")
-    if options is None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or torch.get_num_threads()
-        options.log_severity_level = 3
-        if not ops.has_vnni():
-            # Without VNNI, uint8 times int8 saturates in 16 bits; this makes those kernels exact, and slower. Weights
-            # of 7 bits, our default on such CPUs, would not need it, but the session cannot tell them apart.
-            options.add_session_config_entry("session.x64quantprecision", "1")
-    try:
-        session = ort.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the exceptions of ONNX Runtime have no common class
-        raise ValueError(f"ONNX Runtime cannot load {os.fspath(path)}: {str(error).strip()[:500]}") from error
+    if options is not None:
+        return OnnxSession(_load(ort, path, options))
+    session = _load(ort, path, _options(ort, threads))
+    bits = session.get_modelmeta().custom_metadata_map.get(WEIGHT_BITS, "8")
+    if not ops.has_vnni() and bits not in map(str, range(2, 8)):
+        options = _options(ort, threads)
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        session = _load(ort, path, options)
     return OnnxSession(session)
 
 
+def _options(ort: Any, threads: int | None) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or torch.get_num_threads()
+    options.log_severity_level = 3
+    return options
+
+
+def _load(ort: Any, path: str | os.PathLike, options: Any) -> Any:
+    try:
+        return ort.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the exceptions of ONNX Runtime have no common class
+        raise ValueError(f"ONNX Runtime cannot load {os.fspath(path)}: {str(error).strip()[:500]}") from error
+
+
 def require_onnxruntime() -> Any:
-    """The module, or an ImportError that says how to get it."""
+    """What runs ONNX files, or an ImportError that says how to get it."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError("ONNX Runtime is not installed: pip install 'inc-hf[onnxruntime]'.") from error
+    return onnxruntime
+
+
+def require_export() -> None:
+    """Raise an ImportError that says how to get them, if packages that write and check ONNX files are missing."""
     try:
         import onnx  # noqa: F401
-        import onnxruntime
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"ONNX needs more packages: pip install 'inc-hf[onnx]' ({error.name} is missing)."
+            f"Writing ONNX needs more packages: pip install 'inc-hf[onnx]' ({error.name} is missing)."
         ) from error
-    return onnxruntime
 
 
 class OnnxSession:
@@ -60,12 +84,14 @@ class OnnxSession:
 
     Attributes:
         input_names, output_names (`list[str]`): in the order of the file.
+        input_shapes (`dict[str, list[int | str]]`): axes that may change have a name.
     """
 
     def __init__(self, session: Any):
         self.session = session
         self.input_names = [value.name for value in session.get_inputs()]
         self.output_names = [value.name for value in session.get_outputs()]
+        self.input_shapes = {value.name: list(value.shape) for value in session.get_inputs()}
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run a batch; inputs that the file does not know are left out.

@@ -1,0 +1,73 @@
+"""OpenVINO: sessions that run the files which are written for ONNX Runtime."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def require_openvino() -> Any:
+    """The module, or an ImportError that says how to get it."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise ImportError("OpenVINO is not installed: pip install 'inc-hf[openvino]'.") from error
+    return openvino
+
+
+def open_session(path: str | os.PathLike, threads: int | None = None) -> "OpenVinoSession":
+    """Read an ONNX file and compile it for the CPU.
+
+    Args:
+        threads (`int`, *optional*): that share one operator; by default those of torch.
+
+    Raises:
+        ImportError: openvino is not installed.
+        FileNotFoundError: there is no such file.
+        ValueError: it is truncated, is not ONNX, or has operators that OpenVINO does not know.
+    """
+    openvino = require_openvino()
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no ONNX file {os.fspath(path)}.")
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(),
+        # By default it would compute in BF16 where the CPU can.
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    try:
+        return OpenVinoSession(openvino.Core().compile_model(os.fspath(path), "CPU", settings))
+    except RuntimeError as error:
+        raise ValueError(f"OpenVINO cannot load {os.fspath(path)}: {str(error).strip()[-500:]}") from error
+
+
+class OpenVinoSession:
+    """A compiled file that takes and returns tensors of torch by name.
+
+    Attributes:
+        input_names, output_names (`list[str]`): in the order of the file.
+        input_shapes (`dict[str, list[int | str]]`): axes that may change are "?".
+    """
+
+    def __init__(self, compiled: Any):
+        self.compiled = compiled
+        self.input_names = [port.any_name for port in compiled.inputs]
+        self.output_names = [port.any_name for port in compiled.outputs]
+        self.input_shapes = {
+            port.any_name: [dim.get_length() if dim.is_static else "?" for dim in port.partial_shape]
+            for port in compiled.inputs
+        }
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run a batch; inputs that the file does not know are left out.
+
+        Raises:
+            ValueError: an input is missing.
+        """
+        if missing := [name for name in self.input_names if inputs.get(name) is None]:
+            raise ValueError(f"The ONNX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
+        results = self.compiled({name: inputs[name].detach().numpy() for name in self.input_names})
+        return {name: torch.from_numpy(results[index]) for index, name in enumerate(self.output_names)}
