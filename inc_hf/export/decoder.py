@@ -1,0 +1,74 @@
+"""Decoders that keep keys and values, in a form that takes and returns them as plain tensors."""
+
+import inspect
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from inc_hf.export.part import Axes, Part
+from inc_hf.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
+from inc_hf.model_inputs import example_batch
+
+
+class CachedDecoder(nn.Module):
+    """A causal language model: `input_ids`, `attention_mask`, `position_ids`, `past_key_values.N.{key,value}` in,
+    `logits`, `present.N.{key,value}` out. The mask is as long as past and input together."""
+
+    def __init__(self, model: PreTrainedModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        cache = dynamic_cache(pairs_named(inputs, PAST))
+        rest = {name: tensor for name, tensor in inputs.items() if not name.startswith(PAST)}
+        outputs = self.model(**rest, use_cache=True, **{CACHE: cache})
+        return {"logits": outputs.logits, **named_pairs(pairs_of(outputs[CACHE]), PRESENT)}
+
+
+@torch.no_grad()
+def decoder_part(model: PreTrainedModel) -> Part:
+    """A causal language model as a [`Part`].
+
+    Raises:
+        ValueError: it keeps something else than keys and values, as Mamba does.
+    """
+    cache = model(**example_batch(model), use_cache=True).get(CACHE)
+    pairs = pairs_of(cache) if isinstance(getattr(cache, "layers", None), list) else []
+    if not pairs or any(tensor is None or tensor.ndim != 4 for pair in pairs for tensor in pair):
+        raise ValueError(
+            f"{type(model).__name__} does not keep one key and one value per layer, which is the only cache that is "
+            "written to ONNX; use `backend='torch'`."
+        )
+    sizes = ((2, 3, 5), (1, 1, 7), (3, 4, 0), (1, 1, 0))
+    return Part(CachedDecoder(model), [_batch(model, pairs, *size) for size in sizes], _axes(model, len(pairs)))
+
+
+def _batch(model: PreTrainedModel, pairs: list, batch: int, length: int, past: int) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(past)
+    vocabulary = model.config.get_text_config().vocab_size
+    mask = torch.ones(batch, past + length, dtype=torch.long)
+    if batch > 1:
+        mask[0, 0] = 0  # padded on the left, as `generate` does
+    inputs = {
+        "input_ids": torch.randint(0, vocabulary, (batch, length), generator=generator),
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)[:, past:],
+    }
+    if not takes_positions(model):
+        del inputs["position_ids"]
+    kept = [[torch.randn(batch, t.shape[1], past, t.shape[3], generator=generator) for t in pair] for pair in pairs]
+    return {**inputs, **named_pairs(kept, PAST)}
+
+
+def takes_positions(model: PreTrainedModel) -> bool:
+    """Whether the place of each token is an input, which padding on the left needs."""
+    return "position_ids" in inspect.signature(model.forward).parameters
+
+
+def _axes(model: PreTrainedModel, layers: int) -> Axes:
+    axes: Axes = {"input_ids": {0: "batch", 1: "sequence"}, "attention_mask": {0: "batch", 1: "total_sequence"}}
+    if takes_positions(model):
+        axes["position_ids"] = {0: "batch", 1: "sequence"}
+    names = [f"{PAST}.{index}.{name}" for index in range(layers) for name in ("key", "value")]
+    return axes | {name: {0: "batch", 2: "past_sequence"} for name in names}

@@ -1,0 +1,62 @@
+"""The files that a model is run from, under the names that transformers.js, Optimum and sentence-transformers know."""
+
+import os
+from pathlib import Path
+
+from transformers import PreTrainedModel
+
+from inc_hf.backends.onnxruntime import require_export
+from inc_hf.config import Torch2ONNXConfig
+from inc_hf.export.decoder import decoder_part
+from inc_hf.export.forward import forward_part
+from inc_hf.export.part import Part
+from inc_hf.export.seq2seq import seq2seq_parts
+from inc_hf.export.write import checked, limit_of, write_files
+
+FOLDER = "onnx"  # in a model's directory
+MODEL, ENCODER, DECODER = "model", "encoder_model", "decoder_model_merged"
+SUFFIXES = {"int8": "_quantized", "bf16": "_bf16", "fp32": ""}
+
+
+def export_model(
+    model: PreTrainedModel,
+    directory: str | os.PathLike,
+    conf: Torch2ONNXConfig | None = None,
+    limit: float | None = None,
+) -> list[Path]:
+    """Write the files that run a model, with a cache of keys and values if it generates text.
+
+    They are `model.onnx`, or `encoder_model.onnx` and `decoder_model_merged.onnx` of models that have both, with
+    `_quantized` or `_bf16` at the end of the name. All of them are compared with torch on batches of several sizes
+    before any is kept.
+
+    Args:
+        model (`PreTrainedModel`): float, in bfloat16, or quantized; it comes back as it was.
+        directory (`str`): where to write; files of the same names are replaced.
+        conf ([`Torch2ONNXConfig`], *optional*): by default the dtype that the model has.
+        limit (`float`, *optional*): largest difference from torch, relative to the largest output; by default 1e-4 for
+            a float model and 0.05 for a quantized one.
+
+    Returns:
+        `list[Path]`: of the files.
+
+    Raises:
+        ImportError: the extra `onnx` is not installed.
+        ValueError: the model is not of `conf.dtype`, or keeps something else than keys and values.
+        ExportError: it cannot be written, or a file computes something else.
+    """
+    require_export()
+    model, conf = checked(model, conf)
+    suffix = SUFFIXES[conf.dtype]
+    files = {f"{stem}{suffix}.onnx": parts for stem, parts in parts_of(model, conf).items()}
+    return write_files(files, Path(directory), conf, limit_of(conf, limit))
+
+
+def parts_of(model: PreTrainedModel, conf: Torch2ONNXConfig) -> dict[str, list[Part]]:
+    """How the model is cut into files: the name of each, without what says the dtype, and its parts."""
+    if not model.can_generate():
+        return {MODEL: [forward_part(model, conf)]}
+    if not model.config.is_encoder_decoder:
+        return {MODEL: [decoder_part(model)]}
+    encoder, first, later = seq2seq_parts(model)
+    return {ENCODER: [encoder], DECODER: [first, later]}

@@ -1,0 +1,126 @@
+"""Writing graphs, and making sure that the files compute what torch computes."""
+
+import copy
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from inc_hf.backends.onnxruntime import (
+    ExportError,
+    OnnxSession,
+    difference,
+    onnx_graph,
+    open_session,
+    write_onnx,
+)
+from inc_hf.config import Torch2ONNXConfig
+from inc_hf.export.part import Part
+from inc_hf.kv_cache import PAST, SWITCH, without_past
+from inc_hf.quantize.modules import quantized_modules
+from inc_hf.quantize.workflow import evaluating
+
+logger = logging.getLogger(__name__)
+
+# Relative to the largest output. The order of additions differs by 1e-6; that can move an activation to the next
+# integer, which moves an output of a quantized model by up to some per cent.
+FLOAT_LIMIT, QUANTIZED_LIMIT = 1e-4, 5e-2
+
+
+def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module, Torch2ONNXConfig]:
+    """The model to trace, which is in float32, and the config with the dtype that the model has.
+
+    Raises:
+        ValueError: the model is not of `conf.dtype`, or of a dtype that is not written.
+    """
+    dtype = "int8" if quantized_modules(model) else "bf16" if _floats_of(model) == {torch.bfloat16} else "fp32"
+    conf = conf or Torch2ONNXConfig(dtype=dtype)
+    if conf.dtype != dtype:
+        raise ValueError(
+            f"The model is {_words(dtype)}, but `dtype={conf.dtype!r}` is asked for; set `dtype={dtype!r}` in the "
+            "Torch2ONNXConfig, or pass the other model."
+        )
+    if dtype == "bf16":  # its weights, exactly, in a model that computes in float32
+        return copy.deepcopy(model).float(), conf
+    if other := _floats_of(model) - {torch.float32}:
+        raise ValueError(
+            f"Only models in float32 or all in bfloat16 are exported, this one has {other.pop()}; load it in float32."
+        )
+    return model, conf
+
+
+def _floats_of(model: nn.Module) -> set[torch.dtype]:
+    found = {p.dtype for p in model.parameters() if p.is_floating_point()}
+    return found | {module.dtype for module in quantized_modules(model).values()}
+
+
+def _words(dtype: str) -> str:
+    return {"int8": "quantized", "fp32": "not quantized and in float32", "bf16": "in bfloat16"}[dtype]
+
+
+def limit_of(conf: Torch2ONNXConfig, limit: float | None) -> float:
+    """The largest difference that is accepted."""
+    return limit or (QUANTIZED_LIMIT if conf.dtype == "int8" else FLOAT_LIMIT)
+
+
+def write_files(files: dict[str, list[Part]], directory: Path, conf: Torch2ONNXConfig, limit: float) -> list[Path]:
+    """Write files into `directory`, all or none: each is one part, or the first and the later steps of a decoder.
+
+    Raises:
+        ExportError: a part cannot be written, or computes something else.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".onnx.", dir=directory) as folder:
+        for name, parts in files.items():
+            write_onnx(_graph(parts, conf), Path(folder) / name)
+            _validate(parts, Path(folder) / name, limit)
+        written = sorted(Path(folder).iterdir())
+        for path in written:
+            os.replace(path, directory / path.name)
+    return [directory / name for name in files]
+
+
+def _graph(parts: list[Part], conf: Torch2ONNXConfig):
+    graphs = []
+    for part in parts:
+        with evaluating(part.module):
+            graphs.append(
+                onnx_graph(
+                    part.module, part.batches[0], conf.output_names, part.axes, conf.quant_format, conf.opset_version
+                )
+            )
+    graph = graphs[0]
+    if len(graphs) == 2:
+        from inc_hf.backends.onnxruntime.merge import merge
+
+        graph = merge(*graphs, SWITCH)
+    if conf.dtype == "bf16":
+        from inc_hf.backends.onnxruntime.bf16 import store_in_bf16
+
+        store_in_bf16(graph)
+    return graph
+
+
+def _completed(batch: dict[str, Tensor], session: OnnxSession) -> dict[str, Tensor]:
+    """With what a file of two steps wants to know besides."""
+    size = len(next(iter(batch.values())))
+    is_later = any(name.startswith(PAST) for name in batch)
+    return {**without_past(session.input_shapes, size), **batch, SWITCH: torch.tensor([is_later])}
+
+
+def _validate(parts: list[Part], path: Path, limit: float) -> None:
+    session = open_session(path)
+    worst = 0.0
+    for part in parts:
+        with evaluating(part.module):
+            for batch in part.batches:
+                worst = max(worst, difference(part.module, lambda b: session(_completed(b, session)), batch))
+    if worst > limit:
+        raise ExportError(
+            f"ONNX Runtime's outputs differ from those of torch by {worst:.2e} of the largest, more than {limit:.0e}; "
+            "nothing was written."
+        )
+    logger.info("%s: ONNX Runtime's outputs differ from those of torch by %.1e of the largest.", path.name, worst)
