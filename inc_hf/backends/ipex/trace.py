@@ -1,0 +1,97 @@
+"""From a module of torch to a session, and whether that computes the same."""
+
+import math
+import warnings
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from inc_hf.backends.ipex.session import IpexSession
+from inc_hf.backends.onnxruntime import axes_of, other_batch
+from inc_hf.backends.onnxruntime.program import named
+
+VARIANTS = 4
+WARM_UP = 3  # TorchScript looks at the first calls, and optimizes the graph after that
+
+
+class TraceError(RuntimeError):
+    """A traced graph does not compute what the model computes."""
+
+
+class Flat(nn.Module):
+    """Calls a model with inputs by position, and gives the outputs that were asked for as a tuple."""
+
+    def __init__(self, model: nn.Module, input_names: list[str], output_names: list[str]):
+        super().__init__()
+        self.model, self.input_names, self.output_names = model, input_names, output_names
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        outputs = named(self.model(**dict(zip(self.input_names, inputs, strict=True))))
+        return tuple(outputs[name] for name in self.output_names)
+
+
+@torch.no_grad()
+def trace(model: nn.Module, inputs: Mapping[str, Tensor], precision: str) -> IpexSession:
+    """Record what `model` does with `inputs`, and let IPEX optimize that.
+
+    Args:
+        model (`nn.Module`): in evaluation mode, prepared by IPEX.
+        inputs (`dict[str, torch.Tensor]`): two samples by the names of `forward`.
+        precision (`str`): "bfloat16" casts as `torch.autocast` does.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values that become constants; `check` finds those that must not
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            flat = Flat(model, list(inputs), list(named(model(**inputs)))).eval()
+            graph = torch.jit.freeze(torch.jit.trace(flat, tuple(inputs.values()), check_trace=False))
+        session = IpexSession(graph, flat.input_names, flat.output_names, precision)
+        for _ in range(WARM_UP):
+            session(inputs)
+    return session
+
+
+def check(session: IpexSession, model: nn.Module, inputs: Mapping[str, Tensor], limit: float) -> IpexSession:
+    """Compare with `model` on `inputs` and on a batch of another size, length and padding; returns the session.
+
+    Raises:
+        TraceError: shapes differ, or values differ by more than `limit` of the largest value of an output.
+    """
+    for batch in (inputs, other_batch(inputs, axes_of(inputs))):
+        difference = smallest_difference(session, model, batch, limit)
+        if not difference <= limit:  # a NaN is not
+            shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in batch.items())
+            raise TraceError(
+                f"On a batch of {shapes}, the graph of IPEX differs from the model by {difference:.1e} of the largest "
+                f"output, more than {limit:g}; use backend='onnxruntime' or backend='torch'."
+            )
+    return session
+
+
+def smallest_difference(session: IpexSession, model: nn.Module, batch: Mapping[str, Tensor], limit: float) -> float:
+    """On the batch as it is and on shifted ones, up to the first within `limit`.
+
+    A wrong graph is wrong on all. But where a rounding depends on the last bit, a quantized model can turn 1e-7 into
+    ten per cent, which happens to one sentence in a hundred.
+    """
+    smallest = float("inf")
+    for shift in range(VARIANTS):
+        shifted = {name: tensor.roll(shift, -1) for name, tensor in batch.items()}
+        difference = largest_difference(session, model, shifted)
+        if difference <= limit or not math.isfinite(difference):
+            return difference
+        smallest = min(smallest, difference)
+    return smallest
+
+
+@torch.no_grad()
+def largest_difference(session: IpexSession, model: nn.Module, batch: Mapping[str, Tensor]) -> float:
+    """Relative to the largest value of each output; infinite where shapes differ."""
+    expected, got = named(model(**batch)), session(batch)
+    differences = []
+    for name, value in got.items():
+        wanted = expected[name].float()
+        if value.shape != wanted.shape:
+            return float("inf")
+        differences.append((value - wanted).abs().max() / wanted.abs().max().clamp_min(1e-12))
+    return torch.stack(differences).max().item()

@@ -1,0 +1,25 @@
+"""Models on IPEX, which compiles the model of torch at each load."""
+
+import torch
+from transformers import PreTrainedModel
+
+from inc_hf.backends import ipex
+from inc_hf.export.layout import MODEL
+from inc_hf.model_inputs import example_batch
+from inc_hf.runtimes.model import RuntimeModel, on_runtime, output_class_of
+
+
+def on_ipex(model: PreTrainedModel) -> PreTrainedModel:
+    """A model of torch on IPEX: quantized with its own integers and scales, otherwise in its dtype. It is used up.
+
+    Raises:
+        ValueError: it generates text, for which a trace does not serve, or is of a kind that runs on torch only.
+    """
+    name = type(model).__name__
+    if model.can_generate():
+        raise ValueError(f"{name} generates text, which IPEX does not here; use backend 'torch' or 'onnxruntime'.")
+    output_class_of(name)
+    dtype = torch.bfloat16 if model.dtype == torch.bfloat16 else torch.float32
+    model = model.float()  # from which IPEX makes the other
+    session = ipex.open_session(model, example_batch(model), dtype)
+    return on_runtime(RuntimeModel, type(model), model.config, "ipex", {MODEL: session}, [])
