@@ -27,7 +27,8 @@ from transformers import (
 )
 
 from inc_hf import runtimes
-from inc_hf.backends.onnxruntime import require_onnxruntime
+from inc_hf.backends import onnxruntime, openvino
+from inc_hf.backends.ipex import require_ipex
 from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationConfig, validate_model
 from inc_hf.checkpoint.describe import schemes_of_config
 from inc_hf.prune.slim.sizes import ENTRY, in_own_sizes
@@ -44,7 +45,13 @@ HUB_KEYWORDS = (
     "token",
     "trust_remote_code",
 )
-BACKENDS = ("torch", "onnxruntime")
+# What each needs, said before anything is loaded.
+BACKENDS = {
+    "torch": lambda: None,
+    "onnxruntime": onnxruntime.require_onnxruntime,
+    "openvino": openvino.require_openvino,
+    "ipex": require_ipex,
+}
 QUANTIZATION_PARAMETER = re.compile(r"\.(weight|input|output|smooth|[qkv])_(scale|zero_point)$")
 
 
@@ -68,8 +75,9 @@ class IncModel:
 
         Args:
             pretrained_model_name_or_path (`str`): a directory or a name on the Hub.
-            backend (`str`): what runs it: "torch" (with our kernels), or "onnxruntime": the file in `onnx/`, otherwise
-                the model of torch is exported.
+            backend (`str`): what runs it: "torch" (with our kernels); "onnxruntime" or "openvino": the files in
+                `onnx/`, otherwise the model of torch is exported; "ipex": the model of torch, traced, for models that
+                do not generate; or "auto", see [`inc_hf.runtimes.choose_backend`].
             kwargs: passed to the `from_pretrained` of the auto class: `revision`, `subfolder`, `token`, `dtype`, ….
 
         Raises:
@@ -77,10 +85,10 @@ class IncModel:
             ImportError: the backend needs packages that are not installed.
             CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
         """
-        if backend not in BACKENDS:
-            raise ValueError(f"`backend` must be one of {', '.join(BACKENDS)}, got {backend!r}.")
-        if backend == "onnxruntime":
-            return _on_onnxruntime(cls, pretrained_model_name_or_path, kwargs)
+        if backend not in (*BACKENDS, "auto"):
+            raise ValueError(f"`backend` must be one of auto, {', '.join(BACKENDS)}, got {backend!r}.")
+        if backend != "torch":
+            return _elsewhere(cls, pretrained_model_name_or_path, backend, kwargs)
         hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
         config = copy.deepcopy(kwargs.pop("config", None))
         if config is None:
@@ -102,14 +110,24 @@ class IncModel:
         return _load_checked(loader, pretrained_model_name_or_path, config=config, **hub, **kwargs)
 
 
-def _on_onnxruntime(cls: type[IncModel], name: str | os.PathLike, kwargs: dict[str, Any]) -> PreTrainedModel:
-    require_onnxruntime()
+def _elsewhere(cls: type[IncModel], name: str | os.PathLike, backend: str, kwargs: dict[str, Any]) -> PreTrainedModel:
+    """A model on another runtime than torch, or on torch if "auto" chooses it."""
+    if backend != "auto":
+        BACKENDS[backend]()
+    if backend == "ipex":
+        return runtimes.on_ipex(cls.from_pretrained(name, **kwargs))
     hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
-    path = runtimes.find_onnx(name, **hub)
-    if path is None:
-        return runtimes.exported(cls.from_pretrained(name, **kwargs))
     config = AutoConfig.from_pretrained(name, **hub)
-    return runtimes.on_onnxruntime(config, _model_class(cls.auto_class, config).__name__, path)
+    model_class = _model_class(cls.auto_class, config)
+    files = runtimes.find_files(name, model_class, config, **hub)
+    if backend == "auto":
+        backend = runtimes.choose_backend(name, bool(files), **hub)
+    if backend == "torch":
+        return cls.from_pretrained(name, **kwargs)
+    if not files:
+        return runtimes.from_torch(cls.from_pretrained(name, **kwargs), backend)
+    model = runtimes.from_files(model_class, config, files, backend)
+    return runtimes.with_generation_config(model, name, **hub)
 
 
 def _model_class(auto_class: type, config: PreTrainedConfig) -> type:

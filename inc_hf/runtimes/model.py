@@ -1,0 +1,177 @@
+"""Models that run outside of torch, as ordinary models of transformers to those who call them."""
+
+import dataclasses
+import functools
+import inspect
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import (
+    BaseModelOutputWithPooling,
+    ImageClassifierOutput,
+    MaskedLMOutput,
+    ModelOutput,
+    MultipleChoiceModelOutput,
+    QuestionAnsweringModelOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
+)
+
+from inc_hf.checkpoint import save_checkpoint
+from inc_hf.export.layout import FOLDER
+from inc_hf.runtimes.session import Session
+
+# End of the name of a model class -> what it returns.
+OUTPUTS: dict[str, type[ModelOutput]] = {
+    "ForSequenceClassification": SequenceClassifierOutput,
+    "ForAudioClassification": SequenceClassifierOutput,
+    "ForTokenClassification": TokenClassifierOutput,
+    "ForQuestionAnswering": QuestionAnsweringModelOutput,
+    "ForMaskedLM": MaskedLMOutput,
+    "ForMultipleChoice": MultipleChoiceModelOutput,
+    "ForImageClassification": ImageClassifierOutput,
+    "Model": BaseModelOutputWithPooling,
+}
+
+
+class RuntimeModel:
+    """
+    What a model class gets put before it so that its forward pass is a file, run by another runtime.
+
+    The rest is that of the class: its name, `generate`, the arguments of `forward`, what it returns. There are no
+    weights and no gradients. See [`on_runtime`].
+
+    Attributes:
+        backend (`str`): the name of the runtime.
+        sessions (`dict[str, Session]`): what runs the files, by their names without what says the dtype.
+        files (`list[Path]`): the files; empty if there are none (IPEX).
+    """
+
+    backend: str
+    sessions: dict[str, Session]
+    files: list[Path]
+
+    @classmethod
+    def check(cls, session: Session, path: Path, model_class: type[PreTrainedModel]) -> None:
+        """Raise ValueError if a file was not made of such a model."""
+        taken = set(inspect.signature(model_class.forward).parameters)
+        given = {field.name for field in dataclasses.fields(output_class_of(model_class.__name__))}
+        if foreign := sorted({*session.input_names} - taken | {*session.output_names} - given):
+            raise ValueError(
+                f"{path} was not made of a {model_class.__name__}, which has no {', '.join(foreign)}; "
+                "write it anew with `inc_hf.export.export_model` or `inc-hf export`."
+            )
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs: on the CPU, wherever it is said to go."""
+        return torch.device("cpu")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its float inputs and outputs."""
+        return torch.float32
+
+    def compute(self, inputs: dict[str, Any]) -> ModelOutput:
+        """Run a batch. Inputs that the file does not know are left out; a missing `token_type_ids` is zeros."""
+        (session,) = self.sessions.values()
+        if "token_type_ids" in session.input_names and inputs.get("token_type_ids") is None:
+            inputs["token_type_ids"] = torch.zeros_like(inputs["input_ids"])
+        outputs = session(inputs)
+        return output_class_of(type(self).__name__)(**self.with_loss(outputs, inputs))
+
+    def with_loss(self, outputs: dict[str, Tensor], inputs: dict[str, Any]) -> dict[str, Tensor]:
+        """The outputs, and where labels came the loss that the model of torch computes from logits."""
+        labels = inputs.get("labels")
+        if labels is None or "logits" not in outputs:
+            return outputs
+        logits = outputs["logits"]
+        vocab_size = getattr(self.config.get_text_config(), "vocab_size", None)
+        settings = {"labels": labels, "config": self.config, "vocab_size": vocab_size}
+        name = "pooled_logits" if "pooled_logits" in inspect.signature(self.loss_function).parameters else "logits"
+        return {"loss": self.loss_function(**{name: logits}, **settings), **outputs}
+
+    def save_pretrained(self, save_directory: str | os.PathLike, overwrite: bool = False, **kwargs: Any) -> Path:
+        """Write `config.json` and the files in `onnx/`.
+
+        Raises:
+            FileExistsError: the directory is not empty and `overwrite` is not set.
+            ValueError: there are no files, since the runtime compiles the model of torch (IPEX).
+        """
+        if not self.files:
+            raise ValueError(
+                f"A model on {self.backend} has no file of its own; save the one of `backend='torch'`, from which it "
+                "is compiled at each load."
+            )
+
+        def write(directory: Path) -> None:
+            self.config.save_pretrained(directory)
+            if self.can_generate():
+                self.generation_config.save_pretrained(directory)
+            (directory / FOLDER).mkdir()
+            for file in self.files:
+                for path in file.parent.glob(f"{file.name}*"):
+                    shutil.copy2(path, directory / FOLDER)
+
+        return save_checkpoint(write, save_directory, overwrite)
+
+    def extra_repr(self) -> str:
+        files = ", ".join(path.name for path in self.files)
+        return f"backend={self.backend!r}" + (f", files: {files}" if files else "")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.extra_repr()})"
+
+
+def on_runtime(
+    form: type[RuntimeModel],
+    model_class: type[PreTrainedModel],
+    config: PreTrainedConfig,
+    backend: str,
+    sessions: dict[str, Session],
+    files: list[Path],
+) -> PreTrainedModel:
+    """A model of `model_class` whose forward pass is that of `form`, and whose weights are in the files alone."""
+    namespace = {"__module__": model_class.__module__, "forward": _forward_like(model_class)}
+    with torch.device("meta"):
+        model = type(model_class.__name__, (form, model_class), namespace)(config)
+    for module in model.modules():  # those of other sizes than none would have to be on some device
+        module._parameters.clear()
+        module._buffers.clear()
+    model.backend, model.sessions, model.files = backend, sessions, files
+    return model.eval()
+
+
+def _forward_like(model_class: type[PreTrainedModel]) -> Any:
+    """`forward` with the arguments of that of the class, for those who look which ones it takes."""
+    signature = inspect.signature(model_class.forward)
+    rest = next((p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD), None)
+
+    @functools.wraps(model_class.forward)
+    def forward(self, *args: Any, **kwargs: Any) -> ModelOutput:
+        inputs = dict(signature.bind(self, *args, **kwargs).arguments)
+        inputs |= inputs.pop(rest, {})
+        del inputs["self"]
+        return self.compute(inputs)
+
+    return forward
+
+
+def output_class_of(model_name: str) -> type[ModelOutput]:
+    """What a model of this class returns.
+
+    Raises:
+        ValueError: it is of another kind than those of [`OUTPUTS`].
+    """
+    for suffix, output_class in OUTPUTS.items():
+        if model_name.endswith(suffix):
+            return output_class
+    raise ValueError(
+        f"{model_name} runs on torch only, other runtimes have those that generate text and those that end in "
+        f"{', '.join(OUTPUTS)}; use `backend='torch'`."
+    )
