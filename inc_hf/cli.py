@@ -1,4 +1,4 @@
-"""`inc-hf quantize | info | demo`, and the arguments that `optimum-cli inc` shares."""
+"""`inc-hf quantize | export | info | demo`, and the arguments that `optimum-cli inc` shares."""
 
 import argparse
 import logging
@@ -75,6 +75,37 @@ def run_quantize(args: argparse.Namespace) -> int:
     return _guarded(quantize, args)
 
 
+def add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `inc-hf export` and of `optimum-cli inc export`."""
+    parser.add_argument("model_positional", nargs="?", metavar="MODEL", help="directory or Hub name of a model")
+    parser.add_argument("-m", "--model", help="the same, as an option")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="where to write; default: onnx/ in the model's directory"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an output directory that is not empty")
+    parser.add_argument("--task", help="e.g. text-classification; default: that of the checkpoint")
+    parser.add_argument(
+        "--dtype",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="of a model that is not quantized; bf16 halves the file, and computes in fp32 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--quant-format",
+        choices=("QDQ", "QOperator"),
+        default="QDQ",
+        help="how static activations are written (default: %(default)s)",
+    )
+    parser.add_argument("--opset", type=int, default=18, metavar="N", help="default: %(default)s")
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """`inc-hf export`; returns the exit code."""
+    from inc_hf.commands.export import export
+
+    return _guarded(export, args)
+
+
 def add_info_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", nargs="?", metavar="DIR", help="a checkpoint; without it, about this machine")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
@@ -105,9 +136,11 @@ def _guarded(command: Any, args: argparse.Namespace) -> int:
     from huggingface_hub.errors import HfHubHTTPError
     from safetensors import SafetensorError
 
+    from inc_hf.backends.onnxruntime import ExportError
+
     try:
         return command(args)
-    except (ValueError, TypeError, OSError, ImportError, HfHubHTTPError, SafetensorError) as error:
+    except (ValueError, TypeError, OSError, ImportError, ExportError, HfHubHTTPError, SafetensorError) as error:
         logging.getLogger(__name__).debug("Details", exc_info=True)
         print(f"inc-hf: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -118,6 +151,7 @@ def _guarded(command: Any, args: argparse.Namespace) -> int:
 
 COMMANDS = {
     "quantize": ("quantize a model to INT8 and save it", add_quantize_arguments, run_quantize),
+    "export": ("write a model as ONNX, checked against torch", add_export_arguments, run_export),
     "info": ("show what a checkpoint holds, or what this machine offers", add_info_arguments, run_info),
     "demo": ("fine-tune, quantize, save, load and compare a real model", add_demo_arguments, run_demo),
 }

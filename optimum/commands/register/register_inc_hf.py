@@ -1,4 +1,4 @@
-"""Registers `optimum-cli inc quantize` and `optimum-cli inc info`: the commands of `inc-hf` under optimum's roof."""
+"""Registers `optimum-cli inc quantize | export | info`: the commands of `inc-hf` under optimum's roof."""
 
 import sys
 from argparse import ArgumentParser
@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from optimum.commands.base import BaseOptimumCLICommand, CommandInfo
 
-from inc_hf.cli import add_info_arguments, add_quantize_arguments
+from inc_hf.cli import add_export_arguments, add_info_arguments, add_quantize_arguments
 
 
 def _command_name() -> str:
@@ -32,6 +32,18 @@ class IncQuantizeCommand(BaseOptimumCLICommand):
             sys.exit(code)
 
 
+class IncExportCommand(BaseOptimumCLICommand):
+    @staticmethod
+    def parse_args(parser: ArgumentParser) -> None:
+        add_export_arguments(parser)
+
+    def run(self) -> None:
+        from inc_hf.cli import run_export
+
+        if code := run_export(self.args):
+            sys.exit(code)
+
+
 class IncInfoCommand(BaseOptimumCLICommand):
     @staticmethod
     def parse_args(parser: ArgumentParser) -> None:
@@ -48,6 +60,7 @@ class IncCommand(BaseOptimumCLICommand):
     COMMAND = CommandInfo(name=_command_name(), help="Quantize models for CPU and look at quantized ones (inc_hf).")
     SUBCOMMANDS = (
         CommandInfo("quantize", "Quantize a model and save it.", IncQuantizeCommand),
+        CommandInfo("export", "Write a model as ONNX.", IncExportCommand),
         CommandInfo("info", "Show what a checkpoint holds.", IncInfoCommand),
     )
 
