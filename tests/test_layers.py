@@ -18,10 +18,11 @@ TOP = LAYERS.index(None)
 ALSO_ALLOWED = {("cli", "demo"), ("cli", "commands"), ("commands", "cli"), ("demo", "cli"), ("demo", "commands")}
 HOMES = {
     "transformers": set(
-        "callbacks quantizer quantization quantized_model modeling model_inputs hub export checkpoint training"
-        " orchestration runtimes data utils commands demo cli".split()
+        "callbacks quantizer quantization quantized_model modeling model_inputs kv_cache hub export checkpoint"
+        " training orchestration runtimes data utils commands demo cli backends.onnxruntime.program".split()
     ),
     "onnx": {"backends.onnxruntime"},
+    "openvino": {"backends.openvino"},
     "intel_extension_for_pytorch": {"backends.ipex"},
 }
 

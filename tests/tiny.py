@@ -40,6 +40,12 @@ MODELS = {
         {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32},
     ),
     "albert": ("AlbertForSequenceClassification", "AlbertConfig", {**ENCODER, "embedding_size": 8}),
+    "mpnet": ("MPNetForSequenceClassification", "MPNetConfig", ENCODER),
+    "deberta": (
+        "DebertaV2ForSequenceClassification",
+        "DebertaV2Config",
+        {**ENCODER, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 8},
+    ),
     "llama": ("LlamaForCausalLM", "LlamaConfig", ENCODER),
     "gpt2": ("GPT2LMHeadModel", "GPT2Config", {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 64}),
     "opt": (
@@ -60,6 +66,18 @@ MODELS = {
         {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2},
     ),
     "bart": ("BartForConditionalGeneration", "BartConfig", SEQ2SEQ),
+    "whisper": (
+        "WhisperForConditionalGeneration",
+        "WhisperConfig",
+        {
+            **SEQ2SEQ,
+            "num_mel_bins": 8,
+            "max_source_positions": 16,
+            "max_target_positions": 32,
+            **dict.fromkeys(("pad_token_id", "bos_token_id", "decoder_start_token_id"), 1),
+            "eos_token_id": 2,
+        },
+    ),
     "vit": ("ViTForImageClassification", "ViTConfig", {**ENCODER, "image_size": 16, "patch_size": 4}),
 }
 
@@ -95,6 +113,8 @@ def tiny_inputs(model: PreTrainedModel, batch_size: int = 3) -> dict[str, torch.
     if model.main_input_name == "pixel_values":
         return {"pixel_values": torch.randn(batch_size, 3, 16, 16, generator=generator)}
     ids = torch.randint(5, VOCABULARY, (batch_size, 10), generator=generator)
+    if model.main_input_name == "input_features":
+        return {"input_features": torch.randn(batch_size, 8, 32, generator=generator), "decoder_input_ids": ids}
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     return {**inputs, "decoder_input_ids": ids} if model.config.is_encoder_decoder else inputs
 

@@ -99,7 +99,7 @@ class Unwritable(nn.Module):
             "bert",
             Torch2ONNXConfig("int8"),
             ValueError,
-            "not quantized, but `dtype='int8'` is asked for; set `dtype='fp32'",
+            "not quantized and in float32, but `dtype='int8'` is asked for; set `dtype='fp32'",
         ),
         (
             "bert",
@@ -113,7 +113,12 @@ class Unwritable(nn.Module):
             ValueError,
             r"no inputs \['ids'\], only input_ids, att",
         ),
-        (TinyNet().half(), None, ValueError, "Only float32 models are exported, this one has torch.float16"),
+        (
+            TinyNet().half(),
+            None,
+            ValueError,
+            "Only models in float32 or all in bfloat16 are exported, this one has torch.float16",
+        ),
         (TinyNet(), None, ValueError, "`example_inputs` is needed for a TinyNet"),
         (
             Unwritable(),

@@ -5,8 +5,8 @@ import torch
 from tiny import logits_of, quantized, tiny_inputs, tiny_model, tiny_tokenizer
 from transformers import PreTrainedModel, pipeline
 
-from inc_hf import IncModelForCausalLM, IncModelForFeatureExtraction, IncModelForSequenceClassification
-from inc_hf.runtimes import OnnxModel
+from inc_hf import IncModelForFeatureExtraction, IncModelForSequenceClassification
+from inc_hf.runtimes import RuntimeModel
 
 SENTENCES = ["the film was very good", "a dull plot", "not bad"]
 
@@ -47,16 +47,15 @@ def test_features(tmp_path):
     quantized(tiny_model("bert").bert).save_pretrained(tmp_path / "encoder")
     model = IncModelForFeatureExtraction.from_pretrained(tmp_path / "encoder", backend="onnxruntime")
     outputs = model(**tiny_inputs(model))
-    assert isinstance(model, OnnxModel) and outputs.last_hidden_state.shape == (3, 10, 16)
+    assert isinstance(model, RuntimeModel) and outputs.last_hidden_state.shape == (3, 10, 16)
     assert str(model.device) == "cpu" and outputs[0] is outputs.last_hidden_state
 
 
 def test_errors(folder, tmp_path):
-    with pytest.raises(ValueError, match="`backend` must be one of torch, onnxruntime, got 'tensorrt'"):
+    with pytest.raises(
+        ValueError, match="`backend` must be one of auto, torch, onnxruntime, openvino, ipex, got 'tensorrt'"
+    ):
         IncModelForSequenceClassification.from_pretrained(folder, backend="tensorrt")
-    tiny_model("llama").save_pretrained(tmp_path / "llama")
-    with pytest.raises(ValueError, match="LlamaForCausalLM does not run on ONNX Runtime here yet"):
-        IncModelForCausalLM.from_pretrained(tmp_path / "llama", backend="onnxruntime")
     model = IncModelForSequenceClassification.from_pretrained(folder, backend="onnxruntime")
     with pytest.raises(ValueError, match="needs the inputs attention_mask, got input_ids, token_type_ids"):
         model(input_ids=torch.ones(1, 4, dtype=torch.long))

@@ -1,0 +1,52 @@
+"""OpenVINO runs the files that are written for ONNX Runtime."""
+
+import builtins
+
+import pytest
+import torch
+from tiny import logits_of, quantized, tiny_inputs, tiny_model
+
+from inc_hf.backends import openvino
+from inc_hf.export import export_model
+
+
+@pytest.mark.parametrize("approach", ["float", "dynamic", "static"])
+@pytest.mark.parametrize("name", ["bert", "vit"])
+def test_the_same_outputs(name, approach, tmp_path):
+    pytest.importorskip("openvino")
+    model = tiny_model(name) if approach == "float" else quantized(name, approach).model
+    (path,) = export_model(model, tmp_path)
+    inputs = tiny_inputs(model, batch_size=8)
+    session = openvino.open_session(path)
+    types = {"token_type_ids": torch.zeros_like(inputs["input_ids"])} if name == "bert" else {}
+    expected = logits_of(model, inputs)
+    differences = (session({**inputs, **types})["logits"] - expected).abs().amax(1) / expected.abs().max()
+    # A difference of 1e-7 can move an activation to the next integer; that should be rare.
+    assert differences.max() <= (1e-4 if approach == "float" else 5e-2)
+    assert (differences <= 1e-4).float().mean() > 0.6
+    assert session.output_names == ["logits"] and session.input_shapes[session.input_names[0]][0] == "?"
+
+
+def test_errors(tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    (path,) = export_model(tiny_model("bert"), tmp_path)
+    with pytest.raises(ValueError, match="needs the inputs attention_mask, token_type_ids, got input_ids"):
+        openvino.open_session(path)({"input_ids": torch.ones(1, 4, dtype=torch.long)})
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ValueError, match="OpenVINO cannot load .*model.onnx"):
+        openvino.open_session(path)
+    with pytest.raises(FileNotFoundError, match="There is no ONNX file"):
+        openvino.open_session(tmp_path / "none.onnx")
+
+
+def test_not_installed(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "openvino":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r"pip install 'inc-hf\[openvino\]'"):
+        openvino.require_openvino()

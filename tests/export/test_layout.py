@@ -1,0 +1,151 @@
+"""The files that run a model: for all architectures the same outputs, integers and zeros as in torch."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from tiny import logits_of, quantized, tiny_inputs, tiny_model
+
+from inc_hf.backends.onnxruntime import ExportError
+from inc_hf.compression.pruner import prepare_pruning
+from inc_hf.config import Torch2ONNXConfig
+from inc_hf.export import export_model
+from inc_hf.quantize.modules import QLinear, quantized_modules
+from inc_hf.runtimes import from_files
+
+ENCODERS = ["bert", "roberta", "distilbert", "albert", "electra", "deberta", "mpnet", "vit"]
+GENERATING = ["gpt2", "llama", "t5", "whisper"]
+BOTH_PARTS = ("encoder_model", "decoder_model_merged")
+
+
+def model_of(name, approach):
+    if approach != "sparse":
+        return quantized(name, approach).model
+    model = tiny_model(name)
+    prepare_pruning(model, {"pruning_type": "magnitude", "pattern": "4x1", "target_sparsity": 0.5}, dataloader=[])
+    return quantized(model).model
+
+
+def int8_initializers(paths):
+    graphs = [onnx.load(path).graph for path in paths]
+    arrays = [numpy_helper.to_array(tensor) for graph in graphs for tensor in graph.initializer]
+    return [array for array in arrays if array.dtype == np.int8 and array.ndim > 1]
+
+
+def distinct(arrays):
+    """By content: small matrices are transposed when they are written, once for each use."""
+    rows = {array.tobytes(): array for array in (np.squeeze(array) for array in arrays)}
+    return {min(key, array.T.tobytes()): array for key, array in rows.items()}
+
+
+@pytest.mark.parametrize("approach", ["static", "dynamic", "sparse"])
+@pytest.mark.parametrize("name", ENCODERS + GENERATING)
+def test_parity(name, approach, tmp_path):
+    model = model_of(name, approach)
+    inputs = tiny_inputs(model, batch_size=8)
+    expected = logits_of(model, inputs)
+    paths = export_model(model, tmp_path)
+    stems = BOTH_PARTS if name in ("t5", "whisper") else ("model",)
+    assert [path.name for path in paths] == [f"{stem}_quantized.onnx" for stem in stems]
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+    got = from_files(type(model), model.config, paths, "onnxruntime")(**inputs).logits
+    # A difference of 1e-7 can move an activation to the next integer: then a sample is off by a quantization step.
+    differences = (got - expected).abs().flatten(1).amax(1) / expected.abs().max()
+    assert differences.max() <= 5e-2
+    assert (differences <= 1e-4).float().mean() >= 0.75
+    assert torch.equal(logits_of(model, inputs), expected)
+
+    stored = distinct(int8_initializers(paths))
+    weights = {key: distinct([module.codes.numpy()]) for key, module in quantized_modules(model).items()}
+    assert set(stored) <= set().union(*weights.values())
+    # What small constants go through is computed when the file is written: it need not be there.
+    linears = [key for key, m in quantized_modules(model).items() if isinstance(m, QLinear) and "pos_" not in key]
+    assert set().union(*(weights[key] for key in linears)) <= set(stored)
+    if approach == "sparse":
+        assert max((array == 0).mean() for array in stored.values()) > 0.4
+
+
+def test_two_steps_share_their_weights(tmp_path):
+    model = tiny_model("t5", d_model=64, d_ff=256, vocab_size=512)
+    _, decoder = export_model(model, tmp_path)
+    graph = onnx.load(decoder).graph
+    assert [node.op_type for node in graph.node] == ["If"]
+    assert all(not branch.g.initializer for branch in graph.node[0].attribute)
+    matrices = [tuple(tensor.dims) for tensor in graph.initializer if len(tensor.dims) == 2 and min(tensor.dims) > 32]
+    assert sorted(matrices) == [(64, 256), (256, 64), (512, 64)]
+    assert "use_cache_branch" in [value.name for value in graph.input]
+
+
+def test_names_that_other_programs_know(tmp_path):
+    (path,) = export_model(tiny_model("llama"), tmp_path)
+    graph = onnx.load(path).graph
+    axes = {
+        value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim] for value in graph.input
+    }
+    assert axes == {
+        "input_ids": ["batch", "sequence"],
+        "attention_mask": ["batch", "total_sequence"],
+        "position_ids": ["batch", "sequence"],
+        "past_key_values.0.key": ["batch", 2, "past_sequence", 8],
+        "past_key_values.0.value": ["batch", 2, "past_sequence", 8],
+    }
+    assert [value.name for value in graph.output] == ["logits", "present.0.key", "present.0.value"]
+
+
+@pytest.mark.parametrize("name", ["bert", "t5"])
+def test_bf16_weights(name, tmp_path):
+    model = tiny_model(name)
+    size = sum(path.stat().st_size for path in export_model(model, tmp_path / "fp32"))
+    half = tiny_model(name).bfloat16()
+    paths = export_model(half, tmp_path / "bf16", Torch2ONNXConfig("bf16"))
+    assert all(path.stem.endswith("_bf16") for path in paths)
+    types = [tensor.data_type for path in paths for tensor in onnx.load(path).graph.initializer if tensor.dims]
+    assert types.count(onnx.TensorProto.BFLOAT16) > 0.8 * len([t for t in types if t != onnx.TensorProto.INT64])
+    assert sum(path.stat().st_size for path in paths) < size
+    got = from_files(type(model), model.config, paths, "onnxruntime")(**tiny_inputs(model)).logits
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got, logits_of(half.float()), rtol=1e-4, atol=1e-4)
+
+
+def test_no_trace_of_where_it_was_made(tmp_path):
+    (path,) = export_model(quantized("bert").model, tmp_path)
+    assert b"site-packages" not in path.read_bytes()
+    assert {p.key: p.value for p in onnx.load(path).metadata_props}["inc_hf_weight_bits"] in ("7", "8")
+
+
+def test_what_cannot_be_exported(tmp_path):
+    with pytest.raises(ValueError, match="is not quantized and in float32, but `dtype='bf16'` is asked for"):
+        export_model(tiny_model("bert"), tmp_path, Torch2ONNXConfig("bf16"))
+    mixed = tiny_model("bert")
+    mixed.classifier.half()
+    with pytest.raises(ValueError, match="in float32 or all in bfloat16 are exported, this one has torch.float16"):
+        export_model(mixed, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+class Unknown(torch.nn.Module):
+    def forward(self, x):
+        return x + torch.linalg.eigvals(x @ x.transpose(-1, -2)).real.sum()
+
+
+class Branching(torch.nn.Module):
+    def forward(self, x):
+        return x if x.sum().item() > 0 else -x
+
+
+@pytest.mark.parametrize(
+    "module, match",
+    [
+        (Unknown(), r"the operator aten.linalg_eig\w* of `bert.pooler.activation` is not known to ONNX"),
+        (Branching(), "data-dependent expression(.|\n)* \\(in `bert.pooler.activation`\\)"),
+    ],
+    ids=["operator", "branch"],
+)
+def test_the_module_that_cannot_be_exported_is_named(module, match, tmp_path, capfd):
+    model = tiny_model("bert")
+    model.bert.pooler.activation = module
+    with pytest.raises(ExportError, match=match):
+        export_model(model, tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert capfd.readouterr().out == ""
