@@ -1,10 +1,12 @@
 """OpenVINO: sessions that run the files which are written for ONNX Runtime."""
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,10 +40,38 @@ def open_session(path: str | os.PathLike, threads: int | None = None) -> "OpenVi
         # By default it would compute in BF16 where the CPU can.
         "INFERENCE_PRECISION_HINT": "f32",
     }
+    core = openvino.Core()
     try:
-        return OpenVinoSession(openvino.Core().compile_model(os.fspath(path), "CPU", settings))
+        model = core.read_model(os.fspath(path))
+        round_by_arithmetic(model)
+        return OpenVinoSession(core.compile_model(model, "CPU", settings))
     except RuntimeError as error:
         raise ValueError(f"OpenVINO cannot load {os.fspath(path)}: {str(error).strip()[-500:]}") from error
+
+
+def round_by_arithmetic(model: Any) -> None:
+    """
+    Exchange, in place, every cast to bfloat16 and back, of which OpenVINO makes nothing.
+
+    Without that rounding the scales of dynamically quantized activations were others than in torch, and so were
+    the integers.
+    """
+    for back in model.get_ordered_ops():
+        if back.get_type_name() != "Convert" or back.input_value(0).get_element_type().get_type_name() != "bf16":
+            continue
+        there = back.input_value(0).get_node()
+        if there.get_type_name() == "Convert":  # and not a weight in bfloat16
+            back.output(0).replace(_rounded_to_bfloat16(there.input_value(0)))
+
+
+def _rounded_to_bfloat16(x: Any) -> Any:
+    """To a multiple of 2^(exponent - 7), of which bfloat16 has 128 between two powers of two."""
+    from openvino import opset13 as opset
+
+    magnitude = opset.maximum(opset.absolute(x), np.float32(1e-30))  # of which the step is not 0
+    exponent = opset.floor(opset.divide(opset.log(magnitude), np.float32(math.log(2))))
+    step = opset.power(np.float32(2), opset.subtract(exponent, np.float32(7)))
+    return opset.multiply(opset.round(opset.divide(x, step), "half_to_even"), step).output(0)
 
 
 class OpenVinoSession:

@@ -5,6 +5,7 @@ import inspect
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 
 from inc_hf.export.part import Axes, Part
 from inc_hf.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
@@ -34,8 +35,9 @@ def decoder_part(model: PreTrainedModel) -> Part:
         ValueError: it keeps something else than keys and values, as Mamba does.
     """
     cache = model(**example_batch(model), use_cache=True).get(CACHE)
-    pairs = pairs_of(cache) if isinstance(getattr(cache, "layers", None), list) else []
-    if not pairs or any(tensor is None or tensor.ndim != 4 for pair in pairs for tensor in pair):
+    layers = getattr(cache, "layers", [])
+    pairs = pairs_of(cache) if all(isinstance(layer, DynamicLayer) for layer in layers) else []
+    if not pairs or any(tensor.ndim != 4 for pair in pairs for tensor in pair):
         raise ValueError(
             f"{type(model).__name__} does not keep one key and one value per layer, which is the only cache that is "
             "written to ONNX; use `backend='torch'`."

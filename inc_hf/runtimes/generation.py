@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput, CausalLMOutputWithPast, Seq2SeqLMOutput
@@ -109,6 +110,12 @@ class RuntimeSeq2Seq(Generating):
                 written(cache.cross_attention_cache, pairs_named(outputs, PRESENT, CROSS))
         results = self.with_loss({"logits": outputs["logits"]}, inputs)
         return Seq2SeqLMOutput(**results, **{CACHE: cache}, encoder_last_hidden_state=states)
+
+    def with_loss(self, outputs: dict[str, Tensor], inputs: dict[str, Any]) -> dict[str, Tensor]:
+        """The outputs, and where labels came the mean cross-entropy over those that are not -100."""
+        if inputs.get("labels") is None:
+            return outputs
+        return {"loss": F.cross_entropy(outputs["logits"].flatten(0, 1), inputs["labels"].flatten()), **outputs}
 
     def _encoded(self, inputs: dict[str, Any]) -> Tensor:
         """The output of the encoder; puts a mask of all of it into `inputs` if there is none."""

@@ -7,6 +7,7 @@ import torch
 from tiny import logits_of, quantized, tiny_inputs, tiny_model
 
 from inc_hf.backends import openvino
+from inc_hf.backends.onnxruntime import export_onnx
 from inc_hf.export import export_model
 
 
@@ -25,6 +26,25 @@ def test_the_same_outputs(name, approach, tmp_path):
     assert differences.max() <= (1e-4 if approach == "float" else 5e-2)
     assert (differences <= 1e-4).float().mean() > 0.6
     assert session.output_names == ["logits"] and session.input_shapes[session.input_names[0]][0] == "?"
+
+
+class Rounding(torch.nn.Module):
+    def forward(self, x):
+        return x.to(torch.bfloat16).to(torch.float32)
+
+
+def test_rounding_to_bfloat16(tmp_path):
+    """OpenVINO removes such casts, and with them the scales that our integers belong to."""
+    pytest.importorskip("openvino")
+    ties = 1 + (torch.arange(16) + 0.5) / 128  # between two numbers of bfloat16
+    powers = torch.tensor(2.0) ** torch.arange(-60, 60)
+    near = torch.cat([powers, powers.nextafter(torch.tensor(0.0)), powers.nextafter(torch.tensor(1e30))])
+    x = torch.cat([torch.zeros(1), ties, near, torch.randn(4096).exp()])
+    x = torch.stack([x, -x])
+    path = export_onnx(Rounding(), {"x": x}, tmp_path / "model.onnx")
+    (got,) = openvino.open_session(path)({"x": x}).values()
+    assert torch.equal(got, x.to(torch.bfloat16).to(torch.float32))
+    assert not torch.equal(got, x)
 
 
 def test_errors(tmp_path, monkeypatch):

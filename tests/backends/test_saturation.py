@@ -14,6 +14,7 @@ from torch import nn
 
 from inc_hf import PostTrainingQuantConfig, ops
 from inc_hf.backends.onnxruntime import export_onnx
+from inc_hf.backends.onnxruntime.session import EXACT
 from inc_hf.quantization import fit
 
 QEMU = shutil.which("qemu-x86_64") or shutil.which("qemu-x86_64-static")
@@ -21,10 +22,11 @@ QEMU = shutil.which("qemu-x86_64") or shutil.which("qemu-x86_64-static")
 RUN = """
 import sys
 import numpy, onnxruntime
-path, inputs, outputs, precise = sys.argv[1:]
+path, inputs, outputs, *entries = sys.argv[1:]
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
-options.add_session_config_entry("session.x64quantprecision", precise)
+for entry in entries:
+    options.add_session_config_entry(entry, "1")
 session = onnxruntime.InferenceSession(path, options)
 numpy.save(outputs, session.run(None, {session.get_inputs()[0].name: numpy.load(inputs)})[0])
 """
@@ -49,13 +51,13 @@ def model_and_inputs(approach, bits):
     return fit(nn.Sequential(Extreme()), config, calib_dataloader=[(x,)]).model, x
 
 
-def outputs_without_vnni(path, x, folder, precise):
+def outputs_without_vnni(path, x, folder, entries=()):
     if QEMU is None and ops.has_vnni():
         pytest.skip("this CPU has VNNI, and there is no QEMU (apt install qemu-user) to show one without")
     import numpy as np
 
     np.save(folder / "x.npy", x.numpy())
-    command = [sys.executable, "-c", RUN, path, folder / "x.npy", folder / "y.npy", precise]
+    command = [sys.executable, "-c", RUN, path, folder / "x.npy", folder / "y.npy", *entries]
     emulated = [QEMU] if ops.has_vnni() else []
     # The numpy of this machine may be told to use kernels of a CPU that QEMU does not show.
     environment = offline_environment(QEMU_CPU="max", OPENBLAS_CORETYPE="Haswell")
@@ -65,13 +67,13 @@ def outputs_without_vnni(path, x, folder, precise):
 
 @pytest.mark.parametrize("form", ["QDQ", "QOperator"])
 @pytest.mark.parametrize("approach", ["dynamic", "static"])
-@pytest.mark.parametrize("bits, precise", [(7, "0"), (8, "1")], ids=["7 bits", "8 bits, exact kernels"])
-def test_no_sum_saturates(bits, precise, approach, form, tmp_path):
+@pytest.mark.parametrize("bits, entries", [(7, ()), (8, EXACT)], ids=["7 bits", "8 bits, exact"])
+def test_no_sum_saturates(bits, entries, approach, form, tmp_path):
     model, x = model_and_inputs(approach, bits)
     path = export_onnx(model, {"input": x}, tmp_path / "model.onnx", quant_format=form)
     with torch.no_grad():
         expected = model(x)
-    got = outputs_without_vnni(path, x, tmp_path, precise)
+    got = outputs_without_vnni(path, x, tmp_path, entries)
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -79,7 +81,7 @@ def test_the_sums_would_saturate_otherwise(tmp_path):
     """That the tests above can fail."""
     model, x = model_and_inputs("dynamic", 8)
     path = export_onnx(model, {"input": x}, tmp_path / "model.onnx")
-    got = outputs_without_vnni(path, x, tmp_path, "0")
+    got = outputs_without_vnni(path, x, tmp_path)
     with torch.no_grad():
         assert (got - model(x)).abs().max() > 1
 
@@ -99,4 +101,4 @@ def test_exact_kernels_only_where_the_file_needs_them(bits, opened, tmp_path, mo
     open_session(path)
     assert len(sessions) == opened
     if opened == 2:
-        assert sessions[1].get_session_config_entry("session.x64quantprecision") == "1"
+        assert {sessions[1].get_session_config_entry(entry) for entry in EXACT} == {"1"}

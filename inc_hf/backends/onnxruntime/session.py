@@ -11,6 +11,7 @@ from torch import Tensor
 
 from inc_hf import ops
 
+EXACT = ("session.x64quantprecision", "session.disable_quant_qdq")  # the first does not reach fused operators
 WEIGHT_BITS = "inc_hf_weight_bits"  # in the metadata of a file: of its widest integer weights
 
 
@@ -18,8 +19,8 @@ def open_session(path: str | os.PathLike, threads: int | None = None, options: A
     """Load an ONNX file into ONNX Runtime.
 
     On CPUs without VNNI, ONNX Runtime adds products of uint8 and int8 in 16 bits, which saturate. Weights of 7 bits,
-    our default on such CPUs, cannot; for files with others, or which do not say, its exact and slower kernels are
-    chosen.
+    our default on such CPUs, cannot; files with others, or which do not say, are computed exactly and slower: integer
+    operators by other kernels, QuantizeLinear and DequantizeLinear around a float operator as they stand.
 
     Args:
         threads (`int`, *optional*): that share one operator; by default those of torch.
@@ -39,7 +40,8 @@ def open_session(path: str | os.PathLike, threads: int | None = None, options: A
     bits = session.get_modelmeta().custom_metadata_map.get(WEIGHT_BITS, "8")
     if not ops.has_vnni() and bits not in map(str, range(2, 8)):
         options = _options(ort, threads)
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        for entry in EXACT:
+            options.add_session_config_entry(entry, "1")
         session = _load(ort, path, options)
     return OnnxSession(session)
 
