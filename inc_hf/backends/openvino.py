@@ -1,8 +1,11 @@
 """OpenVINO: sessions that run the files which are written for ONNX Runtime."""
 
+import contextlib
 import math
 import os
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +45,29 @@ def open_session(path: str | os.PathLike, threads: int | None = None) -> "OpenVi
     }
     core = openvino.Core()
     try:
-        model = core.read_model(os.fspath(path))
-        round_by_arithmetic(model)
-        return OpenVinoSession(core.compile_model(model, "CPU", settings))
+        with _one_folder(Path(path)) as file:
+            model = core.read_model(file)
+            round_by_arithmetic(model)
+            return OpenVinoSession(core.compile_model(model, "CPU", settings))
     except RuntimeError as error:
         raise ValueError(f"OpenVINO cannot load {os.fspath(path)}: {str(error).strip()[-500:]}") from error
+
+
+@contextlib.contextmanager
+def _one_folder(path: Path) -> Iterator[Path]:
+    """A path where the weights beside a file are no symbolic link, as they are in the cache of the Hub: OpenVINO reads
+    none that leads out of the folder."""
+    data = path.with_name(f"{path.name}_data")
+    if not data.is_symlink():
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="inc_hf_openvino_") as folder:
+        for file in (path, data):
+            try:
+                os.link(file.resolve(), Path(folder) / file.name)
+            except OSError:  # of another file system
+                shutil.copyfile(file, Path(folder) / file.name)
+        yield Path(folder) / path.name
 
 
 def round_by_arithmetic(model: Any) -> None:
@@ -79,17 +100,15 @@ class OpenVinoSession:
 
     Attributes:
         input_names, output_names (`list[str]`): in the order of the file.
-        input_shapes (`dict[str, list[int | str]]`): axes that may change are "?".
+        input_shapes, output_shapes (`dict[str, list[int | str]]`): axes that may change are "?"; an output whose
+            number of axes is not known is missing.
     """
 
     def __init__(self, compiled: Any):
         self.compiled = compiled
         self.input_names = [port.any_name for port in compiled.inputs]
         self.output_names = [port.any_name for port in compiled.outputs]
-        self.input_shapes = {
-            port.any_name: [dim.get_length() if dim.is_static else "?" for dim in port.partial_shape]
-            for port in compiled.inputs
-        }
+        self.input_shapes, self.output_shapes = _shapes(compiled.inputs), _shapes(compiled.outputs)
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run a batch; inputs that the file does not know are left out.
@@ -101,3 +120,11 @@ class OpenVinoSession:
             raise ValueError(f"The ONNX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
         results = self.compiled({name: inputs[name].detach().numpy() for name in self.input_names})
         return {name: torch.from_numpy(results[index]) for index, name in enumerate(self.output_names)}
+
+
+def _shapes(ports: Any) -> dict[str, list[int | str]]:
+    return {
+        port.any_name: [dim.get_length() if dim.is_static else "?" for dim in port.partial_shape]
+        for port in ports
+        if port.partial_shape.rank.is_static
+    }

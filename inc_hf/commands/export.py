@@ -64,10 +64,10 @@ def _apart(model: PreTrainedModel, name: str, conf: Torch2ONNXConfig, args: argp
 
 
 def _report(paths: list[Path]) -> None:
-    table = Table("file", "size")
+    table = Table("file", "size", title=str(paths[0].parent))
     for path in paths:
         size = sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*"))
-        table.add_row(str(path), f"{size / 1e6:.1f} MB")
+        table.add_row(path.name, f"{size / 1e6:.1f} MB")
     console = Console()
     console.print(table)
     console.print("ONNX Runtime gives the outputs of torch. Run it with: "

@@ -8,7 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from inc_hf.backends.onnxruntime import axes_of, other_batch, require_export
+from inc_hf.backends.compare import axes_of, other_batch
+from inc_hf.backends.onnxruntime import require_export
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export.part import Part
 from inc_hf.export.write import checked, limit_of, write_files

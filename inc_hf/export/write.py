@@ -9,14 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from inc_hf.backends.onnxruntime import (
-    ExportError,
-    OnnxSession,
-    difference,
-    onnx_graph,
-    open_session,
-    write_onnx,
-)
+from inc_hf.backends.compare import why_different
+from inc_hf.backends.onnxruntime import ExportError, OnnxSession, onnx_graph, open_session, write_onnx
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export.part import Part
 from inc_hf.kv_cache import PAST, SWITCH, without_past
@@ -113,14 +107,9 @@ def _completed(batch: dict[str, Tensor], session: OnnxSession) -> dict[str, Tens
 
 def _validate(parts: list[Part], path: Path, limit: float) -> None:
     session = open_session(path)
-    worst = 0.0
     for part in parts:
         with evaluating(part.module):
             for batch in part.batches:
-                worst = max(worst, difference(part.module, lambda b: session(_completed(b, session)), batch))
-    if worst > limit:
-        raise ExportError(
-            f"ONNX Runtime's outputs differ from those of torch by {worst:.2e} of the largest, more than {limit:.0e}; "
-            "nothing was written."
-        )
-    logger.info("%s: ONNX Runtime's outputs differ from those of torch by %.1e of the largest.", path.name, worst)
+                if reason := why_different(lambda b: session(_completed(b, session)), part.module, batch, limit):
+                    raise ExportError(f"ONNX Runtime computes something else: {reason}; nothing was written.")
+    logger.info("%s: ONNX Runtime's outputs are those of torch.", path.name)

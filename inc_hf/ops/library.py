@@ -61,7 +61,8 @@ def isa() -> str:
         return supported_isas()[0]
     logger.warning(
         "inc_hf runs quantized layers in plain torch, exact but slower than float: %s. "
-        "Install a C++ compiler and torch, then: pip install --no-build-isolation --force-reinstall --no-deps inc-hf",
+        "Install a C++ compiler and torch 2.11 or newer, then: "
+        "pip install --no-build-isolation --force-reinstall --no-deps inc-hf",
         why_unavailable(),
     )
     return "reference"

@@ -34,6 +34,8 @@ def weight_qmax(num_bits: int) -> int:
 
 def has_vnni() -> bool:
     """Whether this CPU adds products of 8-bit integers in 32 bits: VNNI, AMX, or `dot` as torch calls it on ARM."""
+    if not hasattr(torch.cpu, "get_capabilities"):  # before torch 2.11, which IPEX needs
+        return torch.cpu._is_vnni_supported()
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8", "dot"))
 

@@ -1,11 +1,13 @@
 """Models on IPEX, which compiles the model of torch at each load."""
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 from inc_hf.backends import ipex
 from inc_hf.export.layout import MODEL
 from inc_hf.model_inputs import example_batch
+from inc_hf.quantize.modules import quantized_modules
 from inc_hf.runtimes.model import RuntimeModel, on_runtime, output_class_of
 
 
@@ -19,7 +21,10 @@ def on_ipex(model: PreTrainedModel) -> PreTrainedModel:
     if model.can_generate():
         raise ValueError(f"{name} generates text, which IPEX does not here; use backend 'torch' or 'onnxruntime'.")
     output_class_of(name)
-    dtype = torch.bfloat16 if model.dtype == torch.bfloat16 else torch.float32
-    model = model.float()  # from which IPEX makes the other
+    in_bfloat16 = model.dtype == torch.bfloat16 and not quantized_modules(model)
+    dtype = torch.bfloat16 if in_bfloat16 else torch.float32
+    for module in quantized_modules(model).values():
+        module.dtype = torch.float32
+    model = nn.Module.float(model)  # from which IPEX makes the other; the model's own refuses quantized ones
     session = ipex.open_session(model, example_batch(model), dtype)
     return on_runtime(RuntimeModel, type(model), model.config, "ipex", {MODEL: session}, [])

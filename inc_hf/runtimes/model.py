@@ -37,6 +37,7 @@ OUTPUTS: dict[str, type[ModelOutput]] = {
     "ForImageClassification": ImageClassifierOutput,
     "Model": BaseModelOutputWithPooling,
 }
+OF_TOKENS = ("ForTokenClassification", "ForMaskedLM")  # their logits are of tokens, those of others of samples
 
 
 class RuntimeModel:
@@ -65,6 +66,12 @@ class RuntimeModel:
             raise ValueError(
                 f"{path} was not made of a {model_class.__name__}, which has no {', '.join(foreign)}; "
                 "write it anew with `inc_hf.export.export_model` or `inc-hf export`."
+            )
+        shape = session.output_shapes.get("logits")
+        if shape and len(shape) != (3 if model_class.__name__.endswith(OF_TOKENS) else 2):
+            raise ValueError(
+                f"{path} was not made of a {model_class.__name__}: its logits have {len(shape)} dimensions; load it "
+                "with the IncModelFor… of its task."
             )
 
     @property
@@ -96,8 +103,20 @@ class RuntimeModel:
         name = "pooled_logits" if "pooled_logits" in inspect.signature(self.loss_function).parameters else "logits"
         return {"loss": self.loss_function(**{name: logits}, **settings), **outputs}
 
-    def save_pretrained(self, save_directory: str | os.PathLike, overwrite: bool = False, **kwargs: Any) -> Path:
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike,
+        overwrite: bool = False,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **kwargs: Any,
+    ) -> Path:
         """Write `config.json` and the files in `onnx/`.
+
+        Args:
+            overwrite (`bool`): replace a directory that is not empty.
+            push_to_hub (`bool`): upload them, too, as `repo_id` or under the name of the directory.
+            kwargs: for `push_to_hub`; those that say how weights of torch are written mean nothing here.
 
         Raises:
             FileExistsError: the directory is not empty and `overwrite` is not set.
@@ -118,7 +137,10 @@ class RuntimeModel:
                 for path in file.parent.glob(f"{file.name}*"):
                     shutil.copy2(path, directory / FOLDER)
 
-        return save_checkpoint(write, save_directory, overwrite)
+        saved = save_checkpoint(write, save_directory, overwrite)
+        if push_to_hub:
+            self.push_to_hub(repo_id or saved.name, **kwargs)
+        return saved
 
     def extra_repr(self) -> str:
         files = ", ".join(path.name for path in self.files)

@@ -12,5 +12,6 @@ class Session(Protocol):
     input_names: list[str]
     output_names: list[str]
     input_shapes: dict[str, list[int | str]]
+    output_shapes: dict[str, list[int | str]]
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]: ...

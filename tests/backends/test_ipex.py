@@ -15,6 +15,8 @@ from inc_hf.backends.ipex import require as require_module
 from inc_hf.backends.ipex.forms import SHIFT, integer_modules
 from inc_hf.backends.ipex.trace import check
 from inc_hf.quantization import fit
+from inc_hf.quantize.modules import quantized_modules
+from inc_hf.runtimes import on_ipex
 
 try:
     require_ipex()
@@ -285,6 +287,31 @@ def test_inputs():
         session({"input_ids": inputs["input_ids"]})
 
 
+@needs_ipex
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "int8", "int8 loaded in bfloat16"])
+def test_as_a_model(kind):
+    model = int8_model("bert", "dynamic") if "int8" in kind else tiny_model("bert")
+    inputs, labels = other(model), torch.tensor([0, 1, 1, 0, 1])
+    expected = model(**inputs, labels=labels)
+    ours = nn.Module.to(model, torch.bfloat16) if "bfloat16" in kind else model
+    for module in quantized_modules(ours).values():
+        module.dtype = ours.dtype
+    got = on_ipex(copy.deepcopy(ours))
+    assert got.backend == "ipex" and isinstance(got, type(model)) and "ipex" in repr(got)
+    output = got(**inputs, labels=labels)
+    limit = 1e-5 if kind in ("float32", "int8") else 0.1
+    torch.testing.assert_close(output.logits, expected.logits, rtol=limit, atol=limit)
+    torch.testing.assert_close(output.loss, expected.loss, rtol=limit, atol=limit)
+    with pytest.raises(ValueError, match="A model on ipex has no file of its own"):
+        got.save_pretrained("nowhere")
+
+
+@needs_ipex
+def test_no_model_that_generates():
+    with pytest.raises(ValueError, match="GPT2LMHeadModel generates text, which IPEX does not here"):
+        on_ipex(tiny_model("gpt2"))
+
+
 class Branching(nn.Module):
     """Tracing takes what it does with the example for what it does with all."""
 
@@ -303,7 +330,7 @@ class Remembering(nn.Module):
 @pytest.mark.parametrize("model", [Branching(), Remembering()], ids=["branch", "constant"])
 def test_a_graph_that_computes_something_else(model):
     x = torch.full((2, 4), 0.1)  # the other batch is random, its sum negative
-    with pytest.raises(TraceError, match=r"batch of x \(3, 4\), the graph of IPEX differs .*, more than 0.0001; use"):
+    with pytest.raises(TraceError, match=r"on a batch of x \(3, 4\), outputs differ .*, more than 1e-04; use"):
         open_session(model, {"x": x})
 
 
@@ -381,7 +408,7 @@ def test_without_ipex_the_functions_say_so():
 
 def test_a_difference_of_shapes_is_infinite():
     session = IpexSession(lambda x: (x[:1],), ["x"], ["output"], "float32")
-    with pytest.raises(TraceError, match=r"On a batch of x \(2, 4\), the graph of IPEX differs from the model by inf"):
+    with pytest.raises(TraceError, match=r"on a batch of x \(2, 4\), outputs have other shapes"):
         check(session, TinyNet(), {"x": torch.ones(2, 4)}, 1e-4)
 
 
@@ -394,5 +421,5 @@ def test_a_rounding_on_one_batch_is_no_error_but_a_nan_is():
 
     session = session_with(1.0)
     assert check(session, model, inputs, 0.05) is session
-    with pytest.raises(TraceError, match="differs from the model by nan"):
+    with pytest.raises(TraceError, match="or are not finite"):
         check(session_with(torch.nan), model, inputs, 0.05)

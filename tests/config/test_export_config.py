@@ -30,7 +30,7 @@ def test_axes():
 @pytest.mark.parametrize(
     "settings, match",
     [
-        ({"dtype": "int4"}, "`dtype` must be one of int8, fp32, got 'int4'"),
+        ({"dtype": "int4"}, "`dtype` must be one of int8, fp32, bf16, got 'int4'"),
         ({"quant_format": "qdq"}, "`quant_format` must be one of QDQ, QOperator, got 'qdq'; did you mean 'QDQ'"),
         ({"opset_version": 0}, "`opset_version` must be at least 1"),
     ],

@@ -8,6 +8,7 @@ from onnx import numpy_helper
 from tiny import TinyNet, logits_of, quantized, tiny_inputs, tiny_model
 from torch import nn
 
+from inc_hf import ops, optimize
 from inc_hf.backends.onnxruntime import ExportError, open_session
 from inc_hf.compression.pruner import prepare_pruning
 from inc_hf.config import Torch2ONNXConfig
@@ -141,7 +142,10 @@ class Changing(nn.Module):
 
 
 def test_a_file_that_computes_something_else_is_not_kept(tmp_path):
-    with pytest.raises(ExportError, match="differ from those of torch by .*, more than 1e-04; nothing was written"):
+    with pytest.raises(
+        ExportError,
+        match="something else: on a batch of .* by .*, more than 1e-04; nothing was written",
+    ):
         export(Changing(), tmp_path / "model.onnx", Torch2ONNXConfig("fp32", example_inputs=torch.randn(2, 4)))
     assert not list(tmp_path.iterdir())
 
@@ -153,3 +157,27 @@ def test_files_that_cannot_be_loaded(tmp_path):
         open_session(path)
     with pytest.raises(FileNotFoundError, match="There is no ONNX file"):
         open_session(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("name", ["bert", "vit"])
+def test_without_the_exporter_of_transformers(name, tmp_path, monkeypatch):
+    """As with versions of transformers that have none, or another one."""
+    monkeypatch.setattr("inc_hf.backends.onnxruntime.program.HAS_EXPORTER", False)
+    model = model_of(name, "dynamic")
+    path = export(model, tmp_path / "model.onnx")
+    torch.testing.assert_close(open_session(path)(inputs_of(model))["logits"], logits_of(model), rtol=1e-4, atol=1e-4)
+    assert operators(path) & {"MatMulInteger"}
+
+
+@pytest.mark.parametrize("approach", ["dynamic", "static"])
+def test_a_model_that_was_optimized(approach, tmp_path):
+    """Its integers are packed, activations fused and inputs shared."""
+    model = model_of("bert", approach)
+    expected = export(model, tmp_path / "model.onnx").stat().st_size
+    optimize(model)
+    before = logits_of(model)
+    path = export(model, tmp_path / "optimized.onnx")
+    torch.testing.assert_close(open_session(path)(inputs_of(model))["logits"], before, rtol=1e-3, atol=1e-3)
+    assert torch.equal(logits_of(model), before)
+    assert model.bert.encoder.layer[0].intermediate.dense.is_released == ops.is_native()
+    assert path.stat().st_size == pytest.approx(expected, rel=0.05)

@@ -1,17 +1,14 @@
 """From a module of torch to a session, and whether that computes the same."""
 
-import math
 import warnings
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from inc_hf.backends.compare import axes_of, named, other_batch, why_different
 from inc_hf.backends.ipex.session import IpexSession
-from inc_hf.backends.onnxruntime import axes_of, other_batch
-from inc_hf.backends.onnxruntime.program import named
 
-VARIANTS = 4
 WARM_UP = 3  # TorchScript looks at the first calls, and optimizes the graph after that
 
 
@@ -58,40 +55,6 @@ def check(session: IpexSession, model: nn.Module, inputs: Mapping[str, Tensor], 
         TraceError: shapes differ, or values differ by more than `limit` of the largest value of an output.
     """
     for batch in (inputs, other_batch(inputs, axes_of(inputs))):
-        difference = smallest_difference(session, model, batch, limit)
-        if not difference <= limit:  # a NaN is not
-            shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in batch.items())
-            raise TraceError(
-                f"On a batch of {shapes}, the graph of IPEX differs from the model by {difference:.1e} of the largest "
-                f"output, more than {limit:g}; use backend='onnxruntime' or backend='torch'."
-            )
+        if reason := why_different(session, model, batch, limit):
+            raise TraceError(f"The graph of IPEX is wrong: {reason}; use backend='onnxruntime' or backend='torch'.")
     return session
-
-
-def smallest_difference(session: IpexSession, model: nn.Module, batch: Mapping[str, Tensor], limit: float) -> float:
-    """On the batch as it is and on shifted ones, up to the first within `limit`.
-
-    A wrong graph is wrong on all. But where a rounding depends on the last bit, a quantized model can turn 1e-7 into
-    ten per cent, which happens to one sentence in a hundred.
-    """
-    smallest = float("inf")
-    for shift in range(VARIANTS):
-        shifted = {name: tensor.roll(shift, -1) for name, tensor in batch.items()}
-        difference = largest_difference(session, model, shifted)
-        if difference <= limit or not math.isfinite(difference):
-            return difference
-        smallest = min(smallest, difference)
-    return smallest
-
-
-@torch.no_grad()
-def largest_difference(session: IpexSession, model: nn.Module, batch: Mapping[str, Tensor]) -> float:
-    """Relative to the largest value of each output; infinite where shapes differ."""
-    expected, got = named(model(**batch)), session(batch)
-    differences = []
-    for name, value in got.items():
-        wanted = expected[name].float()
-        if value.shape != wanted.shape:
-            return float("inf")
-        differences.append((value - wanted).abs().max() / wanted.abs().max().clamp_min(1e-12))
-    return torch.stack(differences).max().item()

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inc_hf.backends.compare import axes_of, named
 from inc_hf.backends.onnxruntime.blame import explain, following
 from inc_hf.backends.onnxruntime.forms import written_for_onnx
-from inc_hf.backends.onnxruntime.program import ExportError, Flat, named, onnx_program
+from inc_hf.backends.onnxruntime.program import ExportError, Flat, onnx_program
 from inc_hf.backends.onnxruntime.session import WEIGHT_BITS
 from inc_hf.config.export import EXPORT_FORMATS, OLDEST_OPSET
 from inc_hf.quantize.modules import quantized_modules
@@ -102,16 +103,6 @@ def write_onnx(graph: Any, path: str | os.PathLike) -> Path:
     size = sum(value.const_value.nbytes for value in graph.graph.initializers.values())
     onnx_ir.save(graph, path, external_data=f"{path.name}_data" if size > LARGEST else None)
     return path
-
-
-def axes_of(inputs: Mapping[str, Tensor]) -> dict[str, dict[int, str]]:
-    """The axes that may change: the batch, and the sequence of ids, which every input of a kind shares."""
-    axes: dict[str, dict[int, str]] = {}
-    for name, tensor in inputs.items():
-        axes[name] = {0: "batch"}
-        if tensor.ndim > 1 and not tensor.is_floating_point():
-            axes[name][tensor.ndim - 1] = "decoder_sequence" if name.startswith("decoder_") else "sequence"
-    return axes
 
 
 def _name_axes(graph: Any, axes: Mapping[str, Mapping[int, str]]) -> None:

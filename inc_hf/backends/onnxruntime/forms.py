@@ -75,11 +75,9 @@ class OnnxLinear(nn.Module):
     def __init__(self, module: QLinear, quant_format: str):
         super().__init__()
         self.module, self.as_qdq = module, quant_format == "QDQ"
-
-    @property
-    def weight(self) -> Tensor:
-        """The integers, as the layer that it stands for shows them: T5 asks for their dtype."""
-        return self.module.codes
+        # Called as that of nn.Linear, since models look at it: T5 asks for its dtype. The module stays packed.
+        codes = ops.unpack_linear(module.packed) if module.is_released else module.codes.detach()
+        self.register_buffer("weight", codes)
 
     def forward(self, x: Tensor) -> Tensor:
         module = self.module
@@ -88,7 +86,7 @@ class OnnxLinear(nn.Module):
         if scheme.activation is None or scheme.is_static and self.as_qdq:
             x = x if scheme.activation is None else Activation(x, module).dequantized()
             shape = (module.in_features, module.out_features)
-            y = x @ float_weight(module.codes.t(), module.weight_scale, 1, shape)
+            y = x @ float_weight(self.weight.t(), module.weight_scale, 1, shape)
         else:
             y = self.integer(x)
         y = y if module.bias is None else y + module.bias
@@ -98,7 +96,7 @@ class OnnxLinear(nn.Module):
         activation = Activation(x, self.module)
         codes, scale = activation.static() if self.module.scheme.is_static else activation.dynamic()
         shape = (*x.shape[:-1], self.module.out_features)
-        inputs = (codes, self.module.codes.t(), activation.zero_point)
+        inputs = (codes, self.weight.t(), activation.zero_point)
         sums = symbolic("MatMulInteger", inputs, dtype=torch.int32, shape=shape)
         return sums.to(torch.float32) * scale * self.module.weight_scale.reshape(-1)
 

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inc_hf.backends.compare import named
+
 # Its interface is that of today since this file is there, from transformers 5.23 on.
 HAS_EXPORTER = find_spec("transformers.exporters") is not None and (
     find_spec("transformers.exporters.metadata") is not None
@@ -24,22 +26,6 @@ PREFIX = "inputs."  # names of what is inside the one argument, `inputs`
 
 class ExportError(RuntimeError):
     """A model, or a part of it, has no form in ONNX."""
-
-
-def named(outputs: Any) -> dict[str, Tensor]:
-    """The tensors among the outputs of a model: by their names in a `ModelOutput`, otherwise "output", "output_1", ….
-
-    Raises:
-        ExportError: there are none.
-    """
-    if isinstance(outputs, Tensor):
-        outputs = (outputs,)
-    if not isinstance(outputs, Mapping):
-        outputs = {f"output_{i}" if i else "output": value for i, value in enumerate(outputs)}
-    tensors = {name: value for name, value in outputs.items() if isinstance(value, Tensor)}
-    if not tensors:
-        raise ExportError(f"The model returns no tensors, but {[type(value).__name__ for value in outputs.values()]}.")
-    return tensors
 
 
 class Flat(nn.Module):

@@ -86,7 +86,7 @@ class OnnxSession:
 
     Attributes:
         input_names, output_names (`list[str]`): in the order of the file.
-        input_shapes (`dict[str, list[int | str]]`): axes that may change have a name.
+        input_shapes, output_shapes (`dict[str, list[int | str]]`): axes that may change have a name.
     """
 
     def __init__(self, session: Any):
@@ -94,6 +94,7 @@ class OnnxSession:
         self.input_names = [value.name for value in session.get_inputs()]
         self.output_names = [value.name for value in session.get_outputs()]
         self.input_shapes = {value.name: list(value.shape) for value in session.get_inputs()}
+        self.output_shapes = {value.name: list(value.shape) for value in session.get_outputs()}
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run a batch; inputs that the file does not know are left out.

@@ -215,7 +215,8 @@ def test_bfloat16():
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tiny_model(name):
     model = tiny_model(name)
-    prune(model, [tiny_inputs(model)], "wanda", pattern="2:4")
+    convolutions = ["conv1", "conv2"] if name == "whisper" else []  # of one dimension, which no statistics are for
+    prune(model, [tiny_inputs(model)], "wanda", pattern="2:4", excluded_op_names=convolutions)
     assert logits_of(model).isfinite().all()
 
 

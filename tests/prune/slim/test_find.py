@@ -10,13 +10,16 @@ from inc_hf.prune.slim.find import find_attentions
 from inc_hf.prune.slim.find_ffn import find_feed_forwards
 from inc_hf.prune.target import find_targets
 
+# Of T5 and MPNet, heads have biases that layers share; those of DeBERTa-v2 also meet projected relative positions.
+ATTENTIONS = {"bart": 3, "whisper": 3, "t5": 0, "mpnet": 0, "deberta": 0}
+
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_tiny_models(name):
     attentions, blocks = find_attentions(tiny_model(name)), find_feed_forwards(tiny_model(name))
-    assert len(attentions) == {"bart": 3, "t5": 0}.get(name, 1)  # T5's heads have a bias each, which layers share
+    assert len(attentions) == ATTENTIONS.get(name, 1)
     assert {(a.heads, a.units, a.groups, a.head_size) for a in attentions} <= {(2, 2, 1, 8)}
-    assert len(blocks) == (2 if name in ("bart", "t5") else 1)
+    assert len(blocks) == (2 if name in ("bart", "t5", "whisper") else 1)
     assert {block.width for block in blocks} == {64 if name == "gpt2" else 32}
 
 

@@ -1,0 +1,109 @@
+"""`inc-hf export`, as a program and under `optimum-cli`."""
+
+import logging
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+from tiny import logits_of, offline_environment, quantized, tiny_inputs, tiny_model, tiny_tokenizer
+from transformers import pipeline
+
+from inc_hf import IncModelForSeq2SeqLM, IncModelForSequenceClassification
+from inc_hf.cli import main
+
+
+@pytest.fixture(scope="module")
+def int8(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("int8") / "model"
+    quantized("bert").save_pretrained(folder, tiny_tokenizer())
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path, monkeypatch):
+    """The working directory is empty, and the logger is afterwards what it was."""
+    monkeypatch.chdir(tmp_path)
+    logger = logging.getLogger("inc_hf")
+    handlers, level = logger.handlers, logger.level
+    yield
+    logger.handlers, logger.level = handlers, level
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_beside_the_weights(int8, capsys):
+    before = files(int8)
+    assert main(["export", str(int8)]) == 0
+    assert sorted({*before, "onnx/model_quantized.onnx"}) == files(int8)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "model_quantized.onnx" in out and re.search(r"\d+\.\d MB", out)
+    model = IncModelForSequenceClassification.from_pretrained(int8, backend="onnxruntime")
+    assert model.files == [int8 / "onnx" / "model_quantized.onnx"]
+    expected = logits_of(IncModelForSequenceClassification.from_pretrained(int8))
+    torch.testing.assert_close(model(**tiny_inputs(model)).logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_in_a_directory_of_its_own(int8, tmp_path):
+    assert main(["export", "-m", str(int8), "-o", "out", "--quant-format", "QOperator"]) == 0
+    found = files(tmp_path / "out")
+    assert {"config.json", "onnx/model_quantized.onnx", "tokenizer.json", "tokenizer_config.json"} == set(found)
+    model = IncModelForSequenceClassification.from_pretrained("out", backend="onnxruntime")
+    assert pipeline("text-classification", model=model, tokenizer="out")("the film was good")[0]["label"]
+    assert main(["export", str(int8), "-o", "out"]) == 2
+    assert main(["export", str(int8), "-o", "out", "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize("name, suffix", [("bert", "_bf16"), ("t5", "")])
+def test_other_dtypes_and_kinds(name, suffix, tmp_path):
+    model = tiny_model(name)
+    if name == "t5":
+        model.generation_config.decoder_start_token_id = 0
+    model.save_pretrained("model")
+    assert main(["export", "model", *(["--dtype", "bf16"] if suffix else [])]) == 0
+    stems = ["model"] if name == "bert" else ["decoder_model_merged", "encoder_model"]
+    assert files(tmp_path / "model" / "onnx") == [f"{stem}{suffix}.onnx" for stem in stems]
+    if name == "t5":
+        other = IncModelForSeq2SeqLM.from_pretrained("model", backend="onnxruntime")
+        ids = tiny_inputs(model)["input_ids"]
+        settings = {"max_new_tokens": 8, "do_sample": False}
+        assert torch.equal(other.generate(ids, **settings), model.generate(ids, **settings))
+
+
+@pytest.mark.parametrize(
+    "arguments, match",
+    [
+        ([], "Which model?"),
+        (["absent"], "absent is no directory that could hold the files; say where with -o DIR"),
+        (["./absent", "-o", "out"], "absent"),
+        (["model", "--task", "nothing"], "Unknown task 'nothing'"),
+        (["model", "-o", "full"], "full is not empty"),
+        (["broken"], "truncated"),
+    ],
+    ids=lambda value: "",
+)
+def test_bad_input(arguments, match, tmp_path, capsys):
+    for name in ("model", "broken"):
+        tiny_model("bert").save_pretrained(name)
+    weights = tmp_path / "broken" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500])
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    before = files(tmp_path)
+    capsys.readouterr()
+    assert main(["export", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert match in " ".join(error.split()) and "Traceback" not in error
+    assert files(tmp_path) == before
+
+
+def test_as_a_program_of_optimum(int8):
+    pytest.importorskip("optimum.commands")
+    code = "import sys; from optimum.commands.optimum_cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "inc", "export", "-m", str(int8), "-o", "out"]
+    result = subprocess.run(command, capture_output=True, text=True, env=offline_environment(), check=False)
+    assert result.returncode == 0, result.stderr
+    assert "model_quantized.onnx" in result.stdout and "Traceback" not in result.stderr
