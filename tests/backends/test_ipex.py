@@ -6,10 +6,11 @@ import sys
 
 import pytest
 import torch
-from tiny import TinyNet, logits_of, offline_environment, quantized, tiny_inputs, tiny_model
+from tiny import TinyNet, logits_of, offline_environment, quantized, tiny_inputs, tiny_model, tiny_tokenizer
 from torch import nn
+from transformers import pipeline
 
-from inc_hf import PostTrainingQuantConfig
+from inc_hf import IncModelForSequenceClassification, PostTrainingQuantConfig
 from inc_hf.backends.ipex import IpexSession, TraceError, open_session, quantize, require_ipex
 from inc_hf.backends.ipex import require as require_module
 from inc_hf.backends.ipex.forms import SHIFT, integer_modules
@@ -304,6 +305,23 @@ def test_as_a_model(kind):
     torch.testing.assert_close(output.loss, expected.loss, rtol=limit, atol=limit)
     with pytest.raises(ValueError, match="A model on ipex has no file of its own"):
         got.save_pretrained("nowhere")
+
+
+@needs_ipex
+@pytest.mark.parametrize("approach", ["dynamic", "static"])
+def test_a_checkpoint_in_a_pipeline(approach, tmp_path):
+    model = quantized("bert", approach, reduce_range=True)
+    model.save_pretrained(tmp_path, format="inc")  # the other format needs a package more
+    found = [
+        pipeline(
+            "text-classification",
+            model=IncModelForSequenceClassification.from_pretrained(tmp_path, backend=backend),
+            tokenizer=tiny_tokenizer(),
+        )(["the film was very good", "a dull plot", "not bad"])
+        for backend in ("torch", "ipex")
+    ]
+    for ours, theirs in zip(*found, strict=True):
+        assert ours["label"] == theirs["label"] and ours["score"] == pytest.approx(theirs["score"], abs=1e-4)
 
 
 @needs_ipex

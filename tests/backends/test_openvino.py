@@ -28,6 +28,19 @@ def test_the_same_outputs(name, approach, tmp_path):
     assert session.output_names == ["logits"] and session.input_shapes[session.input_names[0]][0] == "?"
 
 
+@pytest.mark.parametrize("head_size", [64, 128, 256])
+def test_large_heads(head_size, tmp_path):
+    """OpenVINO's own compiler of subgraphs computes them wrongly, from the second layer on."""
+    pytest.importorskip("openvino")
+    sizes = {"hidden_size": 2 * head_size, "num_attention_heads": 2, "num_hidden_layers": 2}
+    model = tiny_model("bert", **sizes)
+    model.apply(lambda m: torch.nn.init.normal_(m.weight, std=0.05) if isinstance(m, torch.nn.Linear) else None)
+    (path,) = export_model(model, tmp_path)
+    inputs = tiny_inputs(model, batch_size=2)
+    got = openvino.open_session(path)({**inputs, "token_type_ids": torch.zeros_like(inputs["input_ids"])})["logits"]
+    torch.testing.assert_close(got, logits_of(model, inputs), rtol=1e-4, atol=1e-5)
+
+
 class Rounding(torch.nn.Module):
     def forward(self, x):
         return x.to(torch.bfloat16).to(torch.float32)
