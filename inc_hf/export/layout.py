@@ -23,6 +23,7 @@ def export_model(
     directory: str | os.PathLike,
     conf: Torch2ONNXConfig | None = None,
     limit: float | None = None,
+    backend: str = "onnxruntime",
 ) -> list[Path]:
     """Write the files that run a model, with a cache of keys and values if it generates text.
 
@@ -36,6 +37,7 @@ def export_model(
         conf ([`Torch2ONNXConfig`], *optional*): by default the dtype that the model has.
         limit (`float`, *optional*): largest difference from torch, relative to the largest output; by default 1e-4 for
             a float model and 0.05 for a quantized one.
+        backend (`str`): what runs the files when they are compared with torch, "onnxruntime" or "openvino".
 
     Returns:
         `list[Path]`: of the files.
@@ -49,7 +51,7 @@ def export_model(
     model, conf = checked(model, conf)
     suffix = SUFFIXES[conf.dtype]
     files = {f"{stem}{suffix}.onnx": parts for stem, parts in parts_of(model, conf).items()}
-    return write_files(files, Path(directory), conf, limit_of(conf, limit))
+    return write_files(files, Path(directory), conf, limit_of(conf, limit), backend)
 
 
 def parts_of(model: PreTrainedModel, conf: Torch2ONNXConfig) -> dict[str, list[Part]]:

@@ -4,13 +4,16 @@ import copy
 import logging
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.compare import why_different
-from inc_hf.backends.onnxruntime import ExportError, OnnxSession, onnx_graph, open_session, write_onnx
+from inc_hf.backends.onnxruntime import ExportError, onnx_graph, write_onnx
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export.part import Part
 from inc_hf.kv_cache import PAST, SWITCH, without_past
@@ -19,6 +22,10 @@ from inc_hf.quantize.workflow import evaluating
 
 logger = logging.getLogger(__name__)
 
+OPENERS: dict[str, Callable[[Path], Any]] = {
+    "onnxruntime": onnxruntime.open_session,
+    "openvino": openvino.open_session,
+}
 # Relative to the largest output. The order of additions differs by 1e-6; that can move an activation to the next
 # integer, which moves an output of a quantized model by up to some per cent.
 FLOAT_LIMIT, QUANTIZED_LIMIT = 1e-4, 5e-2
@@ -60,8 +67,13 @@ def limit_of(conf: Torch2ONNXConfig, limit: float | None) -> float:
     return limit or (QUANTIZED_LIMIT if conf.dtype == "int8" else FLOAT_LIMIT)
 
 
-def write_files(files: dict[str, list[Part]], directory: Path, conf: Torch2ONNXConfig, limit: float) -> list[Path]:
+def write_files(
+    files: dict[str, list[Part]], directory: Path, conf: Torch2ONNXConfig, limit: float, backend: str = "onnxruntime"
+) -> list[Path]:
     """Write files into `directory`, all or none: each is one part, or the first and the later steps of a decoder.
+
+    Args:
+        backend (`str`): what runs the files when they are compared with torch, one of [`OPENERS`].
 
     Raises:
         ExportError: a part cannot be written, or computes something else.
@@ -70,7 +82,7 @@ def write_files(files: dict[str, list[Part]], directory: Path, conf: Torch2ONNXC
     with tempfile.TemporaryDirectory(prefix=".onnx.", dir=directory) as folder:
         for name, parts in files.items():
             write_onnx(_graph(parts, conf), Path(folder) / name)
-            _validate(parts, Path(folder) / name, limit)
+            _validate(parts, OPENERS[backend](Path(folder) / name), limit, f"{name} on {backend}")
         written = sorted(Path(folder).iterdir())
         for path in written:
             os.replace(path, directory / path.name)
@@ -98,18 +110,17 @@ def _graph(parts: list[Part], conf: Torch2ONNXConfig):
     return graph
 
 
-def _completed(batch: dict[str, Tensor], session: OnnxSession) -> dict[str, Tensor]:
+def _completed(batch: dict[str, Tensor], session: Any) -> dict[str, Tensor]:
     """With what a file of two steps wants to know besides."""
     size = len(next(iter(batch.values())))
     is_later = any(name.startswith(PAST) for name in batch)
     return {**without_past(session.input_shapes, size), **batch, SWITCH: torch.tensor([is_later])}
 
 
-def _validate(parts: list[Part], path: Path, limit: float) -> None:
-    session = open_session(path)
+def _validate(parts: list[Part], session: Any, limit: float, name: str) -> None:
     for part in parts:
         with evaluating(part.module):
             for batch in part.batches:
                 if reason := why_different(lambda b: session(_completed(b, session)), part.module, batch, limit):
-                    raise ExportError(f"ONNX Runtime computes something else: {reason}; nothing was written.")
-    logger.info("%s: ONNX Runtime's outputs are those of torch.", path.name)
+                    raise ExportError(f"{name} computes something else: {reason}; nothing was written.")
+    logger.info("%s: the outputs are those of torch.", name)

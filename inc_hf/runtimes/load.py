@@ -3,24 +3,21 @@
 import logging
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import cached_file
 
-from inc_hf.backends import onnxruntime, openvino
 from inc_hf.export import export_model
 from inc_hf.export.layout import DECODER, ENCODER, FOLDER, MODEL
+from inc_hf.export.write import OPENERS
 from inc_hf.runtimes.generation import RuntimeDecoder, RuntimeSeq2Seq
 from inc_hf.runtimes.model import RuntimeModel, on_runtime, output_class_of
 
 logger = logging.getLogger(__name__)
 
 VARIANTS = ("_quantized", "", "_bf16")  # at the end of a file's name, the first that is there is taken
-Opener = Callable[[Path], Any]
-OPENERS: dict[str, Opener] = {"onnxruntime": onnxruntime.open_session, "openvino": openvino.open_session}
 
 
 def form_of(
@@ -75,7 +72,7 @@ def from_torch(model: PreTrainedModel, backend: str) -> PreTrainedModel:
     form_of(type(model), model.config)  # refuses before the export
     folder = tempfile.TemporaryDirectory(prefix="inc_hf_onnx_")
     logger.info("There is no ONNX file yet; exporting the model, which `save_pretrained` keeps.")
-    found = from_files(type(model), model.config, export_model(model, folder.name), backend)
+    found = from_files(type(model), model.config, export_model(model, folder.name, backend=backend), backend)
     found.temporary = folder
     if model.can_generate():
         found.generation_config = model.generation_config

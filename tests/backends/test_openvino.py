@@ -15,7 +15,9 @@ from inc_hf.export import export_model
 @pytest.mark.parametrize("name", ["bert", "vit"])
 def test_the_same_outputs(name, approach, tmp_path):
     pytest.importorskip("openvino")
-    model = tiny_model(name) if approach == "float" else quantized(name, approach).model
+    model = tiny_model(name, num_hidden_layers=2)  # errors of OpenVINO began in the second layer
+    if approach != "float":
+        model = quantized(model, approach).model
     (path,) = export_model(model, tmp_path)
     inputs = tiny_inputs(model, batch_size=8)
     session = openvino.open_session(path)
@@ -28,17 +30,26 @@ def test_the_same_outputs(name, approach, tmp_path):
     assert session.output_names == ["logits"] and session.input_shapes[session.input_names[0]][0] == "?"
 
 
-@pytest.mark.parametrize("head_size", [64, 128, 256])
-def test_large_heads(head_size, tmp_path):
+@pytest.mark.parametrize("head_size", [64, 128, 192, 256])
+@pytest.mark.parametrize("approach", ["float", "dynamic", "static"])
+def test_large_heads(approach, head_size, tmp_path):
     """OpenVINO's own compiler of subgraphs computes them wrongly, from the second layer on."""
     pytest.importorskip("openvino")
     sizes = {"hidden_size": 2 * head_size, "num_attention_heads": 2, "num_hidden_layers": 2}
     model = tiny_model("bert", **sizes)
     model.apply(lambda m: torch.nn.init.normal_(m.weight, std=0.05) if isinstance(m, torch.nn.Linear) else None)
+    model = model if approach == "float" else quantized(model, approach).model
     (path,) = export_model(model, tmp_path)
-    inputs = tiny_inputs(model, batch_size=2)
+    if approach == "static" and head_size >= 128:
+        with pytest.raises(ValueError, match="OpenVINO computes .*model_quantized.onnx wrongly, which has static act"):
+            openvino.open_session(path)
+        return
+    inputs = tiny_inputs(model, batch_size=8)
+    expected = logits_of(model, inputs)
     got = openvino.open_session(path)({**inputs, "token_type_ids": torch.zeros_like(inputs["input_ids"])})["logits"]
-    torch.testing.assert_close(got, logits_of(model, inputs), rtol=1e-4, atol=1e-5)
+    differences = (got - expected).abs().amax(1) / expected.abs().max()
+    assert differences.max() <= (1e-4 if approach == "float" else 5e-2)
+    assert (differences <= 1e-4).float().mean() > 0.6
 
 
 class Rounding(torch.nn.Module):
