@@ -1,4 +1,4 @@
-"""`inc-hf quantize | export | info | demo`, and the arguments that `optimum-cli inc` shares."""
+"""`inc-hf quantize | export | convert | benchmark | info | demo`, and the arguments that `optimum-cli inc` shares."""
 
 import argparse
 import logging
@@ -106,6 +106,65 @@ def run_export(args: argparse.Namespace) -> int:
     return _guarded(export, args)
 
 
+def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `inc-hf convert` and of `optimum-cli inc convert`."""
+    parser.add_argument("model_positional", nargs="?", metavar="MODEL", help="directory or Hub name of a model")
+    parser.add_argument("-m", "--model", help="the same, as an option")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="where to save the model")
+    parser.add_argument("--overwrite", action="store_true", help="replace an output directory that is not empty")
+    parser.add_argument("--dtype", choices=("bf16", "fp16"), default="bf16", help="of the weights (%(default)s)")
+    parser.add_argument("--keep-fp32", nargs="+", default=[], metavar="REGEX", help="modules that stay in float32")
+    goal = parser.add_argument_group("accuracy goal, which modules go back to float32 for")
+    _add_score_arguments(goal)
+    goal.add_argument("--tolerance", type=float, metavar="X", help="relative loss that is accepted (default: 0.01)")
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """`inc-hf convert`; returns the exit code."""
+    from inc_hf.commands.convert import convert
+
+    return _guarded(convert, args)
+
+
+def _add_score_arguments(group: Any) -> None:
+    group.add_argument("--task", help="e.g. text-classification")
+    group.add_argument(
+        "--dataset", metavar="FILE|NAME", help="labelled csv, tsv, json or parquet file, or Hub dataset"
+    )
+    group.add_argument("--dataset-config", metavar="NAME", help="configuration of a Hub dataset, e.g. sst2")
+    group.add_argument("--split", default="validation", help="split of a Hub dataset (default: %(default)s)")
+    group.add_argument("--metric", help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)")
+
+
+def add_benchmark_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `inc-hf benchmark` and of `optimum-cli inc benchmark`."""
+    parser.add_argument("model_positional", nargs="?", metavar="MODEL", help="directory or Hub name of a model")
+    parser.add_argument("-m", "--model", help="the same, as an option")
+    parser.add_argument("--backend", default="torch", metavar="B", help="torch (default), onnxruntime, openvino, ipex")
+    parser.add_argument(
+        "--baseline", metavar="MODEL", help="the float model; default: one of the same architecture, random weights"
+    )
+    how = parser.add_argument_group("how to measure")
+    how.add_argument("--instances", type=int, default=1, metavar="N", help="processes at once (default: %(default)s)")
+    how.add_argument("--cores", type=int, metavar="N", help="physical cores of each (default: all, shared out evenly)")
+    how.add_argument("--batch", type=int, default=1, metavar="N", help="samples in a batch (default: %(default)s)")
+    how.add_argument("--seq", type=int, default=128, metavar="N", help="tokens in a sample (default: %(default)s)")
+    how.add_argument("--seconds", type=float, default=10, metavar="S", help="for each model (default: %(default)s)")
+    how.add_argument("--iterations", type=int, metavar="N", help="batches of each instance, instead of --seconds")
+    how.add_argument("--warmup", type=int, default=5, metavar="N", help="batches before them (default: %(default)s)")
+    _add_score_arguments(parser.add_argument_group("accuracy, too"))
+    output = parser.add_argument_group("output")
+    output.add_argument("--json", metavar="FILE", help="write all numbers")
+    output.add_argument("--plot", metavar="FILE", help="draw latencies, and scores against them, e.g. latency.png")
+
+
+def run_benchmark(args: argparse.Namespace) -> int:
+    """`inc-hf benchmark`; returns the exit code."""
+    from inc_hf.commands.benchmark import benchmark
+
+    return _guarded(benchmark, args)
+
+
 def add_info_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", nargs="?", metavar="DIR", help="a checkpoint; without it, about this machine")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
@@ -137,10 +196,12 @@ def _guarded(command: Any, args: argparse.Namespace) -> int:
     from safetensors import SafetensorError
 
     from inc_hf.backends.onnxruntime import ExportError
+    from inc_hf.benchmark.instances import BenchmarkError
 
+    known = (ValueError, TypeError, OSError, ImportError, ExportError, BenchmarkError, HfHubHTTPError, SafetensorError)
     try:
         return command(args)
-    except (ValueError, TypeError, OSError, ImportError, ExportError, HfHubHTTPError, SafetensorError) as error:
+    except known as error:
         logging.getLogger(__name__).debug("Details", exc_info=True)
         print(f"inc-hf: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -152,6 +213,8 @@ def _guarded(command: Any, args: argparse.Namespace) -> int:
 COMMANDS = {
     "quantize": ("quantize a model to INT8 and save it", add_quantize_arguments, run_quantize),
     "export": ("write a model as ONNX, checked against torch", add_export_arguments, run_export),
+    "convert": ("store the weights of a model in bfloat16", add_convert_arguments, run_convert),
+    "benchmark": ("measure a model beside the float one", add_benchmark_arguments, run_benchmark),
     "info": ("show what a checkpoint holds, or what this machine offers", add_info_arguments, run_info),
     "demo": ("fine-tune, quantize, save, load and compare a real model", add_demo_arguments, run_demo),
 }

@@ -89,3 +89,22 @@ def example_batch(model: PreTrainedModel) -> dict[str, Tensor]:
     if "token_type_ids" in parameters and getattr(model.config, "type_vocab_size", 0) > 1:
         batch["token_type_ids"] = torch.zeros_like(batch["input_ids"])
     return batch
+
+
+def random_batch(model: PreTrainedModel, size: int, length: int, seed: int = 0) -> dict[str, Tensor]:
+    """Inputs of [`example_batch`] for a benchmark: `size` samples, texts of `length` random tokens without padding."""
+    generator = torch.Generator().manual_seed(seed)
+    batch = {}
+    for name, tensor in example_batch(model).items():
+        shape = [size, *tensor.shape[1:]]
+        if tensor.is_floating_point():
+            batch[name] = torch.randn(shape, generator=generator)
+            continue
+        if not name.startswith("decoder_"):
+            shape[-1] = length
+        batch[name] = tensor[:1, ..., -1:].expand(shape).contiguous()  # of ids, what a text ends with
+        if name == "input_ids":
+            vocabulary = model.config.get_text_config().vocab_size
+            shape[-1] -= 1
+            batch[name][..., :-1] = torch.randint(0, vocabulary, shape, generator=generator)
+    return batch

@@ -31,7 +31,9 @@ from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.ipex import require_ipex
 from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationConfig, validate_model
 from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.mixed_model import ENTRY as BF16_MODULES
 from inc_hf.prune.slim.sizes import ENTRY, in_own_sizes
+from inc_hf.quantize.bf16 import bf16_modules, use_bf16
 from inc_hf.quantize.inference import fuse_activations, release_weights
 from inc_hf.quantize.modules import QLinear, QModule, empty_twin, quantized_modules
 from inc_hf.quantize.sharing import share_inputs
@@ -118,7 +120,7 @@ def _elsewhere(cls: type[IncModel], name: str | os.PathLike, backend: str, kwarg
         return runtimes.on_ipex(cls.from_pretrained(name, **kwargs))
     hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
     config = AutoConfig.from_pretrained(name, **hub)
-    model_class = _model_class(cls.auto_class, config)
+    model_class = model_class_of(cls.auto_class, config)
     files = runtimes.find_files(name, model_class, config, **hub)
     if backend == "auto":
         backend = runtimes.choose_backend(name, bool(files), **hub)
@@ -130,7 +132,7 @@ def _elsewhere(cls: type[IncModel], name: str | os.PathLike, backend: str, kwarg
     return runtimes.with_generation_config(model, name, **hub)
 
 
-def _model_class(auto_class: type, config: PreTrainedConfig) -> type:
+def model_class_of(auto_class: type, config: PreTrainedConfig) -> type:
     """The class of torch that a checkpoint is loaded with."""
     return auto_class if issubclass(auto_class, PreTrainedModel) else auto_class._model_mapping[type(config)]
 
@@ -161,6 +163,8 @@ def _as_dict(config: Any) -> dict[str, Any] | None:
 
 def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
     wants_info = kwargs.pop("output_loading_info", False)
+    if hasattr(kwargs["config"], BF16_MODULES):
+        kwargs["dtype"] = torch.float32  # which holds what was saved in bfloat16 as well
     try:
         model, info = auto_class.from_pretrained(name, output_loading_info=True, **kwargs)
     except SafetensorError as error:
@@ -169,6 +173,8 @@ def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
         if "mismatched" not in str(error):
             raise
         raise CheckpointError(f"The weights of {name} do not fit its config.json: {error}") from error
+    if names := getattr(model.config, BF16_MODULES, None):
+        _use_bf16(model, names, name)
     missing = sorted(info["missing_keys"]) if quantized_modules(model) else []
     surplus = sorted(key for key in info["unexpected_keys"] if QUANTIZATION_PARAMETER.search(key))
     if missing or surplus:
@@ -177,6 +183,13 @@ def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
             f"missing {missing[:5] or 'nothing'}, not expected {surplus[:5] or 'nothing'}."
         )
     return (model, info) if wants_info else model
+
+
+def _use_bf16(model: PreTrainedModel, names: list[str], name: str | os.PathLike) -> None:
+    try:
+        use_bf16(model, names)
+    except ValueError as error:
+        raise CheckpointError(f"config.json of {name} does not fit its model: {error}") from error
 
 
 class IncModelForSequenceClassification(IncModel):
@@ -262,14 +275,14 @@ def optimize(model: PreTrainedModel, fuse: bool = True) -> PreTrainedModel:
     before them writes its result. What query, key and value read is quantized once. The model can be saved as before.
 
     Args:
-        model (`PreTrainedModel`): a quantized model.
+        model (`PreTrainedModel`): a quantized model, or one with weights in bfloat16 (`inc_hf.mix_precision`).
         fuse (`bool`): False leaves activation functions to torch. Ours differ from torch's by up to 2.5e-7, which can
             move an activation of the next layer to the neighbouring integer.
 
     Raises:
         ValueError: the model is not quantized, or not in a form that this package reads.
     """
-    if not quantized_modules(model):
+    if not quantized_modules(model) and not bf16_modules(model):
         _put_on_our_modules(model)
     if fuse:
         fuse_activations(model)

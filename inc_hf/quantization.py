@@ -136,7 +136,7 @@ class _Job:
     def candidates(self, inputs: list) -> list[Candidate]:
         """The default first, then its variants."""
         conf, has_data = self.conf, bool(self.batches or self.calib_func)
-        self.reached = self._reached(inputs)
+        self.reached = reached_by(self.model, inputs)
         schemes = resolve_schemes(self.model, conf, self.reached, has_data)
         if not schemes:
             raise ValueError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
@@ -211,24 +211,25 @@ class _Job:
             unprepare(model)
             raise
 
-    def _reached(self, inputs: list) -> dict[str, int] | None:
-        """Modules that a forward pass reaches, or None where no inputs are at hand and none can be made."""
-        if inputs:
-            with evaluating(self.model):
-                return reached_modules(self.model, lambda: run(self.model, inputs[0]))
-        if not isinstance(self.model, PreTrainedModel):
-            return None
-        try:
-            with evaluating(self.model):
-                return reached_modules(self.model, lambda: run(self.model, dummy_batch(self.model)))
-        except DUMMY_ERRORS as error:
-            logger.info("Taking all modules as used, since made-up inputs do not fit this model: %s", error)
-            return None
-
     def _attached(self, model: nn.Module) -> nn.Module:
         """The model, in evaluation mode; one of transformers ready for `save_pretrained`."""
         model.eval()
         return attach_quantizer(model) if isinstance(model, PreTrainedModel) else model
+
+
+def reached_by(model: nn.Module, inputs: list) -> dict[str, int] | None:
+    """Modules that a forward pass reaches, or None where no inputs are at hand and none can be made."""
+    if inputs:
+        with evaluating(model):
+            return reached_modules(model, lambda: run(model, inputs[0]))
+    if not isinstance(model, PreTrainedModel):
+        return None
+    try:
+        with evaluating(model):
+            return reached_modules(model, lambda: run(model, dummy_batch(model)))
+    except DUMMY_ERRORS as error:
+        logger.info("Taking all modules as used, since made-up inputs do not fit this model: %s", error)
+        return None
 
 
 def _observer_variants(conf: PostTrainingQuantConfig) -> list[str]:

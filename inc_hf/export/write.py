@@ -17,6 +17,7 @@ from inc_hf.backends.onnxruntime import ExportError, onnx_graph, write_onnx
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export.part import Part
 from inc_hf.kv_cache import PAST, SWITCH, without_past
+from inc_hf.quantize.bf16 import bf16_modules, without_bf16
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.quantize.workflow import evaluating
 
@@ -37,13 +38,17 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
     Raises:
         ValueError: the model is not of `conf.dtype`, or of a dtype that is not written.
     """
-    dtype = "int8" if quantized_modules(model) else "bf16" if _floats_of(model) == {torch.bfloat16} else "fp32"
+    has_halves = bool(bf16_modules(model))
+    is_half = has_halves or _floats_of(model) == {torch.bfloat16}
+    dtype = "int8" if quantized_modules(model) else "bf16" if is_half else "fp32"
     conf = conf or Torch2ONNXConfig(dtype=dtype)
     if conf.dtype != dtype:
         raise ValueError(
             f"The model is {_words(dtype)}, but `dtype={conf.dtype!r}` is asked for; set `dtype={dtype!r}` in the "
             "Torch2ONNXConfig, or pass the other model."
         )
+    if has_halves:
+        return without_bf16(copy.deepcopy(model)), conf
     if dtype == "bf16":  # its weights, exactly, in a model that computes in float32
         return copy.deepcopy(model).float(), conf
     if other := _floats_of(model) - {torch.float32}:

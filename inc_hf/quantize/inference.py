@@ -5,6 +5,7 @@ from collections import Counter
 from torch import nn
 
 from inc_hf import ops
+from inc_hf.quantize.bf16 import BF16Linear
 from inc_hf.quantize.modules import QLinear
 
 # Children of a module whose forward is `self.activation(self.linear(x))`, and nothing else uses either of the two.
@@ -25,12 +26,12 @@ def activation_name(module: nn.Module) -> str | None:
 
 
 def fuse_activations(model: nn.Module) -> list[str]:
-    """Let quantized Linear layers apply the activation that follows them, in place; returns their names."""
+    """Let quantized and BF16 Linear layers apply the activation that follows them, in place; returns their names."""
     fused = []
     for name, module in model.named_modules():
         for suffix, (linear_name, activation) in LINEAR_AND_ACTIVATION.items():
             linear = getattr(module, linear_name, None)
-            if not type(module).__name__.endswith(suffix) or not isinstance(linear, QLinear):
+            if not type(module).__name__.endswith(suffix) or not isinstance(linear, QLinear | BF16Linear):
                 continue
             kind = activation_name(getattr(module, activation, None))
             if kind is not None and linear.activation == "none":

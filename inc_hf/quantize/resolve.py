@@ -41,7 +41,7 @@ def resolve_schemes(
     """
     names = quantizable_names(model)
     if reached is not None:
-        names = _reached_or_tied(model, names, reached)
+        names = reached_or_tied(model, names, reached)
     kinds = {name: op_type(model.get_submodule(name)) for name in names}
     approach = config.approach
     if approach == "auto":
@@ -49,9 +49,9 @@ def resolve_schemes(
     bits = _weight_bits(config.reduce_range)
     settings: dict[str, dict[str, dict]] = {name: {} for name in names}
     for name, stronger in [
-        *_settings_by_type(model, kinds, config.op_type_dict),
+        *settings_by_type(model, kinds, config.op_type_dict),
         *((name, IN_FLOAT) for name in _excluded_by_recipes(kinds, config)),
-        *_settings_by_name(model, kinds, config.op_name_dict),
+        *settings_by_name(model, kinds, config.op_name_dict),
     ]:
         settings[name] = merged_settings(settings[name], stronger)
     schemes = {name: apply_settings(name, kinds[name], approach, bits, settings[name]) for name in names}
@@ -87,7 +87,7 @@ def smoothing_alphas(config: PostTrainingQuantConfig) -> list[float | None]:
     return list(alpha) if isinstance(alpha, list) else [alpha]
 
 
-def _reached_or_tied(model: nn.Module, names: list[str], reached: Mapping[str, int]) -> list[str]:
+def reached_or_tied(model: nn.Module, names: list[str], reached: Mapping[str, int]) -> list[str]:
     """The reached modules, in their order, and the embeddings that only lend their weight to them (T5's `shared`)."""
     lenders = [
         name
@@ -120,7 +120,7 @@ def _excluded_by_recipes(kinds: Mapping[str, str], config: PostTrainingQuantConf
     return excluded
 
 
-def _settings_by_type(model: nn.Module, kinds: Mapping[str, str], op_types: Mapping[str, Any]):
+def settings_by_type(model: nn.Module, kinds: Mapping[str, str], op_types: Mapping[str, Any]):
     """(module name, settings) for each pattern over op types; one that hits nothing is worth a warning only."""
     all_types = {type(module).__name__ for module in model.modules()}
     for pattern, settings in op_types.items():
@@ -131,7 +131,7 @@ def _settings_by_type(model: nn.Module, kinds: Mapping[str, str], op_types: Mapp
         yield from ((name, settings) for name in hits)
 
 
-def _settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mapping[str, Any]):
+def settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mapping[str, Any]):
     """(module name, settings) for each pattern over module names; `default_qconfig` is what no other pattern hits."""
     patterns = {pattern: settings for pattern, settings in op_names.items() if pattern != "default_qconfig"}
     hits = {pattern: match_names(pattern, kinds) for pattern in patterns}

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from inc_hf.quantize.modules import QModule, quantized_modules
+from inc_hf.quantize.modules import quantized_modules
 from inc_hf.quantize.workflow import evaluating, run
 
 
-@torch.no_grad()
 def rank_by_damage(
     model: nn.Module, quantized: nn.Module, batches: Iterable[Any], progress: bool = True
 ) -> list[tuple[str, float]]:
@@ -26,8 +25,15 @@ def rank_by_damage(
         quantized: the converted copy that the twins come from.
         batches: a few inputs, in a form that `workflow.run` takes.
     """
+    return rank_twins(model, quantized_modules(quantized), batches, progress)
+
+
+@torch.no_grad()
+def rank_twins(
+    model: nn.Module, twins: Mapping[str, nn.Module], batches: Iterable[Any], progress: bool = True
+) -> list[tuple[str, float]]:
+    """As [`rank_by_damage`], for any modules that could take the places of those in `model`."""
     batches = list(batches)
-    twins = quantized_modules(quantized)
     damage = {}
     with evaluating(model):
         references = [first_output(run(model, batch)) for batch in batches]
@@ -36,7 +42,7 @@ def rank_by_damage(
     return sorted(damage.items(), key=lambda item: -item[1])
 
 
-def _damage_of(model: nn.Module, name: str, twin: QModule, batches: list, references: list[Tensor]) -> float:
+def _damage_of(model: nn.Module, name: str, twin: nn.Module, batches: list, references: list[Tensor]) -> float:
     original = model.get_submodule(name)
     model.set_submodule(name, twin)
     try:

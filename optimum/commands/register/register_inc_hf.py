@@ -1,4 +1,4 @@
-"""Registers `optimum-cli inc quantize | export | info`: the commands of `inc-hf` under optimum's roof."""
+"""Registers `optimum-cli inc quantize | export | convert | benchmark | info`: `inc-hf` under optimum's roof."""
 
 import sys
 from argparse import ArgumentParser
@@ -7,7 +7,13 @@ from importlib.util import find_spec
 
 from optimum.commands.base import BaseOptimumCLICommand, CommandInfo
 
-from inc_hf.cli import add_export_arguments, add_info_arguments, add_quantize_arguments
+from inc_hf.cli import (
+    add_benchmark_arguments,
+    add_convert_arguments,
+    add_export_arguments,
+    add_info_arguments,
+    add_quantize_arguments,
+)
 
 
 def _command_name() -> str:
@@ -44,6 +50,30 @@ class IncExportCommand(BaseOptimumCLICommand):
             sys.exit(code)
 
 
+class IncConvertCommand(BaseOptimumCLICommand):
+    @staticmethod
+    def parse_args(parser: ArgumentParser) -> None:
+        add_convert_arguments(parser)
+
+    def run(self) -> None:
+        from inc_hf.cli import run_convert
+
+        if code := run_convert(self.args):
+            sys.exit(code)
+
+
+class IncBenchmarkCommand(BaseOptimumCLICommand):
+    @staticmethod
+    def parse_args(parser: ArgumentParser) -> None:
+        add_benchmark_arguments(parser)
+
+    def run(self) -> None:
+        from inc_hf.cli import run_benchmark
+
+        if code := run_benchmark(self.args):
+            sys.exit(code)
+
+
 class IncInfoCommand(BaseOptimumCLICommand):
     @staticmethod
     def parse_args(parser: ArgumentParser) -> None:
@@ -61,6 +91,8 @@ class IncCommand(BaseOptimumCLICommand):
     SUBCOMMANDS = (
         CommandInfo("quantize", "Quantize a model and save it.", IncQuantizeCommand),
         CommandInfo("export", "Write a model as ONNX.", IncExportCommand),
+        CommandInfo("convert", "Store the weights of a model in bfloat16.", IncConvertCommand),
+        CommandInfo("benchmark", "Measure a model beside the float one.", IncBenchmarkCommand),
         CommandInfo("info", "Show what a checkpoint holds.", IncInfoCommand),
     )
 

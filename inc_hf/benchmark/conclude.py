@@ -1,0 +1,93 @@
+"""From turns to a result, with what is to be known before believing it."""
+
+import datetime
+import os
+import statistics
+
+import torch
+import transformers
+
+import inc_hf
+from inc_hf.benchmark.batches import Batch, size_of
+from inc_hf.benchmark.instances import BenchmarkError, Instance
+from inc_hf.benchmark.measure import Turns
+from inc_hf.benchmark.reasons import why_slow
+from inc_hf.benchmark.result import NOISE_LIMIT, BenchmarkResult, Measurement
+from inc_hf.benchmark.statistics import Latency, ratio, spread, throughput
+
+AGAIN = "the first one again"
+
+
+def conclude(
+    groups: dict[str, list[Instance]], turns: Turns, about: dict[str, str], batches: list[Batch]
+) -> BenchmarkResult:
+    """The measurements of all models but [`AGAIN`], which tells how noisy the machine is.
+
+    Raises:
+        BenchmarkError: the instances of a model did not run at the same time.
+    """
+    first = next(iter(groups))
+    speeds = {name: [throughput(windows) for windows in rounds] for name, rounds in turns.items()}
+    if apart := [name for name, found in speeds.items() if not all(found)]:
+        raise BenchmarkError(f"The instances of {', '.join(apart)} did not run at the same time.")
+    found = {name: _measurement(name, groups[name], turns[name], speeds, first) for name in groups}
+    noise = abs(found.pop(AGAIN).speedup - 1)
+    notes = [_noise_note(first, noise, spread(speeds[first]))]
+    slow = [m for m in list(found.values())[1:] if m.speedup < 1 - noise]
+    notes += [_slow_note(measurement, largest_batch(batches)) for measurement in slow]
+    return BenchmarkResult(list(found.values()), noise, about, notes)
+
+
+def _measurement(
+    name: str, instances: list[Instance], rounds: list, speeds: dict[str, list[float]], first: str
+) -> Measurement:
+    return Measurement(
+        name=name,
+        latency=Latency.of(s for windows in rounds for window in windows for s in window.latencies()),
+        throughput=statistics.median(speeds[name]),
+        speedup=ratio(speeds[name], speeds[first]),
+        peak_rss=max(instance.peak_rss for instance in instances),
+        load_seconds=max(instance.load_seconds for instance in instances),
+        bytes=instances[0].facts["bytes"],
+        facts=instances[0].facts,
+    )
+
+
+def _noise_note(first: str, noise: float, scatter: float) -> str:
+    how = (
+        f"{first} was measured twice, in processes of its own: they differ by {noise:.1%}, and its turns scatter by "
+        f"{scatter:.0%}."
+    )
+    if noise <= NOISE_LIMIT:
+        return how
+    return f"This machine is noisy. {how} Differences below {2 * noise:.0%} mean nothing; end other programs."
+
+
+def _slow_note(measurement: Measurement, tokens: int) -> str:
+    reasons = " ".join(why_slow(measurement.facts, tokens))
+    return f"{measurement.name} is slower than what it is compared with ({measurement.speedup:.2f}×). {reasons}"
+
+
+def largest_batch(batches: list[Batch]) -> int:
+    """Tokens in the largest batch; samples, where there are none."""
+    return max(batch["input_ids"].numel() if "input_ids" in batch else size_of(batch) for batch in batches)
+
+
+def describe(model_name: str, cpus: list[list[int]], batches: list[Batch]) -> dict[str, str]:
+    """What was measured, and on what machine."""
+    shapes = {tuple(next(iter(batch.values())).shape) for batch in batches}
+    sizes = " x ".join(map(str, shapes.pop())) if len(shapes) == 1 else "several sizes"
+    instances, cores = _count(len(cpus), "instance"), _count(len(cpus[0]), "core")
+    return {
+        "batches": f"{model_name + ': ' if model_name else ''}batches of {sizes}, {instances} of {cores}",
+        "cpus": "; ".join(",".join(map(str, each)) for each in cpus),
+        "cpu": f"{os.cpu_count()} x {torch.cpu.get_capabilities().get('cpu_name', 'unknown')}",
+        "vector instructions": torch.backends.cpu.get_cpu_capability(),
+        "load before": f"{os.getloadavg()[0]:.2f}",
+        "versions": f"inc_hf {inc_hf.__version__}, torch {torch.__version__}, transformers {transformers.__version__}",
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,92 @@
+"""The process that measures a model of transformers: `python -m inc_hf.benchmark.model_worker`."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, PreTrainedModel
+
+from inc_hf import ops, optimize
+from inc_hf.benchmark.batches import read_batches, size_of
+from inc_hf.benchmark.worker import Call, serve
+from inc_hf.modeling import auto_class_of, loading_as, model_class_of
+from inc_hf.prune.slim.sizes import ENTRY, in_own_sizes
+from inc_hf.quantize.bf16 import bf16_modules
+from inc_hf.quantize.modules import QConv, QLinear, quantized_modules
+from inc_hf.runtimes import RuntimeModel
+
+FLOAT = "float"  # a kind of task: the model in FP32, with random weights
+FLOAT_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
+
+
+def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
+    """A model as the task says: `model` (name or directory), `backend`, `kind`, `batches` (file), `threads`."""
+    torch.set_num_threads(task["threads"])
+    batches = read_batches(task["batches"])
+    sizes = [size_of(batch) for batch in batches]
+    model = float_twin(task["model"], task["task"]) if task["kind"] == FLOAT else checkpoint(task)
+
+    @torch.no_grad()
+    def call(index: int) -> int:
+        model(**batches[index % len(batches)])
+        return sizes[index % len(batches)]
+
+    call(0)  # IPEX and torch compile at first
+    return call, facts_of(model, task)
+
+
+def checkpoint(task: dict[str, Any]) -> PreTrainedModel:
+    """A checkpoint on its backend, at its fastest."""
+    inc_class = loading_as(auto_class_of(task["model"], task["task"]))
+    model = inc_class.from_pretrained(task["model"], backend=task["backend"])
+    if not isinstance(model, RuntimeModel) and (quantized_modules(model) or bf16_modules(model)):
+        optimize(model)
+    return model.eval()
+
+
+def float_twin(name: str, task: str | None) -> PreTrainedModel:
+    """A model of the same architecture in FP32 with random weights, which take as long as trained ones."""
+    config = copy.deepcopy(AutoConfig.from_pretrained(name))
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    config.dtype = torch.float32
+    model_class = model_class_of(auto_class_of(name, task), config)
+    if getattr(config, ENTRY, None) is not None:
+        model_class = in_own_sizes(model_class)
+    return model_class(config).eval()
+
+
+def facts_of(model: PreTrainedModel, task: dict[str, Any]) -> dict[str, Any]:
+    """What a report says of a model, and what explains its speed."""
+    if isinstance(model, RuntimeModel):
+        files = [part for path in model.files for part in path.parent.glob(f"{path.name}*")]
+        return {"backend": model.backend, "bytes": sum(part.stat().st_size for part in files)}
+    quantized = [m for m in quantized_modules(model).values() if isinstance(m, QLinear | QConv)]
+    facts = {"backend": "torch", "bytes": bytes_of(model, task), "dtype": str(model.dtype).removeprefix("torch.")}
+    if not quantized:
+        return facts | ({"dtype": "bfloat16 weights", "isa": ops.isa()} if bf16_modules(model) else {})
+    integers = sum(module.codes.numel() for module in quantized)
+    floats = sum(m.weight.numel() for m in model.modules() if isinstance(m, FLOAT_LAYERS))
+    optimize(model)  # whose codes we have just looked at
+    return facts | {
+        "isa": ops.isa(),
+        "vnni": ops.has_vnni(),
+        "dtype": "int8",
+        "integer_share": integers / (integers + floats),
+        "weights_only": all(module.scheme.activation is None for module in quantized),
+        "convolutions": any(isinstance(module, QConv) for module in quantized),
+    }
+
+
+def bytes_of(model: PreTrainedModel, task: dict[str, Any]) -> int:
+    """Of the weights on disk; of a twin, which is on none, those that it would have."""
+    files = list(Path(task["model"]).glob("*.safetensors")) if task["kind"] != FLOAT else []
+    if files:
+        return sum(path.stat().st_size for path in files)
+    return sum(p.numel() * p.element_size() for p in model.parameters())
+
+
+if __name__ == "__main__":
+    serve(load)

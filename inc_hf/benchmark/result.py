@@ -1,0 +1,100 @@
+"""What a benchmark found: numbers, a table, JSON."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from inc_hf.benchmark.statistics import Latency
+
+NOISE_LIMIT = 0.03
+
+
+@dataclass
+class Measurement:
+    """One model.
+
+    Args:
+        name (`str`): in tables.
+        latency ([`Latency`]): of a batch, over all calls of all instances.
+        throughput (`float`): samples per second of all instances while all of them ran: the median over the turns.
+        speedup (`float`): times as many samples per second as the first model, the median over pairs of turns.
+        peak_rss (`int`): bytes of memory of the largest instance, with Python and torch.
+        load_seconds (`float`): until the first batch could come, the slowest instance.
+        bytes (`int`): of the files of its weights.
+        facts (`dict`): what its processes said of themselves, such as the backend, and the ISA of the kernels.
+        score (`float`, *optional*): its accuracy, if that was asked for.
+    """
+
+    name: str
+    latency: Latency
+    throughput: float
+    speedup: float
+    peak_rss: int
+    load_seconds: float
+    bytes: int
+    facts: dict[str, Any]
+    score: float | None = None
+
+
+@dataclass
+class BenchmarkResult:
+    """Models that were measured in turns in one run.
+
+    Args:
+        measurements (`list[Measurement]`): the one that the others are compared with first.
+        noise (`float`, *optional*): by how much the first model differs from itself, see [`BenchmarkResult.notes`].
+        about (`dict[str, str]`): the machine, versions, instances and batches.
+        notes (`list[str]`): what to know before believing the numbers.
+    """
+
+    measurements: list[Measurement]
+    noise: float | None
+    about: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether two equal models differed by more than 3 per cent."""
+        return self.noise is not None and self.noise > NOISE_LIMIT
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+    def to_json_file(self, path: str | os.PathLike) -> Path:
+        """Write everything to `path`, in one go."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.part")
+        temporary.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+        return path
+
+    def to_table(self) -> Table:
+        """A `rich.table.Table`, one line per model."""
+        has_scores = any(m.score is not None for m in self.measurements)
+        table = Table(title=self.about["batches"])
+        for name in ("model", "mean", "p50", "p90", "p99", "samples/s", "speedup", "size", "peak RSS", "load"):
+            table.add_column(name, justify="left" if name == "model" else "right", no_wrap=name != "model")
+        if has_scores:
+            table.add_column("score", justify="right")
+        for m in self.measurements:
+            ms = [f"{value:.2f} ms" for value in (m.latency.mean, m.latency.p50, m.latency.p90, m.latency.p99)]
+            sizes = [f"{m.bytes / 1e6:.1f} MB", f"{m.peak_rss / 1e6:.0f} MB", f"{m.load_seconds:.1f} s"]
+            score = [] if not has_scores else ["–" if m.score is None else f"{m.score:.4f}"]
+            table.add_row(m.name, *ms, f"{m.throughput:.1f}", f"{m.speedup:.2f}×", *sizes, *score)
+        return table
+
+    def plot(self, path: str | os.PathLike) -> Path:
+        """Draw latencies, and accuracy against latency where there are scores; see [`inc_hf.benchmark.plot`]."""
+        from inc_hf.benchmark.plot import plot
+
+        return plot(self, path)
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{m.name}: {m.latency.p50:.2f} ms, {m.speedup:.2f}×" for m in self.measurements)
+        return f"BenchmarkResult({found})"

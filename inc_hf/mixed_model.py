@@ -1,0 +1,99 @@
+"""What mixed precision gives back: the model, how it was reached, and how to keep it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from inc_hf.checkpoint import save_checkpoint
+from inc_hf.hub import push_directory
+from inc_hf.quantize.bf16 import bf16_modules
+from inc_hf.tune import Goal, TuneResult
+
+ENTRY = "inc_bf16_modules"  # of config.json
+
+
+class MixedModel:
+    """A model with weights in bfloat16, and the story of its making. Calls and unknown attributes go to `model`.
+
+    Attributes:
+        model (`torch.nn.Module`): a `PreTrainedModel` if the float one was.
+        met_criterion (`bool` or `None`): whether it reached the accuracy goal; None if nothing was evaluated.
+        score, baseline (`float` or `None`): its score and the float model's.
+        trials (`list[Trial]`): all that was tried, in order.
+    """
+
+    def __init__(self, model: nn.Module, result: TuneResult | None = None, goal: Goal | None = None):
+        self.model = model
+        self.met_criterion = result.met_criterion if result else None
+        self.score = result.trial.score if result else None
+        self.baseline = goal.baseline if goal else None
+        self.trials = list(result.history.trials) if result else []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.model(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "model" or name.startswith("__"):  # not set yet, while an instance is copied
+            raise AttributeError(name)
+        return getattr(self.model, name)
+
+    def __repr__(self) -> str:
+        score = "" if self.score is None else f", score={self.score:.4f}, baseline={self.baseline:.4f}"
+        count = len(bf16_modules(self.model))
+        return f"MixedModel({type(self.model).__name__}, {count} modules in bfloat16{score})"
+
+    def save_pretrained(
+        self, save_directory: str | os.PathLike, tokenizer: Any = None, overwrite: bool = False
+    ) -> Path:
+        """Write config, safetensors and the tokenizer; all of it or nothing.
+
+        Plain `from_pretrained` loads the model in float32, with the same values. `IncModelFor….from_pretrained` puts
+        the weights of the modules that `config.json` names back to bfloat16.
+
+        Raises:
+            FileExistsError: the directory is not empty, and `overwrite` is not set.
+            TypeError: the model is not a `PreTrainedModel`.
+        """
+        if not isinstance(self.model, PreTrainedModel):
+            raise TypeError(
+                f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
+                "for others keep `model.state_dict()`."
+            )
+        setattr(self.model.config, ENTRY, list(bf16_modules(self.model)))
+
+        def write(directory: Path) -> None:
+            self.model.save_pretrained(directory)
+            _load_in_float32(directory / "config.json")
+            if tokenizer is not None:
+                tokenizer.save_pretrained(directory)
+
+        return save_checkpoint(write, save_directory, overwrite)
+
+    def save(self, output_dir: str | os.PathLike) -> Path:
+        """INC's name for `save_pretrained`, which overwrites as INC does."""
+        return self.save_pretrained(output_dir, overwrite=True)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        tokenizer: Any = None,
+        private: bool | None = None,
+        token: str | None = None,
+        commit_message: str = "Upload model with weights in bfloat16",
+    ) -> str:
+        """Upload what `save_pretrained` writes; returns the address of the commit."""
+        return push_directory(
+            lambda directory: self.save_pretrained(directory, tokenizer), repo_id, private, token, commit_message
+        )
+
+
+def _load_in_float32(file: Path) -> None:
+    """Say so in a config: transformers would load all in bfloat16, in which many CPUs are slower than in float32, and
+    what was to stay in float32 would not."""
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config["dtype"] = "float32"
+    file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

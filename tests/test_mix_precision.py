@@ -1,0 +1,226 @@
+"""Weights in bfloat16: the same values, half the size, float32 where it is asked for or needed."""
+
+import copy
+import json
+
+import pytest
+import torch
+from tiny import MODELS, TinyNet, logits_of, tiny_inputs, tiny_model
+from torch import nn
+from transformers import AutoModelForSequenceClassification
+
+from inc_hf import IncModelForSequenceClassification, mix_precision, ops, optimize
+from inc_hf.backends.onnxruntime import open_session
+from inc_hf.checkpoint import CheckpointError
+from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig, PostTrainingQuantConfig, set_workspace
+from inc_hf.export import export_model
+from inc_hf.modeling import loading_as
+from inc_hf.quantization import fit as quantize
+from inc_hf.quantize.bf16 import BF16Embedding, BF16Linear, bf16_modules, use_bf16, without_bf16
+from inc_hf.quantize.modules import quantized_modules
+
+FP32 = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
+# Where products are of BF16 numbers, activations are rounded, too: 8 bits of mantissa, at each of some ten layers.
+LIMIT = 3e-2 if ops.has_bf16() else 1e-4
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path):
+    set_workspace(tmp_path / "workspace")
+
+
+def relative(got, expected):
+    return ((got - expected).abs().max() / expected.abs().max()).item()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_tiny_model(name, tmp_path):
+    model = tiny_model(name)
+    rounded = logits_of(copy.deepcopy(model).bfloat16().float())
+    result = mix_precision.fit(model)
+    assert result.model is model and result.met_criterion is None
+    assert len(bf16_modules(model)) > 4
+    got = logits_of(model)
+    assert relative(got, rounded) < LIMIT and got.dtype == torch.float32
+    result.save_pretrained(tmp_path / "saved")
+    ours = loading_as(type(model)).from_pretrained(tmp_path / "saved")
+    assert list(bf16_modules(ours)) == list(bf16_modules(model))
+    assert torch.equal(logits_of(ours), got)
+    plain = type(model).from_pretrained(tmp_path / "saved")
+    assert plain.dtype == torch.float32 and not bf16_modules(plain)
+    assert relative(logits_of(plain), got) < LIMIT
+
+
+def test_half_the_size(tmp_path):
+    model = tiny_model("bert", hidden_size=128, intermediate_size=512, vocab_size=2000)
+    model.save_pretrained(tmp_path / "fp32")
+    mix_precision.fit(model).save_pretrained(tmp_path / "bf16")
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("fp32", "bf16")]
+    assert sizes[1] / sizes[0] < 0.51
+    config = json.loads((tmp_path / "bf16" / "config.json").read_text())
+    assert config["dtype"] == "float32" and "classifier" in config["inc_bf16_modules"]
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_layers(native, monkeypatch):
+    if not native:
+        monkeypatch.setattr(ops, "is_native", lambda: False)
+    linear = nn.Linear(70, 21)
+    x = torch.randn(3, 5, 70)
+    twin = use_bf16(nn.Sequential(copy.deepcopy(linear)), ["0"])[0]
+    weight = linear.weight.detach().bfloat16().float()
+    expected = nn.functional.linear(x, weight, linear.bias.detach())
+    with torch.no_grad():
+        assert relative(twin(x), expected) < LIMIT
+        twin.weight.data = (2 * twin.weight.data).clone()  # another tensor: packed anew
+        assert relative(twin(x) - linear.bias, 2 * (expected - linear.bias)) < LIMIT
+    x.requires_grad_()
+    twin(x).sum().backward()
+    assert x.grad is not None and twin(x.bfloat16()).dtype == torch.bfloat16
+    assert "in_features=70, out_features=21, bias=True, weight=bfloat16" in repr(twin)
+    copied = copy.deepcopy(twin)
+    assert copied._packed is None and torch.equal(copied.weight, twin.weight)
+
+
+def test_what_is_kept_in_float():
+    model = tiny_model("bert")
+    settings = {"op_type_dict": {"Embedding": FP32}, "op_name_dict": {r".*attention.*": FP32}}
+    found = bf16_modules(mix_precision.fit(model, MixedPrecisionConfig(**settings)).model)
+    assert "classifier" in found and not any("attention" in name or "embedding" in name for name in found)
+    assert isinstance(model.bert.embeddings.word_embeddings, nn.Embedding)
+    with pytest.raises(ValueError, match="matches"):
+        mix_precision.fit(tiny_model("bert"), MixedPrecisionConfig(op_name_dict={"nothing": FP32}))
+
+
+def test_tied_weights_stay_tied(tmp_path):
+    model = tiny_model("gpt2")
+    result = mix_precision.fit(model)
+    assert model.lm_head.weight is model.transformer.wte.weight and model.lm_head.weight.dtype == torch.bfloat16
+    assert isinstance(model.lm_head, BF16Linear) and isinstance(model.transformer.wte, BF16Embedding)
+    result.save_pretrained(tmp_path / "saved")
+    loaded = loading_as(type(model)).from_pretrained(tmp_path / "saved")
+    assert loaded.lm_head.weight is loaded.transformer.wte.weight
+    kept = mix_precision.fit(tiny_model("gpt2"), MixedPrecisionConfig(op_name_dict={"lm_head": FP32})).model
+    assert isinstance(kept.transformer.wte, nn.Embedding)  # or its weight would be on disk twice
+
+
+def test_int8_and_bf16_in_one_model(tmp_path):
+    config = PostTrainingQuantConfig(approach="dynamic", op_name_dict={r".*intermediate.*": FP32, "classifier": FP32})
+    model = quantize(tiny_model("bert"), config)
+    integers = len(quantized_modules(model.model))
+    result = mix_precision.fit(model)
+    assert set(bf16_modules(model.model)) == {"bert.encoder.layer.0.intermediate.dense", "classifier"}
+    assert len(quantized_modules(model.model)) == integers
+    expected = logits_of(result.model)
+    result.save_pretrained(tmp_path / "saved")
+    loaded = IncModelForSequenceClassification.from_pretrained(tmp_path / "saved")
+    assert len(bf16_modules(loaded)) == 2 and len(quantized_modules(loaded)) == integers
+    assert torch.equal(logits_of(loaded), expected)
+
+
+def test_optimized():
+    model = mix_precision.fit(tiny_model("bert")).model
+    expected = logits_of(model)
+    optimize(model)
+    assert model.bert.encoder.layer[0].intermediate.dense.activation == "gelu"
+    assert relative(logits_of(model), expected) < 1e-3
+    assert relative(logits_of(without_bf16(model)), expected) < LIMIT
+
+
+def test_export(tmp_path):
+    model = mix_precision.fit(tiny_model("bert")).model
+    (path,) = export_model(model, tmp_path)
+    assert path.name == "model_bf16.onnx" and len(bf16_modules(model)) > 4
+    inputs = tiny_inputs(model) | {"token_type_ids": torch.zeros_like(tiny_inputs(model)["input_ids"])}
+    assert relative(open_session(path)(inputs)["logits"], logits_of(model)) < LIMIT
+
+
+def scorer(bad):
+    """A score that falls with each harmful module that has weights in bfloat16."""
+    scored = []
+
+    def score(model):
+        model(**tiny_inputs(model))
+        scored.append(set(bf16_modules(model)))
+        return 1.0 - 0.1 * sum(name.endswith(bad) for name in scored[-1])
+
+    return score
+
+
+@pytest.mark.parametrize(
+    "level, bad, kept",
+    [
+        ("auto", ("embeddings",), "Embedding"),
+        (0, ("embeddings",), "Embedding"),
+        (1, ("classifier",), "classifier"),
+        ("auto", ("query",), "Linear"),
+    ],
+)
+def test_fallback_by_need(level, bad, kept):
+    model = tiny_model("bert")
+    conf = MixedPrecisionConfig(quant_level=level, accuracy_criterion=AccuracyCriterion(tolerable_loss=0.05))
+    result = mix_precision.fit(model, conf, scorer(bad))
+    assert result.met_criterion and result.score == 1.0 and result.baseline == 1.0
+    found = bf16_modules(result.model)
+    assert found and not any(name.endswith(bad) for name in found)
+    assert not bf16_modules(model)
+    assert kept in " ".join(trial.label for trial in result.trials)
+
+
+def test_a_goal_that_is_not_met():
+    conf = MixedPrecisionConfig(quant_level=0)
+    result = mix_precision.fit(tiny_model("bert"), conf, lambda model: float(not bf16_modules(model)))
+    assert result.met_criterion is False and bf16_modules(result.model)
+    assert "score=0.0000, baseline=1.0000" in repr(result)
+
+
+@pytest.mark.parametrize(
+    "call, error, match",
+    [
+        (lambda: mix_precision.fit("bert"), TypeError, "must be a torch.nn.Module, got str"),
+        (lambda: mix_precision.fit(TinyNet(), {}), TypeError, "must be a MixedPrecisionConfig, got dict"),
+        (
+            lambda: mix_precision.fit(TinyNet(), MixedPrecisionConfig(precisions="fp16")),
+            ValueError,
+            "Only bf16",
+        ),
+        (lambda: mix_precision.fit(TinyNet(), MixedPrecisionConfig(device="gpu")), ValueError, "torch.float16"),
+        (lambda: mix_precision.fit(TinyNet(), MixedPrecisionConfig(backend="ipex")), ValueError, "got 'ipex'"),
+        (lambda: mix_precision.fit(TinyNet().half()), ValueError, "must be in float32, this one has torch.float16"),
+        (lambda: mix_precision.fit(mix_precision.fit(TinyNet()).model), ValueError, "in bfloat16 already"),
+        (lambda: mix_precision.fit(TinyNet(), None, None, [1]), ValueError, "go together"),
+        (
+            lambda: mix_precision.fit(TinyNet(), MixedPrecisionConfig(op_type_dict={"Linear": FP32})),
+            ValueError,
+            "leaves no module",
+        ),
+        (lambda: mix_precision.fit(TinyNet()).save_pretrained("x"), TypeError, "Only a transformers PreTrainedModel"),
+    ],
+    ids=["name", "config", "fp16", "gpu", "ipex", "half", "again", "metric", "nothing", "save"],
+)
+def test_errors(call, error, match):
+    with pytest.raises(error, match=match):
+        call()
+
+
+def test_a_config_that_does_not_fit(tmp_path):
+    mix_precision.fit(tiny_model("bert")).save_pretrained(tmp_path / "saved")
+    file = tmp_path / "saved" / "config.json"
+    file.write_text(file.read_text().replace('"classifier"', '"classifier.nothing"'))
+    with pytest.raises(CheckpointError, match="does not fit its model: .* no layers classifier.nothing"):
+        IncModelForSequenceClassification.from_pretrained(tmp_path / "saved")
+    assert AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
+
+
+@pytest.mark.parametrize(
+    "native, bf16, words",
+    [
+        (False, True, "Without our kernels"),
+        (True, True, "multiplies in BF16"),
+        (True, False, "no instructions for BF16"),
+    ],
+)
+def test_what_it_means_here(native, bf16, words, monkeypatch):
+    monkeypatch.setattr(ops, "is_native", lambda: native)
+    monkeypatch.setattr(ops, "has_bf16", lambda: bf16)
+    assert words in mix_precision.what_it_means_here()
