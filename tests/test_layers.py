@@ -19,7 +19,8 @@ ALSO_ALLOWED = {("cli", "demo"), ("cli", "commands"), ("commands", "cli"), ("dem
 HOMES = {
     "transformers": set(
         "callbacks quantizer quantization quantized_model modeling model_inputs kv_cache hub export checkpoint"
-        " training orchestration runtimes data utils commands demo cli backends.onnxruntime.program".split()
+        " training orchestration runtimes data utils benchmark mixed_model commands demo cli"
+        " backends.onnxruntime.program".split()
     ),
     "onnx": {"backends.onnxruntime"},
     "openvino": {"backends.openvino"},

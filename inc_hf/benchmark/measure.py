@@ -17,6 +17,7 @@ def take_turns(
     seconds: float | None = None,
     calls: int | None = None,
     turn: float = TURN,
+    batch: int | None = None,
     on_round: Callable[[float], None] = lambda share: None,
 ) -> Turns:
     """Windows of each model, one list of instances per round.
@@ -28,6 +29,7 @@ def take_turns(
         seconds (`float`, *optional*): of all turns of a model together.
         calls (`int`, *optional*): of each instance, instead of `seconds`.
         turn (`float`): seconds of one turn.
+        batch (`int`, *optional*): only this one of the batches.
         on_round (`Callable`): gets the share that is done.
     """
     names, shuffle = list(groups), random.Random(0).shuffle
@@ -37,7 +39,7 @@ def take_turns(
         shuffle(names)
         for name in names:
             left = None if calls is None else max(calls - fewest(turns[name]), 1)
-            turns[name].append(together(groups[name], turn, left))
+            turns[name].append(together(groups[name], turn, left, batch))
         if calls is None:
             share = len(turns[names[0]]) * turn / seconds
         else:
@@ -55,9 +57,11 @@ def len_of(window: Window) -> int:
     return len(window.starts)
 
 
-def together(instances: list[Instance], seconds: float, calls: int | None) -> list[Window]:
+def together(
+    instances: list[Instance], seconds: float, calls: int | None = None, batch: int | None = None
+) -> list[Window]:
     """One turn of all instances of a model, from the same moment on."""
-    turn = {"start": time.perf_counter() + SOON, "seconds": seconds, "calls": calls}
+    turn = {"start": time.perf_counter() + SOON, "seconds": seconds, "calls": calls, "batch": batch}
     for instance in instances:
         instance.tell(turn)
     return [instance.window() for instance in instances]

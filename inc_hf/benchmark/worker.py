@@ -51,16 +51,23 @@ def _say(answers: TextIO, message: dict[str, Any]) -> None:
     answers.flush()
 
 
-def take_turn(call: Call, first: int, start: float, seconds: float, calls: int | None = None) -> dict[str, list]:
-    """Call from the moment `start` on, for `seconds` and at least once, but no more than `calls` times."""
+def take_turn(
+    call: Call, first: int, start: float, seconds: float, calls: int | None = None, batch: int | None = None
+) -> dict[str, list]:
+    """Call from the moment `start` on, for `seconds` and at least once, but no more than `calls` times.
+
+    Args:
+        first (`int`): number of the first batch; the next ones follow.
+        batch (`int`, *optional*): this batch at each call, instead.
+    """
     while (wait := start - time.perf_counter()) > 0:
         time.sleep(max(wait - 0.002, 0))
-    call(first)  # the caches are those of another
+    call(first if batch is None else batch)  # the caches are those of another
     starts, ends, samples = [], [], []
     deadline = time.perf_counter() + seconds
     while not starts or (time.perf_counter() < deadline and (calls is None or len(starts) < calls)):
         starts.append(time.perf_counter())
-        samples.append(call(first + len(samples)))
+        samples.append(call(first + len(samples) if batch is None else batch))
         ends.append(time.perf_counter())
     return {"starts": starts, "ends": ends, "samples": samples}
 
