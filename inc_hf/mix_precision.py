@@ -131,7 +131,7 @@ def what_it_means_here() -> str:
     """What bfloat16 does on this CPU, in a sentence."""
     if not ops.is_native():
         return "Without our kernels, weights in BF16 become floats at each call: half the size, and slower than FP32."
-    if ops.has_bf16():
+    if ops.has_bf16() and ops.isa() not in ("avx2", "avxvnni", "scalar"):
         return "This CPU multiplies in BF16: half the size, and faster than FP32."
     return (
         "This CPU has no instructions for BF16: weights are stored in it, half the size, and our kernels multiply in "

@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from inc_hf.benchmark.statistics import Latency
 
 NOISE_LIMIT = 0.03
+UNITS = "latency in ms; samples per second; disk and peak RSS in MB"
 
 
 @dataclass
@@ -77,16 +79,15 @@ class BenchmarkResult:
     def to_table(self) -> Table:
         """A `rich.table.Table`, one line per model."""
         has_scores = any(m.score is not None for m in self.measurements)
-        table = Table(title=self.about["batches"])
-        for name in ("model", "mean", "p50", "p90", "p99", "samples/s", "speedup", "size", "peak RSS", "load"):
-            table.add_column(name, justify="left" if name == "model" else "right", no_wrap=name != "model")
-        if has_scores:
-            table.add_column("score", justify="right")
+        table = Table(title=self.about["batches"], caption=UNITS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("model", min_width=14)
+        for name in ("mean", "p50", "p90", "p99", "/s", "speed", "disk", "RSS", *(["score"] * has_scores)):
+            table.add_column(name, justify="right", no_wrap=True)
         for m in self.measurements:
-            ms = [f"{value:.2f} ms" for value in (m.latency.mean, m.latency.p50, m.latency.p90, m.latency.p99)]
-            sizes = [f"{m.bytes / 1e6:.1f} MB", f"{m.peak_rss / 1e6:.0f} MB", f"{m.load_seconds:.1f} s"]
+            times = [f"{value:.2f}" for value in (m.latency.mean, m.latency.p50, m.latency.p90, m.latency.p99)]
+            sizes = [f"{m.bytes / 1e6:.1f}", f"{m.peak_rss / 1e6:.0f}"]
             score = [] if not has_scores else ["–" if m.score is None else f"{m.score:.4f}"]
-            table.add_row(m.name, *ms, f"{m.throughput:.1f}", f"{m.speedup:.2f}×", *sizes, *score)
+            table.add_row(m.name, *times, f"{m.throughput:.1f}", f"{m.speedup:.2f}×", *sizes, *score)
         return table
 
     def plot(self, path: str | os.PathLike) -> Path:

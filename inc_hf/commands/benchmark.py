@@ -27,7 +27,7 @@ def benchmark(args: argparse.Namespace) -> int:
         num_of_instance=args.instances,
         cores_per_instance=args.cores,
         warmup=args.warmup,
-        iteration=args.iterations or -1,
+        iteration=-1 if args.iterations is None else args.iterations,
     )
     result = fit(
         name,
