@@ -9,6 +9,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import save_checkpoint
+from inc_hf.delegating import StandsForModel
 from inc_hf.hub import push_directory
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.tune import Goal, TuneResult
@@ -16,7 +17,7 @@ from inc_hf.tune import Goal, TuneResult
 ENTRY = "inc_bf16_modules"  # of config.json
 
 
-class MixedModel:
+class MixedModel(StandsForModel):
     """A model with weights in bfloat16, and the story of its making. Calls and unknown attributes go to `model`.
 
     Attributes:
@@ -32,14 +33,6 @@ class MixedModel:
         self.score = result.trial.score if result else None
         self.baseline = goal.baseline if goal else None
         self.trials = list(result.history.trials) if result else []
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.model(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "model" or name.startswith("__"):  # not set yet, while an instance is copied
-            raise AttributeError(name)
-        return getattr(self.model, name)
 
     def __repr__(self) -> str:
         score = "" if self.score is None else f", score={self.score:.4f}, baseline={self.baseline:.4f}"

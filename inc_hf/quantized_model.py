@@ -13,6 +13,7 @@ import inc_hf
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint
 from inc_hf.checkpoint.describe import Format
 from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
+from inc_hf.delegating import StandsForModel
 from inc_hf.export import export
 from inc_hf.hub import model_card, push_directory
 from inc_hf.quantize.modules import quantized_modules
@@ -21,7 +22,7 @@ from inc_hf.tune import Candidate, Goal, TuneResult
 INC_CONFIG_NAME = "inc_config.json"
 
 
-class QuantizedModel:
+class QuantizedModel(StandsForModel):
     """A quantized model with the story of its making. Calls and unknown attributes go to `model`.
 
     Attributes:
@@ -50,14 +51,6 @@ class QuantizedModel:
         self.baseline = goal.baseline if goal else None
         self.target = goal.target if goal else None
         self.trials = list(result.history.trials) if result else []
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.model(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "model" or name.startswith("__"):  # not set yet, while an instance is copied
-            raise AttributeError(name)
-        return getattr(self.model, name)
 
     def __repr__(self) -> str:
         modules = quantized_modules(self.model)

@@ -1,7 +1,6 @@
 """`inc-hf quantize` and `inc-hf info`, as a program and in this process; the same under `optimum-cli`."""
 
 import json
-import logging
 import random
 import re
 import struct
@@ -19,6 +18,9 @@ from inc_hf.cli import EXIT_INTERRUPTED, _guarded, build_parser, main
 from inc_hf.commands.quantize import config_of
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.utils.load_huggingface import OptimizedModel
+
+pytest_plugins = ["cli_fixture"]
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 TEXTS = [" ".join(random.Random(seed).choices(WORDS, k=6)) for seed in range(24)]
 
@@ -47,16 +49,6 @@ def labelled(model_dir, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("labelled") / "dev.tsv"
     path.write_text("\n".join(["sentence\tlabel", *rows]) + "\n")
     return path
-
-
-@pytest.fixture(autouse=True)
-def somewhere_else(tmp_path, monkeypatch):
-    """The working directory is empty, and the logger is afterwards what it was."""
-    monkeypatch.chdir(tmp_path)
-    logger = logging.getLogger("inc_hf")
-    handlers, level = logger.handlers, logger.level
-    yield
-    logger.handlers, logger.level = handlers, level
 
 
 def run(*arguments: object, program: tuple[str, ...] = ("-m", "inc_hf.cli")) -> subprocess.CompletedProcess[str]:

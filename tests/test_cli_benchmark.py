@@ -1,7 +1,6 @@
 """`inc-hf benchmark` and `inc-hf convert`."""
 
 import json
-import logging
 
 import pytest
 import torch
@@ -12,6 +11,9 @@ from inc_hf import IncModelForSequenceClassification
 from inc_hf.cli import main
 from inc_hf.quantize.bf16 import bf16_modules
 
+pytest_plugins = ["cli_fixture"]
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
@@ -21,16 +23,6 @@ def models(tmp_path_factory):
         tiny_tokenizer().save_pretrained(folder / name)
     (folder / "dev.tsv").write_text("sentence\tlabel\n" + "the film was good\t1\na dull plot\t0\n" * 4)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def somewhere_else(tmp_path, monkeypatch):
-    """The working directory is empty, and the logger is afterwards what it was."""
-    monkeypatch.chdir(tmp_path)
-    logger = logging.getLogger("inc_hf")
-    handlers, level = logger.handlers, logger.level
-    yield
-    logger.handlers, logger.level = handlers, level
 
 
 def test_benchmark(models, capsys, tmp_path):

@@ -1,6 +1,5 @@
 """`inc-hf export`, as a program and under `optimum-cli`."""
 
-import logging
 import re
 import subprocess
 import sys
@@ -13,22 +12,15 @@ from transformers import pipeline
 from inc_hf import IncModelForSeq2SeqLM, IncModelForSequenceClassification
 from inc_hf.cli import main
 
+pytest_plugins = ["cli_fixture"]
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
 
 @pytest.fixture(scope="module")
 def int8(tmp_path_factory):
     folder = tmp_path_factory.mktemp("int8") / "model"
     quantized("bert").save_pretrained(folder, tiny_tokenizer())
     return folder
-
-
-@pytest.fixture(autouse=True)
-def somewhere_else(tmp_path, monkeypatch):
-    """The working directory is empty, and the logger is afterwards what it was."""
-    monkeypatch.chdir(tmp_path)
-    logger = logging.getLogger("inc_hf")
-    handlers, level = logger.handlers, logger.level
-    yield
-    logger.handlers, logger.level = handlers, level
 
 
 def files(folder):

@@ -7,13 +7,7 @@ from importlib.util import find_spec
 
 from optimum.commands.base import BaseOptimumCLICommand, CommandInfo
 
-from inc_hf.cli import (
-    add_benchmark_arguments,
-    add_convert_arguments,
-    add_export_arguments,
-    add_info_arguments,
-    add_quantize_arguments,
-)
+from inc_hf.cli import COMMANDS
 
 
 def _command_name() -> str:
@@ -26,75 +20,25 @@ def _command_name() -> str:
     return "inc" if old_plugin is None else "inc-hf"
 
 
-class IncQuantizeCommand(BaseOptimumCLICommand):
-    @staticmethod
-    def parse_args(parser: ArgumentParser) -> None:
-        add_quantize_arguments(parser)
+def _subcommand(name: str) -> CommandInfo:
+    """One command of `inc-hf` as a command of optimum."""
+    help_text, add_arguments, run = COMMANDS[name]
 
-    def run(self) -> None:
-        from inc_hf.cli import run_quantize
+    class Command(BaseOptimumCLICommand):
+        @staticmethod
+        def parse_args(parser: ArgumentParser) -> None:
+            add_arguments(parser)
 
-        if code := run_quantize(self.args):
-            sys.exit(code)
+        def run(self) -> None:
+            if code := run(self.args):
+                sys.exit(code)
 
-
-class IncExportCommand(BaseOptimumCLICommand):
-    @staticmethod
-    def parse_args(parser: ArgumentParser) -> None:
-        add_export_arguments(parser)
-
-    def run(self) -> None:
-        from inc_hf.cli import run_export
-
-        if code := run_export(self.args):
-            sys.exit(code)
-
-
-class IncConvertCommand(BaseOptimumCLICommand):
-    @staticmethod
-    def parse_args(parser: ArgumentParser) -> None:
-        add_convert_arguments(parser)
-
-    def run(self) -> None:
-        from inc_hf.cli import run_convert
-
-        if code := run_convert(self.args):
-            sys.exit(code)
-
-
-class IncBenchmarkCommand(BaseOptimumCLICommand):
-    @staticmethod
-    def parse_args(parser: ArgumentParser) -> None:
-        add_benchmark_arguments(parser)
-
-    def run(self) -> None:
-        from inc_hf.cli import run_benchmark
-
-        if code := run_benchmark(self.args):
-            sys.exit(code)
-
-
-class IncInfoCommand(BaseOptimumCLICommand):
-    @staticmethod
-    def parse_args(parser: ArgumentParser) -> None:
-        add_info_arguments(parser)
-
-    def run(self) -> None:
-        from inc_hf.cli import run_info
-
-        if code := run_info(self.args):
-            sys.exit(code)
+    return CommandInfo(name, help_text[0].upper() + help_text[1:] + ".", Command)
 
 
 class IncCommand(BaseOptimumCLICommand):
     COMMAND = CommandInfo(name=_command_name(), help="Quantize models for CPU and look at quantized ones (inc_hf).")
-    SUBCOMMANDS = (
-        CommandInfo("quantize", "Quantize a model and save it.", IncQuantizeCommand),
-        CommandInfo("export", "Write a model as ONNX.", IncExportCommand),
-        CommandInfo("convert", "Store the weights of a model in bfloat16.", IncConvertCommand),
-        CommandInfo("benchmark", "Measure a model beside the float one.", IncBenchmarkCommand),
-        CommandInfo("info", "Show what a checkpoint holds.", IncInfoCommand),
-    )
+    SUBCOMMANDS = tuple(map(_subcommand, ("quantize", "export", "convert", "benchmark", "info")))
 
 
 REGISTER_COMMANDS = [IncCommand]
