@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 from accuracy_sst2 import read_tsv, score
-from bench.machine import describe, write_report
+from bench.machine import describe, run_again_on_avx2, write_report
 from bench.peers import PEERS
 from bench.report import table
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
@@ -46,6 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=8, help="per engine and shape, default: 8")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--at-once", type=int, default=6, help="engines in memory beside the first, default: 6")
+    parser.add_argument("--peers-isa", choices=["avx2"], help="hold torch and ours to it (not ONNX Runtime, OpenVINO)")
     parser.add_argument("--only", nargs="+", choices=list(PEERS), default=list(PEERS), metavar="PEER")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/peers"))
     return parser.parse_args()
@@ -118,18 +119,32 @@ def measure(names: list[str], task: dict, folder: Path, args: argparse.Namespace
             except BenchmarkError as error:
                 errors[name] = str(error)
                 print(error, flush=True)
-        results = {name: {"shapes": []} for name in groups}
+        results: dict[str, dict] = {name: {"shapes": []} for name in groups}
         for index, shape in enumerate(SHAPES):
-            turns = take_turns(groups, args.seconds, batch=index)
+            turns = turns_of_those_that_live(groups, errors, args.seconds, index)
             speeds = {name: [throughput(windows) for windows in rounds] for name, rounds in turns.items()}
             for name, rounds in turns.items():
                 latency = Latency.of(s for windows in rounds for w in windows for s in w.latencies())
                 entry = {"shape": shape, "latency": latency.to_dict(), "speedup": ratio(speeds[name], speeds[FIRST])}
                 results[name]["shapes"].append(entry | {"throughput": statistics.median(speeds[name])})
+        results = {name: results[name] for name in groups}
         for name, (instance,) in groups.items():
             facts = {"rss": instance.peak_rss, "load_seconds": instance.load_seconds, **instance.facts}
             results[name] |= facts
     return results, errors
+
+
+def turns_of_those_that_live(groups: dict, errors: dict, seconds: float, batch: int) -> dict:
+    """Turns on one of the batches; an engine that ends meanwhile is taken out of `groups`."""
+    while True:
+        try:
+            return take_turns(groups, seconds, batch=batch)
+        except BenchmarkError as error:
+            dead = [name for name, (instance,) in groups.items() if instance.process.poll() is not None]
+            print(error, flush=True)
+            for name in dead:
+                errors[name] = str(error)
+                del groups[name]
 
 
 def render(report: dict) -> str:
@@ -155,8 +170,10 @@ def render(report: dict) -> str:
 
 def main() -> None:
     args = parse_args()
+    if args.peers_isa:
+        run_again_on_avx2()
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    about = describe([ops.isa()], None, ["python", "scripts/bench_peers.py"])
+    about = describe([ops.isa()], args.peers_isa, ["python", "scripts/bench_peers.py"])
     about |= {"model": Path(args.model).name, "threads": str(args.threads)}
     results, errors = {}, {}
     with tempfile.TemporaryDirectory(prefix="inc_hf_peers_") as name:

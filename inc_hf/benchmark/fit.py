@@ -23,9 +23,9 @@ from inc_hf.benchmark.model_worker import FLOAT
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.config import BenchmarkConfig
 from inc_hf.data import batches_of
+from inc_hf.delegating import StandsForModel
 from inc_hf.model_inputs import random_batch
 from inc_hf.modeling import BACKENDS, auto_class_of, model_class_of
-from inc_hf.quantized_model import QuantizedModel
 from inc_hf.runtimes import RuntimeModel
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ TWIN = "FP32, random weights"
 
 
 def fit(
-    model: str | os.PathLike | nn.Module | QuantizedModel,
+    model: str | os.PathLike | nn.Module | StandsForModel,
     conf: BenchmarkConfig | None = None,
     b_dataloader: Iterable | None = None,
     b_func: Callable[[Any], Any] | None = None,
@@ -73,6 +73,7 @@ def fit(
         raise ValueError(f"`seconds` must be larger than 0, got {seconds}.")
     if b_func is not None:
         return measure_function(model, conf, b_func, seconds)
+    _check(conf)
     backend = _checked(backend or ("torch" if conf.backend == "default" else conf.backend))
     cpus = share_out(conf.num_of_instance, conf.cores_per_instance)
     with tempfile.TemporaryDirectory(prefix="inc_hf_benchmark_") as folder:
@@ -81,6 +82,7 @@ def fit(
         file = Path(folder) / "batches.safetensors"
         count = write_batches(batches, file)
         common = {"task": task, "batches": str(file), "warmup": conf.warmup, "threads": conf.intra_num_of_threads}
+        common["inter_threads"] = conf.inter_num_of_threads
         tasks = _tasks(name, backend, baseline, Path(folder) / "baseline")
         tasks = {label: {**common, **own} for label, own in tasks.items()}
         calls = None if conf.iteration == -1 and b_dataloader is None else conf.iteration
@@ -89,6 +91,13 @@ def fit(
             turns = _turns(groups, seconds, calls, progress)
             batches = read_batches(file)
             return conclude(groups, turns, describe(conf.model_name, cpus, batches), batches)
+
+
+def _check(conf: BenchmarkConfig) -> None:
+    if conf.device != "cpu":
+        raise ValueError(f"`device` must be 'cpu', got {conf.device!r}; time a function of yours with `b_func`.")
+    if conf.diagnosis:
+        logger.warning("`diagnosis` has no effect here: no table of operators is written; use torch.profiler.")
 
 
 def _checked(backend: str) -> str:
@@ -104,7 +113,7 @@ def _on_disk(model: Any, folder: Path, backend: str) -> tuple[str, str]:
         backend = model.backend
     elif isinstance(model, str | os.PathLike):
         return os.fspath(model), backend
-    elif not isinstance(model, PreTrainedModel | QuantizedModel):
+    elif not isinstance(model, PreTrainedModel | StandsForModel):
         raise ValueError(
             f"A {type(model).__name__} has no form on disk that a process could load; pass `b_func`, which is timed "
             "in this process, or a model of transformers."

@@ -79,7 +79,9 @@ class Instance:
     def _receive(self) -> dict[str, Any]:
         line = self.process.stdout.readline()
         if not line:
-            raise BenchmarkError(f"{self.name} ended with exit code {self.process.wait()}: {self._last_words()}")
+            code = self.process.wait()
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}: {self._last_words()}"
+            raise BenchmarkError(f"{self.name} {how}")
         return json.loads(line)
 
     def _last_words(self) -> str:

@@ -24,6 +24,8 @@ FLOAT_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
     """A model as the task says: `model` (name or directory), `backend`, `kind`, `batches` (file), `threads`."""
     torch.set_num_threads(task["threads"])
+    if task["inter_threads"] is not None:
+        torch.set_num_interop_threads(task["inter_threads"])
     batches = read_batches(task["batches"])
     sizes = [size_of(batch) for batch in batches]
     model = float_twin(task["model"], task["task"]) if task["kind"] == FLOAT else checkpoint(task)

@@ -36,7 +36,7 @@ def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
     return call, facts
 
 
-SUFFIXES = {".safetensors", ".onnx", ".bin"}
+SUFFIXES = {".safetensors", ".onnx", ".data", ".bin"}
 
 
 def make(task: dict[str, Any]) -> None:

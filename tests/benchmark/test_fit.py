@@ -48,7 +48,7 @@ def test_a_model_and_batches_of_the_caller(tmp_path):
     assert "several sizes" in result.about["batches"]
     path = result.to_json_file(tmp_path / "new" / "result.json")
     assert json.loads(path.read_text())["measurements"][1]["latency"]["calls"] == 3
-    counted = fit(model, BenchmarkConfig(iteration=5), batches, baseline=False, progress=False)
+    counted = fit(model, BenchmarkConfig(iteration=5, inter_num_of_threads=1), batches, baseline=False, progress=False)
     assert [m.latency.calls for m in counted.measurements] == [5]
 
 
@@ -99,6 +99,7 @@ def broken(folder):
         (lambda m, _: fit(m, b_dataloader=(b for b in ())), ValueError, "The dataloader is empty"),
         (lambda m, _: fit(m, seconds=0), ValueError, "`seconds` must be larger than 0, got 0"),
         (lambda m, _: fit(m, BenchmarkConfig(backend="itex")), ValueError, "`backend` must be one of default, torch"),
+        (lambda m, _: fit(m, BenchmarkConfig(device="gpu")), ValueError, "`device` must be 'cpu', got 'gpu'"),
         (lambda m, _: fit(m, backend="tensorrt"), ValueError, "got 'tensorrt'"),
         (lambda m, _: fit(nn.Linear(2, 2)), ValueError, "A Linear has no form on disk .* pass `b_func`"),
         (
@@ -112,7 +113,18 @@ def broken(folder):
             "ended with exit code 1: .*truncated",
         ),
     ],
-    ids=["instances", "empty", "empty iterable", "seconds", "inc backend", "backend", "module", "b_func", "broken"],
+    ids=[
+        "instances",
+        "empty",
+        "empty iterable",
+        "seconds",
+        "inc backend",
+        "gpu",
+        "backend",
+        "module",
+        "b_func",
+        "broken",
+    ],
 )
 def test_errors(call, error, match, int8, tmp_path):
     with pytest.raises(error, match=match):

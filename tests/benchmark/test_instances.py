@@ -34,6 +34,7 @@ def task(tmp_path_factory):
         "task": None,
         "batches": str(folder / "batches.safetensors"),
         "warmup": 2,
+        "inter_threads": None,
     }
 
 
@@ -82,7 +83,7 @@ def test_one_that_fails_ends_all(what, task, tmp_path):
 
 def test_one_that_dies_in_its_turn(task):
     instance = Instance("model", task, cpus(1)[0])
-    with pytest.raises(BenchmarkError, match="model ended with exit code -9"):
+    with pytest.raises(BenchmarkError, match="model was ended by signal 9"):
         with started([instance]):
             instance.tell({"start": time.perf_counter(), "seconds": 30})
             os.kill(instance.process.pid, signal.SIGKILL)
