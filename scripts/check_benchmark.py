@@ -51,8 +51,9 @@ def render(report: dict) -> str:
     lines += [
         "",
         "Noise: by how much FP32 differs from itself, in other processes of the same run. More: the throughput of",
+        "two instances of one core each, in the time in which both ran, divided by that of one. They were measured",
+        "minutes apart, in which this machine changes by more than it does from turn to turn: so above 2, too.",
     ]
-    lines += ["two instances of one core each, in the time in which both ran, divided by that of one."]
     alone, rows = {}, []
     for result in report["results"]:
         for measurement in result["measurements"]:

@@ -38,12 +38,10 @@ class Peer:
     Args:
         load (`Callable`): `(model directory, folder, threads)` -> function of a batch.
         make (`Callable`, *optional*): `(model directory, folder, calibration batches)`, before that.
-        group (`str`): of the table.
     """
 
     load: Callable[[str, Path, int], Run]
     make: Callable[[str, Path, list[Batch]], Any] = lambda model, folder, batches: None
-    group: str = "ours"
 
 
 def fp32(model: str) -> PreTrainedModel:
@@ -229,16 +227,16 @@ def ours_on(backend: str) -> Callable:
 
 
 PEERS = {
-    "torch FP32": Peer(torch_eager, group="torch"),
-    "torch FP32, compiled": Peer(torch_compiled, group="torch"),
-    "torch BF16": Peer(torch_bf16, group="torch"),
-    "torch dynamic INT8, per channel": Peer(torch_dynamic, group="torch"),
-    "torchao W8A8 per token, compiled": Peer(torchao_compiled, group="torch"),
-    "ONNX Runtime FP32, fused": Peer(onnx_run, export_fused, "ONNX Runtime"),
-    "ONNX Runtime dynamic INT8, fused": Peer(onnx_run, ort_dynamic, "ONNX Runtime"),
-    "ONNX Runtime static INT8, products only": Peer(onnx_run, ort_static, "ONNX Runtime"),
-    "OpenVINO FP32": Peer(openvino_run, openvino_fp32, "OpenVINO"),
-    "OpenVINO NNCF INT8, transformer preset": Peer(openvino_run, openvino_nncf, "OpenVINO"),
+    "torch FP32": Peer(torch_eager),
+    "torch FP32, compiled": Peer(torch_compiled),
+    "torch BF16": Peer(torch_bf16),
+    "torch dynamic INT8, per channel": Peer(torch_dynamic),
+    "torchao W8A8 per token, compiled": Peer(torchao_compiled),
+    "ONNX Runtime FP32, fused": Peer(onnx_run, export_fused),
+    "ONNX Runtime dynamic INT8, fused": Peer(onnx_run, ort_dynamic),
+    "ONNX Runtime static INT8, products only": Peer(onnx_run, ort_static),
+    "OpenVINO FP32": Peer(openvino_run, openvino_fp32),
+    "OpenVINO NNCF INT8, transformer preset": Peer(openvino_run, openvino_nncf),
     "inc_hf BF16": Peer(ours_on("torch"), our_bf16),
     "inc_hf dynamic INT8": Peer(ours_on("torch"), ours("dynamic")),
     "inc_hf static INT8": Peer(ours_on("torch"), ours("static")),
