@@ -19,6 +19,7 @@ from inc_hf.quantization import fit as quantize
 from inc_hf.quantize.bf16 import BF16Embedding, BF16Linear, bf16_modules, use_bf16, without_bf16
 from inc_hf.quantize.modules import quantized_modules
 
+needs_kernels = pytest.mark.skipif(not ops.is_native(), reason="needs the kernels")
 FP32 = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
 # Where products are of BF16 numbers, activations are rounded, too: 8 bits of mantissa, at each of some ten layers.
 LIMIT = 3e-2 if ops.has_bf16() else 1e-4
@@ -79,7 +80,7 @@ def test_layers(native, monkeypatch):
     assert x.grad is not None and twin(x.bfloat16()).dtype == torch.bfloat16
     assert "in_features=70, out_features=21, bias=True, weight=bfloat16" in repr(twin)
     copied = copy.deepcopy(twin)
-    assert copied._packed is None and torch.equal(copied.weight, twin.weight)
+    assert copied.packed is None and torch.equal(copied.weight, twin.weight)
 
 
 def test_what_is_kept_in_float():
@@ -125,6 +126,41 @@ def test_optimized():
     assert model.bert.encoder.layer[0].intermediate.dense.activation == "gelu"
     assert relative(logits_of(model), expected) < 1e-3
     assert relative(logits_of(without_bf16(model)), expected) < LIMIT
+
+
+@needs_kernels
+@pytest.mark.parametrize("name, kept", [("bert", set()), ("gpt2", {"lm_head"})])  # GPT-2's head is its embedding
+def test_optimize_keeps_only_the_packed_weights(name, kept, tmp_path):
+    result = mix_precision.fit(tiny_model(name))
+    model = result.model
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    before = logits_of(model)
+    optimize(model, fuse=False)
+    linears = {name: m for name, m in model.named_modules() if isinstance(m, BF16Linear)}
+    assert {name for name, module in linears.items() if not module.is_released} == kept < set(linears)
+    assert torch.equal(logits_of(model), before)
+    copied = copy.deepcopy(model)
+    assert torch.equal(logits_of(copied), before)
+    for other in (copied, model):
+        after = other.state_dict()
+        assert after.keys() == state.keys() and all(torch.equal(after[name], state[name]) for name in state)
+    optimize(model, fuse=False)
+    result.save_pretrained(tmp_path / "saved")
+    assert torch.equal(logits_of(loading_as(type(model)).from_pretrained(tmp_path / "saved")), before)
+
+
+@pytest.mark.parametrize("optimized", [pytest.param(True, marks=needs_kernels), False])
+def test_compiled(optimized):
+    model = mix_precision.fit(tiny_model("bert")).model
+    compiled = torch.compile(optimize(model, fuse=False) if optimized else model, backend="eager", fullgraph=True)
+    assert relative(logits_of(compiled), logits_of(model)) < LIMIT
+
+
+def test_cast_to_another_dtype():
+    twin = use_bf16(nn.Sequential(nn.Linear(8, 3)), ["0"])[0]
+    x = torch.randn(2, 8)
+    expected = twin(x)
+    assert relative(twin.float()(x), expected) < LIMIT
 
 
 def test_export(tmp_path):

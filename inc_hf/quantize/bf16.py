@@ -6,14 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf import ops
-from inc_hf.ops.bf16 import bf16_linear, bf16_linear_packed, pack_bf16
+from inc_hf.ops.bf16 import bf16_linear, bf16_linear_packed, pack_bf16, unpack_bf16
 from inc_hf.quantize.modules import op_type
+from inc_hf.quantize.packed_weight import PackedWeight
 from inc_hf.quantize.resolve import quantizable_names
 
 KINDS = ("Linear", "Conv1D", "Embedding")
 
 
-class BF16Linear(nn.Module):
+class BF16Linear(PackedWeight):
     """`nn.Linear`, or GPT-2's `Conv1D`, with a weight in bfloat16. Inputs and results keep their dtype.
 
     Args:
@@ -24,36 +25,49 @@ class BF16Linear(nn.Module):
 
     def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None, transposed: bool = False):
         super().__init__()
-        self.weight, self.bias, self.transposed = weight, bias, transposed
+        self.store_weight(weight)
+        self.bias, self.transposed = bias, transposed
+        self.out_features, self.in_features = self.matrix.shape
         self.activation = "none"  # applied to the result; see `inc_hf.optimize`
-        self._packed: Tensor | None = None
-        self._packed_from: tuple | None = None
 
     @property
     def matrix(self) -> Tensor:
         """The weight as `(out_features, in_features)`."""
         return self.weight.t() if self.transposed else self.weight
 
-    def packed(self) -> Tensor:
-        """The weight in the order of this CPU's kernels, made anew when weight or bias were changed."""
-        tensors = [self.weight, *([] if self.bias is None else [self.bias])]
-        state = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
-        if self._packed is None or state != self._packed_from:
-            self._packed, self._packed_from = pack_bf16(self.matrix.contiguous(), self.bias), state
-        return self._packed
+    def packed_tensors(self) -> tuple[Tensor | None, ...]:
+        return self._parameters["weight"], self.bias
+
+    def make_packed(self) -> Tensor:
+        return pack_bf16(self.matrix.contiguous(), self.bias)
+
+    def unpacked(self) -> Tensor:
+        matrix = unpack_bf16(self.packed)
+        return matrix.t().contiguous() if self.transposed else matrix
+
+    def runs_packed(self) -> bool:
+        """Whether inputs on the CPU run on the packed weight."""
+        weight = self._parameters.get("weight")
+        is_packable = weight is None or (weight.is_cpu and weight.dtype == torch.bfloat16)
+        return is_packable and ops.is_native()
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.is_cpu and ops.is_native() and not torch.is_grad_enabled():
-            return bf16_linear_packed(x, self.packed(), len(self.matrix), self.activation)
-        return bf16_linear(x, self.matrix, self.bias, self.activation)
+        if not x.is_cpu or not self.runs_packed() or self.trains() or self.is_traced_unpacked():
+            return bf16_linear(x, self.matrix, self.bias, self.activation)
+        packed = self.packed if torch.compiler.is_compiling() else self.current_packed()
+        return bf16_linear_packed(x, packed, self.out_features, self.activation)
 
-    def __getstate__(self) -> dict:
-        """Copies do not hold what was packed for this CPU."""
-        return self.__dict__ | {"_packed": None, "_packed_from": None}
+    def trains(self) -> bool:
+        """Whether weight or bias are to get gradients; packed, they get none."""
+        return torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
+
+    def is_traced_unpacked(self) -> bool:
+        """Whether this is the tracing of a program before a first forward pass, in which packing is no part."""
+        return torch.compiler.is_compiling() and self.packed is None
 
     def extra_repr(self) -> str:
-        rows, columns = self.matrix.shape
-        return f"in_features={columns}, out_features={rows}, bias={self.bias is not None}, weight=bfloat16"
+        sizes = f"in_features={self.in_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}, weight=bfloat16"
 
 
 class BF16Embedding(nn.Module):

@@ -7,6 +7,7 @@ from torch import nn
 from inc_hf import ops
 from inc_hf.quantize.bf16 import BF16Linear
 from inc_hf.quantize.modules import QLinear
+from inc_hf.quantize.packed_weight import PackedWeight
 
 # Children of a module whose forward is `self.activation(self.linear(x))`, and nothing else uses either of the two.
 LINEAR_AND_ACTIVATION = {
@@ -42,7 +43,7 @@ def fuse_activations(model: nn.Module) -> list[str]:
 
 
 def release_weights(model: nn.Module) -> None:
-    """Pack all quantized Linear layers for this CPU and drop their int8 weights, in place.
+    """Pack all quantized and BF16 Linear layers for this CPU and drop the weights they were made of, in place.
 
     Weights that other modules share stay: those modules read them as they are.
     """
@@ -50,7 +51,7 @@ def release_weights(model: nn.Module) -> None:
         return
     owners = Counter(p.data_ptr() for module in model.modules() for p in module._parameters.values() if p is not None)
     for module in model.modules():
-        if isinstance(module, QLinear) and not module.is_released and module.runs_packed():
+        if isinstance(module, PackedWeight) and not module.is_released and module.runs_packed():
             module.pack()
-            if owners[module.codes.data_ptr()] == 1:
+            if owners[module.weight.data_ptr()] == 1:
                 module.release_weight()
