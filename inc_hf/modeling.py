@@ -3,6 +3,7 @@
 import copy
 import os
 import re
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -29,10 +30,11 @@ from transformers import (
 from inc_hf import runtimes
 from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.ipex import require_ipex
+from inc_hf.building import changed_when_built
 from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationConfig, validate_model
 from inc_hf.checkpoint.describe import schemes_of_config
 from inc_hf.mixed_model import ENTRY as BF16_MODULES
-from inc_hf.prune.slim.sizes import ENTRY, in_own_sizes
+from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
 from inc_hf.quantize.inference import fuse_activations, release_weights
 from inc_hf.quantize.modules import QLinear, QModule, empty_twin, quantized_modules
@@ -143,14 +145,15 @@ def loading_as(auto_class: type) -> type[IncModel]:
 
 
 def _loader_of(auto_class: type, config: PreTrainedConfig, trust_remote_code: bool) -> type:
-    """What to call `from_pretrained` of. Of a slim checkpoint (`model_slim`), it is the class in the slim sizes."""
-    if getattr(config, ENTRY, None) is None:
-        return auto_class
-    if issubclass(auto_class, PreTrainedModel):
-        return in_own_sizes(auto_class)
-    with torch.device("meta"):
-        model = auto_class.from_config(copy.deepcopy(config), trust_remote_code=trust_remote_code)
-    return in_own_sizes(type(model))
+    """What to call `from_pretrained` of. Of a slim checkpoint (`model_slim`), it is the class in the slim sizes; where
+    weights are in bfloat16, that with such modules, so that they are never held in float32."""
+    changes = [] if getattr(config, ENTRY, None) is None else [to_own_sizes]
+    if names := getattr(config, BF16_MODULES, None):
+        changes.append(partial(_use_bf16, names=names))
+    if changes and not issubclass(auto_class, PreTrainedModel):
+        with torch.device("meta"):
+            auto_class = type(auto_class.from_config(copy.deepcopy(config), trust_remote_code=trust_remote_code))
+    return changed_when_built(auto_class, *changes) if changes else auto_class
 
 
 def _as_dict(config: Any) -> dict[str, Any] | None:
@@ -173,23 +176,26 @@ def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
         if "mismatched" not in str(error):
             raise
         raise CheckpointError(f"The weights of {name} do not fit its config.json: {error}") from error
-    if names := getattr(model.config, BF16_MODULES, None):
-        _use_bf16(model, names, name)
-    missing = sorted(info["missing_keys"]) if quantized_modules(model) else []
+    missing = sorted(info["missing_keys"]) if quantized_modules(model) else _missing_halves(model, info)
     surplus = sorted(key for key in info["unexpected_keys"] if QUANTIZATION_PARAMETER.search(key))
     if missing or surplus:
         raise CheckpointError(
-            f"The weights of {name} do not belong to its `quantization_config`: "
+            f"The weights of {name} do not belong to its config: "
             f"missing {missing[:5] or 'nothing'}, not expected {surplus[:5] or 'nothing'}."
         )
     return (model, info) if wants_info else model
 
 
-def _use_bf16(model: PreTrainedModel, names: list[str], name: str | os.PathLike) -> None:
+def _use_bf16(model: PreTrainedModel, names: list[str]) -> None:
     try:
         use_bf16(model, names)
     except ValueError as error:
-        raise CheckpointError(f"config.json of {name} does not fit its model: {error}") from error
+        raise CheckpointError(f"`{BF16_MODULES}` in the config does not fit its model: {error}") from error
+
+
+def _missing_halves(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
+    halves = bf16_modules(model)
+    return sorted(key for key in info["missing_keys"] if key.rpartition(".")[0] in halves)
 
 
 class IncModelForSequenceClassification(IncModel):

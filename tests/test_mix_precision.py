@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny import MODELS, TinyNet, logits_of, tiny_inputs, tiny_model
 from torch import nn
 from transformers import AutoModelForSequenceClassification
@@ -243,9 +244,21 @@ def test_a_config_that_does_not_fit(tmp_path):
     mix_precision.fit(tiny_model("bert")).save_pretrained(tmp_path / "saved")
     file = tmp_path / "saved" / "config.json"
     file.write_text(file.read_text().replace('"classifier"', '"classifier.nothing"'))
-    with pytest.raises(CheckpointError, match="does not fit its model: .* no layers classifier.nothing"):
+    with pytest.raises(
+        CheckpointError,
+        match="`inc_bf16_modules` in the config does not fit its model: .* no layers classifier.nothing",
+    ):
         IncModelForSequenceClassification.from_pretrained(tmp_path / "saved")
     assert AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
+
+
+def test_a_file_without_a_weight(tmp_path):
+    mix_precision.fit(tiny_model("bert")).save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors["classifier.weight"]
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match="do not belong to its config: missing .'classifier.weight'"):
+        IncModelForSequenceClassification.from_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from transformers import AutoConfig, PreTrainedModel
 from inc_hf import ops, optimize
 from inc_hf.benchmark.batches import read_batches, size_of
 from inc_hf.benchmark.worker import Call, serve
+from inc_hf.building import changed_when_built
 from inc_hf.modeling import auto_class_of, loading_as, model_class_of
-from inc_hf.prune.slim.sizes import ENTRY, in_own_sizes
+from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.modules import QConv, QLinear, quantized_modules
 from inc_hf.runtimes import RuntimeModel
@@ -56,7 +57,7 @@ def float_twin(name: str, task: str | None) -> PreTrainedModel:
     config.dtype = torch.float32
     model_class = model_class_of(auto_class_of(name, task), config)
     if getattr(config, ENTRY, None) is not None:
-        model_class = in_own_sizes(model_class)
+        model_class = changed_when_built(model_class, to_own_sizes)
     return model_class(config).eval()
 
 

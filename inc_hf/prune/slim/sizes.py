@@ -42,20 +42,13 @@ def resize(model: nn.Module, sizes: Sizes) -> None:
             cut_columns(block, torch.arange(columns[name], device=block.second.weight.device))
 
 
+def to_own_sizes(model: nn.Module) -> None:
+    """Cut a model whose weights are still to be loaded down to what its config says, in place."""
+    resize(model, getattr(model.config, ENTRY))
+
+
 def _check(name: str, size: Any, most: int, step: int) -> None:
     if not isinstance(size, int) or not 1 <= size <= most or size % step:
         raise ValueError(
             f"`{ENTRY}` in the config gives `{name}` the size {size!r}; allowed are multiples of {step} up to {most}."
         )
-
-
-def in_own_sizes(model_class: type) -> type:
-    """A class of the same name that builds its models in the sizes of `config.inc_hf_slim`; they are `model_class`."""
-
-    def build(self: nn.Module, config: Any, *args: Any, **kwargs: Any) -> None:
-        model_class.__init__(self, config, *args, **kwargs)
-        resize(self, getattr(config, ENTRY))
-        self.__class__ = model_class
-
-    names = {"__module__": model_class.__module__, "__qualname__": model_class.__qualname__}
-    return type(model_class.__name__, (model_class,), {"__init__": build, **names})

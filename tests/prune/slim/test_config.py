@@ -16,6 +16,7 @@ from inc_hf import (
     IncModelForImageClassification,
     IncModelForSequenceClassification,
     PostTrainingQuantConfig,
+    mix_precision,
 )
 from inc_hf.compression.pruner import model_slim
 from inc_hf.quantization import fit
@@ -101,6 +102,14 @@ def test_quantized_checkpoint(kind, make_masked, tmp_path):
     quantized.save_pretrained(tmp_path / "int8")
     loaded = CLASSES[kind][1].from_pretrained(tmp_path / "int8")
     assert torch.equal(logits_of(loaded), logits_of(quantized))
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "grouped"])
+def test_bfloat16_checkpoint(kind, make_masked, tmp_path):
+    mixed = mix_precision.fit(model_slim(make_masked(kind, [[0], [1], []], HALF), round_multiplier=8))
+    mixed.save_pretrained(tmp_path / "bf16")
+    loaded = CLASSES[kind][1].from_pretrained(tmp_path / "bf16")
+    assert type(loaded) is type(mixed.model) and torch.equal(logits_of(loaded), logits_of(mixed))
 
 
 def test_another_head_finds_the_entry(make_masked, tmp_path):
