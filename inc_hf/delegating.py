@@ -1,14 +1,20 @@
 """Results that stand for a model."""
 
-from typing import Any
+import os
+from pathlib import Path
+from typing import Any, ClassVar
 
 from torch import nn
+from transformers import PreTrainedModel
+
+from inc_hf.hub import push_directory
 
 
 class StandsForModel:
-    """Calls and unknown attributes go to `model`."""
+    """Calls and unknown attributes go to `model`. Subclasses say how it is saved."""
 
     model: nn.Module
+    upload_message: ClassVar[str] = "Upload model"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.model(*args, **kwargs)
@@ -17,3 +23,38 @@ class StandsForModel:
         if name == "model" or name.startswith("__"):  # not set yet, while an instance is copied
             raise AttributeError(name)
         return getattr(self.model, name)
+
+    def save_pretrained(
+        self, save_directory: str | os.PathLike, tokenizer: Any = None, overwrite: bool = False
+    ) -> Path:
+        """Write a directory that `from_pretrained` loads."""
+        raise NotImplementedError
+
+    def save(self, output_dir: str | os.PathLike) -> Path:
+        """INC's name for `save_pretrained`, which overwrites as INC does."""
+        return self.save_pretrained(output_dir, overwrite=True)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        tokenizer: Any = None,
+        private: bool | None = None,
+        token: str | None = None,
+        commit_message: str | None = None,
+    ) -> str:
+        """Upload what `save_pretrained` writes; returns the address of the commit."""
+        return push_directory(
+            lambda directory: self.save_pretrained(directory, tokenizer),
+            repo_id,
+            private,
+            token,
+            commit_message or self.upload_message,
+        )
+
+    def refuse_to_save_others(self) -> None:
+        """Raise TypeError if the model is not one of transformers."""
+        if not isinstance(self.model, PreTrainedModel):
+            raise TypeError(
+                f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
+                "for others keep `model.state_dict()`."
+            )

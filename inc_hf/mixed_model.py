@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import save_checkpoint
 from inc_hf.delegating import StandsForModel
-from inc_hf.hub import push_directory
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.tune import Goal, TuneResult
 
@@ -26,6 +24,8 @@ class MixedModel(StandsForModel):
         score, baseline (`float` or `None`): its score and the float model's.
         trials (`list[Trial]`): all that was tried, in order.
     """
+
+    upload_message = "Upload model with weights in bfloat16"
 
     def __init__(self, model: nn.Module, result: TuneResult | None = None, goal: Goal | None = None):
         self.model = model
@@ -51,11 +51,7 @@ class MixedModel(StandsForModel):
             FileExistsError: the directory is not empty, and `overwrite` is not set.
             TypeError: the model is not a `PreTrainedModel`.
         """
-        if not isinstance(self.model, PreTrainedModel):
-            raise TypeError(
-                f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
-                "for others keep `model.state_dict()`."
-            )
+        self.refuse_to_save_others()
         setattr(self.model.config, ENTRY, list(bf16_modules(self.model)))
 
         def write(directory: Path) -> None:
@@ -65,23 +61,6 @@ class MixedModel(StandsForModel):
                 tokenizer.save_pretrained(directory)
 
         return save_checkpoint(write, save_directory, overwrite)
-
-    def save(self, output_dir: str | os.PathLike) -> Path:
-        """INC's name for `save_pretrained`, which overwrites as INC does."""
-        return self.save_pretrained(output_dir, overwrite=True)
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        tokenizer: Any = None,
-        private: bool | None = None,
-        token: str | None = None,
-        commit_message: str = "Upload model with weights in bfloat16",
-    ) -> str:
-        """Upload what `save_pretrained` writes; returns the address of the commit."""
-        return push_directory(
-            lambda directory: self.save_pretrained(directory, tokenizer), repo_id, private, token, commit_message
-        )
 
 
 def _load_in_float32(file: Path) -> None:

@@ -15,7 +15,7 @@ from inc_hf.checkpoint.describe import Format
 from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
 from inc_hf.delegating import StandsForModel
 from inc_hf.export import export
-from inc_hf.hub import model_card, push_directory
+from inc_hf.hub import model_card
 from inc_hf.quantize.modules import quantized_modules
 from inc_hf.tune import Candidate, Goal, TuneResult
 
@@ -33,6 +33,8 @@ class QuantizedModel(StandsForModel):
         quantization_config (`PostTrainingQuantConfig`): what was asked for.
         q_config (`dict`): the schemes of its modules (INC's name).
     """
+
+    upload_message = "Upload quantized model"
 
     def __init__(
         self,
@@ -100,11 +102,7 @@ class QuantizedModel(StandsForModel):
             FileExistsError: the directory is not empty.
             TypeError: the model is not a `PreTrainedModel`.
         """
-        if not isinstance(self.model, transformers.PreTrainedModel):
-            raise TypeError(
-                f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
-                "for others keep `model.state_dict()`."
-            )
+        self.refuse_to_save_others()
         attach_quantizer(self.model, format)
 
         def write(directory: Path) -> None:
@@ -116,23 +114,6 @@ class QuantizedModel(StandsForModel):
 
         return save_checkpoint(write, save_directory, overwrite)
 
-    def save(self, output_dir: str | os.PathLike) -> Path:
-        """INC's name for `save_pretrained`, which overwrites as INC does."""
-        return self.save_pretrained(output_dir, overwrite=True)
-
     def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
         """Write the model as ONNX, see [`inc_hf.export.export`]."""
         return export(self.model, save_path, conf)
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        tokenizer: Any = None,
-        private: bool | None = None,
-        token: str | None = None,
-        commit_message: str = "Upload quantized model",
-    ) -> str:
-        """Upload what `save_pretrained` writes; returns the address of the commit."""
-        return push_directory(
-            lambda directory: self.save_pretrained(directory, tokenizer), repo_id, private, token, commit_message
-        )
