@@ -68,8 +68,11 @@ def facts_of(model: PreTrainedModel, task: dict[str, Any]) -> dict[str, Any]:
         return {"backend": model.backend, "bytes": sum(part.stat().st_size for part in files)}
     quantized = [m for m in quantized_modules(model).values() if isinstance(m, QLinear | QConv)]
     facts = {"backend": "torch", "bytes": bytes_of(model, task), "dtype": str(model.dtype).removeprefix("torch.")}
+    if not quantized and not bf16_modules(model):
+        return facts
     if not quantized:
-        return facts | ({"dtype": "bfloat16 weights", "isa": ops.isa()} if bf16_modules(model) else {})
+        optimize(model)  # whose weights `bytes_of` may have looked at
+        return facts | {"dtype": "bfloat16 weights", "isa": ops.isa()}
     integers = sum(module.codes.numel() for module in quantized)
     floats = sum(m.weight.numel() for m in model.modules() if isinstance(m, FLOAT_LAYERS))
     optimize(model)  # whose codes we have just looked at
@@ -84,11 +87,11 @@ def facts_of(model: PreTrainedModel, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def bytes_of(model: PreTrainedModel, task: dict[str, Any]) -> int:
-    """Of the weights on disk; of a twin, which is on none, those that it would have."""
+    """Of the weights on disk; of a twin or a model of the Hub, those that they would have there."""
     files = list(Path(task["model"]).glob("*.safetensors")) if task["kind"] != FLOAT else []
     if files:
         return sum(path.stat().st_size for path in files)
-    return sum(p.numel() * p.element_size() for p in model.parameters())
+    return sum({tensor.data_ptr(): tensor.nbytes for tensor in model.state_dict().values()}.values())
 
 
 if __name__ == "__main__":
