@@ -48,8 +48,9 @@ def fit(
 ) -> MixedModel:
     """Store the weights of float layers in bfloat16, half the size; activations and sums stay in float32.
 
-    Products are computed by our kernels, which widen the weights as they go, or on CPUs with instructions for BF16
-    round the activations as well. Layers that are quantized already stay so: INT8 and BF16 mix in one model.
+    Products are computed by our kernels, which widen the weights as they go, or, where that is faster, round the
+    activations as well (`ops.multiplies_in_bf16`). T5 itself rounds what its `wo` reads, to the dtype of that weight.
+    Layers that are quantized already stay so: INT8 and BF16 mix in one model.
 
     Without an evaluation the model itself is converted, in place. With one the model is left as it is; modules go back
     to float32 until `conf.accuracy_criterion` is met, type by type (`quant_level` 0), the most harmful first (1), or
@@ -131,11 +132,11 @@ def what_it_means_here() -> str:
     """What bfloat16 does on this CPU, in a sentence."""
     if not ops.is_native():
         return "Without our kernels, weights in BF16 become floats at each call: half the size, and slower than FP32."
-    if ops.has_bf16() and ops.isa() not in ("avx2", "avxvnni", "scalar"):
-        return "This CPU multiplies in BF16: half the size, and faster than FP32."
+    if ops.multiplies_in_bf16():
+        return "Our kernels multiply in BF16 on this CPU: half the size, and faster than FP32."
     return (
-        "This CPU has no instructions for BF16: weights are stored in it, half the size, and our kernels multiply in "
-        "FP32. That is faster for few tokens, and about as fast for many."
+        "Weights are stored in BF16, half the size, and our kernels multiply in FP32, as this CPU has no instructions "
+        "for BF16 that are faster. For few tokens it is faster than FP32, and about as fast for many."
     )
 
 

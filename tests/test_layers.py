@@ -19,7 +19,7 @@ ALSO_ALLOWED = {("cli", "demo"), ("cli", "commands"), ("commands", "cli"), ("dem
 HOMES = {
     "transformers": set(
         "callbacks quantizer quantization quantized_model modeling model_inputs kv_cache hub export checkpoint"
-        " training orchestration runtimes data utils benchmark mixed_model commands demo cli"
+        " training orchestration runtimes data utils benchmark delegating commands demo cli"
         " backends.onnxruntime.program".split()
     ),
     "onnx": {"backends.onnxruntime"},

@@ -23,7 +23,7 @@ from inc_hf.quantize.modules import quantized_modules
 needs_kernels = pytest.mark.skipif(not ops.is_native(), reason="needs the kernels")
 FP32 = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
 # Where products are of BF16 numbers, activations are rounded, too: 8 bits of mantissa, at each of some ten layers.
-LIMIT = 3e-2 if ops.has_bf16() else 1e-4
+LIMIT = 3e-2 if ops.multiplies_in_bf16() else 1e-4
 
 
 @pytest.fixture(autouse=True)
@@ -38,19 +38,22 @@ def relative(got, expected):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tiny_model(name, tmp_path):
     model = tiny_model(name)
-    rounded = logits_of(copy.deepcopy(model).bfloat16().float())
+    rounded = copy.deepcopy(model)
     result = mix_precision.fit(model)
     assert result.model is model and result.met_criterion is None
     assert len(bf16_modules(model)) > 4
+    for module in map(rounded.get_submodule, bf16_modules(model)):
+        module.weight.data = module.weight.data.bfloat16().float()
     got = logits_of(model)
-    assert relative(got, rounded) < LIMIT and got.dtype == torch.float32
+    limit = max(LIMIT, 1e-2) if name == "t5" else LIMIT  # it casts what its `wo` reads to the dtype of that weight
+    assert relative(got, logits_of(rounded)) < limit and got.dtype == torch.float32
     result.save_pretrained(tmp_path / "saved")
     ours = loading_as(type(model)).from_pretrained(tmp_path / "saved")
     assert list(bf16_modules(ours)) == list(bf16_modules(model))
     assert torch.equal(logits_of(ours), got)
     plain = type(model).from_pretrained(tmp_path / "saved")
     assert plain.dtype == torch.float32 and not bf16_modules(plain)
-    assert relative(logits_of(plain), got) < LIMIT
+    assert relative(logits_of(plain), got) < limit
 
 
 def test_half_the_size(tmp_path):
@@ -265,11 +268,11 @@ def test_a_file_without_a_weight(tmp_path):
     "native, bf16, words",
     [
         (False, True, "Without our kernels"),
-        (True, True, "multiplies in BF16"),
-        (True, False, "no instructions for BF16"),
+        (True, True, "multiply in BF16"),
+        (True, False, "multiply in FP32"),
     ],
 )
 def test_what_it_means_here(native, bf16, words, monkeypatch):
     monkeypatch.setattr(ops, "is_native", lambda: native)
-    monkeypatch.setattr(ops, "has_bf16", lambda: bf16)
+    monkeypatch.setattr(ops, "multiplies_in_bf16", lambda: bf16)
     assert words in mix_precision.what_it_means_here()

@@ -61,7 +61,7 @@ def throughput(windows: list[Window]) -> float:
 
 
 def ratio(of: list[float], to: list[float]) -> float:
-    """How many times as long `of` takes as `to`: the median over turns that were taken one after the other.
+    """How many times as much `of` is as `to`: the median over turns that were taken one after the other.
 
     A neighbour who comes and goes slows both of a pair, and so does not move their quotient.
     """

@@ -5,6 +5,7 @@ y = ops.q8_linear_packed(x, packed, out_features)                # fast
 y = ops.q8_linear(x, weight, weight_scale, bias)                 # its plain-torch twin
 """
 
+from inc_hf.ops.bf16 import multiplies_in_bf16
 from inc_hf.ops.library import ISAS, default_weight_bits, is_available, is_native, isa, supported_isas, why_unavailable
 from inc_hf.ops.q8 import (
     accumulate,
@@ -20,7 +21,6 @@ from inc_hf.ops.reference import (
     ACTIVATIONS,
     activation_range,
     compute_dtype,
-    has_bf16,
     has_vnni,
     int_matmul,
     per_token_scale,
@@ -37,13 +37,13 @@ __all__ = [
     "compute_dtype",
     "default_weight_bits",
     "describe_packed",
-    "has_bf16",
     "has_vnni",
     "int_matmul",
     "is_available",
     "is_native",
     "isa",
     "matmul",
+    "multiplies_in_bf16",
     "pack_linear",
     "per_token_scale",
     "q8_linear",

@@ -8,6 +8,14 @@ from inc_hf.ops.elementwise import activate_reference
 from inc_hf.ops.library import is_available
 
 
+def multiplies_in_bf16() -> bool:
+    """Whether our kernels multiply by instructions for bfloat16, which rounds activations as well, or in float32.
+
+    They do where that is faster: with AVX512-BF16 on AMD's CPUs. Intel's take longer for it than for float32.
+    """
+    return is_available() and torch.ops.inc_hf.bf16_variant() == "avx512bf16"
+
+
 def pack_bf16(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> Tensor:
     """Bring a bfloat16 weight into the order that the kernels of this CPU read.
 

@@ -40,12 +40,6 @@ def has_vnni() -> bool:
     return any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8", "dot"))
 
 
-def has_bf16() -> bool:
-    """Whether this CPU multiplies numbers in bfloat16: AVX512-BF16, AMX, or `bf16` as torch calls it on ARM."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
-
-
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """float32 for half precisions and float32, float64 for float64: the dtype in which scales are applied."""
     return torch.promote_types(dtype, torch.float32)

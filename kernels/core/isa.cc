@@ -62,6 +62,9 @@ bool is_supported(Isa isa) {
 }
 
 bool has_avx512bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+
+// Intel's CPUs keep their fast BF16 for AMX: on Sapphire Rapids these instructions take 1.6 times as long as float ones.
+bool has_fast_avx512bf16() { return has_avx512bf16() && __builtin_cpu_is("amd"); }
 #else
 namespace {
 bool has_neondot() {
@@ -79,6 +82,7 @@ bool has_neondot() {
 
 bool is_supported(Isa isa) { return isa == Isa::kScalar || (isa == Isa::kNeonDot && has_neondot()); }
 bool has_avx512bf16() { return false; }
+bool has_fast_avx512bf16() { return false; }
 #endif
 
 namespace {

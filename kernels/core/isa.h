@@ -20,6 +20,9 @@ bool is_supported(Isa isa);
 // Whether the CPU multiplies bfloat16 pairs (AVX512-BF16).
 bool has_avx512bf16();
 
+// Whether that takes less time than as many float multiply-adds.
+bool has_fast_avx512bf16();
+
 // The best supported variant, or the one that the environment variable INC_HF_ISA names. Decided once;
 // throws std::invalid_argument if that variant is unknown or cannot run here.
 Isa current_isa();

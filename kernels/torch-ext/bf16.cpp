@@ -40,6 +40,8 @@ std::string bf16_variants() {
   return names;
 }
 
+std::string bf16_variant() { return variant_name(bf16gemm::variant_of(current_isa())); }
+
 Tensor bf16_pack(const Tensor& weight, OptionalTensor bias, std::string variant_name) {
   require_tensor(weight, "weight", ScalarType::BFloat16);
   REQUIRE(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
@@ -93,6 +95,7 @@ Tensor bf16_linear_packed(const Tensor& x, const Tensor& packed, int64_t out_fea
 
 STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
   m.def("bf16_variants() -> str");
+  m.def("bf16_variant() -> str");
   m.def("bf16_pack(Tensor weight, Tensor? bias, str variant) -> Tensor");
   m.def("bf16_unpack(Tensor packed) -> Tensor");
   m.def("bf16_unpack_bias(Tensor packed) -> Tensor");
@@ -100,7 +103,10 @@ STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
   m.def("bf16_linear_packed(Tensor x, Tensor packed, int out_features, str activation, Tensor? residual) -> Tensor");
 }
 
-STABLE_TORCH_LIBRARY_IMPL(inc_hf, CompositeExplicitAutograd, m) { m.impl("bf16_variants", TORCH_BOX(&bf16_variants)); }
+STABLE_TORCH_LIBRARY_IMPL(inc_hf, CompositeExplicitAutograd, m) {
+  m.impl("bf16_variants", TORCH_BOX(&bf16_variants));
+  m.impl("bf16_variant", TORCH_BOX(&bf16_variant));
+}
 
 STABLE_TORCH_LIBRARY_IMPL(inc_hf, CPU, m) {
   m.impl("bf16_pack", TORCH_BOX(&bf16_pack));

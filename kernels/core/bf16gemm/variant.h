@@ -20,7 +20,7 @@ const char* variant_name(Variant variant);
 // Whether this CPU executes it.
 bool is_supported(Variant variant);
 
-// The variant that `isa` runs; kAvx512Vnni runs kAvx512Bf16 if this CPU has it.
+// The variant that `isa` runs; kAvx512Vnni runs kAvx512Bf16 if that is fast on this CPU.
 Variant variant_of(Isa isa);
 
 }  // namespace inc_hf::bf16gemm
