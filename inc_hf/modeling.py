@@ -190,7 +190,8 @@ def _use_bf16(model: PreTrainedModel, names: list[str]) -> None:
     try:
         use_bf16(model, names)
     except ValueError as error:
-        raise CheckpointError(f"`{BF16_MODULES}` in the config does not fit its model: {error}") from error
+        name = model.config.name_or_path
+        raise CheckpointError(f"{name}: `{BF16_MODULES}` in the config does not fit its model: {error}") from error
 
 
 def _missing_halves(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:

@@ -9,7 +9,6 @@ among them, which the others are divided by. One that fails is reported with its
 """
 
 import argparse
-import importlib.metadata
 import json
 import os
 import statistics
@@ -154,16 +153,8 @@ def about_run(args: argparse.Namespace) -> dict[str, str]:
     command = ["python scripts/bench_peers.py --model", name, *["--data DATA"] * bool(args.data)]
     if args.only != list(PEERS):
         command += ["--only", *(f'"{peer}"' for peer in args.only)]
-    about = describe([ops.isa()], args.peers_isa, command)
-    about["versions"] += "".join(f", {library} {version(library)}" for library in LIBRARIES)
+    about = describe([ops.isa()], args.peers_isa, command, LIBRARIES)
     return about | {"model": name, "threads": str(args.threads)}
-
-
-def version(library: str) -> str:
-    try:
-        return importlib.metadata.version(library)
-    except importlib.metadata.PackageNotFoundError:
-        return "missing"
 
 
 def render(report: dict) -> str:

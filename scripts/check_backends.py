@@ -8,7 +8,6 @@ Each form is exported once, and the file is run by ONNX Runtime and by OpenVINO.
 
 import argparse
 import copy
-import importlib.metadata
 import json
 import tempfile
 from collections.abc import Callable
@@ -158,8 +157,7 @@ def render(report: dict) -> str:
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(1)
-    about = describe([ops.isa()], None, ["python", "scripts/check_backends.py"])
-    about["versions"] += "".join(f", {name} {importlib.metadata.version(name)}" for name in RUNTIMES)
+    about = describe([ops.isa()], None, ["python", "scripts/check_backends.py"], RUNTIMES)
     fp32 = AutoModelForSequenceClassification.from_pretrained(args.model).eval()
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     sentences, labels = read_tsv(args.data / "validation.tsv")

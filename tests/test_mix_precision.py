@@ -249,7 +249,7 @@ def test_a_config_that_does_not_fit(tmp_path):
     file.write_text(file.read_text().replace('"classifier"', '"classifier.nothing"'))
     with pytest.raises(
         CheckpointError,
-        match="`inc_bf16_modules` in the config does not fit its model: .* no layers classifier.nothing",
+        match="saved: `inc_bf16_modules` in the config does not fit its model: .* no layers classifier.nothing",
     ):
         IncModelForSequenceClassification.from_pretrained(tmp_path / "saved")
     assert AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")

@@ -30,6 +30,8 @@ def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
     batches = read_batches(task["batches"])
     sizes = [size_of(batch) for batch in batches]
     model = float_twin(task["model"], task["task"]) if task["kind"] == FLOAT else checkpoint(task)
+    facts = facts_of(model, task)  # before weights are packed
+    at_its_fastest(model)
 
     @torch.no_grad()
     def call(index: int) -> int:
@@ -37,16 +39,19 @@ def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
         return sizes[index % len(batches)]
 
     call(0)  # IPEX and torch compile at first
-    return call, facts_of(model, task)
+    return call, facts
 
 
 def checkpoint(task: dict[str, Any]) -> PreTrainedModel:
-    """A checkpoint on its backend, at its fastest."""
+    """A checkpoint on its backend."""
     inc_class = loading_as(auto_class_of(task["model"], task["task"]))
-    model = inc_class.from_pretrained(task["model"], backend=task["backend"])
+    return inc_class.from_pretrained(task["model"], backend=task["backend"]).eval()
+
+
+def at_its_fastest(model: PreTrainedModel) -> None:
+    """Optimize a model of torch that our kernels run, in place."""
     if not isinstance(model, RuntimeModel) and (quantized_modules(model) or bf16_modules(model)):
         optimize(model)
-    return model.eval()
 
 
 def float_twin(name: str, task: str | None) -> PreTrainedModel:
@@ -68,14 +73,10 @@ def facts_of(model: PreTrainedModel, task: dict[str, Any]) -> dict[str, Any]:
         return {"backend": model.backend, "bytes": sum(part.stat().st_size for part in files)}
     quantized = [m for m in quantized_modules(model).values() if isinstance(m, QLinear | QConv)]
     facts = {"backend": "torch", "bytes": bytes_of(model, task), "dtype": str(model.dtype).removeprefix("torch.")}
-    if not quantized and not bf16_modules(model):
-        return facts
     if not quantized:
-        optimize(model)  # whose weights `bytes_of` may have looked at
-        return facts | {"dtype": "bfloat16 weights", "isa": ops.isa()}
+        return facts | ({"dtype": "bfloat16 weights", "isa": ops.isa()} if bf16_modules(model) else {})
     integers = sum(module.codes.numel() for module in quantized)
     floats = sum(m.weight.numel() for m in model.modules() if isinstance(m, FLOAT_LAYERS))
-    optimize(model)  # whose codes we have just looked at
     return facts | {
         "isa": ops.isa(),
         "vnni": ops.has_vnni(),

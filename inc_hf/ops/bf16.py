@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inc_hf.ops.elementwise import activate_reference
-from inc_hf.ops.library import is_available
+from inc_hf.ops.library import is_available, is_native
 
 
 def multiplies_in_bf16() -> bool:
@@ -13,7 +13,7 @@ def multiplies_in_bf16() -> bool:
 
     They do where that is faster: with AVX512-BF16 on AMD's CPUs. Intel's take longer for it than for float32.
     """
-    return is_available() and torch.ops.inc_hf.bf16_variant() == "avx512bf16"
+    return is_native() and torch.ops.inc_hf.bf16_variant() == "avx512bf16"
 
 
 def pack_bf16(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> Tensor:

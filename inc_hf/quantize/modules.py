@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.quantize.functional import dequantize_weight
+from inc_hf.quantize.packed_weight import as_parameter
 from inc_hf.quantize.packing import PackedLinear
 from inc_hf.quantize.scheme import Scheme
 
@@ -33,9 +34,8 @@ class QModule(nn.Module):
         return self._parameters["weight"]
 
     def set_codes(self, codes: Tensor) -> None:
-        """Take `codes` as the integer weight; a parameter, since transformers only ties those."""
-        is_parameter = isinstance(codes, nn.Parameter)
-        self._parameters["weight"] = codes if is_parameter else nn.Parameter(codes, requires_grad=False)
+        """Take `codes` as the integer weight."""
+        self._parameters["weight"] = as_parameter(codes)
 
     @property
     def scale_dtype(self) -> torch.dtype:

@@ -4,6 +4,11 @@ import torch
 from torch import Tensor, nn
 
 
+def as_parameter(weight: Tensor) -> nn.Parameter:
+    """`weight` as a parameter, since transformers only ties those; one that is one already stays itself."""
+    return weight if isinstance(weight, nn.Parameter) else nn.Parameter(weight, requires_grad=False)
+
+
 class PackedWeight(nn.Module):
     """Keeps the packed form of `weight`, and of what is packed with it, beside or instead of the weight itself.
 
@@ -44,9 +49,8 @@ class PackedWeight(nn.Module):
         return self._parameters["weight"]
 
     def store_weight(self, weight: Tensor) -> None:
-        """Take `weight` instead of the present one; as a parameter, since transformers only ties those."""
-        is_parameter = isinstance(weight, nn.Parameter)
-        self._parameters["weight"] = weight if is_parameter else nn.Parameter(weight, requires_grad=False)
+        """Take `weight` instead of the present one."""
+        self._parameters["weight"] = as_parameter(weight)
         self._buffers["packed"] = None
 
     def __getattr__(self, name: str):
@@ -72,8 +76,7 @@ class PackedWeight(nn.Module):
         state = self.__dict__ | {"_packed_from": None}
         state["_buffers"] = self._buffers | {"packed": None}
         if self.is_released:
-            weight = nn.Parameter(self.unpacked(), requires_grad=False)
-            state["_parameters"] = self._parameters | {"weight": weight}
+            state["_parameters"] = self._parameters | {"weight": as_parameter(self.unpacked())}
         return state
 
     def __setattr__(self, name: str, value):

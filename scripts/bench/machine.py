@@ -1,8 +1,10 @@
 """What a table says about where it was measured, and holding a process to AVX2."""
 
 import datetime
+import importlib.metadata
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -33,7 +35,11 @@ def write_report(path: Path, text: str, markdown: str) -> None:
     print(f"{path.with_suffix('.json')} and {path.with_suffix('.md')}")
 
 
-def describe(isas: list[str], peers_isa: str | None, command: list[str]) -> dict[str, str]:
+def describe(
+    isas: list[str], peers_isa: str | None, command: list[str], libraries: Sequence[str] = ()
+) -> dict[str, str]:
+    versions = [f"inc_hf {inc_hf.__version__}", f"torch {torch.__version__}", f"Python {sys.version.split()[0]}"]
+    versions += [f"{library} {version_of(library)}" for library in libraries]
     capability = torch.backends.cpu.get_cpu_capability()
     settings = ", ".join(f"{name}={value}" for name, value in AVX2_ONLY.items()) if peers_isa else "none"
     return {
@@ -41,7 +47,14 @@ def describe(isas: list[str], peers_isa: str | None, command: list[str]) -> dict
         "isa": f"{' and '.join(isas)} for ours, torch says {capability}",
         "held to an ISA by": settings,
         "load before": f"{os.getloadavg()[0]:.2f} of {os.cpu_count()} CPUs",
-        "versions": f"inc_hf {inc_hf.__version__}, torch {torch.__version__}, Python {sys.version.split()[0]}",
+        "versions": ", ".join(versions),
         "command": " ".join([*command, *(["--peers-isa", peers_isa] if peers_isa else [])]),
         "date": datetime.date.today().isoformat(),
     }
+
+
+def version_of(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
