@@ -63,7 +63,7 @@ bool is_supported(Isa isa) {
 
 bool has_avx512bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
-// Intel's CPUs keep their fast BF16 for AMX: on Sapphire Rapids these instructions take 1.6 times as long as float ones.
+// Intel keeps its fast BF16 for AMX: on Sapphire Rapids these instructions take 1.6 times as long as float ones.
 bool has_fast_avx512bf16() { return has_avx512bf16() && __builtin_cpu_is("amd"); }
 #else
 namespace {

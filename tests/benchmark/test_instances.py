@@ -101,10 +101,18 @@ def children_of(pid):
     return [child.pid for child in psutil.Process(pid).children()]
 
 
+def hear_ctrl_c():
+    """A shell lets what it starts in the background ignore Ctrl-C, tests and all that they start among it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
 def test_no_orphans(number, task):
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN, task["model"]], env=offline_environment(), stderr=subprocess.PIPE
+        [sys.executable, "-c", RUN, task["model"]],
+        env=offline_environment(),
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_ctrl_c,
     )
     deadline = time.monotonic() + 120
     while len(found := children_of(process.pid)) < 3 and time.monotonic() < deadline:
