@@ -114,12 +114,15 @@ def test_no_orphans(number, task):
         stderr=subprocess.PIPE,
         preexec_fn=hear_ctrl_c,
     )
-    deadline = time.monotonic() + 120
-    while len(found := children_of(process.pid)) < 3 and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert len(found) == 3
-    process.send_signal(number)
-    process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 120
+        while len(found := children_of(process.pid)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert len(found) == 3
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()  # or a failure would leave it to measure for half an hour
     deadline = time.monotonic() + 60
     while any(map(is_alive, found)) and time.monotonic() < deadline:
         time.sleep(0.2)
