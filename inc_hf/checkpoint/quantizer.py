@@ -11,7 +11,7 @@ from transformers.utils.quantization_config import QuantizationConfigMixin
 from inc_hf.checkpoint.describe import Format, quantization_config_of, schemes_of_config
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
-from inc_hf.matching import named_modules_with_duplicates
+from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.modules import FloatWeightView, QLinear, QModule, empty_twin, quantized_modules
 
 if TYPE_CHECKING:

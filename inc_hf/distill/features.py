@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inc_hf.matching import named_modules_with_duplicates, nearest
+from inc_hf.matching.patterns import named_modules_with_duplicates, nearest
 
 Picker = str | int | Callable[[Any], Tensor]
 

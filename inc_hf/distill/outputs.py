@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from inc_hf.matching import nearest
+from inc_hf.matching.patterns import nearest
 
 TEACHER_LOGITS = "teacher_logits"
 # What a model needs for its own loss only. The teacher's loss is of no use.

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from inc_hf.matching import nearest
+from inc_hf.matching.patterns import nearest
 from inc_hf.prune.layout import matrix_shape
 from inc_hf.prune.pattern import BlockPattern, HeadPattern, NMPattern, parse_pattern
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from inc_hf.matching import named_modules_with_duplicates
+from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.modules import op_type
 
 

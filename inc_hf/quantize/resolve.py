@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.config import PostTrainingQuantConfig
-from inc_hf.matching import match_names, nearest
+from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
 from inc_hf.quantize.modules import op_type
 from inc_hf.quantize.scheme import Scheme

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from inc_hf.matching import named_modules_with_duplicates
+from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.functional import quantize_weight
 from inc_hf.quantize.modules import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
 from inc_hf.quantize.plan import Plan

@@ -3,7 +3,7 @@ import re
 import pytest
 from torch import nn
 
-from inc_hf.matching import match_names, named_modules_with_duplicates, nearest
+from inc_hf.matching.patterns import match_names, named_modules_with_duplicates, nearest
 
 NAMES = ["encoder.layer.0.query", "encoder.layer.1.query", "encoder.layer.10.query", "encoder.layer.1.key", "head"]
 

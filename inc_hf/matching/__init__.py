@@ -1,0 +1,1 @@
+"""Which modules a name, a type or a model family means."""
