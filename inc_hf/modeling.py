@@ -37,7 +37,7 @@ from inc_hf.mixed_model import ENTRY as BF16_MODULES
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
 from inc_hf.quantize.inference import fuse_activations, release_weights
-from inc_hf.quantize.modules import QLinear, QModule, empty_twin, quantized_modules
+from inc_hf.quantize.nn.modules import QLinear, QModule, empty_twin, quantized_modules
 from inc_hf.quantize.sharing import share_inputs
 
 HUB_KEYWORDS = (

@@ -16,7 +16,7 @@ from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
 from inc_hf.delegating import StandsForModel
 from inc_hf.export import export
 from inc_hf.hub import model_card
-from inc_hf.quantize.modules import quantized_modules
+from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.tune import Candidate, Goal, TuneResult
 
 INC_CONFIG_NAME = "inc_config.json"

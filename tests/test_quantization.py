@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from inc_hf import AccuracyCriterion, PostTrainingQuantConfig, QuantizedModel, TuningCriterion
 from inc_hf.config import options, set_random_seed, set_resume_from, set_workspace
 from inc_hf.quantization import fit
-from inc_hf.quantize.modules import QConv, QEmbedding, QLinear, quantized_modules
+from inc_hf.quantize.nn.modules import QConv, QEmbedding, QLinear, quantized_modules
 from inc_hf.quantize.workflow import planned_modules
 
 FP32 = {"weight": {"dtype": "fp32"}}

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.matching.patterns import nearest
-from inc_hf.quantize.modules import QConv, QEmbedding, QLinear, QModule, op_type
+from inc_hf.quantize.nn.modules import QConv, QEmbedding, QLinear, QModule, op_type
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
 
 FORMAT = "int-quantized"

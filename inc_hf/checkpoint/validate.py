@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from inc_hf.ops import activation_range, weight_qmax
-from inc_hf.quantize.modules import QModule, quantized_modules
+from inc_hf.quantize.nn.modules import QModule, quantized_modules
 
 
 class CheckpointError(ValueError):

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.ops.bf16 import bf16_linear, bf16_linear_packed, pack_bf16, unpack_bf16
-from inc_hf.quantize.modules import op_type
-from inc_hf.quantize.packed_weight import PackedWeight
+from inc_hf.quantize.nn.modules import op_type
+from inc_hf.quantize.nn.packed_weight import PackedWeight
 from inc_hf.quantize.resolve import quantizable_names
 
 KINDS = ("Linear", "Conv1D", "Embedding")

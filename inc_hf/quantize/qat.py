@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inc_hf.quantize.fake_quantize import fake_quantize_range, fake_quantize_tokens, fake_quantize_weight
-from inc_hf.quantize.modules import op_type
+from inc_hf.quantize.nn.modules import op_type
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.workflow import convert, planned_modules, prepare
 

@@ -10,7 +10,7 @@ from torch import nn
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
-from inc_hf.quantize.modules import op_type
+from inc_hf.quantize.nn.modules import op_type
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
 

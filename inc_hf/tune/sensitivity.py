@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from inc_hf.quantize.modules import quantized_modules
+from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.quantize.workflow import evaluating, run
 
 

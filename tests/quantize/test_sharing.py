@@ -9,7 +9,7 @@ from tiny import tiny_model
 from torch import nn
 
 from inc_hf import PostTrainingQuantConfig, ops, quantization
-from inc_hf.quantize import packing
+from inc_hf.quantize.nn import packed_linear as packing
 from inc_hf.quantize.sharing import SharedInput, share_inputs
 
 needs_kernels = pytest.mark.skipif(not ops.is_native(), reason="needs the kernels")

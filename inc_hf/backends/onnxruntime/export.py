@@ -15,7 +15,7 @@ from inc_hf.backends.onnxruntime.forms import written_for_onnx
 from inc_hf.backends.onnxruntime.program import ExportError, Flat, onnx_program
 from inc_hf.backends.onnxruntime.session import WEIGHT_BITS
 from inc_hf.config.export import EXPORT_FORMATS, OLDEST_OPSET
-from inc_hf.quantize.modules import quantized_modules
+from inc_hf.quantize.nn.modules import quantized_modules
 
 LARGEST = 2**31 - 2**20  # bytes in one file of protobuf, with some room for the graph
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from inc_hf import ops
-from inc_hf.quantize.packed_weight import PackedWeight
+from inc_hf.quantize.nn.packed_weight import PackedWeight
 
 SHARING_PAYS_FROM = 1 << 14  # elements of an input that are worth one more call to quantize them apart
 FAST_DTYPES = (torch.float32, torch.bfloat16, torch.float16)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.quantize.functional import dequantize_weight
-from inc_hf.quantize.packed_weight import as_parameter
-from inc_hf.quantize.packing import PackedLinear
+from inc_hf.quantize.nn.packed_linear import PackedLinear
+from inc_hf.quantize.nn.packed_weight import as_parameter
 from inc_hf.quantize.scheme import Scheme
 
 

@@ -1,0 +1,1 @@
+"""The modules of few bits, and the weights that they run on."""
