@@ -14,7 +14,7 @@ from inc_hf import ops
 from inc_hf.config import MixedPrecisionConfig, options
 from inc_hf.evaluation import evaluate_metric
 from inc_hf.mixed_model import MixedModel
-from inc_hf.model_inputs import recording_inputs
+from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantization import reached_by
 from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
 from inc_hf.quantize.resolve import reached_or_tied, settings_by_name, settings_by_type, tied_names

@@ -16,9 +16,9 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, options
-from inc_hf.data import batch_length, batches_of, take_samples
 from inc_hf.evaluation import evaluate_metric
-from inc_hf.model_inputs import dummy_batch, recording_inputs
+from inc_hf.models.batches import batch_length, batches_of, take_samples
+from inc_hf.models.inputs import dummy_batch, recording_inputs
 from inc_hf.quantize import calibrate, convert, prepare, resolve_schemes
 from inc_hf.quantize.probe import reached_modules
 from inc_hf.quantize.resolve import smoothing_alphas, tied_names

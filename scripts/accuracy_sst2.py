@@ -22,7 +22,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import inc_hf
 from inc_hf import IncModelForSequenceClassification, PostTrainingQuantConfig
 from inc_hf.commands.info import weights_size
-from inc_hf.data import batches_of
+from inc_hf.models.batches import batches_of
 from inc_hf.quantizer import IncQuantizer
 
 # name -> approach, reduce_range, and an observer or SmoothQuant's alpha.

@@ -34,7 +34,7 @@ from transformers import (
 import inc_hf
 from inc_hf import PostTrainingQuantConfig, quantization
 from inc_hf.backends.ipex import open_session, quantize, require_ipex
-from inc_hf.data import batches_of
+from inc_hf.models.batches import batches_of
 
 CONFIG = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
 BATCHES = ((1, 128), (8, 128), (32, 32))

@@ -18,8 +18,8 @@ TOP = LAYERS.index(None)
 ALSO_ALLOWED = {("cli", "demo"), ("cli", "commands"), ("commands", "cli"), ("demo", "cli"), ("demo", "commands")}
 HOMES = {
     "transformers": set(
-        "callbacks quantizer quantization quantized_model modeling model_inputs kv_cache hub export checkpoint"
-        " training orchestration runtimes data utils benchmark delegating commands demo cli"
+        "callbacks quantizer quantization quantized_model modeling models hub export checkpoint"
+        " training orchestration runtimes utils benchmark delegating commands demo cli"
         " backends.onnxruntime.program".split()
     ),
     "onnx": {"backends.onnxruntime"},

@@ -22,10 +22,10 @@ from inc_hf.benchmark.measure import Turns, take_turns
 from inc_hf.benchmark.model_worker import FLOAT
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.config import BenchmarkConfig
-from inc_hf.data import batches_of
 from inc_hf.delegating import StandsForModel
-from inc_hf.model_inputs import random_batch
 from inc_hf.modeling import BACKENDS, auto_class_of, model_class_of
+from inc_hf.models.batches import batches_of
+from inc_hf.models.inputs import random_batch
 from inc_hf.runtimes import RuntimeModel
 
 logger = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ def fit(
     Args:
         model: a directory or Hub name of a checkpoint, or a model of transformers, which is saved for its processes.
         conf ([`BenchmarkConfig`], *optional*): instances, cores, warm-up; `iteration` calls instead of `seconds`.
-        b_dataloader (*optional*): batches by the names of inputs, as [`inc_hf.data.batches_of`] takes them. Without
-            them, `batch_size` random texts of `sequence_length` tokens, or images.
+        b_dataloader (*optional*): batches by the names of inputs, as [`inc_hf.models.batches.batches_of`] takes them.
+            Without them, `batch_size` random texts of `sequence_length` tokens, or images.
         b_func (`Callable`, *optional*): gets the model and is timed in this process, instead of all else.
         baseline (*optional*): the float model to compare with; by default one of the same architecture with random
             weights, False for none.

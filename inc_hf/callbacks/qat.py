@@ -13,7 +13,7 @@ from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
-from inc_hf.model_inputs import dummy_batch
+from inc_hf.models.inputs import dummy_batch
 from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
 from inc_hf.quantize.support import check_supported

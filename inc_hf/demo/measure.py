@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedModel
 
 from inc_hf import IncModelForSequenceClassification
-from inc_hf.data import batches_of
+from inc_hf.models.batches import batches_of
 
 LATENCY_RUNS, LATENCY_TOKENS = 30, 128
 

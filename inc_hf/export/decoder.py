@@ -8,8 +8,8 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
 from inc_hf.export.part import Axes, Part
-from inc_hf.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
-from inc_hf.model_inputs import example_batch
+from inc_hf.models.inputs import example_batch
+from inc_hf.models.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
 
 
 class CachedDecoder(nn.Module):

@@ -13,7 +13,7 @@ from inc_hf.backends.onnxruntime import require_export
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export.part import Part
 from inc_hf.export.write import checked, limit_of, write_files
-from inc_hf.model_inputs import example_batch
+from inc_hf.models.inputs import example_batch
 
 
 def export(

@@ -6,7 +6,8 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from inc_hf.export.part import Axes, Part
-from inc_hf.kv_cache import (
+from inc_hf.models.inputs import example_batch
+from inc_hf.models.kv_cache import (
     CACHE,
     CROSS,
     OWN,
@@ -18,7 +19,6 @@ from inc_hf.kv_cache import (
     pairs_named,
     pairs_of,
 )
-from inc_hf.model_inputs import example_batch
 
 
 class Encoder(nn.Module):

@@ -10,7 +10,7 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput, CausalLMOutputWithPast, Seq2SeqLMOutput
 
 from inc_hf.export.layout import DECODER, ENCODER, MODEL
-from inc_hf.kv_cache import (
+from inc_hf.models.kv_cache import (
     CACHE,
     CROSS,
     OWN,

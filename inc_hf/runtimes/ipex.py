@@ -6,7 +6,7 @@ from transformers import PreTrainedModel
 
 from inc_hf.backends import ipex
 from inc_hf.export.layout import MODEL
-from inc_hf.model_inputs import example_batch
+from inc_hf.models.inputs import example_batch
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.runtimes.model import RuntimeModel, on_runtime, output_class_of
 

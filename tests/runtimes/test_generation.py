@@ -10,7 +10,7 @@ from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from inc_hf import IncModelForCausalLM, IncModelForSeq2SeqLM, IncModelForSpeechSeq2Seq
 from inc_hf.export import export, export_model
-from inc_hf.kv_cache import CACHE
+from inc_hf.models.kv_cache import CACHE
 from inc_hf.runtimes import from_files
 
 CASES = ["gpt2-int8", "llama-int8", "llama-float", "t5-int8", "bart-float", "whisper-int8"]

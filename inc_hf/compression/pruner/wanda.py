@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from inc_hf.config import WeightPruningConfig
-from inc_hf.data import batches_of, take_samples
+from inc_hf.models.batches import batches_of, take_samples
 from inc_hf.prune.oneshot.prune import prune_layers
 
 

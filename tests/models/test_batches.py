@@ -8,8 +8,8 @@ from tiny import tiny_inputs, tiny_model, tiny_tokenizer
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from inc_hf.data import accepted_inputs, batch_length, batches_of, take_samples
-from inc_hf.data import text_columns as columns_of
+from inc_hf.models.batches import accepted_inputs, batch_length, batches_of, take_samples
+from inc_hf.models.batches import text_columns as columns_of
 from inc_hf.quantize.workflow import run
 
 TEXTS = ["the film was good", "a dull plot", "great actor but a very bad film", "not good", "bad"]

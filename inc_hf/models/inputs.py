@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
-from inc_hf.kv_cache import CACHE
+from inc_hf.models.kv_cache import CACHE
 
 
 @contextmanager

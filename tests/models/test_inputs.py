@@ -4,7 +4,7 @@ import transformers
 from tiny import MODELS, tiny_inputs, tiny_model
 from tiny import TinyNet as Net
 
-from inc_hf.model_inputs import dummy_batch, recording_inputs
+from inc_hf.models.inputs import dummy_batch, recording_inputs
 from inc_hf.quantize.workflow import run
 
 

@@ -1,0 +1,1 @@
+"""What we know of the models of transformers: their inputs, caches and batches."""
