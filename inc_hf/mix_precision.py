@@ -12,7 +12,7 @@ from torch import nn
 
 from inc_hf import ops
 from inc_hf.config import MixedPrecisionConfig, options
-from inc_hf.evaluation import evaluate_metric
+from inc_hf.evaluation.tasks import evaluate_metric
 from inc_hf.mixed_model import MixedModel
 from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantization import reached_by

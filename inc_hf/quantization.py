@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, options
-from inc_hf.evaluation import evaluate_metric
+from inc_hf.evaluation.tasks import evaluate_metric
 from inc_hf.models.batches import batch_length, batches_of, take_samples
 from inc_hf.models.inputs import dummy_batch, recording_inputs
 from inc_hf.quantize import calibrate, convert, prepare, resolve_schemes

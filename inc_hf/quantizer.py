@@ -11,7 +11,7 @@ from transformers.utils import cached_file
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options
-from inc_hf.evaluation import TASKS, evaluate_task
+from inc_hf.evaluation.tasks import TASKS, evaluate_task
 from inc_hf.modeling import auto_class_of, loading_as
 from inc_hf.models.batches import batches_of, take_samples
 from inc_hf.quantization import fit

@@ -20,7 +20,7 @@ from inc_hf.config import (
     Torch2ONNXConfig,
     WeightPruningConfig,
 )
-from inc_hf.evaluation import evaluate_metric
+from inc_hf.evaluation.tasks import evaluate_metric
 from inc_hf.export import export
 from inc_hf.prune import prepare
 from inc_hf.tune import Goal

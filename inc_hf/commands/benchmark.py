@@ -7,7 +7,7 @@ from rich.console import Console
 from inc_hf.benchmark import BenchmarkResult, fit
 from inc_hf.cli import EXIT_OK
 from inc_hf.config import BenchmarkConfig
-from inc_hf.evaluation import evaluate_task
+from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.modeling import auto_class_of, loading_as
 from inc_hf.models.batches import batches_of
 from inc_hf.quantizer import load_dataset_file_or_hub, load_tokenizer

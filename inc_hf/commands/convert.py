@@ -11,7 +11,7 @@ from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.commands.info import weights_size
 from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig
-from inc_hf.evaluation import evaluate_task
+from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.mixed_model import MixedModel
 from inc_hf.modeling import auto_class_of, loading_as
 from inc_hf.models.batches import batches_of

@@ -37,7 +37,7 @@ def load_metric(name: str, config_name: str | None = None) -> evaluate.Evaluatio
         import evaluate
 
         if name in LOCAL_METRICS:
-            module = import_module(f"inc_hf.metrics.inc_{name}.inc_{name}")
+            module = import_module(f"inc_hf.evaluation.metrics.inc_{name}.inc_{name}")
             return getattr(module, LOCAL_METRICS[name])(config_name=config_name)
     except ImportError as error:
         raise ImportError(f'Metric {name!r}: {error}. Run `pip install "inc-hf[evaluate]"`.') from error

@@ -9,11 +9,11 @@ import torch
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import f1_score, matthews_corrcoef
 
-import inc_hf.metrics
-from inc_hf.metrics import GLUE_METRIC, load_metric
-from inc_hf.metrics.inc_glue.inc_glue import IncGlue
+import inc_hf.evaluation.metrics
+from inc_hf.evaluation.metrics import GLUE_METRIC, load_metric
+from inc_hf.evaluation.metrics.inc_glue.inc_glue import IncGlue
 
-METRICS_FOLDER = Path(inc_hf.metrics.__file__).parent
+METRICS_FOLDER = Path(inc_hf.evaluation.metrics.__file__).parent
 ACCURACY_TASKS = sorted(task for task, name in GLUE_METRIC.items() if name == "accuracy")
 
 # 5 of 8 are right; class 1: 3 hits, 2 false alarms, 1 miss.
@@ -148,7 +148,7 @@ def test_other_metrics_come_from_evaluate(monkeypatch):
 @pytest.mark.parametrize("package", ["evaluate", "sklearn.metrics", "scipy.stats"])
 def test_missing_package_names_the_extra(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.delitem(sys.modules, "inc_hf.metrics.inc_glue.inc_glue")
+    monkeypatch.delitem(sys.modules, "inc_hf.evaluation.metrics.inc_glue.inc_glue")
     with pytest.raises(ImportError, match=r'pip install "inc-hf\[evaluate\]"'):
         load_metric("glue", "sst2")
 
@@ -157,7 +157,7 @@ def test_import_is_light():
     code = """if True:
         import sys, inc_hf
         before = set(sys.modules)
-        import inc_hf.metrics
+        import inc_hf.evaluation.metrics
         print(*{"evaluate", "datasets", "sklearn", "scipy"} & (set(sys.modules) - before))
     """
     root = METRICS_FOLDER.parents[1]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from inc_hf.metrics import GLUE_METRIC, load_metric
+from inc_hf.evaluation.metrics import GLUE_METRIC, load_metric
 from inc_hf.models.batches import batches_of
 from inc_hf.quantize.workflow import run
 
