@@ -195,8 +195,8 @@ def _guarded(command: Any, args: argparse.Namespace) -> int:
     from huggingface_hub.errors import HfHubHTTPError
     from safetensors import SafetensorError
 
-    from inc_hf.backends.onnxruntime import ExportError
     from inc_hf.benchmark.instances import BenchmarkError
+    from inc_hf.export.onnx import ExportError
 
     known = (ValueError, TypeError, OSError, ImportError, ExportError, BenchmarkError, HfHubHTTPError, SafetensorError)
     try:

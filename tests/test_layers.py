@@ -19,10 +19,9 @@ ALSO_ALLOWED = {("cli", "demo"), ("cli", "commands"), ("commands", "cli"), ("dem
 HOMES = {
     "transformers": set(
         "callbacks quantizer quantization quantized_model modeling models hub export checkpoint"
-        " training orchestration runtimes utils benchmark delegating commands demo cli"
-        " backends.onnxruntime.program".split()
+        " training orchestration runtimes utils benchmark delegating commands demo cli".split()
     ),
-    "onnx": {"backends.onnxruntime"},
+    "onnx": {"backends.onnxruntime", "export.onnx"},
     "openvino": {"backends.openvino"},
     "intel_extension_for_pytorch": {"backends.ipex"},
 }

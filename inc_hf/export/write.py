@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.compare import why_different
-from inc_hf.backends.onnxruntime import ExportError, onnx_graph, write_onnx
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.export.onnx import ExportError, onnx_graph, write_onnx
 from inc_hf.export.part import Part
 from inc_hf.models.kv_cache import PAST, SWITCH, without_past
 from inc_hf.quantize.bf16 import bf16_modules, without_bf16
@@ -105,11 +105,11 @@ def _graph(parts: list[Part], conf: Torch2ONNXConfig):
             )
     graph = graphs[0]
     if len(graphs) == 2:
-        from inc_hf.backends.onnxruntime.merge import merge
+        from inc_hf.export.onnx.merge import merge
 
         graph = merge(*graphs, SWITCH)
     if conf.dtype == "bf16":
-        from inc_hf.backends.onnxruntime.bf16 import store_in_bf16
+        from inc_hf.export.onnx.bf16 import store_in_bf16
 
         store_in_bf16(graph)
     return graph

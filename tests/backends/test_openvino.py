@@ -7,8 +7,8 @@ import torch
 from tiny import logits_of, quantized, tiny_inputs, tiny_model
 
 from inc_hf.backends import openvino
-from inc_hf.backends.onnxruntime import export_onnx
 from inc_hf.export import export_model
+from inc_hf.export.onnx import export_onnx
 
 
 @pytest.mark.parametrize("approach", ["float", "dynamic", "static"])

@@ -13,8 +13,8 @@ from tiny import offline_environment
 from torch import nn
 
 from inc_hf import PostTrainingQuantConfig, ops
-from inc_hf.backends.onnxruntime import export_onnx
-from inc_hf.backends.onnxruntime.session import EXACT
+from inc_hf.backends.onnxruntime import EXACT
+from inc_hf.export.onnx import export_onnx
 from inc_hf.quantization import fit
 
 QEMU = shutil.which("qemu-x86_64") or shutil.which("qemu-x86_64-static")

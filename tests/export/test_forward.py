@@ -9,10 +9,11 @@ from tiny import TinyNet, logits_of, quantized, tiny_inputs, tiny_model
 from torch import nn
 
 from inc_hf import ops, optimize
-from inc_hf.backends.onnxruntime import ExportError, open_session
+from inc_hf.backends.onnxruntime import open_session
 from inc_hf.compression.pruner import prepare_pruning
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export import export
+from inc_hf.export.onnx import ExportError
 
 
 def model_of(name, approach):
@@ -75,7 +76,7 @@ def test_integers_and_zeros_are_those_of_the_model(tmp_path):
 
 
 def test_weights_beside_a_file_that_would_be_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr("inc_hf.backends.onnxruntime.export.LARGEST", 100)
+    monkeypatch.setattr("inc_hf.export.onnx.graph.LARGEST", 100)
     model = model_of("bert", "dynamic")
     path = export(model, tmp_path / "model.onnx")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model.onnx", "model.onnx_data"]
@@ -162,7 +163,7 @@ def test_files_that_cannot_be_loaded(tmp_path):
 @pytest.mark.parametrize("name", ["bert", "vit"])
 def test_without_the_exporter_of_transformers(name, tmp_path, monkeypatch):
     """As with versions of transformers that have none, or another one."""
-    monkeypatch.setattr("inc_hf.backends.onnxruntime.program.HAS_EXPORTER", False)
+    monkeypatch.setattr("inc_hf.export.onnx.program.HAS_EXPORTER", False)
     model = model_of(name, "dynamic")
     path = export(model, tmp_path / "model.onnx")
     torch.testing.assert_close(open_session(path)(inputs_of(model))["logits"], logits_of(model), rtol=1e-4, atol=1e-4)

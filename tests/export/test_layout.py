@@ -7,10 +7,10 @@ import torch
 from onnx import numpy_helper
 from tiny import logits_of, quantized, tiny_inputs, tiny_model
 
-from inc_hf.backends.onnxruntime import ExportError
 from inc_hf.compression.pruner import prepare_pruning
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export import export_model
+from inc_hf.export.onnx import ExportError
 from inc_hf.quantize.nn.modules import QLinear, quantized_modules
 from inc_hf.runtimes import from_files
 

@@ -9,8 +9,8 @@ from onnx import TensorProto, helper
 from tiny import quantized, tiny_model
 
 from inc_hf import IncModelForSequenceClassification, IncModelForTokenClassification
-from inc_hf.backends.onnxruntime import export_onnx
 from inc_hf.export import export_model
+from inc_hf.export.onnx import export_onnx
 
 BACKENDS = ["onnxruntime", "openvino"]
 
@@ -71,9 +71,9 @@ def test_an_unknown_operator(load):
 
 
 def test_weights_that_are_not_beside_the_file(tmp_path, monkeypatch):
-    from inc_hf.backends.onnxruntime import export
+    from inc_hf.export.onnx import graph
 
-    monkeypatch.setattr(export, "LARGEST", 1000)
+    monkeypatch.setattr(graph, "LARGEST", 1000)
     model = tiny_model("bert")
     model.config.save_pretrained(tmp_path)
     (tmp_path / "onnx").mkdir()

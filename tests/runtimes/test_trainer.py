@@ -37,12 +37,12 @@ def test_it_is_not_trained(tmp_path):
 
 
 PUSH = """
-import inc_hf.backends.onnxruntime.export as export
+from inc_hf.export.onnx import graph
 from tiny import logits_of, quantized, tiny_inputs
 from inc_hf import IncModelForSequenceClassification as Model
 from inc_hf.runtimes import from_torch
 
-export.LARGEST = 1000  # so that the weights are in a file beside
+graph.LARGEST = 1000  # so that the weights are in a file beside
 model = quantized("bert").model
 expected = logits_of(model)
 other = from_torch(model, "onnxruntime")

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.backends.compare import axes_of, named
-from inc_hf.backends.onnxruntime.blame import explain, following
-from inc_hf.backends.onnxruntime.forms import written_for_onnx
-from inc_hf.backends.onnxruntime.program import ExportError, Flat, onnx_program
-from inc_hf.backends.onnxruntime.session import WEIGHT_BITS
+from inc_hf.backends.onnxruntime import WEIGHT_BITS
 from inc_hf.config.export import EXPORT_FORMATS, OLDEST_OPSET
+from inc_hf.export.onnx.blame import explain, following
+from inc_hf.export.onnx.forms import written_for_onnx
+from inc_hf.export.onnx.program import ExportError, Flat, onnx_program
 from inc_hf.quantize.nn.modules import quantized_modules
 
 LARGEST = 2**31 - 2**20  # bytes in one file of protobuf, with some room for the graph
