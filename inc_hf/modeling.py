@@ -32,13 +32,13 @@ from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.ipex import require_ipex
 from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationConfig, validate_model
 from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.inference.fuse import fuse_activations, release_weights
+from inc_hf.inference.share import share_inputs
 from inc_hf.mixed_model import ENTRY as BF16_MODULES
 from inc_hf.models.building import changed_when_built
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
-from inc_hf.quantize.inference import fuse_activations, release_weights
 from inc_hf.quantize.nn.modules import QLinear, QModule, empty_twin, quantized_modules
-from inc_hf.quantize.sharing import share_inputs
 
 HUB_KEYWORDS = (
     "cache_dir",

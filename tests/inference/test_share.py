@@ -9,8 +9,8 @@ from tiny import tiny_model
 from torch import nn
 
 from inc_hf import PostTrainingQuantConfig, ops, quantization
+from inc_hf.inference.share import SharedInput, share_inputs
 from inc_hf.quantize.nn import packed_linear as packing
-from inc_hf.quantize.sharing import SharedInput, share_inputs
 
 needs_kernels = pytest.mark.skipif(not ops.is_native(), reason="needs the kernels")
 IDS = torch.arange(2, 26).reshape(2, 12)

@@ -6,7 +6,7 @@ from tiny import tiny_model
 from torch import nn
 
 from inc_hf import PostTrainingQuantConfig, ops, optimize, quantization
-from inc_hf.quantize.inference import activation_name, fuse_activations
+from inc_hf.inference.fuse import activation_name, fuse_activations
 from inc_hf.quantize.nn.modules import QLinear
 
 needs_kernels = pytest.mark.skipif(not ops.is_available(), reason="needs the kernels")
