@@ -13,14 +13,14 @@ from torch import nn
 from inc_hf import ops
 from inc_hf.config import MixedPrecisionConfig, options
 from inc_hf.evaluation.tasks import evaluate_metric
-from inc_hf.mixed_model import MixedModel
 from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantization import reached_by
 from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
 from inc_hf.quantize.resolve import reached_or_tied, settings_by_name, settings_by_type, tied_names
 from inc_hf.quantize.settings import merged_settings, wants_float
 from inc_hf.quantize.workflow import evaluating
-from inc_hf.quantized_model import QuantizedModel
+from inc_hf.results.mixed import MixedModel
+from inc_hf.results.quantized import QuantizedModel
 from inc_hf.tune import STRATEGIES, Candidate, Goal, History, rank_twins, tune
 from inc_hf.tune.tuner import check_score
 

@@ -34,11 +34,11 @@ from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationCo
 from inc_hf.checkpoint.describe import schemes_of_config
 from inc_hf.inference.fuse import fuse_activations, release_weights
 from inc_hf.inference.share import share_inputs
-from inc_hf.mixed_model import ENTRY as BF16_MODULES
 from inc_hf.models.building import changed_when_built
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
 from inc_hf.quantize.nn.modules import QLinear, QModule, empty_twin, quantized_modules
+from inc_hf.results.mixed import ENTRY as BF16_MODULES
 
 HUB_KEYWORDS = (
     "cache_dir",

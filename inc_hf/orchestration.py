@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint import save_checkpoint
 from inc_hf.modeling import loading_as
-from inc_hf.quantized_model import QuantizedModel
+from inc_hf.results.quantized import QuantizedModel
 
 logger = logging.getLogger(__name__)
 

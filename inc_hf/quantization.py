@@ -24,7 +24,7 @@ from inc_hf.quantize.probe import reached_modules
 from inc_hf.quantize.resolve import smoothing_alphas, tied_names
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import check_is_float, evaluating, run, unprepare
-from inc_hf.quantized_model import QuantizedModel
+from inc_hf.results.quantized import QuantizedModel
 from inc_hf.tune import STRATEGIES, Candidate, Goal, History, diagnose, rank_by_damage, tune, write_diagnosis
 from inc_hf.tune.tuner import check_score
 

@@ -15,7 +15,7 @@ from inc_hf.evaluation.tasks import TASKS, evaluate_task
 from inc_hf.modeling import auto_class_of, loading_as
 from inc_hf.models.batches import batches_of, take_samples
 from inc_hf.quantization import fit
-from inc_hf.quantized_model import QuantizedModel
+from inc_hf.results.quantized import QuantizedModel
 
 
 class IncQuantizer:

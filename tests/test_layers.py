@@ -18,8 +18,8 @@ TOP = LAYERS.index(None)
 ALSO_ALLOWED = {("cli", "demo"), ("cli", "commands"), ("commands", "cli"), ("demo", "cli"), ("demo", "commands")}
 HOMES = {
     "transformers": set(
-        "callbacks quantizer quantization quantized_model modeling models hub export checkpoint"
-        " training orchestration runtimes utils benchmark delegating commands demo cli".split()
+        "callbacks quantizer quantization results modeling models export checkpoint"
+        " training orchestration runtimes utils benchmark commands demo cli".split()
     ),
     "onnx": {"backends.onnxruntime", "export.onnx"},
     "openvino": {"backends.openvino"},
@@ -79,7 +79,7 @@ def test_layers():
 ALLOWED = {
     "lower": ("quantize/observer.py", "from ..config import Config\nfrom inc_hf.ops import q8_matmul"),
     "own folder": ("tune/tuner.py", "from . import strategy\nfrom .strategy import basic"),
-    "top to top": ("quantizer.py", "import inc_hf.hub\nfrom .callbacks import PruningCallback"),
+    "top to top": ("quantizer.py", "import inc_hf.results.card\nfrom .callbacks import PruningCallback"),
     "subfolder": ("utils/load_huggingface.py", "from ..checkpoint import save\nfrom transformers import AutoModel"),
     "cli to demo": ("cli.py", "def main():\n    from inc_hf.demo import run"),
     "checkpoint file": ("checkpoint.py", "from transformers import PreTrainedModel"),

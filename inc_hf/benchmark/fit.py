@@ -22,10 +22,10 @@ from inc_hf.benchmark.measure import Turns, take_turns
 from inc_hf.benchmark.model_worker import FLOAT
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.config import BenchmarkConfig
-from inc_hf.delegating import StandsForModel
 from inc_hf.modeling import BACKENDS, auto_class_of, model_class_of
 from inc_hf.models.batches import batches_of
 from inc_hf.models.inputs import random_batch
+from inc_hf.results.base import StandsForModel
 from inc_hf.runtimes import RuntimeModel
 
 logger = logging.getLogger(__name__)

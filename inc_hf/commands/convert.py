@@ -12,10 +12,10 @@ from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.commands.info import weights_size
 from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig
 from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.mixed_model import MixedModel
 from inc_hf.modeling import auto_class_of, loading_as
 from inc_hf.models.batches import batches_of
 from inc_hf.quantizer import load_dataset_file_or_hub, load_tokenizer
+from inc_hf.results.mixed import MixedModel
 
 IN_FLOAT = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
 

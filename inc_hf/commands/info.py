@@ -17,7 +17,7 @@ import inc_hf
 from inc_hf import ops
 from inc_hf.checkpoint import CheckpointError
 from inc_hf.cli import EXIT_OK
-from inc_hf.quantized_model import INC_CONFIG_NAME
+from inc_hf.results.quantized import INC_CONFIG_NAME
 
 
 def info(args: argparse.Namespace) -> int:

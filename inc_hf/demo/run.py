@@ -18,8 +18,8 @@ from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig, set_worksp
 from inc_hf.demo.assets import hub_is_reachable
 from inc_hf.demo.data import Examples, load_splits
 from inc_hf.demo.train import SPARSITY, fine_tuned_directory, pruned_directory
-from inc_hf.quantized_model import QuantizedModel
 from inc_hf.quantizer import IncQuantizer
+from inc_hf.results.quantized import QuantizedModel
 
 logger = logging.getLogger(__name__)
 

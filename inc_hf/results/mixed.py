@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint
-from inc_hf.delegating import StandsForModel
 from inc_hf.quantize.bf16 import bf16_modules
+from inc_hf.results.base import StandsForModel
 from inc_hf.tune import Goal, TuneResult
 
 ENTRY = "inc_bf16_modules"  # of config.json

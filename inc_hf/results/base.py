@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import nn
 from transformers import PreTrainedModel
 
-from inc_hf.hub import push_directory
+from inc_hf.results.card import push_directory
 
 
 class StandsForModel:

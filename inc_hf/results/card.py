@@ -26,7 +26,7 @@ def model_card(model: PreTrainedModel, summary: dict[str, Any]) -> ModelCard:
     quantization, tuning = summary["quantization"], summary["tuning"]
     return ModelCard.from_template(
         data,
-        template_str=(files("inc_hf") / "templates" / "model_card.md").read_text(encoding="utf-8"),
+        template_str=(files("inc_hf.results") / "templates" / "model_card.md").read_text(encoding="utf-8"),
         architecture=type(model).__name__,
         auto_class=_inc_class(model),
         base_model_name=base if is_hub_name else "A local model",

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 from tiny import quantized, tiny_model
 
 import inc_hf
-from inc_hf.hub import _inc_class, model_card
+from inc_hf.results.card import _inc_class, model_card
 
 pytest_plugins = ["hub_fixture"]
 
