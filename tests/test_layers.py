@@ -12,14 +12,14 @@ LAYERS = [
     {"quantize", "prune", "distill"},
     {"tune", "backends", "checkpoint"},
     None,  # every other file at the top (quantizer, callbacks, hub, ...); these may import each other
-    {"experimental", "cli", "demo", "commands"},
+    {"experimental", "demo", "commands"},
 ]
 TOP = LAYERS.index(None)
-ALSO_ALLOWED = {("cli", "demo"), ("cli", "commands"), ("commands", "cli"), ("demo", "cli"), ("demo", "commands")}
+ALSO_ALLOWED = {("commands", "demo"), ("demo", "commands")}
 HOMES = {
     "transformers": set(
         "callbacks quantizer quantization results modeling models export checkpoint"
-        " training orchestration runtimes utils benchmark commands demo cli".split()
+        " training orchestration runtimes utils benchmark commands demo".split()
     ),
     "onnx": {"backends.onnxruntime", "export.onnx"},
     "openvino": {"backends.openvino"},
@@ -81,11 +81,11 @@ ALLOWED = {
     "own folder": ("tune/tuner.py", "from . import strategy\nfrom .strategy import basic"),
     "top to top": ("quantizer.py", "import inc_hf.results.card\nfrom .callbacks import PruningCallback"),
     "subfolder": ("utils/load_huggingface.py", "from ..checkpoint import save\nfrom transformers import AutoModel"),
-    "cli to demo": ("cli.py", "def main():\n    from inc_hf.demo import run"),
+    "commands to demo": ("commands/main.py", "def main():\n    from inc_hf.demo import run"),
     "checkpoint file": ("checkpoint.py", "from transformers import PreTrainedModel"),
     "checkpoint folder": ("checkpoint/inc.py", "from transformers import PreTrainedModel"),
     "onnx backend": ("backends/onnxruntime.py", "import onnx\nimport onnxruntime as ort"),
-    "root": ("__init__.py", "from .cli import main\ndef f():\n    import transformers"),
+    "root": ("__init__.py", "from .commands.main import main\ndef f():\n    import transformers"),
 }
 FORBIDDEN = {
     "upward": ("prune/mask.py", "from ..checkpoint import save"),
@@ -94,7 +94,7 @@ FORBIDDEN = {
     "sibling, relative": ("prune/mask.py", "from .. import quantize"),
     "in a function": ("tune/tuner.py", "def f():\n    from ..quantizer import IncQuantizer"),
     "to experimental": ("quantization.py", "import inc_hf.experimental.common"),
-    "cli to experimental": ("cli.py", "from .experimental import Quantization"),
+    "commands to experimental": ("commands/main.py", "from ..experimental import Quantization"),
     "transformers": ("quantize/modules.py", "def f():\n    import transformers.pytorch_utils"),
     "transformers in root": ("__init__.py", "if True:\n    from transformers import Trainer"),
     "onnx": ("hub.py", "from onnxscript import ir"),

@@ -5,7 +5,7 @@ import argparse
 from rich.console import Console
 
 from inc_hf.benchmark import BenchmarkResult, fit
-from inc_hf.cli import EXIT_OK
+from inc_hf.commands.main import EXIT_OK
 from inc_hf.config import BenchmarkConfig
 from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.modeling import auto_class_of, loading_as

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from inc_hf import mix_precision
 from inc_hf.checkpoint.save import check_output_directory
-from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.commands.info import weights_size
+from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig
 from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.modeling import auto_class_of, loading_as

@@ -11,7 +11,7 @@ from rich.table import Table
 from transformers import PreTrainedModel
 
 from inc_hf.checkpoint.save import check_output_directory, save_checkpoint
-from inc_hf.cli import EXIT_OK
+from inc_hf.commands.main import EXIT_OK
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export import export_model
 from inc_hf.export.layout import FOLDER

@@ -16,7 +16,7 @@ from transformers import AutoConfig
 import inc_hf
 from inc_hf import ops
 from inc_hf.checkpoint import CheckpointError
-from inc_hf.cli import EXIT_OK
+from inc_hf.commands.main import EXIT_OK
 from inc_hf.results.quantized import INC_CONFIG_NAME
 
 

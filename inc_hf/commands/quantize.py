@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from inc_hf.checkpoint.save import check_output_directory
-from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.commands.info import weights_size
+from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
 from inc_hf.quantizer import IncQuantizer, load_dataset_file_or_hub
 from inc_hf.results.quantized import QuantizedModel

@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from inc_hf.cli import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.commands.info import describe_machine, weights_size
+from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig, set_workspace
 from inc_hf.demo.assets import hub_is_reachable
 from inc_hf.demo.data import Examples, load_splits

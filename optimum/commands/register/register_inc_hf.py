@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from optimum.commands.base import BaseOptimumCLICommand, CommandInfo
 
-from inc_hf.cli import COMMANDS
+from inc_hf.commands.main import COMMANDS
 
 
 def _command_name() -> str:

@@ -9,7 +9,7 @@ from tiny import logits_of, tiny_inputs, tiny_tokenizer
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from inc_hf import IncModelForSequenceClassification, IncQuantizer, PostTrainingQuantConfig
-from inc_hf.cli import main
+from inc_hf.commands.main import main
 from inc_hf.compression.pruner import model_slim
 from inc_hf.config import options
 from inc_hf.orchestration import run_stages

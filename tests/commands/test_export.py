@@ -10,7 +10,7 @@ from tiny import logits_of, offline_environment, quantized, tiny_inputs, tiny_mo
 from transformers import pipeline
 
 from inc_hf import IncModelForSeq2SeqLM, IncModelForSequenceClassification
-from inc_hf.cli import main
+from inc_hf.commands.main import main
 
 pytest_plugins = ["cli_fixture"]
 pytestmark = pytest.mark.usefixtures("elsewhere")

@@ -14,7 +14,7 @@ from tiny import WORDS, logits_of, offline_environment, quantized, tiny_model, t
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from inc_hf import PostTrainingQuantConfig, ops
-from inc_hf.cli import EXIT_INTERRUPTED, _guarded, build_parser, main
+from inc_hf.commands.main import EXIT_INTERRUPTED, _guarded, build_parser, main
 from inc_hf.commands.quantize import config_of
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.utils.load_huggingface import OptimizedModel
@@ -51,7 +51,9 @@ def labelled(model_dir, tmp_path_factory) -> Path:
     return path
 
 
-def run(*arguments: object, program: tuple[str, ...] = ("-m", "inc_hf.cli")) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: object, program: tuple[str, ...] = ("-m", "inc_hf.commands.main")
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *program, *map(str, arguments)]
     # As a user has it: no verbosity set, wide enough for the tables
     return subprocess.run(command, capture_output=True, text=True, env=offline_environment(COLUMNS="120"))

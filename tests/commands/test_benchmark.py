@@ -8,7 +8,7 @@ from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
 from transformers import AutoModelForSequenceClassification
 
 from inc_hf import IncModelForSequenceClassification
-from inc_hf.cli import main
+from inc_hf.commands.main import main
 from inc_hf.quantize.bf16 import bf16_modules
 
 pytest_plugins = ["cli_fixture"]
