@@ -12,6 +12,7 @@ from torch import nn
 
 from inc_hf import ops
 from inc_hf.config import MixedPrecisionConfig, options
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.tasks import evaluate_metric
 from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantization import reached_by
@@ -69,7 +70,7 @@ def fit(
     model = model.model if isinstance(model, QuantizedModel) else model
     _check(model, conf)
     if eval_func is None and (eval_dataloader is None) != (eval_metric is None):
-        raise ValueError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
+        raise UsageError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
     if eval_func is None and eval_dataloader is not None:
         eval_func = evaluate_metric(eval_dataloader, eval_metric)
     kinds = kinds_to_convert(model, conf)
@@ -81,23 +82,23 @@ def fit(
 
 def _check(model: nn.Module, conf: Any) -> None:
     if not isinstance(model, nn.Module):
-        raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
+        raise UsageTypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
     if not isinstance(conf, MixedPrecisionConfig):
-        raise TypeError(f"`conf` must be a MixedPrecisionConfig, got {type(conf).__name__}.")
+        raise UsageTypeError(f"`conf` must be a MixedPrecisionConfig, got {type(conf).__name__}.")
     if conf.device != "cpu" or "bf16" not in set(conf.precisions) - set(conf.excluded_precisions):
-        raise ValueError(
+        raise UsageError(
             f"Only bf16 on the CPU is converted, got precisions {conf.precisions} on {conf.device}; on a GPU load the "
             "model with `from_pretrained(..., dtype=torch.float16)`."
         )
     if conf.backend not in ("default", "torch"):
-        raise ValueError(
+        raise UsageError(
             f"`backend` must be 'default' or 'torch', got {conf.backend!r}; other runtimes take BF16 from "
             "`inc-hf export --dtype bf16`."
         )
     if bf16_modules(model):
-        raise ValueError("The model has weights in bfloat16 already; start from the float32 model.")
+        raise UsageError("The model has weights in bfloat16 already; start from the float32 model.")
     if others := {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}:
-        raise ValueError(f"The model must be in float32, this one has {others.pop()}; load it in float32.")
+        raise UsageError(f"The model must be in float32, this one has {others.pop()}; load it in float32.")
 
 
 def kinds_to_convert(model: nn.Module, conf: MixedPrecisionConfig) -> dict[str, str]:
@@ -120,7 +121,7 @@ def kinds_to_convert(model: nn.Module, conf: MixedPrecisionConfig) -> dict[str, 
     kept |= {name for names in tied_names(model) if kept & set(names) for name in names}
     found = {name: kind for name, kind in kinds.items() if name not in kept}
     if not found:
-        raise ValueError("The config leaves no module for bfloat16; see `op_type_dict` and `op_name_dict`.")
+        raise UsageError("The config leaves no module for bfloat16; see `op_type_dict` and `op_name_dict`.")
     return found
 
 

@@ -32,6 +32,7 @@ from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.ipex import require_ipex
 from inc_hf.checkpoint import CheckpointError, IncHfQuantizer, IncQuantizationConfig, validate_model
 from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.errors import UsageError
 from inc_hf.inference.fuse import fuse_activations, release_weights
 from inc_hf.inference.share import share_inputs
 from inc_hf.models.building import changed_when_built
@@ -90,7 +91,7 @@ class IncModel:
             CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
         """
         if backend not in (*BACKENDS, "auto"):
-            raise ValueError(f"`backend` must be one of auto, {', '.join(BACKENDS)}, got {backend!r}.")
+            raise UsageError(f"`backend` must be one of auto, {', '.join(BACKENDS)}, got {backend!r}.")
         if backend != "torch":
             return _elsewhere(cls, pretrained_model_name_or_path, backend, kwargs)
         hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
@@ -105,7 +106,7 @@ class IncModel:
         quantization = _as_dict(getattr(config, "quantization_config", None))
         if quantization is not None:
             if quantization.get("quant_method") not in ("inc", "compressed-tensors"):
-                raise ValueError(
+                raise UsageError(
                     f"The checkpoint is quantized with {quantization.get('quant_method')!r}; "
                     "this package reads 'inc' and 'compressed-tensors'."
                 )
@@ -264,11 +265,11 @@ def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: An
     """
     if task is not None:
         if task not in CLASS_OF_TASK:
-            raise ValueError(f"Unknown task {task!r}; choose one of {', '.join(sorted(CLASS_OF_TASK))}.")
+            raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(CLASS_OF_TASK))}.")
         return CLASS_OF_TASK[task]
     architectures = AutoConfig.from_pretrained(name, **kwargs).architectures
     if not architectures or not hasattr(transformers, architectures[0]):
-        raise ValueError(f"{name} does not say what model it is; pass `task`, one of {', '.join(CLASS_OF_TASK)}.")
+        raise UsageError(f"{name} does not say what model it is; pass `task`, one of {', '.join(CLASS_OF_TASK)}.")
     return getattr(transformers, architectures[0])
 
 
@@ -301,11 +302,11 @@ def optimize(model: PreTrainedModel, fuse: bool = True) -> PreTrainedModel:
 def _put_on_our_modules(model: PreTrainedModel) -> None:
     config = _as_dict(getattr(model.config, "quantization_config", None))
     if config is None:
-        raise ValueError(
+        raise UsageError(
             "The model is not quantized; quantize it with `IncQuantizer`, or load a quantized checkpoint."
         )
     if config.get("quant_method") != "compressed-tensors":
-        raise ValueError(
+        raise UsageError(
             f"`optimize` reads compressed-tensors models, got quant_method {config.get('quant_method')!r}."
         )
     _replace_compressed_modules(model, schemes_of_config(config, model))

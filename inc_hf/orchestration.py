@@ -11,6 +11,7 @@ from typing import Any
 from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint import save_checkpoint
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.modeling import loading_as
 from inc_hf.results.quantized import QuantizedModel
 
@@ -55,7 +56,7 @@ def run_stages(
     ```
     """
     if not stages:
-        raise ValueError("`stages` is empty; give at least one, `{name: function}`.")
+        raise UsageError("`stages` is empty; give at least one, `{name: function}`.")
     folders = [Path(save_directory) / f"{i}-{name}" for i, name in enumerate(stages, start=1)]
     _refuse_other_stages(Path(save_directory), folders)
     done = list(itertools.takewhile(lambda folder: (folder / DONE).is_file(), folders))
@@ -77,7 +78,7 @@ def run_stages(
 def _refuse_other_stages(directory: Path, folders: list[Path]) -> None:
     found = {path.parent for path in directory.glob(f"*-*/{DONE}")}
     if others := sorted(path.name for path in found - set(folders)):
-        raise ValueError(
+        raise UsageError(
             f"{directory} has the stages {', '.join(others)}, which are not among "
             f"{', '.join(folder.name for folder in folders)}; choose another directory, or remove them."
         )
@@ -86,7 +87,7 @@ def _refuse_other_stages(directory: Path, folders: list[Path]) -> None:
 def _model_of(name: str, result: Any) -> PreTrainedModel:
     model = result.model if isinstance(result, QuantizedModel) else result
     if not isinstance(model, PreTrainedModel):
-        raise TypeError(f"The stage {name!r} must return a PreTrainedModel or None, got {type(model).__name__}.")
+        raise UsageTypeError(f"The stage {name!r} must return a PreTrainedModel or None, got {type(model).__name__}.")
     return model
 
 

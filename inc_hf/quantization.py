@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, options
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.tasks import evaluate_metric
 from inc_hf.models.batches import batch_length, batches_of, take_samples
 from inc_hf.models.inputs import dummy_batch, recording_inputs
@@ -68,14 +69,14 @@ def fit(
     """
     _check_request(model, conf, calib_dataloader, calib_func)
     if eval_func is None and (eval_dataloader is None) != (eval_metric is None):
-        raise ValueError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
+        raise UsageError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
     if eval_func is None and eval_dataloader is not None:
         eval_func = evaluate_metric(eval_dataloader, eval_metric)
     _seed_everything(options.random_seed)
     largest = max(conf.calibration_sampling_size)
     batches = [] if calib_dataloader is None else take_samples(batches_of(calib_dataloader, model), largest)
     if calib_dataloader is not None and not batches:
-        raise ValueError("The calibration data is empty; static quantization needs at least one sample.")
+        raise UsageError("The calibration data is empty; static quantization needs at least one sample.")
     job = _Job(model, conf, batches, calib_func, eval_func, metric_name)
     return job.tuned() if eval_func is not None else job.converted()
 
@@ -139,7 +140,7 @@ class _Job:
         self.reached = reached_by(self.model, inputs)
         schemes = resolve_schemes(self.model, conf, self.reached, has_data)
         if not schemes:
-            raise ValueError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
+            raise UsageError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
         default = Candidate(conf.approach if conf.approach != "auto" else "default", schemes)
         if not default.needs_calibration:
             return [default]
@@ -243,21 +244,21 @@ def _observer_variants(conf: PostTrainingQuantConfig) -> list[str]:
 
 def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_func: Any) -> None:
     if not isinstance(conf, PostTrainingQuantConfig):
-        raise TypeError(f"`conf` must be a PostTrainingQuantConfig, got {type(conf).__name__}.")
+        raise UsageTypeError(f"`conf` must be a PostTrainingQuantConfig, got {type(conf).__name__}.")
     if not isinstance(model, nn.Module):
-        raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
+        raise UsageTypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
     check_is_float(model)
     if conf.approach == "static" and calib_dataloader is None and calib_func is None:
-        raise ValueError(
+        raise UsageError(
             "Static quantization needs calibration data: pass `calib_dataloader` or `calib_func` "
             '(`calibration_dataset` of IncQuantizer), or use approach="dynamic", which needs none.'
         )
     if conf.recipe("smooth_quant") and calib_dataloader is None and calib_func is None:
-        raise ValueError("SmoothQuant needs calibration data: pass `calib_dataloader` or `calib_func`.")
+        raise UsageError("SmoothQuant needs calibration data: pass `calib_dataloader` or `calib_func`.")
     check_supported(conf)
     strategy = conf.tuning_criterion.strategy
     if strategy not in STRATEGIES:
-        raise ValueError(f"The strategy {strategy!r} is not available yet; choose from {', '.join(STRATEGIES)}.")
+        raise UsageError(f"The strategy {strategy!r} is not available yet; choose from {', '.join(STRATEGIES)}.")
 
 
 def _seed_everything(seed: int) -> None:

@@ -11,6 +11,7 @@ from transformers.utils import cached_file
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options
+from inc_hf.errors import UsageError
 from inc_hf.evaluation.tasks import TASKS, evaluate_task
 from inc_hf.modeling import auto_class_of, loading_as
 from inc_hf.models.batches import batches_of, take_samples
@@ -40,7 +41,7 @@ class IncQuantizer:
         metric_name: str | None = None,
     ):
         if task is not None and task not in TASKS:
-            raise ValueError(f"Unknown task {task!r}; choose one of {', '.join(sorted(TASKS))}.")
+            raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(TASKS))}.")
         self.model = model
         self.eval_fn = eval_fn
         self.calibration_fn = calibration_fn
@@ -110,7 +111,7 @@ class IncQuantizer:
         """
         config = quantization_config or PostTrainingQuantConfig(approach="dynamic")
         if format not in (None, *get_args(Format)):
-            raise ValueError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
+            raise UsageError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
         if save_directory is not None:
             check_output_directory(save_directory, overwrite)
         with _random_seed(self.seed):
@@ -140,7 +141,7 @@ class IncQuantizer:
         if dataset is None:
             return None
         if self.task is None:
-            raise ValueError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(TASKS))}; or pass `eval_fn`.")
+            raise UsageError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(TASKS))}; or pass `eval_fn`.")
         batches = list(batches_of(dataset, self.model, self.tokenizer, batch_size, collator))
         return lambda model: evaluate_task(model, batches, self.task, self.metric_name)
 
@@ -171,7 +172,7 @@ class IncQuantizer:
     def push_to_hub(self, repo_id: str, **kwargs: Any) -> str:
         """Upload the quantized model with its card and tokenizer; see `QuantizedModel.push_to_hub`."""
         if self.quantized_model is None:
-            raise ValueError("There is nothing to upload yet; call `quantize` first.")
+            raise UsageError("There is nothing to upload yet; call `quantize` first.")
         return self.quantized_model.push_to_hub(repo_id, tokenizer=self.tokenizer, **kwargs)
 
     def __repr__(self) -> str:

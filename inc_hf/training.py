@@ -20,6 +20,7 @@ from inc_hf.config import (
     Torch2ONNXConfig,
     WeightPruningConfig,
 )
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.tasks import evaluate_metric
 from inc_hf.export import export
 from inc_hf.prune import prepare
@@ -77,7 +78,7 @@ class CompressedModel(nn.Module):
             TypeError: the model is not a `PreTrainedModel`.
         """
         if not isinstance(self.model, PreTrainedModel):
-            raise TypeError(
+            raise UsageTypeError(
                 f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
                 "for others keep `model.state_dict()`."
             )
@@ -160,15 +161,15 @@ def prepare_compression(
     if isinstance(model, CompressedModel):
         model = model.model
     if not isinstance(model, nn.Module):
-        raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}.")
+        raise UsageTypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}.")
     confs = list(confs) if isinstance(confs, list | tuple) else [confs]
     known = ", ".join(kind.__name__ for kind in CALLBACKS)
     for conf in confs:
         if type(conf) not in CALLBACKS:
-            raise TypeError(f"`confs` must be one of {known}, or a list of them, got {type(conf).__name__}.")
+            raise UsageTypeError(f"`confs` must be one of {known}, or a list of them, got {type(conf).__name__}.")
     if len({type(conf) for conf in confs}) != len(confs) or not confs:
         names = ", ".join(type(conf).__name__ for conf in confs)
-        raise ValueError(f"`confs` must have at least one config and none twice, got [{names}].")
+        raise UsageError(f"`confs` must have at least one config and none twice, got [{names}].")
     return CompressionManager(model, confs, max_steps, seed)
 
 
@@ -193,7 +194,7 @@ def fit(
         ValueError: only one of `eval_dataloader` and `eval_metric`, or a score that is not a number.
     """
     if eval_func is None and (eval_dataloader is None) != (eval_metric is None):
-        raise ValueError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
+        raise UsageError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
     if eval_func is None and eval_dataloader is not None:
         eval_func = evaluate_metric(eval_dataloader, eval_metric)
     model = compression_manager.model

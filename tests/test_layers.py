@@ -8,6 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "inc_hf"
 LAYERS = [
+    {"errors"},
     {"ops", "matching", "config"},
     {"quantize", "prune", "distill"},
     {"tune", "backends", "checkpoint"},

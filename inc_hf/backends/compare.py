@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inc_hf.errors import UsageError
+
 Batch = Mapping[str, Tensor]
 VARIANTS = 4
 
@@ -23,7 +25,7 @@ def named(outputs: Any) -> dict[str, Tensor]:
         outputs = {f"output_{i}" if i else "output": value for i, value in enumerate(outputs)}
     tensors = {name: value for name, value in outputs.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise ValueError(f"The model returns no tensors, but {[type(value).__name__ for value in outputs.values()]}.")
+        raise UsageError(f"The model returns no tensors, but {[type(value).__name__ for value in outputs.values()]}.")
     return tensors
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from inc_hf import ops
+from inc_hf.errors import UsageError
 
 EXACT = ("session.x64quantprecision", "session.disable_quant_qdq")  # the first does not reach fused operators
 WEIGHT_BITS = "inc_hf_weight_bits"  # in the metadata of a file: of its widest integer weights
@@ -57,7 +58,7 @@ def _load(ort: Any, path: str | os.PathLike, options: Any) -> Any:
     try:
         return ort.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the exceptions of ONNX Runtime have no common class
-        raise ValueError(f"ONNX Runtime cannot load {os.fspath(path)}: {str(error).strip()[:500]}") from error
+        raise UsageError(f"ONNX Runtime cannot load {os.fspath(path)}: {str(error).strip()[:500]}") from error
 
 
 def require_onnxruntime() -> Any:
@@ -103,7 +104,7 @@ class OnnxSession:
             ValueError: an input is missing.
         """
         if missing := [name for name in self.input_names if inputs.get(name) is None]:
-            raise ValueError(f"The ONNX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
+            raise UsageError(f"The ONNX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
         feed = {name: np.ascontiguousarray(inputs[name].detach().numpy()) for name in self.input_names}
         outputs = self.session.run(self.output_names, feed)
         return {name: torch.from_numpy(value) for name, value in zip(self.output_names, outputs, strict=True)}

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inc_hf.errors import UsageError
+
 LARGE_HEAD = 128
 
 
@@ -56,7 +58,7 @@ def open_session(path: str | os.PathLike, threads: int | None = None) -> "OpenVi
                 settings["SNIPPETS_MODE"] = "DISABLE"
             return OpenVinoSession(core.compile_model(model, "CPU", settings))
     except RuntimeError as error:
-        raise ValueError(f"OpenVINO cannot load {os.fspath(path)}: {str(error).strip()[-500:]}") from error
+        raise UsageError(f"OpenVINO cannot load {os.fspath(path)}: {str(error).strip()[-500:]}") from error
 
 
 @contextlib.contextmanager
@@ -92,7 +94,7 @@ def has_large_heads(model: Any) -> bool:
 def _refuse_static(model: Any, path: str | os.PathLike) -> None:
     """What has statically quantized activations needs that compiler: without it, results are wrong as well."""
     if any(op.get_type_name() == "FakeQuantize" for op in model.get_ops()):
-        raise ValueError(
+        raise UsageError(
             f"OpenVINO computes {os.fspath(path)} wrongly, which has static activations and heads of {LARGE_HEAD} "
             "numbers or more; use backend='onnxruntime' or backend='torch', or quantize with approach='dynamic'."
         )
@@ -145,7 +147,7 @@ class OpenVinoSession:
             ValueError: an input is missing.
         """
         if missing := [name for name in self.input_names if inputs.get(name) is None]:
-            raise ValueError(f"The ONNX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
+            raise UsageError(f"The ONNX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
         results = self.compiled({name: inputs[name].detach().numpy() for name in self.input_names})
         return {name: torch.from_numpy(results[index]) for index, name in enumerate(self.output_names)}
 

@@ -8,6 +8,8 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from inc_hf.errors import UsageError
+
 Batch = dict[str, Tensor]
 
 
@@ -21,11 +23,11 @@ def write_batches(batches: Iterable[Mapping[str, Any]], path: str | os.PathLike)
     for index, batch in enumerate(batches):
         found = {k: v for k, v in batch.items() if isinstance(v, Tensor)} if isinstance(batch, Mapping) else {}
         if not found:
-            raise ValueError(f"A batch must be a dict of tensors by the names of inputs, got {type(batch).__name__}.")
+            raise UsageError(f"A batch must be a dict of tensors by the names of inputs, got {type(batch).__name__}.")
         tensors |= {f"{index}.{name}": tensor.contiguous().clone() for name, tensor in found.items()}
         count += 1
     if not count:
-        raise ValueError("The dataloader is empty; a benchmark needs at least one batch.")
+        raise UsageError("The dataloader is empty; a benchmark needs at least one batch.")
     save_file(tensors, path)
     return count
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from inc_hf.errors import UsageError
+
 SYSTEM = Path("/sys/devices/system")
 
 
@@ -51,7 +53,7 @@ def share_out(
     cores = physical_cores() if cores is None else cores
     each = cores_per_instance or len(cores) // instances
     if instances * max(each, 1) > len(cores):
-        raise ValueError(
+        raise UsageError(
             f"{instances} instances of {max(each, 1)} cores need {instances * max(each, 1)} physical cores, but this "
             f"process may use {len(cores)}; lower `num_of_instance` (--instances) or `cores_per_instance` (--cores)."
         )

@@ -22,6 +22,7 @@ from inc_hf.benchmark.measure import Turns, take_turns
 from inc_hf.benchmark.model_worker import FLOAT
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.config import BenchmarkConfig
+from inc_hf.errors import UsageError
 from inc_hf.modeling import BACKENDS, auto_class_of, model_class_of
 from inc_hf.models.batches import batches_of
 from inc_hf.models.inputs import random_batch
@@ -70,7 +71,7 @@ def fit(
     """
     conf = BenchmarkConfig() if conf is None else conf
     if not seconds > 0:
-        raise ValueError(f"`seconds` must be larger than 0, got {seconds}.")
+        raise UsageError(f"`seconds` must be larger than 0, got {seconds}.")
     if b_func is not None:
         return measure_function(model, conf, b_func, seconds)
     _check(conf)
@@ -95,14 +96,14 @@ def fit(
 
 def _check(conf: BenchmarkConfig) -> None:
     if conf.device != "cpu":
-        raise ValueError(f"`device` must be 'cpu', got {conf.device!r}; time a function of yours with `b_func`.")
+        raise UsageError(f"`device` must be 'cpu', got {conf.device!r}; time a function of yours with `b_func`.")
     if conf.diagnosis:
         logger.warning("`diagnosis` has no effect here: no table of operators is written; use torch.profiler.")
 
 
 def _checked(backend: str) -> str:
     if backend not in BACKENDS:
-        raise ValueError(f"`backend` must be one of default, {', '.join(BACKENDS)} here, got {backend!r}.")
+        raise UsageError(f"`backend` must be one of default, {', '.join(BACKENDS)} here, got {backend!r}.")
     BACKENDS[backend]()  # an ImportError, if it is not installed
     return backend
 
@@ -114,7 +115,7 @@ def _on_disk(model: Any, folder: Path, backend: str) -> tuple[str, str]:
     elif isinstance(model, str | os.PathLike):
         return os.fspath(model), backend
     elif not isinstance(model, PreTrainedModel | StandsForModel):
-        raise ValueError(
+        raise UsageError(
             f"A {type(model).__name__} has no form on disk that a process could load; pass `b_func`, which is timed "
             "in this process, or a model of transformers."
         )

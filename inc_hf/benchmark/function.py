@@ -11,6 +11,7 @@ from inc_hf.benchmark.result import BenchmarkResult, Measurement
 from inc_hf.benchmark.statistics import Latency
 from inc_hf.benchmark.worker import peak_rss
 from inc_hf.config import BenchmarkConfig
+from inc_hf.errors import UsageError
 
 
 def measure_function(
@@ -24,7 +25,7 @@ def measure_function(
         ValueError: several instances: a function has no form that other processes could load.
     """
     if conf.num_of_instance > 1:
-        raise ValueError(
+        raise UsageError(
             f"`b_func` runs in this process, but `num_of_instance` is {conf.num_of_instance}; pass a checkpoint "
             "without `b_func`, or run a script several times with `benchmark_with_raw_cmd`."
         )

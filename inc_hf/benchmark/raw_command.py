@@ -10,6 +10,7 @@ from pathlib import Path
 from inc_hf.benchmark.cores import share_out
 from inc_hf.benchmark.instances import BenchmarkError, local_memory
 from inc_hf.config import BenchmarkConfig
+from inc_hf.errors import UsageError
 
 LATENCY = re.compile(r"[Ll]atency:\s+(\d+(?:\.\d+)?)")
 THROUGHPUT = re.compile(r"[Tt]hroughput:\s+(\d+(?:\.\d+)?)")
@@ -37,7 +38,7 @@ def benchmark_with_raw_cmd(raw_cmd: str, conf: BenchmarkConfig | None = None) ->
     conf = conf or BenchmarkConfig()
     command = shlex.split(raw_cmd)
     if not command:
-        raise ValueError("`raw_cmd` is empty; give a command such as 'python bench.py'.")
+        raise UsageError("`raw_cmd` is empty; give a command such as 'python bench.py'.")
     cpus = share_out(conf.num_of_instance, conf.cores_per_instance)
     logs = [Path(f"{len(cpus)}_{len(each)}_{i}.log") for i, each in enumerate(cpus)]
     processes: list[subprocess.Popen] = []

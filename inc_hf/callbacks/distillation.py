@@ -17,6 +17,7 @@ from inc_hf.distill import Criterion, DistilledForward, build_criterion
 from inc_hf.distill.layers import restore_projections
 from inc_hf.distill.outputs import TEACHER_LOGITS
 from inc_hf.distill.projection import ProjectionOptimizer
+from inc_hf.errors import UsageError, UsageTypeError
 
 STATE = "inc_hf_distillation"  # the key in the state of the optimizer, which the Trainer saves and loads
 
@@ -66,7 +67,7 @@ class DistillationCallback(TrainerCallback):
 
     def __init__(self, config: DistillationConfig):
         if not isinstance(config, DistillationConfig):
-            raise TypeError(f"`config` must be a DistillationConfig, got {type(config).__name__}.")
+            raise UsageTypeError(f"`config` must be a DistillationConfig, got {type(config).__name__}.")
         self.config = config
         self.teacher: nn.Module | None = None
         self.forward: DistilledForward | None = None
@@ -92,7 +93,7 @@ class DistillationCallback(TrainerCallback):
         run.log_first(self)
         criterion = build_criterion(self.config.criterion, args.seed)
         if args.fp16 and criterion.student_layer_names:
-            raise ValueError(
+            raise UsageError(
                 "Projections between layers cannot be trained with `fp16`, which scales gradients; use `bf16`."
             )
         self._prepare_teacher(args, model, criterion)
@@ -119,11 +120,11 @@ class DistillationCallback(TrainerCallback):
         if self.teacher is not None:
             return
         if criterion.teacher_layer_names:
-            raise ValueError(
+            raise UsageError(
                 "Distillation of inner layers needs a teacher; set `teacher_model` in the DistillationConfig."
             )
         if criterion.needs_teacher_logits and args.remove_unused_columns:
-            raise ValueError(
+            raise UsageError(
                 f"There is neither a teacher nor can a column `{TEACHER_LOGITS}` of the dataset arrive: set "
                 "`teacher_model` in the DistillationConfig, or `remove_unused_columns=False` in the TrainingArguments."
             )
@@ -143,11 +144,11 @@ class DistillationCallback(TrainerCallback):
     def _check_loss_was_used(self) -> None:
         if not self.forward.was_trained:
             if not self.replaces_loss:
-                raise ValueError(
+                raise UsageError(
                     "The loss of this step has no distillation in it: call `loss = on_after_compute_loss(inputs, "
                     "outputs, loss)` before `loss.backward()`."
                 )
-            raise ValueError(
+            raise UsageError(
                 "The Trainer did not train the loss that the model returns, which has the distillation in it"
                 f"{'' if self.forward.was_called else '; it did not call the model itself'}. An own `compute_loss` "
                 "must call `model(**inputs)` and use its `loss`; `compute_loss_func` must not be set."

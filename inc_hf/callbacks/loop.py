@@ -13,6 +13,7 @@ from inc_hf.callbacks.distillation import DistillationCallback
 from inc_hf.callbacks.pruning import PruningCallback
 from inc_hf.callbacks.qat import QuantizationAwareTrainingCallback
 from inc_hf.config import WeightPruningConfig
+from inc_hf.errors import UsageError
 
 # As INC calls them.
 REPRS = {
@@ -46,7 +47,7 @@ def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
         for name in ("start_step", "end_step"):
             step = getattr(merged, name)
             if step == -1 or 0 < step < 1:
-                raise ValueError(
+                raise UsageError(
                     f"`{name}={step}` needs to know how long training is: pass `max_steps`, the optimizer steps of "
                     "the run."
                 )

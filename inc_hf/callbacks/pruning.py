@@ -11,6 +11,7 @@ from inc_hf.callbacks.reporting import add_to_logs
 from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
 from inc_hf.config import WeightPruningConfig
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class PruningCallback(TrainerCallback):
 
     def __init__(self, config: WeightPruningConfig | None = None):
         if config is not None and not isinstance(config, WeightPruningConfig):
-            raise TypeError(f"`config` must be a WeightPruningConfig, got {type(config).__name__}.")
+            raise UsageTypeError(f"`config` must be a WeightPruningConfig, got {type(config).__name__}.")
         self.config = config or WeightPruningConfig()
         self.pruners: list[Pruner] = []
 
@@ -74,12 +75,12 @@ class PruningCallback(TrainerCallback):
     def _restore(self, optimizer: Optimizer) -> None:
         saved = optimizer.state.get(STATE)
         if saved is None:
-            raise ValueError(
+            raise UsageError(
                 "This checkpoint was not made with a PruningCallback, or without the state of the optimizer "
                 "(`save_only_model`); start training anew from its weights instead of resuming."
             )
         if len(saved) != len(self.pruners):
-            raise ValueError(
+            raise UsageError(
                 f"The checkpoint was made with {len(saved)} `pruning_configs`, and now there are {len(self.pruners)}; "
                 "resume with the config that it was made with."
             )

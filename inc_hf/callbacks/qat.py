@@ -13,6 +13,7 @@ from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.inputs import dummy_batch
 from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
@@ -64,11 +65,11 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         freeze_step: int | float = 0.8,
     ):
         if config is not None and not isinstance(config, QuantizationAwareTrainingConfig):
-            raise TypeError(f"`config` must be a QuantizationAwareTrainingConfig, got {type(config).__name__}.")
+            raise UsageTypeError(f"`config` must be a QuantizationAwareTrainingConfig, got {type(config).__name__}.")
         if approach not in APPROACHES:
-            raise ValueError(f"`approach` must be one of {', '.join(APPROACHES)}, got {approach!r}.")
+            raise UsageError(f"`approach` must be one of {', '.join(APPROACHES)}, got {approach!r}.")
         if freeze_step <= 0:
-            raise ValueError(f"`freeze_step` must be a step or a share of the run above 0, got {freeze_step}.")
+            raise UsageError(f"`freeze_step` must be a step or a share of the run above 0, got {freeze_step}.")
         self.config = config or QuantizationAwareTrainingConfig()
         self.approach, self.freeze_step = approach, freeze_step
         self.ranges: dict[str, MovingRange] = {}
@@ -109,7 +110,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
     def _restore(self, saved: dict[str, Tensor]) -> None:
         for name, bounds in saved.items():
             if name not in self.ranges:
-                raise ValueError(
+                raise UsageError(
                     f"The checkpoint has a range of activations of `{name}`, which is not quantized statically now; "
                     "resume with the config that it was made with."
                 )

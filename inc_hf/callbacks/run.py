@@ -7,6 +7,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerState
 
+from inc_hf.errors import UsageError
+
 
 class TrainerRun:
     """
@@ -37,7 +39,7 @@ class TrainerRun:
         """Raise ValueError if the Trainer has another callback of the same type, or this one twice."""
         name = type(callback).__name__
         if sum(isinstance(other, type(callback)) for other in self.callbacks) > 1:
-            raise ValueError(f"This Trainer has two {name}s, or one that was added twice; add one, {advice}.")
+            raise UsageError(f"This Trainer has two {name}s, or one that was added twice; add one, {advice}.")
 
     def log_first(self, callback: TrainerCallback) -> None:
         """Let `callback` add its figures to the logs before TensorBoard and the others that the Trainer puts first."""

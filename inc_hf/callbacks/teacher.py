@@ -8,6 +8,7 @@ import transformers
 from torch import nn
 from transformers import AutoConfig, PretrainedConfig
 
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.modeling import loading_as
 
 
@@ -25,7 +26,7 @@ def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
     if teacher is None or isinstance(teacher, nn.Module):
         return teacher
     if not isinstance(teacher, str | os.PathLike):
-        raise TypeError(
+        raise UsageTypeError(
             f"`teacher_model` must be a torch.nn.Module, a path or the name of a model on the Hub, "
             f"got {type(teacher).__name__}."
         )
@@ -39,7 +40,7 @@ def _teacher_class(config: PretrainedConfig, student: nn.Module, teacher: Any) -
         return type(student)
     found = [getattr(transformers, name) for name in architectures if name in dir(transformers)]
     if not found:
-        raise ValueError(
+        raise UsageError(
             f"The config of the teacher {os.fspath(teacher)!r} names the architectures {architectures}, none of which "
             "transformers has; load the teacher yourself and pass it as a module."
         )
@@ -56,7 +57,7 @@ def prepare_teacher(teacher: nn.Module | None, student: nn.Module, device: torch
         return None
     trained = {id(parameter) for parameter in student.parameters()}
     if teacher is student or any(id(parameter) in trained for parameter in teacher.parameters()):
-        raise ValueError(
+        raise UsageError(
             "The teacher is the student itself, or shares weights with it. To keep what the model knows now, pass "
             "`copy.deepcopy(model)` as `teacher_model`; a model that learns from its own deeper layers needs no "
             "teacher but a SelfKnowledgeDistillationLossConfig."

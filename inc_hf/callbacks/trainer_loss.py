@@ -8,6 +8,7 @@ from transformers.loss.loss_utils import LOSS_MAPPING, ForCausalLMLoss
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from inc_hf.distill.outputs import without_adapters
+from inc_hf.errors import UsageError
 
 
 def refuse_losses_outside_the_model(args: TrainingArguments, trainer: Any) -> None:
@@ -21,17 +22,17 @@ def refuse_losses_outside_the_model(args: TrainingArguments, trainer: Any) -> No
         ValueError: `label_smoothing_factor` or `compute_loss_func` is set, or `torch.nn.DataParallel` is in use.
     """
     if args.label_smoothing_factor:
-        raise ValueError(
+        raise UsageError(
             f"Distillation does not work with `label_smoothing_factor={args.label_smoothing_factor}`: the Trainer "
             "then computes the loss outside the model. Set it to 0; the teacher's logits soften the labels already."
         )
     if getattr(trainer, "compute_loss_func", None) is not None:
-        raise ValueError(
+        raise UsageError(
             "Distillation does not work with `compute_loss_func`: the Trainer then computes the loss outside the "
             "model. Leave it out, or let the model's `forward` compute that loss."
         )
     if args.n_gpu > 1:
-        raise ValueError(
+        raise UsageError(
             "Distillation does not work with `torch.nn.DataParallel`; start one process per GPU by `torchrun`."
         )
 

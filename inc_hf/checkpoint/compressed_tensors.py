@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
 from inc_hf.quantize.nn.modules import QConv, QEmbedding, QLinear, QModule, op_type
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
@@ -16,7 +17,7 @@ from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
 FORMAT = "int-quantized"
 
 
-class NotExpressibleError(ValueError):
+class NotExpressibleError(UsageError):
     """A module's scheme has no words in compressed-tensors."""
 
 
@@ -124,9 +125,9 @@ def from_compressed_tensors(config: dict[str, Any], model: nn.Module) -> dict[st
     """
     for format in (config["format"], *(group.get("format") for group in config["config_groups"].values())):
         if format not in (FORMAT, None):
-            raise ValueError(f"The compressed-tensors format {format!r} is not supported, only {FORMAT!r}.")
+            raise UsageError(f"The compressed-tensors format {format!r} is not supported, only {FORMAT!r}.")
     if (config.get("transform_config") or {}).get("config_groups"):
-        raise ValueError("The checkpoint rotates its activations (`transform_config`), which this package cannot do.")
+        raise UsageError("The checkpoint rotates its activations (`transform_config`), which this package cannot do.")
     targets = {target: group for group in config["config_groups"].values() for target in group["targets"]}
     ignored = config.get("ignore") or []
     _check_targets(targets, model)
@@ -151,26 +152,26 @@ def _check_targets(targets: dict[str, dict], model: nn.Module) -> None:
     names = {name for name, _ in model.named_modules()}
     for target in targets:
         if target not in names and target not in ("Linear", "Embedding") and not target.startswith("re:"):
-            raise ValueError(f"The checkpoint quantizes `{target}`, which the model lacks{nearest(target, names)}")
+            raise UsageError(f"The checkpoint quantizes `{target}`, which the model lacks{nearest(target, names)}")
 
 
 def _parse_group(name: str, group: dict[str, Any], in_features: int) -> tuple[Scheme, int | None]:
     weights, inputs = group["weights"], group.get("input_activations")
     if weights.get("type", "int") != "int" or not weights.get("symmetric", True):
-        raise ValueError(f"`{name}`: only symmetric integer weights are supported, got {weights}.")
+        raise UsageError(f"`{name}`: only symmetric integer weights are supported, got {weights}.")
     if weights["strategy"] not in ("channel", "tensor") or group.get("output_activations"):
-        raise ValueError(f"`{name}`: only weights per channel or per tensor and input activations are supported.")
+        raise UsageError(f"`{name}`: only weights per channel or per tensor and input activations are supported.")
     weight = WeightScheme(weights["num_bits"], weights["strategy"] == "channel")
     if inputs is None:
         return Scheme(weight), None
     if inputs.get("type", "int") != "int":
-        raise ValueError(f"`{name}`: only integer activations are supported, got {inputs}.")
+        raise UsageError(f"`{name}`: only integer activations are supported, got {inputs}.")
     dynamic, symmetric = bool(inputs.get("dynamic", False)), inputs.get("symmetric", True)
     is_per_token = inputs["strategy"] == "token" or _is_one_group(inputs, in_features)
     if dynamic and not (is_per_token and symmetric):
-        raise ValueError(f"`{name}`: dynamic activations must be symmetric and per token, got {inputs}.")
+        raise UsageError(f"`{name}`: dynamic activations must be symmetric and per token, got {inputs}.")
     if not dynamic and inputs["strategy"] != "tensor":
-        raise ValueError(f"`{name}`: static activations must be per tensor, got {inputs}.")
+        raise UsageError(f"`{name}`: static activations must be per tensor, got {inputs}.")
     activation = ActivationScheme(
         num_bits=inputs["num_bits"],
         dynamic=dynamic,

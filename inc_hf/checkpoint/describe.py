@@ -7,6 +7,7 @@ from typing import Any, Literal
 from torch import nn
 
 from inc_hf.checkpoint.compressed_tensors import NotExpressibleError, from_compressed_tensors, to_compressed_tensors
+from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
 from inc_hf.quantize.nn.modules import op_type, quantized_modules
 from inc_hf.quantize.scheme import Scheme
@@ -29,9 +30,9 @@ def quantization_config_of(model: nn.Module, format: Format | None = None) -> di
         ValueError: an unknown format, a model that is not quantized, or one that the format cannot express.
     """
     if format not in (None, "compressed-tensors", "inc"):
-        raise ValueError(f"`format` must be 'compressed-tensors', 'inc' or None, got {format!r}.")
+        raise UsageError(f"`format` must be 'compressed-tensors', 'inc' or None, got {format!r}.")
     if not quantized_modules(model):
-        raise ValueError("The model is not quantized; call `IncQuantizer.quantize` or `convert` first.")
+        raise UsageError("The model is not quantized; call `IncQuantizer.quantize` or `convert` first.")
     if format == "inc":
         return to_inc(model)
     try:
@@ -72,7 +73,7 @@ def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tup
         is_inc = config["quant_method"] == "inc"
         found = _schemes_of_inc(config, model) if is_inc else from_compressed_tensors(config, model)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
+        raise UsageError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
     for name, (scheme, _) in found.items():
         _check_scheme(name, scheme)
     return found
@@ -81,15 +82,15 @@ def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tup
 def _check_scheme(name: str, scheme: Scheme) -> None:
     for part in filter(None, (scheme.weight, scheme.activation)):
         if part.num_bits not in range(2, 9):
-            raise ValueError(f"`{name}`: integers have 2 to 8 bits, the checkpoint says {part.num_bits!r}.")
+            raise UsageError(f"`{name}`: integers have 2 to 8 bits, the checkpoint says {part.num_bits!r}.")
     dtype = "float32" if scheme.activation is None else scheme.activation.scale_dtype
     if dtype not in SCALE_DTYPES:
-        raise ValueError(f"`{name}`: scales are {', '.join(SCALE_DTYPES)}, the checkpoint says {dtype!r}.")
+        raise UsageError(f"`{name}`: scales are {', '.join(SCALE_DTYPES)}, the checkpoint says {dtype!r}.")
 
 
 def _schemes_of_inc(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:
     if config["format_version"] != FORMAT_VERSION:
-        raise ValueError(
+        raise UsageError(
             f"The checkpoint has format version {config['format_version']}, this inc_hf reads {FORMAT_VERSION}; "
             "upgrade with `pip install -U inc-hf`."
         )
@@ -98,6 +99,6 @@ def _schemes_of_inc(config: dict[str, Any], model: nn.Module) -> dict[str, tuple
     for group in config["groups"]:
         for name in group["modules"]:
             if kinds.get(name) is None:
-                raise ValueError(f"The checkpoint quantizes `{name}`, which the model lacks{nearest(name, kinds)}")
+                raise UsageError(f"The checkpoint quantizes `{name}`, which the model lacks{nearest(name, kinds)}")
             found[name] = Scheme.from_dict(group["scheme"]), None
     return found

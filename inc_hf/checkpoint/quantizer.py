@@ -11,6 +11,7 @@ from transformers.utils.quantization_config import QuantizationConfigMixin
 from inc_hf.checkpoint.describe import Format, quantization_config_of, schemes_of_config
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
+from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.nn.modules import FloatWeightView, QLinear, QModule, empty_twin, quantized_modules
 
@@ -158,7 +159,7 @@ def _check_ties(model: "PreTrainedModel") -> None:
         modules = [quantized.get(key.rpartition(".")[0]) for key in (target, source)]
         addresses = {None if module is None else module.codes.data_ptr() for module in modules}
         if len(addresses) > 1:
-            raise ValueError(
+            raise UsageError(
                 f"`{target}` and `{source}` share one weight, but were quantized differently; "
                 "give both the same scheme, or keep both in float."
             )

@@ -3,11 +3,12 @@
 import torch
 from torch import nn
 
+from inc_hf.errors import UsageError
 from inc_hf.ops import activation_range, weight_qmax
 from inc_hf.quantize.nn.modules import QModule, quantized_modules
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UsageError):
     """A quantized checkpoint is truncated, tampered with, or does not belong to its config."""
 
 

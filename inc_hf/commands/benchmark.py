@@ -7,6 +7,7 @@ from rich.console import Console
 from inc_hf.benchmark import BenchmarkResult, fit
 from inc_hf.commands.main import EXIT_OK
 from inc_hf.config import BenchmarkConfig
+from inc_hf.errors import UsageError
 from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.modeling import auto_class_of, loading_as
 from inc_hf.models.batches import batches_of
@@ -17,9 +18,9 @@ def benchmark(args: argparse.Namespace) -> int:
     """Measure a model as the arguments say, and print a table; returns the exit code."""
     name = args.model or args.model_positional
     if name is None:
-        raise ValueError("Which model? Give a directory or a Hub name: inc-hf benchmark MODEL")
+        raise UsageError("Which model? Give a directory or a Hub name: inc-hf benchmark MODEL")
     if args.dataset and not args.task:
-        raise ValueError("A --dataset is for a score, which needs --task, e.g. text-classification.")
+        raise UsageError("A --dataset is for a score, which needs --task, e.g. text-classification.")
     dataset = None
     if args.dataset:
         dataset = load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split, None)

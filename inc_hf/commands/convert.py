@@ -11,6 +11,7 @@ from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.commands.info import weights_size
 from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig
+from inc_hf.errors import UsageError
 from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.modeling import auto_class_of, loading_as
 from inc_hf.models.batches import batches_of
@@ -24,9 +25,9 @@ def convert(args: argparse.Namespace) -> int:
     """Bring a model's weights to another dtype, and save it; returns the exit code."""
     name = args.model or args.model_positional
     if name is None:
-        raise ValueError("Which model? Give a directory or a Hub name: inc-hf convert MODEL -o DIR")
+        raise UsageError("Which model? Give a directory or a Hub name: inc-hf convert MODEL -o DIR")
     if args.dataset and not args.task:
-        raise ValueError("A --dataset is for a score, which needs --task, e.g. text-classification.")
+        raise UsageError("A --dataset is for a score, which needs --task, e.g. text-classification.")
     check_output_directory(args.output, args.overwrite)
     criterion = {} if args.tolerance is None else {"tolerable_loss": args.tolerance}
     conf = MixedPrecisionConfig(

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from inc_hf.checkpoint.save import check_output_directory, save_checkpoint
 from inc_hf.commands.main import EXIT_OK
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.errors import UsageError
 from inc_hf.export import export_model
 from inc_hf.export.layout import FOLDER
 from inc_hf.modeling import auto_class_of, loading_as
@@ -24,9 +25,9 @@ def export(args: argparse.Namespace) -> int:
     """Write a model as ONNX, beside its weights or in a directory of its own; returns the exit code."""
     model_name = args.model or args.model_positional
     if model_name is None:
-        raise ValueError("Which model? Give a directory or a Hub name: inc-hf export MODEL")
+        raise UsageError("Which model? Give a directory or a Hub name: inc-hf export MODEL")
     if args.output is None and not Path(model_name).is_dir():
-        raise ValueError(f"{model_name} is no directory that could hold the files; say where with -o DIR.")
+        raise UsageError(f"{model_name} is no directory that could hold the files; say where with -o DIR.")
     if args.output is not None:
         check_output_directory(args.output, args.overwrite)
     dtype = {"dtype": torch.bfloat16} if args.dtype == "bf16" else {}

@@ -11,6 +11,7 @@ from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.commands.info import weights_size
 from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
+from inc_hf.errors import UsageError
 from inc_hf.quantizer import IncQuantizer, load_dataset_file_or_hub
 from inc_hf.results.quantized import QuantizedModel
 
@@ -19,10 +20,10 @@ def quantize(args: argparse.Namespace) -> int:
     """Quantize and save a model as the arguments say; returns the exit code."""
     model = args.model or args.model_positional
     if model is None:
-        raise ValueError("Which model? Give a directory or a Hub name: inc-hf quantize MODEL -o DIR")
+        raise UsageError("Which model? Give a directory or a Hub name: inc-hf quantize MODEL -o DIR")
     config = config_of(args)
     if config.approach == "static" and not (args.texts or args.dataset):
-        raise ValueError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
+        raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_output_directory(args.output, args.overwrite)
     if args.workspace:
         set_workspace(args.workspace)
@@ -84,7 +85,7 @@ def read_texts(path: str) -> list[str]:
     """The lines of a text file that are not empty."""
     texts = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
     if not texts:
-        raise ValueError(f"{path} has no text; put one sentence on each line.")
+        raise UsageError(f"{path} has no text; put one sentence on each line.")
     return texts
 
 

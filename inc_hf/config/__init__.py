@@ -1,17 +1,17 @@
 """The config classes of Intel Neural Compressor 2.X: plain dataclasses, checked when they are made."""
 
-from .criteria import AccuracyCriterion, TuningCriterion
-from .distillation import (
+from inc_hf.config.criteria import AccuracyCriterion, TuningCriterion
+from inc_hf.config.distillation import (
     DistillationConfig,
     IntermediateLayersKnowledgeDistillationLossConfig,
     KnowledgeDistillationLossConfig,
     SelfKnowledgeDistillationLossConfig,
 )
-from .export import Torch2ONNXConfig
-from .op_dicts import ACTIVATION_CHOICES, RECIPES, WEIGHT_CHOICES
-from .pruning import WeightPruningConfig
-from .quantization import MixedPrecisionConfig, PostTrainingQuantConfig, QuantizationAwareTrainingConfig
-from .runtime import (
+from inc_hf.config.export import Torch2ONNXConfig
+from inc_hf.config.op_dicts import ACTIVATION_CHOICES, RECIPES, WEIGHT_CHOICES
+from inc_hf.config.pruning import WeightPruningConfig
+from inc_hf.config.quantization import MixedPrecisionConfig, PostTrainingQuantConfig, QuantizationAwareTrainingConfig
+from inc_hf.config.runtime import (
     BenchmarkConfig,
     Options,
     options,

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .checks import did_you_mean, parse_json, wrong_type
+from inc_hf.config.checks import did_you_mean, parse_json, wrong_type
+from inc_hf.errors import UsageError
 
 # `HfArgumentParser` reads a union as its second member (its first if the second is `str` and None is not in it), so
 # the order of the members in the fields matters: where `str` stands second before None, a command line gives a text,
@@ -43,7 +44,7 @@ class ConfigMixin:
         names = [field.name for field in dataclasses.fields(cls)]
         for key in values:
             if key not in names:
-                raise ValueError(
+                raise UsageError(
                     f"`{cls.__name__}` has no field {key!r}, only {', '.join(names)}{did_you_mean(key, names)}"
                 )
         return cls(**values)

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
+from inc_hf.errors import UsageError, UsageTypeError
+
 
 def did_you_mean(value: Any, choices: Iterable[Any]) -> str:
     """End of an error message: `"; did you mean 'static'?"`, or `"."` if no choice is close to `value`."""
@@ -17,8 +19,8 @@ def did_you_mean(value: Any, choices: Iterable[Any]) -> str:
     return f"; did you mean {by_lower[close[0]]!r}?" if close else "."
 
 
-def wrong_type(name: str, expected: str, value: Any) -> TypeError:
-    return TypeError(f"`{name}` must be {expected}, got {reprlib.repr(value)} ({type(value).__name__}).")
+def wrong_type(name: str, expected: str, value: Any) -> UsageTypeError:
+    return UsageTypeError(f"`{name}` must be {expected}, got {reprlib.repr(value)} ({type(value).__name__}).")
 
 
 def check_bool(name: str, value: Any) -> bool:
@@ -39,7 +41,7 @@ def check_int(name: str, value: Any, low: int | None = None, high: int | None = 
         raise wrong_type(name, "an int", value)
     if low is not None and value < low or high is not None and value > high:
         allowed = f"at least {low}" if high is None else f"in [{low}, {high}]"
-        raise ValueError(f"`{name}` must be {allowed}, got {value}.")
+        raise UsageError(f"`{name}` must be {allowed}, got {value}.")
     return int(value)
 
 
@@ -59,7 +61,7 @@ def check_float(
     below = value < high if open_high else value <= high
     if not (math.isfinite(value) and above and below):
         opening, closing = "(" if open_low or low == -math.inf else "[", ")" if open_high or high == math.inf else "]"
-        raise ValueError(f"`{name}` must be a finite number in {opening}{low}, {high}{closing}, got {value}.")
+        raise UsageError(f"`{name}` must be a finite number in {opening}{low}, {high}{closing}, got {value}.")
     return float(value)
 
 
@@ -69,7 +71,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     if not isinstance(value, str):
         raise wrong_type(name, allowed, value)
     if value not in choices:
-        raise ValueError(f"`{name}` must be {allowed}, got {value!r}{did_you_mean(value, choices)}")
+        raise UsageError(f"`{name}` must be {allowed}, got {value!r}{did_you_mean(value, choices)}")
     return value
 
 
@@ -101,14 +103,14 @@ def check_keys(name: str, value: dict, known: Iterable[str]) -> None:
     known = tuple(known)
     for key in value:
         if key not in known:
-            raise ValueError(f"`{name}` has no key {key!r}, only {', '.join(known)}{did_you_mean(key, known)}")
+            raise UsageError(f"`{name}` has no key {key!r}, only {', '.join(known)}{did_you_mean(key, known)}")
 
 
 def check_regex(name: str, value: Any) -> str:
     try:
         re.compile(check_string(name, value))
     except re.error as error:
-        raise ValueError(f"`{name}` is not a valid regular expression, got {value!r}: {error}.") from error
+        raise UsageError(f"`{name}` is not a valid regular expression, got {value!r}: {error}.") from error
     return value
 
 
@@ -125,7 +127,7 @@ def parse_json(name: str, value: Any, kind: type[dict] | type[list]) -> Any:
         try:
             value = json.loads(value)
         except json.JSONDecodeError as error:
-            raise ValueError(
+            raise UsageError(
                 f"`{name}` is not valid JSON ({error}), got {value!r}; pass a {kind.__name__} or its JSON text."
             ) from error
     if kind is list and isinstance(value, tuple):

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .base import ConfigMixin, JsonDict
-from .checks import (
+from inc_hf.config.base import ConfigMixin, JsonDict
+from inc_hf.config.checks import (
     check_bool,
     check_choice,
     check_choices,
@@ -14,6 +14,7 @@ from .checks import (
     check_list,
     parse_json,
 )
+from inc_hf.errors import UsageError
 
 OBJECTIVES = ("performance", "accuracy", "modelsize", "footprint")
 STRATEGIES = ("basic", "mse", "mse_v2", "hawq_v2", "bayesian", "tpe", "random", "exhaustive")
@@ -88,7 +89,7 @@ class TuningCriterion(ConfigMixin):
 
     def __post_init__(self):
         if self.strategy == "sigopt":
-            raise ValueError(
+            raise UsageError(
                 "`strategy` 'sigopt' needs the SigOpt service, which has closed; use 'bayesian' or 'tpe' instead."
             )
         check_choice("strategy", self.strategy, STRATEGIES)
@@ -114,7 +115,7 @@ def _check_objective(value: Any) -> str | list[str] | dict[str, list]:
             label = f"objective[{key!r}]"
             items = check_list(label, objective[key])
             if len(items) != len(names):
-                raise ValueError(f"`{label}` must have one item per objective, {len(names)}, got {len(items)}.")
+                raise UsageError(f"`{label}` must have one item per objective, {len(names)}, got {len(items)}.")
             checked[key] = [check(f"{label}[{i}]", item) for i, item in enumerate(items)]
     return checked
 
@@ -122,5 +123,5 @@ def _check_objective(value: Any) -> str | list[str] | dict[str, list]:
 def _check_objective_names(name: str, value: Any) -> list[str]:
     names = check_choices(name, value, OBJECTIVES)
     if not names:
-        raise ValueError(f"`{name}` names no objective; give at least one of {', '.join(OBJECTIVES)}.")
+        raise UsageError(f"`{name}` names no objective; give at least one of {', '.join(OBJECTIVES)}.")
     return names

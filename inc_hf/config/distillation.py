@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from .base import ConfigMixin, JsonDict, JsonList, build
-from .checks import (
+from inc_hf.config.base import ConfigMixin, JsonDict, JsonList, build
+from inc_hf.config.checks import (
     check_bool,
     check_choice,
     check_choices,
@@ -14,6 +14,7 @@ from .checks import (
     parse_json,
     wrong_type,
 )
+from inc_hf.errors import UsageError
 
 SELF_LOSS_TYPES = ("CE", "KL", "L2")
 LAYER_LOSS_TYPES = ("MSE", "KL", "L1")
@@ -58,7 +59,7 @@ class KnowledgeDistillationLossConfig(_LossConfigMixin):
         ]
         self.loss_weights = _check_weights(_check_pair("loss_weights", self.loss_weights))
         if abs(sum(self.loss_weights) - 1) > 1e-6:
-            raise ValueError(f"`loss_weights` must have the sum 1, got {self.loss_weights}.")
+            raise UsageError(f"`loss_weights` must have the sum 1, got {self.loss_weights}.")
 
 
 @dataclass
@@ -190,7 +191,7 @@ def _build_criterion(value: Any) -> _LossConfigMixin | list[_LossConfigMixin]:
     if not isinstance(value, (list, tuple)):
         return _build_loss(value)
     if not value:
-        raise ValueError("`criterion` is an empty list; give at least one loss, or None for the default.")
+        raise UsageError("`criterion` is an empty list; give at least one loss, or None for the default.")
     return [_build_loss(item) for item in value]
 
 
@@ -204,7 +205,7 @@ def _build_loss(value: Any) -> _LossConfigMixin:
         raise wrong_type("criterion", f"an object of {classes}, a dict or its JSON text", value)
     settings = parse_json("criterion", value, dict)
     if len(settings) != 1:
-        raise ValueError(
+        raise UsageError(
             f"`criterion` must be a dict of one loss, {{name: settings}} with the name one of {', '.join(CRITERIA)}, "
             f"got the keys {list(settings)}."
         )
@@ -217,14 +218,14 @@ def _fill(name: str, value: Any, length: int, default: Any) -> list:
     """The items of `value`, or `length` times `default` if it is empty."""
     items = [default] * length if value is None or value == [] else check_list(name, value)
     if len(items) != length:
-        raise ValueError(f"`{name}` must have one item per item of `layer_mappings`, {length}, got {len(items)}.")
+        raise UsageError(f"`{name}` must have one item per item of `layer_mappings`, {length}, got {len(items)}.")
     return items
 
 
 def _check_pair(name: str, value: Any) -> list:
     items = check_list(name, value)
     if len(items) != 2:
-        raise ValueError(f"`{name}` must have two items, for the labels and for the teacher, got {len(items)}.")
+        raise UsageError(f"`{name}` must have two items, for the labels and for the teacher, got {len(items)}.")
     return items
 
 
@@ -235,7 +236,7 @@ def _check_weights(weights: list) -> list[float]:
 def _check_layers(where: str, value: Any) -> list[list]:
     sides = [_check_layer(f"{where}[{i}]", side) for i, side in enumerate(check_list(where, value))]
     if len(sides) not in (1, 2):
-        raise ValueError(
+        raise UsageError(
             f"`{where}` must be [(layer,)] or [(student_layer,), (teacher_layer,)], got {len(sides)} layers."
         )
     return [sides[0], list(sides[-1])]
@@ -244,7 +245,7 @@ def _check_layers(where: str, value: Any) -> list[list]:
 def _check_layer(where: str, value: Any) -> list:
     layer = [value] if isinstance(value, str) else check_list(where, value, "a layer name or (layer name, picker)")
     if len(layer) not in (1, 2):
-        raise ValueError(f"`{where}` must be (layer name,) or (layer name, picker), got {len(layer)} items.")
+        raise UsageError(f"`{where}` must be (layer name,) or (layer name, picker), got {len(layer)} items.")
     check_string(f"{where}[0]", layer[0])
     if len(layer) == 2 and not (isinstance(layer[1], (str, int)) or callable(layer[1])):
         raise wrong_type(f"{where}[1]", "a key, an index or a function", layer[1])
@@ -259,7 +260,7 @@ def _check_group(where: str, value: Any) -> list[list[str]]:
     pairs = [check_list(f"{where}[{i}]", pair) for i, pair in enumerate(check_list(where, value))]
     for i, pair in enumerate(pairs):
         if len(pair) != 2:
-            raise ValueError(f"`{where}[{i}]` must be a pair of keys, [shallow, deep], got {len(pair)} items.")
+            raise UsageError(f"`{where}[{i}]` must be a pair of keys, [shallow, deep], got {len(pair)} items.")
         for j, key in enumerate(pair):
             check_string(f"{where}[{i}][{j}]", key)
     return pairs

@@ -4,8 +4,8 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from .base import ConfigMixin, JsonDict
-from .checks import check_choice, check_int, check_string, check_strings, parse_json, wrong_type
+from inc_hf.config.base import ConfigMixin, JsonDict
+from inc_hf.config.checks import check_choice, check_int, check_string, check_strings, parse_json, wrong_type
 
 logger = logging.getLogger(__name__)
 

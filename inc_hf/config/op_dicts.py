@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from .checks import (
+from inc_hf.config.checks import (
     check_bool,
     check_choice,
     check_float,
@@ -16,6 +16,7 @@ from .checks import (
     parse_json,
     wrong_type,
 )
+from inc_hf.errors import UsageError
 
 FLOAT_DTYPES = ("fp32", "bf16", "fp16")
 
@@ -102,7 +103,7 @@ def check_recipes(name: str, value: Any) -> dict[str, Any]:
 def recipe(recipes: dict[str, Any], name: str) -> Any:
     """Value of the recipe `name`: the user's in `recipes`, otherwise the default."""
     if name not in RECIPES:
-        raise ValueError(f"There is no recipe {name!r}, only {', '.join(RECIPES)}{did_you_mean(name, RECIPES)}")
+        raise UsageError(f"There is no recipe {name!r}, only {', '.join(RECIPES)}{did_you_mean(name, RECIPES)}")
     return recipes[name] if name in recipes else copy.deepcopy(RECIPES[name])
 
 
@@ -116,7 +117,7 @@ def _normalize_section(where: str, section: str, settings: Any) -> dict[str, lis
         label = f"{where}[{key!r}]"
         options = list(value) if isinstance(value, (list, tuple)) else [value]
         if not options:
-            raise ValueError(f"`{label}` is an empty list; give at least one option or leave the setting out.")
+            raise UsageError(f"`{label}` is an empty list; give at least one option or leave the setting out.")
         if key == "bits":
             normal[key] = [check_int(label, option, low=1, high=8) for option in options]
         elif key == "group_size":
@@ -129,7 +130,7 @@ def _normalize_section(where: str, section: str, settings: Any) -> dict[str, lis
 def _check_group_size(label: str, value: Any) -> int:
     size = check_int(label, value, low=-1)
     if size == 0:
-        raise ValueError(f"`{label}` must be -1 (one group per output channel) or at least 1, got 0.")
+        raise UsageError(f"`{label}` must be -1 (one group per output channel) or at least 1, got 0.")
     return size
 
 
@@ -153,6 +154,6 @@ def _check_alpha(label: str, alpha: Any) -> float | str | list[float]:
         return check_choice(label, alpha, ("auto",))
     if isinstance(alpha, (list, tuple)):
         if not alpha:
-            raise ValueError(f"`{label}` is an empty list; give at least one number in [0, 1] or 'auto'.")
+            raise UsageError(f"`{label}` is an empty list; give at least one number in [0, 1] or 'auto'.")
         return [check_float(label, item, 0, 1) for item in check_list(label, alpha)]
     return check_float(label, alpha, 0, 1)

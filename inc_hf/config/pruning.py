@@ -8,8 +8,8 @@ from numbers import Integral
 from types import SimpleNamespace
 from typing import Any
 
-from .base import ConfigMixin, JsonList
-from .checks import (
+from inc_hf.config.base import ConfigMixin, JsonList
+from inc_hf.config.checks import (
     check_bool,
     check_choice,
     check_float,
@@ -22,6 +22,7 @@ from .checks import (
     parse_json,
     wrong_type,
 )
+from inc_hf.errors import UsageError
 
 PRUNING_TYPES = (
     "snip_momentum",
@@ -56,12 +57,12 @@ LOCAL_DEFAULTS: dict[str, Any] = {
 def _check_pattern(name: str, value: Any) -> str:
     match = PATTERN.fullmatch(check_string(name, value))
     if match is None:
-        raise ValueError(
+        raise UsageError(
             f"`{name}` must be NxM, N:M, channelxK, Kxchannel or mha, N, M and K being 1 or more, "
             f"got {value!r}{did_you_mean(value, COMMON_PATTERNS)}"
         )
     if match["zeros"] and int(match["zeros"]) >= int(match["of"]):
-        raise ValueError(f"`{name}` N:M makes N of M consecutive weights zero, so M must be larger, got {value!r}.")
+        raise UsageError(f"`{name}` N:M makes N of M consecutive weights zero, so M must be larger, got {value!r}.")
     return value
 
 
@@ -75,7 +76,7 @@ def _check_step(name: str, value: Any, low: int) -> int | float:
     if 0 < number < 1:
         return number
     if not number.is_integer() or (number == 1 and not isinstance(value, Integral)):
-        raise ValueError(
+        raise UsageError(
             f"`{name}` must be a step (an int) or a share of the run (a float between 0 and 1, both excluded), "
             f"got {value}; the end of the run is `end_step=-1`."
         )
@@ -86,7 +87,7 @@ def _parse_number(name: str, text: str) -> int | float:
     try:
         return int(text) if text.lstrip("-").isdigit() else float(text)
     except ValueError:
-        raise ValueError(f"`{name}` must be a step or a share of the run, got {text!r}.") from None
+        raise UsageError(f"`{name}` must be a step or a share of the run, got {text!r}.") from None
 
 
 def _check_optional(name: str, value: Any, check: Callable[[str, Any], Any]) -> Any:
@@ -234,7 +235,7 @@ def _check_pruning_configs(value: Any) -> list[dict[str, Any]]:
         return [{}]
     configs = parse_json("pruning_configs", value, list)
     if not configs:
-        raise ValueError(
+        raise UsageError(
             "`pruning_configs` is empty, so that nothing would be pruned; leave it out to prune every layer."
         )
     checked = []
@@ -252,24 +253,24 @@ def _check_merged(where: str, config: SimpleNamespace) -> None:
     start, end = config.start_step, config.end_step
     comparable = isinstance(start, float) == isinstance(end, float) or 0 in (start, end)
     if end != -1 and comparable and end < start:
-        raise ValueError(
+        raise UsageError(
             f"{where}`end_step` must not be before `start_step`, got {end} and {start}; -1 is the end of the run."
         )
     if config.pruning_type == "pattern_lock" and start != end:
-        raise ValueError(
+        raise UsageError(
             f"{where}`start_step` and `end_step` must be equal with the pruning type 'pattern_lock', "
             f"got {start} and {end}."
         )
     low, high = config.min_sparsity_ratio_per_op, config.max_sparsity_ratio_per_op
     if low > high:
-        raise ValueError(
+        raise UsageError(
             f"{where}`min_sparsity_ratio_per_op` must not be above `max_sparsity_ratio_per_op`, got {low} and {high}."
         )
     match = PATTERN.fullmatch(config.pattern)
     if match["zeros"]:
         limit = int(match["zeros"]) / int(match["of"])
         if config.target_sparsity > limit:
-            raise ValueError(
+            raise UsageError(
                 f"{where}`target_sparsity` must be at most {limit} with the pattern {config.pattern!r}, "
                 f"got {config.target_sparsity}."
             )

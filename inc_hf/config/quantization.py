@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Literal
 
-from .base import ConfigMixin, JsonDict, build
-from .checks import (
+from inc_hf.config.base import ConfigMixin, JsonDict, build
+from inc_hf.config.checks import (
     check_bool,
     check_choice,
     check_choices,
@@ -14,8 +14,9 @@ from .checks import (
     check_strings,
     did_you_mean,
 )
-from .criteria import AccuracyCriterion, TuningCriterion
-from .op_dicts import check_recipes, normalize_op_dict, recipe
+from inc_hf.config.criteria import AccuracyCriterion, TuningCriterion
+from inc_hf.config.op_dicts import check_recipes, normalize_op_dict, recipe
+from inc_hf.errors import UsageError
 
 APPROACHES = ("static", "dynamic", "auto", "weight_only")
 BACKENDS = (
@@ -275,7 +276,7 @@ class MixedPrecisionConfig(_QuantizationMixin):
         self.precisions = check_choices("precisions", self.precisions, PRECISIONS)
         check_string("model_name", self.model_name)
         if not set(self.precisions) - set(self.excluded_precisions):
-            raise ValueError(
+            raise UsageError(
                 f"`precisions` {self.precisions} leaves nothing to use beside `excluded_precisions` "
                 f"{self.excluded_precisions}; give at least one of {', '.join(PRECISIONS)} that is not excluded."
             )
@@ -285,7 +286,7 @@ def _check_approach(value: Any) -> str:
     for approach in APPROACHES:
         if approach in check_string("approach", value):
             return approach
-    raise ValueError(
+    raise UsageError(
         f"`approach` must be one of {', '.join(APPROACHES)}, got {value!r}{did_you_mean(value, APPROACHES)}"
     )
 
@@ -295,7 +296,7 @@ def _check_sampling_size(value: Any) -> list[int]:
     if not isinstance(value, (list, tuple)):
         return [check_int(name, value, low=1)]
     if not value:
-        raise ValueError(f"`{name}` is an empty list; give at least one number of samples.")
+        raise UsageError(f"`{name}` is an empty list; give at least one number of samples.")
     return [check_int(f"{name}[{i}]", size, low=1) for i, size in enumerate(value)]
 
 
@@ -303,5 +304,5 @@ def _check_quant_level(value: Any) -> str | int:
     if value in ("0", "1") or isinstance(value, Integral) and not isinstance(value, bool) and value in (0, 1):
         return int(value)
     if value != "auto":
-        raise ValueError(f"`quant_level` must be one of auto, 0, 1, got {value!r}{did_you_mean(value, ['auto'])}")
+        raise UsageError(f"`quant_level` must be one of auto, 0, 1, got {value!r}{did_you_mean(value, ['auto'])}")
     return value

@@ -4,9 +4,10 @@ import os
 import time
 from dataclasses import dataclass, field
 
-from .base import ConfigMixin
-from .checks import check_bool, check_choice, check_int, check_string, check_strings
-from .quantization import BACKENDS, DEVICES
+from inc_hf.config.base import ConfigMixin
+from inc_hf.config.checks import check_bool, check_choice, check_int, check_string, check_strings
+from inc_hf.config.quantization import BACKENDS, DEVICES
+from inc_hf.errors import UsageError
 
 
 @dataclass
@@ -65,7 +66,7 @@ class BenchmarkConfig(ConfigMixin):
         self.warmup = check_int("warmup", self.warmup, low=0)
         self.iteration = check_int("iteration", self.iteration, low=-1)
         if self.iteration == 0:
-            raise ValueError("`iteration` must be -1 (all batches) or at least 1, got 0.")
+            raise UsageError("`iteration` must be -1 (all batches) or at least 1, got 0.")
         check_string("model_name", self.model_name)
         self.num_of_instance = check_int("num_of_instance", self.num_of_instance, low=1)
         for name in ("cores_per_instance", "inter_num_of_threads", "intra_num_of_threads"):

@@ -10,6 +10,7 @@ from inc_hf.distill.layers import LayersCriterion
 from inc_hf.distill.loss import distance, logits_loss
 from inc_hf.distill.outputs import output_of
 from inc_hf.distill.signals import Criterion, Signals
+from inc_hf.errors import UsageError
 
 
 class LogitsCriterion(Criterion):
@@ -47,7 +48,7 @@ class SelfCriterion(Criterion):
     def __init__(self, config: SelfKnowledgeDistillationLossConfig):
         super().__init__()
         if not config.layer_mappings:
-            raise ValueError(
+            raise UsageError(
                 "`layer_mappings` of the SelfKnowledgeDistillationLossConfig is empty; give at least one group of "
                 "pairs of the student's outputs, such as `[[['shallow_logits', 'logits']]]`."
             )
@@ -66,7 +67,7 @@ class SelfCriterion(Criterion):
 
     def _loss(self, kind: str, student: Tensor, teacher: Tensor, mask: Tensor | None, pair: str) -> Tensor:
         if student.shape != teacher.shape:
-            raise ValueError(
+            raise UsageError(
                 f"The outputs {pair} have the shapes {tuple(student.shape)} and {tuple(teacher.shape)}; "
                 "they must be equal."
             )

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import named_modules_with_duplicates, nearest
 
 Picker = str | int | Callable[[Any], Tensor]
@@ -52,7 +53,7 @@ class LayerOutputs:
         names = list(dict.fromkeys(names))
         for name in names:
             if name not in modules:
-                raise ValueError(
+                raise UsageError(
                     f"The {role} has no layer {name!r}{nearest(name, modules)}; its layers are the names in "
                     f"`dict(model.named_modules())`, such as {_some(modules)}."
                 )
@@ -106,9 +107,9 @@ def pick(output: Any, picker: Picker | None, where: str) -> Tensor:
     try:
         feature = output if picker is None else picker(output) if callable(picker) else output[picker]
     except (KeyError, IndexError) as error:
-        raise ValueError(f"{where}: its output has no element {picker!r}, only {_describe(output)}.") from error
+        raise UsageError(f"{where}: its output has no element {picker!r}, only {_describe(output)}.") from error
     if not isinstance(feature, Tensor):
-        raise ValueError(
+        raise UsageError(
             f"{where}: the feature must be a tensor, got {type(feature).__name__} from {_describe(output)}; pick one "
             "by a key, an index or a function behind the name of the layer: `(layer, picker)`."
         )

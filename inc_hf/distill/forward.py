@@ -11,6 +11,7 @@ from inc_hf.distill.loss import IGNORED, aligned_labels
 from inc_hf.distill.outputs import TEACHER_LOGITS, as_mapping, split_logits, teacher_kwargs
 from inc_hf.distill.progress import RunningMeans
 from inc_hf.distill.signals import Criterion, Signals
+from inc_hf.errors import UsageError
 
 
 class _EagerHook(Hook):
@@ -121,7 +122,7 @@ class DistilledForward:
             ValueError: the student was not called in training mode since the last time.
         """
         if self._call is None:
-            raise ValueError(
+            raise UsageError(
                 "There is no output of the student to distil into: the model was not called in training mode since "
                 "the last `on_after_compute_loss`, or it is not the model that is compressed."
             )
@@ -177,7 +178,7 @@ class DistilledForward:
         if not (needs_logits or self._needs_layers):
             return given, {}
         if self.teacher is None:
-            raise ValueError(
+            raise UsageError(
                 f"There is neither a teacher nor a column `{TEACHER_LOGITS}` in the batch. Set `teacher_model` in the "
                 "DistillationConfig, or put the column into the dataset and set `remove_unused_columns=False` in the "
                 "TrainingArguments, since the Trainer drops columns that the model does not know."
@@ -193,7 +194,7 @@ class DistilledForward:
     def _blend(self, student_loss: Tensor | None, distillation: Tensor, kwargs: dict[str, Any]) -> Tensor:
         weight = self.criterion.student_weight
         if student_loss is None and weight > 0:
-            raise ValueError(
+            raise UsageError(
                 f"The student returned no loss, which is to count {weight} times: the batch has no labels that it "
                 "takes. Add them, or leave out the student's loss by `loss_weights=[0, 1]` or `add_origin_loss=False`."
             )

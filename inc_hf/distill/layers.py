@@ -11,6 +11,7 @@ from inc_hf.distill.features import padding_mask, pick
 from inc_hf.distill.loss import feature_loss
 from inc_hf.distill.projection import differing_dim, make_projection, project
 from inc_hf.distill.signals import Criterion, Signals
+from inc_hf.errors import UsageError
 
 
 class LayersCriterion(Criterion):
@@ -19,7 +20,7 @@ class LayersCriterion(Criterion):
     def __init__(self, config: IntermediateLayersKnowledgeDistillationLossConfig, seed: int = 0):
         super().__init__()
         if not config.layer_mappings:
-            raise ValueError(
+            raise UsageError(
                 "`layer_mappings` of the IntermediateLayersKnowledgeDistillationLossConfig is empty; give at least "
                 "one pair of layers, such as `[('bert.encoder.layer.1',), ('bert.encoder.layer.3',)]`."
             )
@@ -52,7 +53,7 @@ class LayersCriterion(Criterion):
         where = _student_side(index, name)
         student = pick(_called(signals.student_layers, name, where), *(picker or [None]), where)
         if not student.requires_grad:
-            raise ValueError(
+            raise UsageError(
                 f"{where}: no gradient flows through its output, so nothing can be learned from it. Train its "
                 "weights, and with gradient checkpointing set `use_reentrant=False`."
             )
@@ -77,7 +78,7 @@ def restore_projections(criterion: nn.Module, saved: Mapping[str, Tensor]) -> No
         parent, _, index = path.rpartition(".")
         modules = dict(criterion.named_modules())
         if not isinstance(modules.get(parent), nn.ModuleDict):
-            raise ValueError(
+            raise UsageError(
                 f"The checkpoint has a projection {path!r}, which this `criterion` does not; resume with the "
                 "DistillationConfig that the checkpoint was made with."
             )
@@ -92,5 +93,5 @@ def _student_side(index: int, name: str) -> str:
 
 def _called(layers: Mapping[str, Any], name: str, where: str) -> Any:
     if name not in layers:
-        raise ValueError(f"{where}: the layer was not called in the forward pass; choose one that is.")
+        raise UsageError(f"{where}: the layer was not called in the forward pass; choose one that is.")
     return layers[name]

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inc_hf.errors import UsageError
+
 IGNORED = -100  # the label of positions that no loss counts, as in torch and transformers
 
 
@@ -65,7 +67,7 @@ def logits_loss(kind: str, student: Tensor, teacher: Tensor, temperature: float,
         ValueError: the two shapes differ.
     """
     if student.shape != teacher.shape:
-        raise ValueError(
+        raise UsageError(
             f"The student's logits have the shape {tuple(student.shape)}, the teacher's {tuple(teacher.shape)}; they "
             "must be equal. Use a teacher with the same labels or vocabulary, and pad inputs of both in the same way."
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
 
 TEACHER_LOGITS = "teacher_logits"
@@ -47,7 +48,7 @@ def as_mapping(outputs: Any, role: str) -> Mapping[str, Any]:
         return outputs
     if role == "teacher" and isinstance(outputs, Tensor):
         return {"logits": outputs}
-    raise ValueError(
+    raise UsageError(
         f"The {role} must return a mapping such as a `ModelOutput`, got {type(outputs).__name__}; set "
         "`return_dict=True` in its config."
     )
@@ -58,7 +59,7 @@ def split_logits(logits: Tensor, outputs: Mapping[str, Any]) -> dict[str, Tensor
     if "start_logits" not in outputs:
         return {"logits": logits}
     if logits.ndim != 3 or logits.shape[-1] != 2:
-        raise ValueError(
+        raise UsageError(
             f"`{TEACHER_LOGITS}` for question answering must have the shape (batch, tokens, 2), start and end logits, "
             f"got {tuple(logits.shape)}."
         )
@@ -73,7 +74,7 @@ def output_of(outputs: Mapping[str, Any], key: str, role: str) -> Tensor:
     """
     value = outputs.get(key)
     if not isinstance(value, Tensor):
-        raise ValueError(
+        raise UsageError(
             f"The {role}'s output has no tensor {key!r}, only the keys {', '.join(outputs)}{nearest(key, outputs)}."
             f"{OTHER_OUTPUTS if role == 'student' and 'log_probs' in outputs else ''}"
         )

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inc_hf.errors import UsageError
+
 
 def differing_dim(student: Tensor, teacher: Tensor, where: str) -> int | None:
     """The one dimension in which two features differ, None if there is none.
@@ -15,7 +17,7 @@ def differing_dim(student: Tensor, teacher: Tensor, where: str) -> int | None:
     """
     dims = [dim for dim, (a, b) in enumerate(zip(student.shape, teacher.shape, strict=False)) if a != b]
     if student.ndim != teacher.ndim or len(dims) > 1 or dims == [0]:
-        raise ValueError(
+        raise UsageError(
             f"{where}: the student's feature has the shape {tuple(student.shape)}, the teacher's "
             f"{tuple(teacher.shape)}; only one dimension after the batch may differ. Choose other layers, or pick or "
             "reshape the features by a function: `[('student_layer', function), ('teacher_layer', function)]`."
@@ -35,7 +37,7 @@ def make_projection(inputs: int, outputs: int, seed: int) -> nn.Linear:
 def project(linear: nn.Linear, feature: Tensor, dim: int, where: str) -> Tensor:
     """`feature` with its dimension `dim` mapped by `linear`."""
     if feature.shape[dim] != linear.in_features:
-        raise ValueError(
+        raise UsageError(
             f"{where}: dimension {dim} of the student's feature is {feature.shape[dim]}, before it was "
             f"{linear.in_features}. A projection needs a fixed width; pick a feature whose other dimensions agree."
         )
@@ -65,7 +67,7 @@ class ProjectionOptimizer:
         if not parameters:
             return
         if learning_rate is None:
-            raise ValueError(
+            raise UsageError(
                 "Features of different widths need projections, which are trained at the learning rate of the "
                 "optimizer: call `on_train_begin(optimizer=optimizer)`."
             )

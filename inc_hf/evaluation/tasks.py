@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from inc_hf.errors import UsageError
 from inc_hf.evaluation.metrics import GLUE_METRIC, load_metric
 from inc_hf.models.batches import batches_of
 from inc_hf.quantize.workflow import run
@@ -26,9 +27,9 @@ def evaluate_task(
         ValueError: an unknown task or metric, no batches, or batches without labels.
     """
     if task not in TASKS:
-        raise ValueError(f"Unknown task {task!r}; choose one of {', '.join(sorted(TASKS))}.")
+        raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(TASKS))}.")
     if metric is not None and metric not in GLUE_METRIC:
-        raise ValueError(f"Unknown GLUE task {metric!r}; choose one of {', '.join(sorted(GLUE_METRIC))}.")
+        raise UsageError(f"Unknown GLUE task {metric!r}; choose one of {', '.join(sorted(GLUE_METRIC))}.")
     predictions, references = [], []
     with torch.no_grad():
         for batch in tqdm(batches, desc="Evaluating", unit="batch", leave=False):
@@ -42,7 +43,7 @@ def evaluate_task(
 def _score(predictions: Tensor, references: Tensor, metric: str | None) -> dict[str, float]:
     known = references != -100
     if not known.any():
-        raise ValueError("All labels are -100, which stands for what is not to be counted; evaluation needs others.")
+        raise UsageError("All labels are -100, which stands for what is not to be counted; evaluation needs others.")
     predictions, references = predictions[known], references[known]
     if metric is None and not predictions.is_floating_point():
         return {"accuracy": float((predictions == references).double().mean())}
@@ -53,7 +54,7 @@ def _score(predictions: Tensor, references: Tensor, metric: str | None) -> dict[
 
 def _labels(batch: Mapping[str, Tensor], key: str = "labels") -> Tensor:
     if key not in batch:
-        raise ValueError(f"Evaluation needs labels: the batches have {sorted(batch)}, not {key!r}.")
+        raise UsageError(f"Evaluation needs labels: the batches have {sorted(batch)}, not {key!r}.")
     return batch[key]
 
 
@@ -116,21 +117,21 @@ def _metric_function(metric: Any) -> Callable[[list[Tensor], list[Tensor]], floa
     if hasattr(metric, "update") and hasattr(metric, "result"):
         return lambda outputs, labels: _accumulate(metric, outputs, labels)
     if isinstance(metric, dict) and len(metric) != 1:
-        raise ValueError(f"Pass one metric, got {', '.join(metric) or 'none'}; an `eval_func` can combine several.")
+        raise UsageError(f"Pass one metric, got {', '.join(metric) or 'none'}; an `eval_func` can combine several.")
     name, argument = next(iter(metric.items())) if isinstance(metric, dict) else (metric, None)
     if str(name).lower() not in METRICS:
-        raise ValueError(f"Unknown metric {name!r}; choose one of {', '.join(METRICS)}, or pass an object.")
+        raise UsageError(f"Unknown metric {name!r}; choose one of {', '.join(METRICS)}, or pass an object.")
     function = METRICS[str(name).lower()]
     if str(name).lower() != "topk" and argument:
-        raise ValueError(f"The metric {name!r} takes no settings, got {argument!r}.")
+        raise UsageError(f"The metric {name!r} takes no settings, got {argument!r}.")
     if str(name).lower() == "topk" and argument is not None and not (isinstance(argument, int) and argument >= 1):
-        raise ValueError(f"`k` of the metric {name!r} must be an int of at least 1, got {argument!r}.")
+        raise UsageError(f"`k` of the metric {name!r} must be an int of at least 1, got {argument!r}.")
     return lambda outputs, labels: float(function(torch.cat(outputs), torch.cat(labels), argument))
 
 
 def _check_not_empty(collected: list[Tensor]) -> None:
     if not collected:
-        raise ValueError(
+        raise UsageError(
             "The evaluation data is empty, or an iterator that was read before; pass a list or a dataloader."
         )
 

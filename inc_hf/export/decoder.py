@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
+from inc_hf.errors import UsageError
 from inc_hf.export.part import Axes, Part
 from inc_hf.models.inputs import example_batch
 from inc_hf.models.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
@@ -38,7 +39,7 @@ def decoder_part(model: PreTrainedModel) -> Part:
     layers = getattr(cache, "layers", [])
     pairs = pairs_of(cache) if all(isinstance(layer, DynamicLayer) for layer in layers) else []
     if not pairs or any(tensor.ndim != 4 for pair in pairs for tensor in pair):
-        raise ValueError(
+        raise UsageError(
             f"{type(model).__name__} does not keep one key and one value per layer, which is the only cache that is "
             "written to ONNX; use `backend='torch'`."
         )

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from inc_hf.backends.compare import axes_of, other_batch
 from inc_hf.backends.onnxruntime import require_export
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.errors import UsageError
 from inc_hf.export.part import Part
 from inc_hf.export.write import checked, limit_of, write_files
 from inc_hf.models.inputs import example_batch
@@ -56,11 +57,11 @@ def forward_part(model: nn.Module, conf: Torch2ONNXConfig) -> Part:
 def _inputs_of(model: nn.Module, conf: Torch2ONNXConfig) -> dict[str, Tensor]:
     given = conf.example_inputs
     if given is None and not isinstance(model, PreTrainedModel):
-        raise ValueError(f"`example_inputs` is needed for a {type(model).__name__}: a dict, a tuple or a tensor.")
+        raise UsageError(f"`example_inputs` is needed for a {type(model).__name__}: a dict, a tuple or a tensor.")
     inputs = example_batch(model) if given is None else _by_name(model, given)
     if conf.input_names is not None:
         if unknown := sorted(set(conf.input_names) - set(inputs)):
-            raise ValueError(f"The example batch has no inputs {unknown}, only {', '.join(inputs)}.")
+            raise UsageError(f"The example batch has no inputs {unknown}, only {', '.join(inputs)}.")
         inputs = {name: inputs[name] for name in conf.input_names}
     return inputs
 
@@ -73,5 +74,5 @@ def _by_name(model: nn.Module, given: Any) -> dict[str, Tensor]:
     inputs = {name: value for name, value in dict(given).items() if name != "labels"}
     for name, value in inputs.items():
         if not isinstance(value, Tensor):
-            raise ValueError(f"The example input {name!r} must be a tensor, got {type(value).__name__}.")
+            raise UsageError(f"The example input {name!r} must be a tensor, got {type(value).__name__}.")
     return inputs

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.compare import why_different
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.errors import UsageError
 from inc_hf.export.onnx import ExportError, onnx_graph, write_onnx
 from inc_hf.export.part import Part
 from inc_hf.models.kv_cache import PAST, SWITCH, without_past
@@ -43,7 +44,7 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
     dtype = "int8" if quantized_modules(model) else "bf16" if is_half else "fp32"
     conf = conf or Torch2ONNXConfig(dtype=dtype)
     if conf.dtype != dtype:
-        raise ValueError(
+        raise UsageError(
             f"The model is {_words(dtype)}, but `dtype={conf.dtype!r}` is asked for; set `dtype={dtype!r}` in the "
             "Torch2ONNXConfig, or pass the other model."
         )
@@ -52,7 +53,7 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
     if dtype == "bf16":  # its weights, exactly, in a model that computes in float32
         return copy.deepcopy(model).float(), conf
     if other := _floats_of(model) - {torch.float32}:
-        raise ValueError(
+        raise UsageError(
             f"Only models in float32 or all in bfloat16 are exported, this one has {other.pop()}; load it in float32."
         )
     return model, conf

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import DataCollatorWithPadding, PreTrainedModel, default_data_collator
 
+from inc_hf.errors import UsageError, UsageTypeError
+
 # Columns of GLUE and of most sentence datasets, in pairs where two belong together.
 TEXT_COLUMNS = (
     ("sentence", None),
@@ -45,9 +47,11 @@ def batches_of(
         ValueError: no data, texts without a tokenizer, or columns that the model does not know.
     """
     if data is None or (hasattr(data, "__len__") and len(data) == 0):
-        raise ValueError("The dataset is empty; calibration and evaluation need at least one sample.")
+        raise UsageError("The dataset is empty; calibration and evaluation need at least one sample.")
     if isinstance(data, str | Mapping):
-        raise TypeError(f"Got one {type(data).__name__} as data; pass a list of texts, a dataset or a dataloader.")
+        raise UsageTypeError(
+            f"Got one {type(data).__name__} as data; pass a list of texts, a dataset or a dataloader."
+        )
     accepted = accepted_inputs(model, keep_labels)
     if _holds_batches(data):
         for batch in data:
@@ -133,7 +137,7 @@ def text_columns(sample: Mapping[str, Any]) -> tuple[str, str | None] | None:
 
 def _tokenize(sample: Mapping[str, Any], columns: tuple[str, str | None], tokenizer: Any, model: nn.Module) -> dict:
     if tokenizer is None:
-        raise ValueError(f"The data holds text (column {columns[0]!r}); pass `tokenizer=` or tokenize it before.")
+        raise UsageError(f"The data holds text (column {columns[0]!r}); pass `tokenizer=` or tokenize it before.")
     first, second = columns
     limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 512, 512)
     encoded = tokenizer(sample[first], sample[second] if second else None, truncation=True, max_length=limit)
@@ -155,13 +159,13 @@ def _checked(batch: Any, accepted: set[str] | None, model: nn.Module) -> Any:
         return tensors
     parts = batch if isinstance(batch, tuple | list) else [batch]
     if isinstance(model, PreTrainedModel) and not all(isinstance(part, Tensor) for part in parts):
-        raise TypeError(f"Got {reprlib.repr(batch)} as a batch; {type(model).__name__} needs a dict of tensors.")
+        raise UsageTypeError(f"Got {reprlib.repr(batch)} as a batch; {type(model).__name__} needs a dict of tensors.")
     return batch
 
 
 def _check_main_input(usable: Collection[str], came: Collection[str], model: nn.Module) -> None:
     if isinstance(model, PreTrainedModel) and not {model.main_input_name, "inputs_embeds"}.intersection(usable):
-        raise ValueError(
+        raise UsageError(
             f"The data gives {sorted(came)}, but {type(model).__name__} needs {model.main_input_name!r} "
             "(in ready batches, a tensor); rename the columns, or pass texts with a tokenizer."
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from inc_hf.errors import UsageError
 from inc_hf.ops.reference import has_vnni
 
 LIBRARY = Path(__file__).parents[1] / "_kernels.so"
@@ -51,10 +52,10 @@ def isa() -> str:
     """
     wanted = os.environ.get("INC_HF_ISA", "")
     if wanted and wanted not in ISAS:
-        raise ValueError(f"INC_HF_ISA={wanted!r} is unknown; choose one of {', '.join(ISAS)}.")
+        raise UsageError(f"INC_HF_ISA={wanted!r} is unknown; choose one of {', '.join(ISAS)}.")
     if wanted in NATIVE_ISAS and wanted not in supported_isas():
         reason = why_unavailable() or "this CPU lacks it"
-        raise ValueError(f"INC_HF_ISA={wanted} cannot run here: {reason}.")
+        raise UsageError(f"INC_HF_ISA={wanted} cannot run here: {reason}.")
     if wanted:
         return wanted
     if is_available():

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from inc_hf.errors import UsageError
+
 MOMENTUM = 0.9  # of the old score, as in INC
 
 
@@ -42,7 +44,7 @@ def criterion_of(pruning_type: str) -> Criterion:
     """
     name = pruning_type.removesuffix("_progressive")
     if name not in CRITERIA:
-        raise ValueError(
+        raise UsageError(
             f"The pruning type {pruning_type!r} is not for training; choose one of {', '.join(CRITERIA)}, "
             "all but the last two also with '_progressive' behind."
         )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.config import WeightPruningConfig
+from inc_hf.errors import UsageError
 from inc_hf.prune.mask import prune_globally, prune_locally
 from inc_hf.prune.masking import found_elements, found_units, mask_elements, mask_units, shrink_blocks
 from inc_hf.prune.pattern import NMPattern, parse_pattern
@@ -66,13 +67,13 @@ class Pruner:
 
     def _check(self) -> None:
         if self.config.reg_type is not None and isinstance(self.pattern, NMPattern):
-            raise ValueError(
+            raise UsageError(
                 f"`reg_type` {self.config.reg_type!r} needs blocks, and the pattern is {self.config.pattern!r}; "
                 "choose a pattern NxM, or None for `reg_type`."
             )
         frozen = [part.name for part in self.parts() if not part.module.weight.requires_grad]
         if frozen and self.scores.criterion.needs_gradient:
-            raise ValueError(
+            raise UsageError(
                 f"The pruning type {self.config.pruning_type!r} needs gradients, and these layers are frozen: "
                 f"{', '.join(frozen)}; name them in `excluded_op_names`, or make them trainable, which models of PEFT "
                 "are not even after merging: `model.requires_grad_(True)`."
@@ -186,7 +187,7 @@ class Pruner:
         """
         names = {target.name for target in self.targets}
         if state["masks"] and set(state["masks"]) != names:
-            raise ValueError(
+            raise UsageError(
                 f"The checkpoint was pruned in other layers, {', '.join(sorted(state['masks']))}, than this config "
                 f"asks for, {', '.join(sorted(names))}; resume with the config that it was made with."
             )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.criterion import criterion_of
 
 # Share of the way from the initial to the target sparsity after the part `t` of all updates.
@@ -75,18 +76,18 @@ def schedule_of(config: SimpleNamespace, total: int) -> Schedule:
     start, end = resolve_step(config.start_step, total), resolve_step(config.end_step, total)
     target = min(config.target_sparsity, config.max_sparsity_ratio_per_op)
     if end < start:
-        raise ValueError(
+        raise UsageError(
             f"`end_step` must not be before `start_step`, but {config.end_step} and {config.start_step} are the steps "
             f"{end} and {start} of {total}; -1 is the end of the run."
         )
     schedule = Schedule(start, end, config.pruning_frequency, config.sparsity_decay_type, target)
     if end > total or schedule.last_step >= total:
-        raise ValueError(
+        raise UsageError(
             f"The masks would be updated up to step {end}, but training has {total} optimizer steps, counted from 0; "
             "choose a smaller `end_step`, or -1 for the last step."
         )
     if criterion_of(config.pruning_type).needs_gradient and schedule.first_step == 0:
-        raise ValueError(
+        raise UsageError(
             f"The pruning type {config.pruning_type!r} needs gradients, but the first update is at step 0; set "
             "`end_step` (and `pruning_frequency`), or `start_step`, or take 'magnitude'."
         )

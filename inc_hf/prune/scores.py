@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.criterion import criterion_of
 from inc_hf.prune.layout import to_matrix, whole
 from inc_hf.prune.pattern import NMPattern
@@ -66,7 +67,7 @@ class Scores:
         """
         unseen = [p.name for p in self.parts() if self.criterion.needs_gradient and p.name not in self.kept]
         if unseen:
-            raise ValueError(f"There is no gradient to prune by in {', '.join(unseen)}; exclude frozen layers.")
+            raise UsageError(f"There is no gradient to prune by in {', '.join(unseen)}; exclude frozen layers.")
         return {target.name: self._units_of(target) for target in self.targets}
 
     def _units_of(self, target: Target) -> Tensor:

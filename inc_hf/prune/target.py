@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
+from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
 from inc_hf.prune.layout import matrix_shape
 from inc_hf.prune.pattern import BlockPattern, HeadPattern, NMPattern, parse_pattern
@@ -77,7 +78,7 @@ def find_targets(model: nn.Module, config: SimpleNamespace) -> list[Target]:
     if left_out:
         logger.warning("The pattern %s does not fit, so these stay dense: %s.", config.pattern, ", ".join(left_out))
     if not fitting:
-        raise ValueError(
+        raise UsageError(
             f"No layer can be pruned with the pattern {config.pattern!r}: looked at {', '.join(layers) or 'none'}; "
             "see `op_names`, `excluded_op_names` and `pruning_op_types`."
         )
@@ -91,7 +92,7 @@ def check_owners(by_config: list[list[Target]]) -> None:
         for part in (part for target in targets for part in target.parts):
             other = owners.setdefault(id(part.module.weight), i)
             if other != i:
-                raise ValueError(
+                raise UsageError(
                     f"`{part.name}` is in `pruning_configs` {other} and {i}; exclude it from one of them."
                 )
 
@@ -101,7 +102,7 @@ def select_layers(model: nn.Module, config: SimpleNamespace) -> dict[str, nn.Mod
     candidates = {name: m for name, m in model.named_modules() if is_prunable(m, config.pruning_op_types)}
     for regex in config.op_names:
         if not any(re.search(regex, name) for name in candidates):
-            raise ValueError(f"`op_names` {regex!r} matches no layer{nearest(regex, candidates)}")
+            raise UsageError(f"`op_names` {regex!r} matches no layer{nearest(regex, candidates)}")
     for regex in config.excluded_op_names:  # one list often serves several models
         if not any(re.search(regex, name) for name, _ in model.named_modules()):
             logger.warning("`excluded_op_names` %r matches no module%s", regex, nearest(regex, candidates))

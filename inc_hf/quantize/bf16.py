@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf import ops
+from inc_hf.errors import UsageError
 from inc_hf.ops.bf16 import bf16_linear, bf16_linear_packed, pack_bf16, unpack_bf16
 from inc_hf.quantize.nn.modules import op_type
 from inc_hf.quantize.nn.packed_weight import PackedWeight
@@ -105,7 +106,7 @@ def use_bf16(model: nn.Module, names: Iterable[str]) -> nn.Module:
     """
     known = candidates_of(model)
     if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"The model has no layers {', '.join(unknown[:5])} that could have weights in bfloat16.")
+        raise UsageError(f"The model has no layers {', '.join(unknown[:5])} that could have weights in bfloat16.")
     halves: dict[int, nn.Parameter] = {}
     for name in names:
         module = model.get_submodule(name)

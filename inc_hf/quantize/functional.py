@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from inc_hf.errors import UsageError
 from inc_hf.ops import activation_range, weight_qmax
 
 # Rows are quantized in slices of about this many elements, so that temporaries stay small beside the layer itself.
@@ -26,7 +27,7 @@ def quantize_weight(weight: Tensor, num_bits: int = 8, per_channel: bool = True)
     matrix = weight.detach().reshape(weight.shape[0], -1)
     amax = matrix.abs().amax(1).float() if matrix.numel() else torch.zeros(matrix.shape[0])
     if not amax.isfinite().all():
-        raise ValueError("The weight has NaN or infinite values, so it has no scale; check the FP32 model.")
+        raise UsageError("The weight has NaN or infinite values, so it has no scale; check the FP32 model.")
     qmax = weight_qmax(num_bits)
     scale = (amax if per_channel else amax.amax(0, keepdim=True)) / qmax
     scale = torch.where(scale == 0, torch.finfo(torch.float32).eps, scale)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from inc_hf.errors import UsageError
 from inc_hf.ops import activation_range
 from inc_hf.quantize.functional import activation_qparams
 from inc_hf.quantize.scheme import ActivationScheme
@@ -24,7 +25,7 @@ def build_observer(scheme: ActivationScheme) -> "MinMaxObserver":
     """The observer that a static activation scheme names."""
     if scheme.observer not in OBSERVERS:
         known = ", ".join(sorted(OBSERVERS))
-        raise ValueError(f"Unknown observer {scheme.observer!r}; choose one of {known}.")
+        raise UsageError(f"Unknown observer {scheme.observer!r}; choose one of {known}.")
     return OBSERVERS[scheme.observer](scheme)
 
 
@@ -42,7 +43,7 @@ class MinMaxObserver(nn.Module):
         if x.numel():
             low, high = (value.item() for value in torch.aminmax(x.detach().float()))
             if not (abs(low) < float("inf") and abs(high) < float("inf")):
-                raise ValueError("A calibration input has NaN or infinite values; check the FP32 model and the data.")
+                raise UsageError("A calibration input has NaN or infinite values; check the FP32 model and the data.")
             self.update(x.detach().float(), low, high)
         return x
 

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from inc_hf.errors import UsageError
 from inc_hf.quantize.functional import activation_qparams
 from inc_hf.quantize.nn.modules import QModule
 from inc_hf.quantize.observer import MinMaxObserver, build_observer
@@ -34,7 +35,7 @@ class Plan:
         if not self.scheme.needs_calibration or not x.numel():
             return
         if not x.isfinite().all():
-            raise ValueError(
+            raise UsageError(
                 f"An input of `{self.name}` has NaN or infinite values; check the FP32 model and the calibration data."
             )
         if self.observer is not None:

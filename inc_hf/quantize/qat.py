@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inc_hf.errors import UsageError
 from inc_hf.quantize.fake_quantize import fake_quantize_range, fake_quantize_tokens, fake_quantize_weight
 from inc_hf.quantize.nn.modules import op_type
 from inc_hf.quantize.scheme import Scheme
@@ -182,7 +183,7 @@ def finish_qat(model: nn.Module) -> nn.Module:
     """
     found = qat_modules(model)
     if not found:
-        raise ValueError("No module was prepared for quantization-aware training; call `prepare_qat` first.")
+        raise UsageError("No module was prepared for quantization-aware training; call `prepare_qat` first.")
     schemes = {name: module.scheme for name, module in found.items()}
     ndims = {name: module.input_ndim for name, module in found.items()}
     bounds = {name: module.input_range and module.input_range.current() for name, module in found.items()}

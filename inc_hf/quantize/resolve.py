@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
 from inc_hf.quantize.nn.modules import op_type
@@ -83,7 +84,7 @@ def smoothing_alphas(config: PostTrainingQuantConfig) -> list[float | None]:
         return [None]
     alpha = config.recipe("smooth_quant_args").get("alpha", 0.5)
     if alpha == "auto":
-        raise ValueError("`smooth_quant_args` alpha 'auto' is not available yet; give a number in [0, 1] or a list.")
+        raise UsageError("`smooth_quant_args` alpha 'auto' is not available yet; give a number in [0, 1] or a list.")
     return list(alpha) if isinstance(alpha, list) else [alpha]
 
 
@@ -137,7 +138,7 @@ def settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mappi
     hits = {pattern: match_names(pattern, kinds) for pattern in patterns}
     for pattern, names in hits.items():
         if not names and not (wants_float(patterns[pattern]) and _means_unreached(model, pattern)):
-            raise ValueError(
+            raise UsageError(
                 f"`op_name_dict` key {pattern!r} matches no module that can be quantized"
                 f"{nearest(pattern, kinds) or '.'} "
                 "Keys are regular expressions for the whole name, e.g. 'bert\\.encoder\\..*'."

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from inc_hf.errors import UsageError
 from inc_hf.quantize.observer import OBSERVERS
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
 
@@ -99,4 +100,4 @@ def _first(name: str, what: str, options: list | None, available: Iterable, soft
     if soft:
         return None
     known = ", ".join(str(choice) for choice in available)
-    raise ValueError(f"`{name}`: {what} {options} is not available here; choose from {known}.")
+    raise UsageError(f"`{name}`: {what} {options} is not available here; choose from {known}.")

@@ -3,6 +3,7 @@
 import logging
 
 from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +25,14 @@ def check_supported(config: PostTrainingQuantConfig) -> None:
         ValueError: a device, backend, recipe or `quant_level` that is not available.
     """
     if config.device != "cpu":
-        raise ValueError(f"`device` must be 'cpu', got {config.device!r}: quantized models run on CPUs.")
+        raise UsageError(f"`device` must be 'cpu', got {config.device!r}: quantized models run on CPUs.")
     if config.backend not in BACKENDS:
-        raise ValueError(f"The backend {config.backend!r} is not available yet; choose from {', '.join(BACKENDS)}.")
+        raise UsageError(f"The backend {config.backend!r} is not available yet; choose from {', '.join(BACKENDS)}.")
     if config.quant_level == 0:
-        raise ValueError("`quant_level` 0 (type by type) is not available yet; use 'auto' or 1.")
+        raise UsageError("`quant_level` 0 (type by type) is not available yet; use 'auto' or 1.")
     for name in UNAVAILABLE_RECIPES:
         if config.recipe(name):
-            raise ValueError(f"The recipe {name!r} is not available yet; leave it out of `recipes`.")
+            raise UsageError(f"The recipe {name!r} is not available yet; leave it out of `recipes`.")
     for name in ONNX_RECIPES:
         if name in config.recipes:
             logger.warning("The recipe %r is for ONNX Runtime; it changes nothing here.", name)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
+from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.functional import quantize_weight
 from inc_hf.quantize.nn.modules import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
@@ -36,13 +37,13 @@ def prepare(
     """
     check_is_float(model)
     if "" in schemes:
-        raise ValueError("The model is itself the module to replace; put it into an `nn.Sequential`.")
+        raise UsageError("The model is itself the module to replace; put it into an `nn.Sequential`.")
     modules = dict(named_modules_with_duplicates(model))
     for name in schemes:
         if name not in modules or op_type(modules[name]) is None:
-            raise ValueError(f"`{name}` is not a module that can be quantized; see `resolve_schemes`.")
+            raise UsageError(f"`{name}` is not a module that can be quantized; see `resolve_schemes`.")
         if not modules[name].weight.isfinite().all():
-            raise ValueError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
+            raise UsageError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
     plans = {name: Plan(name, scheme, (input_ndims or {}).get(name)) for name, scheme in schemes.items()}
     for name, plan in plans.items():
         if not hasattr(modules[name], "quantization_plan"):
@@ -53,9 +54,9 @@ def prepare(
 def check_is_float(model: nn.Module) -> None:
     """Raise ValueError if the model is quantized or prepared already."""
     if quantized_modules(model) or getattr(model, "hf_quantizer", None) is not None:
-        raise ValueError("The model is already quantized; start from the FP32 model.")
+        raise UsageError("The model is already quantized; start from the FP32 model.")
     if planned_modules(model):
-        raise ValueError("The model is already prepared; call `convert` or `unprepare` first.")
+        raise UsageError("The model is already prepared; call `convert` or `unprepare` first.")
 
 
 def planned_modules(model: nn.Module) -> dict[str, nn.Module]:
@@ -87,7 +88,7 @@ def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -
             run(model, batch)
             count += 1
     if not count:
-        raise ValueError("Calibration got no data: the dataset is empty. Static quantization needs some samples.")
+        raise UsageError("Calibration got no data: the dataset is empty. Static quantization needs some samples.")
     return model
 
 
@@ -121,7 +122,7 @@ def convert(model: nn.Module, progress: bool = False) -> nn.Module:
         ValueError: nothing was prepared, or nothing was calibrated although static activations need it.
     """
     if not planned_modules(model):
-        raise ValueError("No module was prepared for quantization; call `prepare` with at least one scheme.")
+        raise UsageError("No module was prepared for quantization; call `prepare` with at least one scheme.")
     _drop_uncalibrated(planned_modules(model))
     # Only names are kept: a reference to a float module would keep its weight in memory.
     groups: dict[int, list[str]] = {}
@@ -152,7 +153,7 @@ def _drop_uncalibrated(planned: dict[str, nn.Module]) -> None:
     calibrated = [name for name, module in planned.items() if module.quantization_plan.scheme.needs_calibration]
     unseen = [name for name in calibrated if planned[name].quantization_plan.lacks_data]
     if unseen and len(unseen) == len(calibrated):
-        raise ValueError("Static activations need calibration: call `calibrate` with some batches before `convert`.")
+        raise UsageError("Static activations need calibration: call `calibrate` with some batches before `convert`.")
     if unseen:
         logger.warning("Not reached by the calibration data, kept in float: %s", ", ".join(unseen))
     for name in unseen:

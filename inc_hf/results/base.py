@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from torch import nn
 from transformers import PreTrainedModel
 
+from inc_hf.errors import UsageTypeError
 from inc_hf.results.card import push_directory
 
 
@@ -54,7 +55,7 @@ class StandsForModel:
     def refuse_to_save_others(self) -> None:
         """Raise TypeError if the model is not one of transformers."""
         if not isinstance(self.model, PreTrainedModel):
-            raise TypeError(
+            raise UsageTypeError(
                 f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
                 "for others keep `model.state_dict()`."
             )

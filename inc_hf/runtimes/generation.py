@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput, CausalLMOutputWithPast, Seq2SeqLMOutput
 
+from inc_hf.errors import UsageError
 from inc_hf.export.layout import DECODER, ENCODER, MODEL
 from inc_hf.models.kv_cache import (
     CACHE,
@@ -38,7 +39,7 @@ class Generating(RuntimeModel):
         pasts = [name for name in session.input_names if name.startswith(PAST)]
         presents = [name for name in session.output_names if name.startswith(PRESENT)]
         if not pasts or len(pasts) != len(presents) or "logits" not in session.output_names:
-            raise ValueError(
+            raise UsageError(
                 f"{path} is not one step of a {model_class.__name__} with keys and values as {PAST}.N.key and "
                 f"{PRESENT}.N.key; write it anew with `inc_hf.export.export_model` or `inc-hf export`."
             )
@@ -57,7 +58,7 @@ class RuntimeDecoder(Generating):
         if mask is None:
             feed["attention_mask"] = torch.ones(len(ids), length + ids.shape[1], dtype=torch.long)
         elif mask.ndim != 2:
-            raise ValueError(f"`attention_mask` has two dimensions here, got {mask.ndim}: static caches need torch.")
+            raise UsageError(f"`attention_mask` has two dimensions here, got {mask.ndim}: static caches need torch.")
         if feed["position_ids"] is None:
             feed["position_ids"] = torch.arange(length, length + ids.shape[1]).expand(len(ids), -1)
         feed |= named_pairs(past, PAST) if past else without_past(session.input_shapes, len(ids))
@@ -129,7 +130,7 @@ class RuntimeSeq2Seq(Generating):
     def _decoder_ids(self, inputs: dict[str, Any]) -> Tensor:
         mask = inputs.get("decoder_attention_mask")
         if mask is not None and not mask.all():
-            raise ValueError("`decoder_attention_mask` is not in the file, so that padding is not hidden; use torch.")
+            raise UsageError("`decoder_attention_mask` is not in the file, so that padding is not hidden; use torch.")
         ids, labels = inputs.get("decoder_input_ids"), inputs.get("labels")
         if ids is None and labels is not None:
             ids = self.prepare_decoder_input_ids_from_labels(labels)
@@ -139,7 +140,7 @@ class RuntimeSeq2Seq(Generating):
 def _required(inputs: dict[str, Any], name: str) -> Tensor:
     if inputs.get(name) is None:
         given = ", ".join(key for key, value in inputs.items() if value is not None)
-        raise ValueError(f"`{name}` is needed, got {given or 'nothing'}.")
+        raise UsageError(f"`{name}` is needed, got {given or 'nothing'}.")
     return inputs[name]
 
 

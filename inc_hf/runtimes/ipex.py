@@ -5,6 +5,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from inc_hf.backends import ipex
+from inc_hf.errors import UsageError
 from inc_hf.export.layout import MODEL
 from inc_hf.models.inputs import example_batch
 from inc_hf.quantize.nn.modules import quantized_modules
@@ -19,7 +20,7 @@ def on_ipex(model: PreTrainedModel) -> PreTrainedModel:
     """
     name = type(model).__name__
     if model.can_generate():
-        raise ValueError(f"{name} generates text, which IPEX does not here; use backend 'torch' or 'onnxruntime'.")
+        raise UsageError(f"{name} generates text, which IPEX does not here; use backend 'torch' or 'onnxruntime'.")
     output_class_of(name)
     in_bfloat16 = model.dtype == torch.bfloat16 and not quantized_modules(model)
     dtype = torch.bfloat16 if in_bfloat16 else torch.float32

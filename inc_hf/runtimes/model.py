@@ -23,6 +23,7 @@ from transformers.modeling_outputs import (
 )
 
 from inc_hf.checkpoint import save_checkpoint
+from inc_hf.errors import UsageError
 from inc_hf.export.layout import FOLDER
 from inc_hf.runtimes.session import Session
 
@@ -63,13 +64,13 @@ class RuntimeModel:
         taken = set(inspect.signature(model_class.forward).parameters)
         given = {field.name for field in dataclasses.fields(output_class_of(model_class.__name__))}
         if foreign := sorted({*session.input_names} - taken | {*session.output_names} - given):
-            raise ValueError(
+            raise UsageError(
                 f"{path} was not made of a {model_class.__name__}, which has no {', '.join(foreign)}; "
                 "write it anew with `inc_hf.export.export_model` or `inc-hf export`."
             )
         shape = session.output_shapes.get("logits")
         if shape and len(shape) != (3 if model_class.__name__.endswith(OF_TOKENS) else 2):
-            raise ValueError(
+            raise UsageError(
                 f"{path} was not made of a {model_class.__name__}: its logits have {len(shape)} dimensions; load it "
                 "with the IncModelFor… of its task."
             )
@@ -123,7 +124,7 @@ class RuntimeModel:
             ValueError: there are no files, since the runtime compiles the model of torch (IPEX).
         """
         if not self.files:
-            raise ValueError(
+            raise UsageError(
                 f"A model on {self.backend} has no file of its own; save the one of `backend='torch'`, from which it "
                 "is compiled at each load."
             )
@@ -193,7 +194,7 @@ def output_class_of(model_name: str) -> type[ModelOutput]:
     for suffix, output_class in OUTPUTS.items():
         if model_name.endswith(suffix):
             return output_class
-    raise ValueError(
+    raise UsageError(
         f"{model_name} runs on torch only, other runtimes have those that generate text and those that end in "
         f"{', '.join(OUTPUTS)}; use `backend='torch'`."
     )

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from inc_hf.errors import UsageError
+
 VERSION = 1
 
 
@@ -70,5 +72,5 @@ class History:
             baseline = float(data["baseline"])
             trials = [Trial(**{**trial, "score": float(trial["score"])}) for trial in data["trials"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is not a tuning history that can be resumed: {error!r}") from error
+            raise UsageError(f"{path} is not a tuning history that can be resumed: {error!r}") from error
         self.baseline, self.earlier = baseline, {trial.fingerprint: trial for trial in trials}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from inc_hf.errors import UsageError
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.quantize.workflow import evaluating, run
 
@@ -67,5 +68,5 @@ def first_output(output: Any) -> Tensor:
     values = output.values() if isinstance(output, Mapping) else output
     tensors = [value for value in values if isinstance(value, Tensor) and value.is_floating_point() and value.ndim > 1]
     if not tensors:
-        raise ValueError(f"The model returned {type(output).__name__} without a float tensor to compare.")
+        raise UsageError(f"The model returned {type(output).__name__} without a float tensor to compare.")
     return tensors[0].float()

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.config import AccuracyCriterion, TuningCriterion
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.history import History, Trial
@@ -175,23 +176,23 @@ def check_score(score: Any, metric: str | None = None) -> float:
     """
     if isinstance(score, Mapping):
         if not score:
-            raise ValueError("The evaluation function returned an empty dict; it must return at least one score.")
+            raise UsageError("The evaluation function returned an empty dict; it must return at least one score.")
         if metric is None and len(score) != 1:
-            raise ValueError(
+            raise UsageError(
                 f"The evaluation function returned several scores ({', '.join(score)}); name the one that counts "
                 f'with `metric_name`, e.g. metric_name="{next(iter(score))}".'
             )
         key = metric or next(iter(score))
         if key not in score:
-            raise ValueError(f"The evaluation function returned no {key!r}, only {', '.join(score)}.")
+            raise UsageError(f"The evaluation function returned no {key!r}, only {', '.join(score)}.")
         score = score[key]
     try:
         value = float(None if isinstance(score, str) else score)  # "0.5" is no number either
     except (TypeError, ValueError) as error:
-        raise TypeError(
+        raise UsageTypeError(
             f"The evaluation function must return a number or a dict of numbers, got {score!r} "
             f"({type(score).__name__})."
         ) from error
     if math.isnan(value):
-        raise ValueError(f"The evaluation function must return a number, got {score!r}.")
+        raise UsageError(f"The evaluation function must return a number, got {score!r}.")
     return value

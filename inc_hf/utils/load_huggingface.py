@@ -7,6 +7,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint
+from inc_hf.errors import UsageError
 from inc_hf.modeling import HUB_KEYWORDS, auto_class_of, loading_as
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.results.quantized import QuantizedModel
@@ -29,7 +30,7 @@ def save_for_huggingface_upstream(
         return model.save_pretrained(output_dir, tokenizer, overwrite=overwrite)
     model = model.model if isinstance(model, CompressedModel) else model
     if not quantized_modules(model):
-        raise ValueError("The model is not quantized; quantize it with `IncQuantizer` or `quantization.fit` first.")
+        raise UsageError("The model is not quantized; quantize it with `IncQuantizer` or `quantization.fit` first.")
     if getattr(model, "hf_quantizer", None) is None:
         attach_quantizer(model)
 

@@ -15,6 +15,7 @@ from inc_hf.backends.ipex.overflow import refuse_overflow
 from inc_hf.backends.ipex.require import require_ipex
 from inc_hf.backends.ipex.session import IpexSession
 from inc_hf.backends.ipex.trace import TraceError, check, trace
+from inc_hf.errors import UsageError
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.quantize.workflow import check_is_float, evaluating, run
 
@@ -44,7 +45,7 @@ def open_session(model: nn.Module, inputs: Mapping[str, Tensor], dtype: torch.dt
     is_quantized = bool(quantized_modules(model))
     if dtype not in PRECISIONS or is_quantized and dtype != torch.float32:
         allowed = "torch.float32 for a quantized model" if is_quantized else "torch.float32 or torch.bfloat16"
-        raise ValueError(f"`dtype` must be {allowed}, got {dtype}.")
+        raise UsageError(f"`dtype` must be {allowed}, got {dtype}.")
     _check_float32(model)
     refuse_overflow(max((m.scheme.weight.num_bits for m in integer_modules(model)), default=0))
     precision = "int8" if is_quantized else PRECISIONS[dtype]
@@ -76,11 +77,11 @@ def quantize(model: nn.Module, batches: Iterable[Any], smooth_quant_alpha: float
     check_is_float(model)
     _check_float32(model)
     if smooth_quant_alpha is not None and not 0 <= smooth_quant_alpha <= 1:
-        raise ValueError(f"`smooth_quant_alpha` must be in [0, 1], got {smooth_quant_alpha}.")
+        raise UsageError(f"`smooth_quant_alpha` must be in [0, 1], got {smooth_quant_alpha}.")
     refuse_overflow(weight_bits=8)
     batches = iter(batches)
     if (first := next(batches, None)) is None:
-        raise ValueError("Calibration got no data: the dataset is empty. Static quantization needs some samples.")
+        raise UsageError("Calibration got no data: the dataset is empty. Static quantization needs some samples.")
     inputs = _two_samples(model, first)
     with evaluating(model):
         copied = copy.deepcopy(model)
@@ -113,7 +114,7 @@ def _check_float32(model: nn.Module) -> None:
     found = {p.dtype for p in model.parameters() if p.is_floating_point()}
     found |= {module.dtype for module in quantized_modules(model).values()}
     if other := found - {torch.float32}:
-        raise ValueError(f"IPEX takes models in float32, this one has {other.pop()}; load it in float32.")
+        raise UsageError(f"IPEX takes models in float32, this one has {other.pop()}; load it in float32.")
 
 
 def _two_samples(model: nn.Module, batch: Any) -> dict[str, Tensor]:

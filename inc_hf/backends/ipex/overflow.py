@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inc_hf.backends.ipex.trace import trace
+from inc_hf.errors import UsageError
 
 DEPTH, LARGEST = 64, (255, 127)
 
@@ -34,7 +35,7 @@ def sums_overflow() -> bool:
 def refuse_overflow(weight_bits: int) -> None:
     """Raise ValueError if weights of so many bits are not exact here; those of 7 are everywhere."""
     if weight_bits > 7 and sums_overflow():
-        raise ValueError(
+        raise UsageError(
             "On a CPU without VNNI, IPEX's sums of 8-bit weights overflow; quantize with "
             "`PostTrainingQuantConfig(reduce_range=True)` for weights of 7 bits, which `open_session` takes."
         )

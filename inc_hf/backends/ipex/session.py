@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from inc_hf.errors import UsageError
+
 
 class IpexSession:
     """A graph of TorchScript, optimized by IPEX, that takes and returns tensors by name.
@@ -29,7 +31,7 @@ class IpexSession:
             ValueError: an input is missing.
         """
         if missing := [name for name in self.input_names if inputs.get(name) is None]:
-            raise ValueError(f"The IPEX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
+            raise UsageError(f"The IPEX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
         outputs = self.graph(*(inputs[name].detach() for name in self.input_names))
         outputs = [value.float() if value.is_floating_point() else value for value in outputs]
         return dict(zip(self.output_names, outputs, strict=True))

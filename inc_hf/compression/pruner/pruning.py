@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from inc_hf.callbacks import PruningCallback
 from inc_hf.callbacks.loop import LoopHooks
 from inc_hf.config import WeightPruningConfig
+from inc_hf.errors import UsageError
 from inc_hf.prune import Pruner
 from inc_hf.prune.oneshot import prune_oneshot
 from inc_hf.prune.target import select_layers
@@ -84,9 +85,9 @@ def prepare_pruning(
         ValueError: neither or both of `optimizer` and `dataloader`, another framework, or a config that does not fit.
     """
     if framework != "pytorch":
-        raise ValueError(f"`framework` must be 'pytorch', got {framework!r}.")
+        raise UsageError(f"`framework` must be 'pytorch', got {framework!r}.")
     if (optimizer is None) == (dataloader is None):
-        raise ValueError(
+        raise UsageError(
             "Pass `optimizer` to prune while a loop trains the model, or `dataloader` to prune at once, not "
             f"{'both' if optimizer is not None else 'neither'}."
         )

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from inc_hf.config import WeightPruningConfig
+from inc_hf.errors import UsageError
 from inc_hf.models.batches import batches_of, take_samples
 from inc_hf.prune.oneshot.prune import prune_layers
 
@@ -42,9 +43,9 @@ def prune_wanda(
             `prune_oneshot` raises.
     """
     if bool(prune_n) != bool(prune_m):
-        raise ValueError(f"`prune_n` and `prune_m` belong together, got {prune_n} and {prune_m}.")
+        raise UsageError(f"`prune_n` and `prune_m` belong together, got {prune_n} and {prune_m}.")
     if use_variant and (dsnot or prune_n):
-        raise ValueError("`use_variant` is neither for `prune_n` of `prune_m` nor for `dsnot`; leave it out.")
+        raise UsageError("`use_variant` is neither for `prune_n` of `prune_m` nor for `dsnot`; leave it out.")
     config = WeightPruningConfig(
         pruning_type="dsnot" if dsnot else "wanda",
         pattern=f"{prune_n}:{prune_m}" if prune_n else "1x1",

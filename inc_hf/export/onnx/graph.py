@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from inc_hf.backends.compare import axes_of, named
 from inc_hf.backends.onnxruntime import WEIGHT_BITS
 from inc_hf.config.export import EXPORT_FORMATS, OLDEST_OPSET
+from inc_hf.errors import UsageError
 from inc_hf.export.onnx.blame import explain, following
 from inc_hf.export.onnx.forms import written_for_onnx
 from inc_hf.export.onnx.program import ExportError, Flat, onnx_program
@@ -60,15 +61,15 @@ def onnx_graph(
         ExportError: something in the model has no form in ONNX; names it, and the module that it is in.
     """
     if quant_format not in EXPORT_FORMATS:
-        raise ValueError(f"`quant_format` must be one of {', '.join(EXPORT_FORMATS)}, got {quant_format!r}.")
+        raise UsageError(f"`quant_format` must be one of {', '.join(EXPORT_FORMATS)}, got {quant_format!r}.")
     if opset_version < OLDEST_OPSET:
-        raise ValueError(f"`opset_version` must be {OLDEST_OPSET} or later, got {opset_version}.")
+        raise UsageError(f"`opset_version` must be {OLDEST_OPSET} or later, got {opset_version}.")
     axes = axes_of(inputs) if dynamic_axes is None else dynamic_axes
     with torch.no_grad():
         found = list(named(model(**inputs)))
     names = found if output_names is None else list(output_names)
     if unknown := sorted(set(names) - set(found)):
-        raise ValueError(f"The model has no outputs {unknown}; it has {', '.join(found)}.")
+        raise UsageError(f"The model has no outputs {unknown}; it has {', '.join(found)}.")
     graph = _traced(model, inputs, names, axes, quant_format, opset_version)
     _name_axes(graph, axes)
     _strip(graph)

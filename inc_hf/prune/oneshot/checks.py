@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.pattern import BlockPattern, HeadPattern, NMPattern, Pattern, parse_pattern
 
 # The types, and which patterns they take.
@@ -22,12 +23,12 @@ def check_type(config: SimpleNamespace) -> None:
     name = config.pruning_type
     if name not in TYPES:
         choices = ", ".join(repr(t) for t in TYPES if t != "wanda_variant")
-        raise ValueError(
+        raise UsageError(
             f"The pruning type {name!r} needs training, for which there is `PruningCallback`; without training choose "
             f"one of {choices}."
         )
     if not takes(name, parse_pattern(config.pattern)):
-        raise ValueError(
+        raise UsageError(
             f"The pruning type {name!r} takes the patterns {TYPES[name]}, got {config.pattern!r}; choose another "
             "pattern or type."
         )
@@ -45,8 +46,8 @@ def takes(name: str, pattern: Pattern) -> bool:
 
 def kept_batches(batches: Iterable[Any] | None, pruning_type: str) -> list[Any]:
     if batches is None:
-        raise ValueError(f"The pruning type {pruning_type!r} needs data: pass `batches`, inputs of the model.")
+        raise UsageError(f"The pruning type {pruning_type!r} needs data: pass `batches`, inputs of the model.")
     kept = list(batches)
     if not kept:
-        raise ValueError(f"`batches` is empty, and the pruning type {pruning_type!r} needs data.")
+        raise UsageError(f"`batches` is empty, and the pruning type {pruning_type!r} needs data.")
     return kept

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.layout import to_matrix
 from inc_hf.prune.oneshot.calls import run
 from inc_hf.prune.target import Part, Target
@@ -53,12 +54,12 @@ def mask_gradients(
 def loss_of(model: nn.Module, batch: Any) -> Tensor:
     if not isinstance(batch, Mapping) or not any("label" in key or key.endswith("positions") for key in batch):
         came = sorted(batch) if isinstance(batch, Mapping) else type(batch).__name__
-        raise ValueError(f"'retrain_free' needs the loss of each batch, so `labels` in a mapping, but got {came}.")
+        raise UsageError(f"'retrain_free' needs the loss of each batch, so `labels` in a mapping, but got {came}.")
     with torch.enable_grad():
         output = run(model, batch)
     loss = output.get("loss") if isinstance(output, Mapping) else None
     if loss is None:
-        raise ValueError(
+        raise UsageError(
             f"{type(model).__name__} returns no `loss` for a batch of {sorted(batch)}; 'retrain_free' needs it."
         )
     return loss
@@ -68,9 +69,9 @@ def loss_of(model: nn.Module, batch: Any) -> Tensor:
 def unit_gradients(part: Part, gradient: Tensor | None) -> Tensor:
     """Shape `(units,)`."""
     if gradient is None:
-        raise ValueError(f"The loss does not depend on `{part.name}`; name it in `excluded_op_names`.")
+        raise UsageError(f"The loss does not depend on `{part.name}`; name it in `excluded_op_names`.")
     product = to_matrix(part.module, part.module.weight.float() * gradient.float())
     sums = part.pattern.reduce(product, "sum").flatten()
     if not sums.isfinite().all():
-        raise ValueError(f"The gradient of `{part.name}` has NaN or infinite values; check the data and the model.")
+        raise UsageError(f"The gradient of `{part.name}` has NaN or infinite values; check the data and the model.")
     return sums

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from torch import Tensor, nn
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.layout import from_matrix, to_matrix
 from inc_hf.prune.oneshot.dsnot import dsnot_mask
 from inc_hf.prune.oneshot.sparsegpt import sparsegpt
@@ -80,15 +81,15 @@ def prune_layer(part: Part, prune: Callable[..., Tensor], share: float, seen: St
     try:
         pruned = prune(part, matrix, seen, share)
     except ValueError as error:
-        raise ValueError(f"`{part.name}`: {error}.") from error
+        raise UsageError(f"`{part.name}`: {error}.") from error
     weight.copy_(from_matrix(part.module, pruned))
 
 
 def check_finite(name: str, weight: Tensor, seen: Statistics) -> None:
     if not weight.isfinite().all():
-        raise ValueError(f"The weight of `{name}` has NaN or infinite values; check the model.")
+        raise UsageError(f"The weight of `{name}` has NaN or infinite values; check the model.")
     if not seen.is_finite():
-        raise ValueError(
+        raise UsageError(
             f"The inputs of `{name}` give a Hessian or norms with NaN or infinite values; check the data, and the "
             "model in float32. The layers before it are pruned already."
         )

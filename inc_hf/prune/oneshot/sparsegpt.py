@@ -6,6 +6,7 @@ Frantar and Alistarh, 2023, arXiv 2301.00774; INC's `sparse_gpt`, which has 1x1 
 import torch
 from torch import Tensor
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.mask import lowest
 from inc_hf.prune.oneshot.units import unit_shape
 from inc_hf.prune.pattern import BlockPattern, NMPattern
@@ -59,7 +60,7 @@ def inverse_factor(hessian: Tensor) -> Tensor:
             upper, failed = torch.linalg.cholesky_ex(torch.cholesky_inverse(lower), upper=True)
             if not failed:
                 return upper
-    raise ValueError("the Hessian is not positive definite; give more or other data, or make the model float64")
+    raise UsageError("the Hessian is not positive definite; give more or other data, or make the model float64")
 
 
 def prune_columns(block: Tensor, upper: Tensor, pattern: BlockPattern | NMPattern, count: int) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.layout import matrix_shape
 
 
@@ -108,7 +109,7 @@ def check_supported(name: str, module: nn.Module) -> None:
         and not isinstance(module.padding, str)
     )
     if module.weight.ndim != 2 and not plain_conv:
-        raise ValueError(
+        raise UsageError(
             f"`{name}` is a {type(module).__name__} that cannot be pruned from its inputs: only linear layers and "
             "nn.Conv2d without groups and with zeros as numeric padding can; name it in `excluded_op_names`."
         )

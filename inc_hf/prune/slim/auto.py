@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.slim.find import Attention, find_attentions
 from inc_hf.prune.slim.find_ffn import find_feed_forwards
 from inc_hf.prune.target import find_heads
@@ -38,12 +39,12 @@ def parse_auto_slim_config(
     """
     for name, share in (("ffn2_sparsity", ffn2_sparsity), ("mha_sparsity", mha_sparsity)):
         if not 0 <= share < 1:
-            raise ValueError(f"`{name}` must be in [0, 1), got {share}.")
+            raise UsageError(f"`{name}` must be in [0, 1), got {share}.")
     groups: list[tuple[str, list[str], float]] = []
     if ffn2_sparsity > 0:
         names = [block.name for block in find_feed_forwards(model)]
         if not names:
-            raise ValueError(f"`ffn2_sparsity`: {type(model).__name__} has no feed-forward block of two layers.")
+            raise UsageError(f"`ffn2_sparsity`: {type(model).__name__} has no feed-forward block of two layers.")
         groups.append(("channelx1", names, ffn2_sparsity))
     if mha_sparsity > 0:
         groups += [(pattern, names, mha_sparsity) for pattern, names in _names_by_pattern(model).items()]
@@ -56,7 +57,7 @@ def parse_auto_slim_config(
 def _names_by_pattern(model: nn.Module) -> dict[str, list[str]]:
     attentions = find_attentions(model)
     if not attentions:
-        raise ValueError(
+        raise UsageError(
             f"`mha_sparsity`: {type(model).__name__} has no query, key, value and output projection as in BERT, "
             "DistilBERT, ViT, GPT-2 or Llama whose heads can be removed."
         )

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.slim.cut import cut_columns, cut_heads
 from inc_hf.prune.slim.find import Attention, find_attentions
 from inc_hf.prune.slim.find_ffn import FeedForward, find_feed_forwards
@@ -49,6 +50,6 @@ def to_own_sizes(model: nn.Module) -> None:
 
 def _check(name: str, size: Any, most: int, step: int) -> None:
     if not isinstance(size, int) or not 1 <= size <= most or size % step:
-        raise ValueError(
+        raise UsageError(
             f"`{ENTRY}` in the config gives `{name}` the size {size!r}; allowed are multiples of {step} up to {most}."
         )

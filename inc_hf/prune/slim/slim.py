@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.errors import UsageError
 from inc_hf.prune.slim.config import write_config
 from inc_hf.prune.slim.cut import cut_columns, cut_heads
 from inc_hf.prune.slim.find import Attention, find_attentions
@@ -43,10 +44,10 @@ def model_slim(
         ValueError: the model has no layers of the shapes in question, or `round_multiplier` is not positive.
     """
     if round_multiplier < 1:
-        raise ValueError(f"`round_multiplier` must be 1 or more, got {round_multiplier}.")
+        raise UsageError(f"`round_multiplier` must be 1 or more, got {round_multiplier}.")
     attentions, blocks = find_attentions(model), find_feed_forwards(model)
     if not attentions and not blocks:
-        raise ValueError(
+        raise UsageError(
             f"{type(model).__name__} has nothing to slim: no query, key, value and output projection as in BERT, "
             "DistilBERT, ViT, GPT-2 or Llama, and no feed-forward block of two Linear or Conv1D layers. "
             "A quantized model cannot be slimmed; slim it first."

@@ -12,6 +12,8 @@ import numpy as np
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
+from inc_hf.errors import UsageError
+
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
 
@@ -53,7 +55,7 @@ class IncGlue(evaluate.Metric):
 
     def _info(self) -> evaluate.MetricInfo:
         if self.config_name not in MEASURES:
-            raise ValueError(f"Unknown GLUE task {self.config_name!r}; choose one of {', '.join(sorted(MEASURES))}.")
+            raise UsageError(f"Unknown GLUE task {self.config_name!r}; choose one of {', '.join(sorted(MEASURES))}.")
         value = datasets.Value("float32" if self.config_name == "stsb" else "int64")
         return evaluate.MetricInfo(
             description=f"GLUE {self.config_name}: {', '.join(MEASURES[self.config_name])}.",
