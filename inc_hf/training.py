@@ -21,11 +21,10 @@ from inc_hf.config import (
     WeightPruningConfig,
 )
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.evaluation.tasks import evaluate_metric
+from inc_hf.evaluation.scoring import scoring
 from inc_hf.export import export
 from inc_hf.prune import prepare
 from inc_hf.tune import Goal
-from inc_hf.tune.tuner import check_score
 
 logger = logging.getLogger(__name__)
 
@@ -176,9 +175,10 @@ def prepare_compression(
 def fit(
     compression_manager: CompressionManager,
     train_func: Callable[[nn.Module], Any],
-    eval_func: Callable[[nn.Module], float] | None = None,
+    eval_func: Callable[[nn.Module], float | dict[str, float]] | None = None,
     eval_dataloader: Iterable | None = None,
     eval_metric: Any = None,
+    metric_name: str | None = None,
 ) -> CompressedModel:
     """Train with a loop that calls the hooks of `compression_manager`, and see what became of the accuracy.
 
@@ -187,24 +187,23 @@ def fit(
 
     Args:
         train_func: trains the model that it is called with.
-        eval_func: model -> score, where higher is better unless the accuracy criterion says otherwise.
+        eval_func: model -> score, where higher is better unless the accuracy criterion says otherwise; called in
+            evaluation mode and without gradients.
         eval_dataloader, eval_metric: instead of `eval_func`, see `quantization.fit`.
+        metric_name (`str`, *optional*): which entry counts if `eval_func` returns a dict.
 
     Raises:
         ValueError: only one of `eval_dataloader` and `eval_metric`, or a score that is not a number.
     """
-    if eval_func is None and (eval_dataloader is None) != (eval_metric is None):
-        raise UsageError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
-    if eval_func is None and eval_dataloader is not None:
-        eval_func = evaluate_metric(eval_dataloader, eval_metric)
+    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name)
     model = compression_manager.model
     goal = None
-    if eval_func is not None:
-        model.baseline = check_score(eval_func(copy.deepcopy(model.model)))
+    if evaluate is not None:
+        model.baseline = evaluate(copy.deepcopy(model.model))
         goal = Goal(model.baseline, _criterion_of(compression_manager))
     train_func(model)
     if goal is not None:
-        model.score = check_score(eval_func(model))
+        model.score = evaluate(model)
         model.met_criterion = goal.is_met_by(model.score)
         if not model.met_criterion:
             logger.warning("The goal of %.4f was not met: the model scores %.4f.", goal.target, model.score)

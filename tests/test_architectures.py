@@ -238,13 +238,18 @@ def test_stock_transformers_computes_the_same(case, loaded):
         torch.testing.assert_close(stock, ours, rtol=1e-9, atol=1e-9)
 
 
-def test_a_model_that_made_up_inputs_do_not_fit_is_quantized_all_the_same():
+def clip() -> transformers.CLIPModel:
+    """A model that the inputs which we make up do not fit: it wants a text and an image."""
     config = transformers.CLIPConfig(
         text_config={**ENCODER, "vocab_size": 99, "projection_dim": 16},
         vision_config={**ENCODER, "image_size": 16, "patch_size": 4, "projection_dim": 16},
         projection_dim=16,
     )
-    model = transformers.CLIPModel(config).eval()
+    return transformers.CLIPModel(config).eval()
+
+
+def test_a_model_that_made_up_inputs_do_not_fit_is_quantized_all_the_same():
+    model = clip()
     ids = torch.randint(3, 99, (2, 6), generator=torch.Generator().manual_seed(0))
     inputs = {"input_ids": ids, "pixel_values": torch.randn(2, 3, 16, 16), "attention_mask": torch.ones_like(ids)}
     with torch.no_grad():
@@ -252,3 +257,12 @@ def test_a_model_that_made_up_inputs_do_not_fit_is_quantized_all_the_same():
         result = IncQuantizer.from_pretrained(model).quantize(PostTrainingQuantConfig(approach="dynamic"))
         assert (result.model(**inputs).logits_per_image - reference).abs().max() < 0.1 * reference.abs().max()
     assert result.summary()["quantization"]["quantized_modules"] > 20
+
+
+def test_a_fault_of_ours_is_not_taken_for_inputs_that_do_not_fit(monkeypatch):
+    def broken(model, forward):
+        raise TypeError("a bug")
+
+    monkeypatch.setattr("inc_hf.tune.space.reached_modules", broken)
+    with pytest.raises(TypeError, match="a bug"):
+        IncQuantizer.from_pretrained(tiny_model("bert")).quantize(PostTrainingQuantConfig(approach="dynamic"))

@@ -11,7 +11,8 @@ LAYERS = [
     {"errors"},
     {"ops", "matching", "config"},
     {"quantize", "prune", "distill"},
-    {"tune", "backends", "checkpoint"},
+    {"models"},
+    {"tune", "backends", "checkpoint", "evaluation"},
     None,  # every other file at the top (quantizer, callbacks, hub, ...); these may import each other
     {"experimental", "demo", "commands"},
 ]

@@ -13,7 +13,13 @@ from transformers import AutoModelForSequenceClassification
 from inc_hf import IncModelForSequenceClassification, mix_precision, ops, optimize
 from inc_hf.backends.onnxruntime import open_session
 from inc_hf.checkpoint import CheckpointError
-from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig, PostTrainingQuantConfig, set_workspace
+from inc_hf.config import (
+    AccuracyCriterion,
+    MixedPrecisionConfig,
+    PostTrainingQuantConfig,
+    set_resume_from,
+    set_workspace,
+)
 from inc_hf.export import export_model
 from inc_hf.modeling import loading_as
 from inc_hf.quantization import fit as quantize
@@ -29,6 +35,8 @@ LIMIT = 3e-2 if ops.multiplies_in_bf16() else 1e-4
 @pytest.fixture(autouse=True)
 def workspace(tmp_path):
     set_workspace(tmp_path / "workspace")
+    yield tmp_path / "workspace"
+    set_resume_from(None)
 
 
 def relative(got, expected):
@@ -212,6 +220,33 @@ def test_a_goal_that_is_not_met():
     result = mix_precision.fit(tiny_model("bert"), conf, lambda model: float(not bf16_modules(model)))
     assert result.met_criterion is False and bf16_modules(result.model)
     assert "score=0.0000, baseline=1.0000" in repr(result)
+
+
+def stored_trials(workspace):
+    return json.loads((workspace / "history.json").read_text())["trials"]
+
+
+def test_trials_of_an_earlier_quantization_stay_on_disk(workspace):
+    quantize(tiny_model("bert"), PostTrainingQuantConfig(approach="dynamic"), eval_func=lambda model: 1.0)
+    mix_precision.fit(tiny_model("bert"), eval_func=lambda model: 1.0)
+    assert sorted(trial["label"] for trial in stored_trials(workspace)) == ["bf16", "dynamic"]
+
+
+def test_resume(workspace):
+    calls = []
+
+    def score(model):
+        calls.append(len(bf16_modules(model)))
+        return 0.5 if calls[-1] else 1.0
+
+    conf = MixedPrecisionConfig(quant_level=0)
+    first = mix_precision.fit(tiny_model("bert"), conf, score)
+    assert len(calls) == 1 + len(first.trials) == 1 + 3
+    set_resume_from(workspace)
+    again = mix_precision.fit(tiny_model("bert"), conf, score)
+    assert len(calls) == 4 + 1, "the baseline only"
+    assert again.score == first.score and bf16_modules(again.model).keys() == bf16_modules(first.model).keys()
+    assert len(stored_trials(workspace)) == 3
 
 
 @pytest.mark.parametrize(

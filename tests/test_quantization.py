@@ -376,6 +376,23 @@ class TestTuning:
         stored = [json.loads((tmp_path / d / "history.json").read_text()) for d in ("workspace", "resumed")]
         assert [t["fingerprint"] for t in stored[0]["trials"]] == [t["fingerprint"] for t in stored[1]["trials"]]
 
+    def test_trials_of_another_model_in_the_same_workspace_stay(self, workspace):
+        """And are never taken for those of the model that came later."""
+        for score in (0.9, 0.7):
+            fit(net(), config(), eval_func=lambda model, score=score: score)
+        stored = json.loads((workspace / "history.json").read_text())["trials"]
+        assert [(trial["score"], trial["baseline"]) for trial in stored] == [(0.7, 0.7), (0.9, 0.9)]
+        set_resume_from(workspace)
+        assert fit(net(), config(), eval_func=lambda model: 0.7).score == 0.7
+        assert json.loads((workspace / "history.json").read_text())["trials"] == stored
+
+    def test_a_file_that_is_no_history_is_not_overwritten(self, workspace):
+        workspace.mkdir()
+        (workspace / "history.json").write_text("mine")
+        with pytest.raises(ValueError, match="not a tuning history"):
+            fit(net(), config(), eval_func=lambda model: 0.9)
+        assert (workspace / "history.json").read_text() == "mine"
+
     def test_resume_with_another_model_is_worth_a_warning(self, workspace, caplog):
         """Its scores would be taken for those of this model."""
         fit(net(), config(), eval_func=lambda model: 0.9)

@@ -168,6 +168,22 @@ def test_fit_saves_and_loads(tmp_path):
     assert torch.equal(logits_of(loaded), logits_of(model.model.eval()))
 
 
+def test_fit_evaluates_without_gradients_and_in_evaluation_mode():
+    seen = []
+
+    def evaluate(model):
+        seen.append((torch.is_grad_enabled(), model.training, next(model.parameters()).requires_grad))
+        return {"accuracy": 0.5, "f1": 0.25}
+
+    manager = prepare_compression(tiny_model("bert").train(), confs_of("prune"))
+    model = fit(manager, lambda model: train(manager, model), evaluate, metric_name="f1")
+    assert seen == [(False, False, True)] * 2
+    assert (model.baseline, model.score) == (0.25, 0.25)
+    assert model.training, "as the loop left it"
+    with pytest.raises(ValueError, match='name the one that counts with `metric_name`, e.g. metric_name="accuracy"'):
+        fit(manager, lambda model: None, evaluate)
+
+
 def test_fit_keeps_to_the_accuracy_criterion():
     conf = QuantizationAwareTrainingConfig(accuracy_criterion=AccuracyCriterion(tolerable_loss=0.5))
     scores = iter([1.0, 0.6, 1.0, 0.4])

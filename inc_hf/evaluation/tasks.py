@@ -1,4 +1,4 @@
-"""Scores of a model: by task on a labelled dataset, or by a metric over a dataloader."""
+"""Scores of a model by task, on a labelled dataset."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,7 +9,6 @@ from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.metrics import GLUE_METRIC, load_metric
-from inc_hf.models.batches import batches_of
 from inc_hf.quantize.workflow import run
 
 
@@ -36,7 +35,7 @@ def evaluate_task(
             predicted, reference = TASKS[task](run(model, batch), batch)
             predictions.append(predicted.reshape(-1))
             references.append(reference.reshape(-1))
-    _check_not_empty(predictions)
+    check_not_empty(predictions)
     return _score(torch.cat(predictions), torch.cat(references), metric)
 
 
@@ -52,20 +51,33 @@ def _score(predictions: Tensor, references: Tensor, metric: str | None) -> dict[
     return {main: float(result[main])}
 
 
-def _labels(batch: Mapping[str, Tensor], key: str = "labels") -> Tensor:
+def labels_of(batch: Mapping[str, Tensor], key: str = "labels") -> Tensor:
+    """The labels of a batch.
+
+    Raises:
+        ValueError: it has none.
+    """
     if key not in batch:
         raise UsageError(f"Evaluation needs labels: the batches have {sorted(batch)}, not {key!r}.")
     return batch[key]
 
 
+def check_not_empty(collected: list[Tensor]) -> None:
+    """Raise ValueError if no batch came."""
+    if not collected:
+        raise UsageError(
+            "The evaluation data is empty, or an iterator that was read before; pass a list or a dataloader."
+        )
+
+
 def _classification(output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     logits = output.logits
-    return (logits[..., 0] if logits.shape[-1] == 1 else logits.argmax(-1)), _labels(batch)
+    return (logits[..., 0] if logits.shape[-1] == 1 else logits.argmax(-1)), labels_of(batch)
 
 
 def _question_answering(output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     predicted = torch.stack([output.start_logits.argmax(-1), output.end_logits.argmax(-1)])
-    return predicted, torch.stack([_labels(batch, "start_positions"), _labels(batch, "end_positions")])
+    return predicted, torch.stack([labels_of(batch, "start_positions"), labels_of(batch, "end_positions")])
 
 
 def _next_token(output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -86,86 +98,4 @@ TASKS: dict[str, Callable] = {
     "text2text-generation": _classification,
     "question-answering": _question_answering,
     "text-generation": _next_token,
-}
-
-
-def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], float]:
-    """INC's `eval_dataloader` and `eval_metric` as an evaluation function.
-
-    Args:
-        dataloader: batches `(inputs, label)`, or dicts with `labels`.
-        metric: "accuracy", "f1", "mse", "mae", "rmse", `{"topk": k}`, or an object with `update(preds, labels)`,
-            `reset()` and `result()`.
-    """
-    score = _metric_function(metric)
-
-    def evaluate(model: nn.Module) -> float:
-        outputs, labels = [], []
-        for batch in dataloader:
-            label = _labels(batch) if isinstance(batch, Mapping) else batch[1]
-            inputs = next(batches_of(iter([batch]), model, keep_labels=False))
-            output = run(model, inputs)
-            outputs.append(output if isinstance(output, Tensor) else output["logits"])
-            labels.append(label)
-        _check_not_empty(outputs)
-        return score(outputs, labels)
-
-    return evaluate
-
-
-def _metric_function(metric: Any) -> Callable[[list[Tensor], list[Tensor]], float]:
-    if hasattr(metric, "update") and hasattr(metric, "result"):
-        return lambda outputs, labels: _accumulate(metric, outputs, labels)
-    if isinstance(metric, dict) and len(metric) != 1:
-        raise UsageError(f"Pass one metric, got {', '.join(metric) or 'none'}; an `eval_func` can combine several.")
-    name, argument = next(iter(metric.items())) if isinstance(metric, dict) else (metric, None)
-    if str(name).lower() not in METRICS:
-        raise UsageError(f"Unknown metric {name!r}; choose one of {', '.join(METRICS)}, or pass an object.")
-    function = METRICS[str(name).lower()]
-    if str(name).lower() != "topk" and argument:
-        raise UsageError(f"The metric {name!r} takes no settings, got {argument!r}.")
-    if str(name).lower() == "topk" and argument is not None and not (isinstance(argument, int) and argument >= 1):
-        raise UsageError(f"`k` of the metric {name!r} must be an int of at least 1, got {argument!r}.")
-    return lambda outputs, labels: float(function(torch.cat(outputs), torch.cat(labels), argument))
-
-
-def _check_not_empty(collected: list[Tensor]) -> None:
-    if not collected:
-        raise UsageError(
-            "The evaluation data is empty, or an iterator that was read before; pass a list or a dataloader."
-        )
-
-
-def _accumulate(metric: Any, outputs: list[Tensor], labels: list[Tensor]) -> float:
-    metric.reset()
-    for output, label in zip(outputs, labels, strict=True):
-        metric.update(output, label)
-    return metric.result()
-
-
-def _topk(logits: Tensor, labels: Tensor, k: int | None) -> Tensor:
-    labels = labels.reshape(*logits.shape[:-1], 1)
-    return (logits.topk(k or 1, -1).indices == labels).any(-1).double().mean()
-
-
-def _f1(logits: Tensor, labels: Tensor, _: None) -> float:
-    """F1 of class 1, of two classes."""
-    predicted = logits.argmax(-1)
-    labels = labels.reshape(predicted.shape)
-    true_positives = ((predicted == 1) & (labels == 1)).sum()
-    return float(2 * true_positives / ((predicted == 1).sum() + (labels == 1).sum()).clamp(min=1))
-
-
-def _difference(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Never broadcast: outputs of shape `(samples, 1)` belong to labels of shape `(samples,)`, and the reverse."""
-    return outputs.reshape(labels.shape) - labels
-
-
-METRICS: dict[str, Callable] = {
-    "topk": _topk,
-    "accuracy": _topk,
-    "f1": _f1,
-    "mse": lambda x, y, _: _difference(x, y).square().mean(),
-    "rmse": lambda x, y, _: _difference(x, y).square().mean().sqrt(),
-    "mae": lambda x, y, _: _difference(x, y).abs().mean(),
 }

@@ -1,15 +1,20 @@
 """Inputs of a model without a dataset: recorded from its calls, or made up."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Cache, PreTrainedModel
+from transformers import Cache, PreTrainedConfig, PreTrainedModel
 
+from inc_hf.errors import UsageError
 from inc_hf.models.kv_cache import CACHE
+from inc_hf.quantize.workflow import evaluating
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -53,29 +58,86 @@ def _starts_anew(batch: dict[str, Any]) -> bool:
 
 
 def dummy_batch(model: PreTrainedModel) -> dict[str, Tensor]:
-    """Small inputs of the right shape, to find out which modules a forward pass calls."""
+    """Small inputs of the right shape, to find out which modules a forward pass calls.
+
+    Raises:
+        ValueError: the config does not say what the shape is.
+    """
     config, name = model.config, model.main_input_name
-    shapes: dict[str, Sequence[int]] = {}
     if name == "pixel_values":
-        size = getattr(config, "image_size", 32)
-        height, width = size if isinstance(size, list | tuple) else (size, size)
-        shapes[name] = (1, getattr(config, "num_channels", 3), height, width)
+        batch = {name: torch.zeros(1, getattr(config, "num_channels", 3), *_image_size(config), dtype=model.dtype)}
     elif name == "input_features":
-        shapes[name] = (1, config.num_mel_bins, 2 * getattr(config, "max_source_positions", 50))
+        length = 2 * getattr(config, "max_source_positions", 50)
+        batch = {name: torch.zeros(1, _size(config, "num_mel_bins"), length, dtype=model.dtype)}
     elif name == "input_values":
-        shapes[name] = (1, 16000)
-    batch = {key: torch.zeros(shape, dtype=model.dtype) for key, shape in shapes.items()}
-    if not batch:
-        ids = torch.arange(8).remainder(getattr(config.get_text_config(), "vocab_size", 8)).unsqueeze(0)
-        eos = config.get_text_config().eos_token_id
-        if isinstance(eos, int) and 0 <= eos < config.get_text_config().vocab_size:
-            ids = torch.where(ids == eos, 0 if eos else 1, ids)
-            ids[:, -1] = eos  # BART's classification head looks for it
+        batch = {name: torch.zeros(1, 16000, dtype=model.dtype)}
+    else:
         is_choice = type(model).__name__.endswith("ForMultipleChoice")
-        batch["input_ids"] = ids.expand(1, 2, 8) if is_choice else ids
+        ids = _ids(config)
+        batch = {"input_ids": ids.expand(1, 2, 8) if is_choice else ids}
     if config.is_encoder_decoder and not type(model).__name__.endswith(("Classification", "QuestionAnswering")):
         batch["decoder_input_ids"] = torch.zeros(1, 4, dtype=torch.long)
     return batch
+
+
+def _ids(config: PreTrainedConfig) -> Tensor:
+    """Eight different tokens, the last of which ends the text: BART's classification head looks for it."""
+    try:
+        text = config.get_text_config()
+    except ValueError as error:  # it has several
+        raise UsageError(f"{type(config).__name__} does not say which of its texts the inputs are: {error}") from error
+    vocabulary = getattr(text, "vocab_size", None) or 8
+    ids = torch.arange(8).remainder(vocabulary).unsqueeze(0)
+    eos = getattr(text, "eos_token_id", None)
+    if isinstance(eos, int) and 0 <= eos < vocabulary:
+        ids = torch.where(ids == eos, 0 if eos else 1, ids)
+        ids[:, -1] = eos
+    return ids
+
+
+def _image_size(config: PreTrainedConfig) -> tuple[int, int]:
+    size = getattr(config, "image_size", 32)
+    height, width = size if isinstance(size, list | tuple) and len(size) == 2 else (size, size)
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise UsageError(f"`image_size` of {type(config).__name__} is {size!r}, no height and width.")
+    return height, width
+
+
+def _size(config: PreTrainedConfig, name: str) -> int:
+    size = getattr(config, name, None)
+    if not isinstance(size, int):
+        raise UsageError(f"{type(config).__name__} does not say `{name}`, which the shape of the inputs comes from.")
+    return size
+
+
+# What a model raises on inputs that it was not made for.
+MISFIT = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
+
+
+@torch.no_grad()
+def made_up_batch(model: nn.Module) -> dict[str, Tensor] | None:
+    """[`dummy_batch`] if the model takes it, otherwise None.
+
+    Only the model's own forward pass may fail here: what fails later with these inputs is no misfit.
+    """
+    if not isinstance(model, PreTrainedModel):
+        return None
+    try:
+        batch = dummy_batch(model)
+    except UsageError as error:
+        logger.info("No inputs for %s are made up: %s", type(model).__name__, error)
+        return None
+    return batch if _takes(model, batch) else None
+
+
+def _takes(model: PreTrainedModel, batch: dict[str, Tensor]) -> bool:
+    try:
+        with evaluating(model):
+            model(**batch)
+    except MISFIT as error:
+        logger.info("Made-up inputs do not fit %s: %s", type(model).__name__, error)
+        return False
+    return True
 
 
 def example_batch(model: PreTrainedModel) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch import nn
 from inc_hf.checkpoint import save_checkpoint
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.results.base import StandsForModel
-from inc_hf.tune import Goal, TuneResult
+from inc_hf.tune import TuneResult
 
 ENTRY = "inc_bf16_modules"  # of config.json
 
@@ -27,11 +27,11 @@ class MixedModel(StandsForModel):
 
     upload_message = "Upload model with weights in bfloat16"
 
-    def __init__(self, model: nn.Module, result: TuneResult | None = None, goal: Goal | None = None):
+    def __init__(self, model: nn.Module, result: TuneResult | None = None):
         self.model = model
         self.met_criterion = result.met_criterion if result else None
         self.score = result.trial.score if result else None
-        self.baseline = goal.baseline if goal else None
+        self.baseline = result.goal.baseline if result else None
         self.trials = list(result.history.trials) if result else []
 
     def __repr__(self) -> str:

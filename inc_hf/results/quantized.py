@@ -17,7 +17,7 @@ from inc_hf.export import export
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.results.base import StandsForModel
 from inc_hf.results.card import model_card
-from inc_hf.tune import Candidate, Goal, TuneResult
+from inc_hf.tune import Candidate, TuneResult
 
 INC_CONFIG_NAME = "inc_config.json"
 
@@ -42,7 +42,6 @@ class QuantizedModel(StandsForModel):
         config: PostTrainingQuantConfig,
         candidate: Candidate,
         result: TuneResult | None = None,
-        goal: Goal | None = None,
     ):
         self.model = model
         self.quantization_config = config
@@ -50,8 +49,8 @@ class QuantizedModel(StandsForModel):
         self.met_criterion = result.met_criterion if result else None
         self.interrupted = result.interrupted if result else False
         self.score = result.trial.score if result else None
-        self.baseline = goal.baseline if goal else None
-        self.target = goal.target if goal else None
+        self.baseline = result.goal.baseline if result else None
+        self.target = result.goal.target if result else None
         self.trials = list(result.history.trials) if result else []
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.diagnosis import diagnose, write_diagnosis
 from inc_hf.tune.history import History, Trial
+from inc_hf.tune.search import search
 from inc_hf.tune.sensitivity import rank_by_damage, rank_twins
 from inc_hf.tune.strategy import STRATEGIES
 from inc_hf.tune.tuner import Goal, TuneResult, tune
@@ -17,6 +18,7 @@ __all__ = [
     "diagnose",
     "rank_by_damage",
     "rank_twins",
+    "search",
     "tune",
     "write_diagnosis",
 ]

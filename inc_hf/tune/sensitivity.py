@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError
 from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.resolve import tied_names
 from inc_hf.quantize.workflow import evaluating, run
 
 
@@ -41,6 +42,13 @@ def rank_twins(
         for name in tqdm(twins, desc="Ranking modules", unit="module", disable=not progress, leave=False):
             damage[name] = _damage_of(model, name, twins[name], batches, references)
     return sorted(damage.items(), key=lambda item: -item[1])
+
+
+def together(model: nn.Module, names: list[str]) -> list[list[str]]:
+    """`names` in their order, with those whose modules share a weight as one item."""
+    tied = {name: group for group in tied_names(model) for name in group}
+    groups = [[other for other in tied.get(name, [name]) if other in names] for name in names]
+    return [group for i, group in enumerate(groups) if group not in groups[:i]]
 
 
 def _damage_of(model: nn.Module, name: str, twin: nn.Module, batches: list, references: list[Tensor]) -> float:

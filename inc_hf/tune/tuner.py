@@ -4,13 +4,12 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
 
 from inc_hf.config import AccuracyCriterion, TuningCriterion
-from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.history import History, Trial
@@ -43,13 +42,18 @@ class Goal:
 
 @dataclass
 class TuneResult:
-    """The best model of a search; `met_criterion` says whether it reached the goal."""
+    """The best model of a search; `met_criterion` says whether it reached the goal.
+
+    `inputs` are the batches that the search looked at the model with.
+    """
 
     model: nn.Module
     candidate: Candidate
     trial: Trial
     history: History
+    goal: Goal
     interrupted: bool = False
+    inputs: list = field(default_factory=list)
 
     @property
     def met_criterion(self) -> bool:
@@ -107,7 +111,8 @@ def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, 
         seconds = time.perf_counter() - start
         modules = len(quantized_modules(model))
         meets = goal.is_met_by(score)
-        trial = Trial(candidate.label, candidate.fingerprint, score, seconds, model_bytes(model), meets, modules)
+        size, name = model_bytes(model), candidate.fingerprint
+        trial = Trial(candidate.label, name, score, seconds, size, meets, modules, goal.baseline)
     else:  # the goal may be another one than in the earlier search
         trial = replace(trial, label=candidate.label, meets_goal=goal.is_met_by(trial.score))
     history.add(trial)
@@ -120,7 +125,7 @@ def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, 
         goal.target,
         ", met" if trial.meets_goal else "",
     )
-    return TuneResult(model, candidate, trial, history)
+    return TuneResult(model, candidate, trial, history, goal)
 
 
 def _is_better(trial: Trial, best: Trial, goal: Goal, criterion: TuningCriterion) -> bool:
@@ -162,37 +167,3 @@ def model_bytes(model: nn.Module) -> int:
     """Bytes of all parameters and buffers; tied ones count once."""
     tensors = {t.data_ptr(): t for t in [*model.parameters(), *model.buffers()]}
     return sum(t.numel() * t.element_size() for t in tensors.values())
-
-
-def check_score(score: Any, metric: str | None = None) -> float:
-    """The number that an evaluation function returned.
-
-    Args:
-        score: a number, or the dict of an `evaluate` metric.
-        metric (`str`, *optional*): which entry of a dict counts; needed if it has several.
-
-    Raises:
-        TypeError, ValueError: not a number, NaN, or a dict without the entry.
-    """
-    if isinstance(score, Mapping):
-        if not score:
-            raise UsageError("The evaluation function returned an empty dict; it must return at least one score.")
-        if metric is None and len(score) != 1:
-            raise UsageError(
-                f"The evaluation function returned several scores ({', '.join(score)}); name the one that counts "
-                f'with `metric_name`, e.g. metric_name="{next(iter(score))}".'
-            )
-        key = metric or next(iter(score))
-        if key not in score:
-            raise UsageError(f"The evaluation function returned no {key!r}, only {', '.join(score)}.")
-        score = score[key]
-    try:
-        value = float(None if isinstance(score, str) else score)  # "0.5" is no number either
-    except (TypeError, ValueError) as error:
-        raise UsageTypeError(
-            f"The evaluation function must return a number or a dict of numbers, got {score!r} "
-            f"({type(score).__name__})."
-        ) from error
-    if math.isnan(value):
-        raise UsageError(f"The evaluation function must return a number, got {score!r}.")
-    return value

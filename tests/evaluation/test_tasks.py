@@ -7,7 +7,8 @@ from tiny import MODELS, tiny_inputs, tiny_model
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from inc_hf.evaluation.tasks import TASKS, evaluate_metric, evaluate_task
+from inc_hf.evaluation.inc_metric import evaluate_metric
+from inc_hf.evaluation.tasks import TASKS, evaluate_task
 from inc_hf.modeling import CLASS_OF_TASK
 
 ENCODER = {**MODELS["bert"][2], "vocab_size": 96}

@@ -3,8 +3,9 @@ import torch
 import transformers
 from tiny import MODELS, tiny_inputs, tiny_model
 from tiny import TinyNet as Net
+from torch import nn
 
-from inc_hf.models.inputs import dummy_batch, recording_inputs
+from inc_hf.models.inputs import dummy_batch, made_up_batch, recording_inputs
 from inc_hf.quantize.workflow import run
 
 
@@ -128,3 +129,23 @@ class TestDummyBatch:
         model = model_class(model_class.config_class(vocab_size=96, **values)).eval()
         with torch.no_grad():
             model(**dummy_batch(model))
+
+
+class TestMadeUpBatch:
+    def test_a_plain_module_has_none(self):
+        assert made_up_batch(nn.Linear(2, 2)) is None
+
+    def test_a_config_that_does_not_say_the_size(self, monkeypatch):
+        model = tiny_model("bert")
+        monkeypatch.setattr(type(model), "main_input_name", "input_features")
+        with pytest.raises(ValueError, match="BertConfig does not say `num_mel_bins`"):
+            dummy_batch(model)
+        assert made_up_batch(model) is None
+
+    def test_a_fault_that_is_no_misfit_is_raised(self, monkeypatch):
+        def broken(config):
+            raise AttributeError("a bug")
+
+        monkeypatch.setattr("inc_hf.models.inputs._ids", broken)
+        with pytest.raises(AttributeError, match="a bug"):
+            made_up_batch(tiny_model("bert"))

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from inc_hf.config import AccuracyCriterion, TuningCriterion
+from inc_hf.evaluation.scoring import check_score
 from inc_hf.quantize import Scheme, WeightScheme, convert, prepare
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.tune import Candidate, Goal, History, tune
 from inc_hf.tune.strategy import basic
-from inc_hf.tune.tuner import check_score, model_bytes
+from inc_hf.tune.tuner import model_bytes
 
 HIGHER, LOWER = True, False
 ABSOLUTE = AccuracyCriterion(criterion="absolute", tolerable_loss=0.1)

@@ -1,0 +1,84 @@
+"""What mixed precision may vary: which modules keep their weights in float32."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from inc_hf.config import MixedPrecisionConfig
+from inc_hf.errors import UsageError
+from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
+from inc_hf.quantize.resolve import reached_or_tied, settings_by_name, settings_by_type, tied_names
+from inc_hf.quantize.settings import merged_settings, wants_float
+from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.sensitivity import rank_twins, together
+from inc_hf.tune.space import copy_of, reached_by
+
+
+@dataclass(frozen=True)
+class Half:
+    """What a module is to become; a [`Candidate`] has one of these, or a `Scheme`, for each."""
+
+    needs_calibration: ClassVar[bool] = False
+
+    def to_dict(self) -> dict[str, str]:
+        return {"dtype": "bfloat16"}
+
+
+@dataclass
+class Bf16Space:
+    """A [`Space`] of models with weights in bfloat16; `kinds` are the modules' types by name."""
+
+    model: nn.Module
+    conf: MixedPrecisionConfig
+    kinds: dict[str, str]
+    inputs: list
+
+    def candidates(self) -> list[Candidate]:
+        default = Candidate("bf16", dict.fromkeys(self.kinds, Half()))
+        kinds = sorted(set(self.kinds.values()))
+        if self.conf.quant_level not in (0, "auto") or len(kinds) == 1:
+            return [default]
+        by_kind = {kind: [name for name in self.kinds if self.kinds[name] == kind] for kind in kinds}
+        return [default, *(default.without(names, f"bf16, {kind} in float32") for kind, names in by_kind.items())]
+
+    def build(self, candidate: Candidate) -> nn.Module:
+        return use_bf16(copy_of(self.model), candidate.schemes).eval()
+
+    def rank(self, candidate: Candidate) -> list[list[str]]:
+        """None for `quant_level` 0, which goes back type by type."""
+        if self.conf.quant_level == 0:
+            return []
+        names = list(candidate.schemes)
+        if self.inputs:
+            twins = bf16_modules(use_bf16(copy_of(self.model), names))
+            names = [name for name, _ in rank_twins(self.model, twins, self.inputs)]
+        return together(self.model, names)
+
+
+def kinds_to_convert(model: nn.Module, conf: MixedPrecisionConfig) -> dict[str, str]:
+    """Name -> type of the modules that a config brings to bfloat16; what shares a weight goes together.
+
+    Raises:
+        ValueError: there are none, or a pattern matches nothing.
+    """
+    kinds = candidates_of(model)
+    reached = reached_by(model, [])
+    if reached is not None:  # what is read without a call, as relative positions of DeBERTa are, stays in float32
+        kinds = {name: kinds[name] for name in reached_or_tied(model, list(kinds), reached)}
+    settings: dict[str, dict[str, dict]] = {name: {} for name in kinds}
+    for name, stronger in [
+        *settings_by_type(model, kinds, conf.op_type_dict),
+        *settings_by_name(model, kinds, conf.op_name_dict),
+    ]:
+        settings[name] = merged_settings(settings[name], stronger)
+    kept = {name for name in kinds if wants_float(settings[name]) and not _wants_bf16(settings[name])}
+    kept |= {name for names in tied_names(model) if kept & set(names) for name in names}
+    found = {name: kind for name, kind in kinds.items() if name not in kept}
+    if not found:
+        raise UsageError("The config leaves no module for bfloat16; see `op_type_dict` and `op_name_dict`.")
+    return found
+
+
+def _wants_bf16(settings: dict[str, dict]) -> bool:
+    return settings.get("weight", {}).get("dtype", [""])[0] == "bf16"

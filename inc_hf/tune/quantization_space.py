@@ -1,0 +1,110 @@
+"""What post-training quantization may vary: samples, observers, smoothing, and which modules stay in float."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.errors import UsageError
+from inc_hf.quantize import convert, prepare, resolve_schemes
+from inc_hf.quantize.resolve import smoothing_alphas
+from inc_hf.quantize.scheme import Scheme
+from inc_hf.quantize.workflow import unprepare
+from inc_hf.tune.calibration import Calibration
+from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.sensitivity import rank_by_damage, together
+from inc_hf.tune.space import copy_of, reached_by
+
+logger = logging.getLogger(__name__)
+
+# Tried after the default where static activations miss the goal, unless the user names observers.
+OBSERVER_VARIANTS = ("mse", "percentile")
+
+
+@dataclass
+class QuantizationSpace:
+    """A [`Space`] of quantized models; `inputs` are a few batches, to see what is used and what harms."""
+
+    model: nn.Module
+    conf: PostTrainingQuantConfig
+    calibration: Calibration
+    inputs: list
+
+    def __post_init__(self):
+        self.reached = reached_by(self.model, self.inputs)
+
+    def candidates(self) -> list[Candidate]:
+        approach = self.conf.approach if self.conf.approach != "auto" else "default"
+        default = Candidate(approach, self._schemes(self.calibration.has_data))
+        if not default.schemes:
+            raise UsageError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
+        if not default.needs_calibration:
+            return [default]
+        unique: dict[str, Candidate] = {}
+        for candidate in self._variants(default):
+            unique.setdefault(candidate.fingerprint, candidate)
+        return list(unique.values())
+
+    def _schemes(self, has_data: bool) -> dict[str, Scheme]:
+        return resolve_schemes(self.model, self.conf, self.reached, has_data)
+
+    def _variants(self, default: Candidate) -> Iterator[Candidate]:
+        """The default with each number of samples, observers and alphas with the first; last, what is dynamic."""
+        sizes = self.calibration.sizes(self.conf.calibration_sampling_size)
+        for size in sizes:
+            yield replace(default, label=f"{default.label}, {size} samples", calibration_samples=size)
+        first = replace(default, calibration_samples=sizes[0])
+        for observer in _observer_variants(self.conf):
+            # the range of a smoothed input comes from its extremes, without an observer
+            yield _varied(
+                first,
+                f"observer {observer}",
+                lambda scheme: scheme.is_static and scheme.smooth_alpha is None,
+                lambda scheme, name=observer: scheme.with_observer(name),
+            )
+        for alpha in smoothing_alphas(self.conf)[1:]:
+            yield _varied(
+                first,
+                f"smoothing {alpha}",
+                lambda scheme: scheme.smooth_alpha is not None,
+                lambda scheme, value=alpha: replace(scheme, smooth_alpha=value),
+            )
+        if self.conf.approach == "auto":
+            yield Candidate("dynamic", self._schemes(has_data=False))
+
+    def build(self, candidate: Candidate) -> nn.Module:
+        return self.quantize(copy_of(self.model), candidate)
+
+    def quantize(self, model: nn.Module, candidate: Candidate) -> nn.Module:
+        """Convert `model`, in place; as it was, if that fails."""
+        prepare(model, candidate.schemes, self.reached)
+        try:
+            if candidate.needs_calibration:
+                self.calibration.run(model, candidate.calibration_samples)
+            return convert(model)
+        except BaseException:
+            unprepare(model)
+            raise
+
+    def rank(self, candidate: Candidate) -> list[list[str]]:
+        """Without inputs, from the last module to the first."""
+        names = list(candidate.schemes)[::-1]
+        if self.inputs:
+            names = [name for name, _ in rank_by_damage(self.model, self.build(candidate), self.inputs)]
+        return together(self.model, names)
+
+
+def _varied(default: Candidate, what: str, applies: Callable, change: Callable) -> Candidate:
+    schemes = {name: change(s) if applies(s) else s for name, s in default.schemes.items()}
+    return replace(default, label=f"{default.label}, {what}", schemes=schemes)
+
+
+def _observer_variants(conf: PostTrainingQuantConfig) -> list[str]:
+    """Observers to try after the default: those that the user lists behind the first, otherwise ours."""
+    sections = [*conf.op_type_dict.values(), *conf.op_name_dict.values()]
+    listed = [settings.get("activation", {}).get("algorithm", []) for settings in sections]
+    if not any(listed):
+        return list(OBSERVER_VARIANTS)
+    return list(dict.fromkeys(observer for observers in listed for observer in observers[1:]))

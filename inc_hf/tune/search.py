@@ -1,0 +1,74 @@
+"""The way from a float model to the best of a space: baseline, candidates, trials."""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from inc_hf.config import AccuracyCriterion, TuningCriterion, options
+from inc_hf.errors import UsageError
+from inc_hf.models.inputs import recording_inputs
+from inc_hf.tune.history import History
+from inc_hf.tune.space import Space
+from inc_hf.tune.strategy import STRATEGIES
+from inc_hf.tune.tuner import Goal, TuneResult, tune
+
+logger = logging.getLogger(__name__)
+
+RANKING_BATCHES = 4
+
+
+def search(
+    model: nn.Module,
+    evaluate: Callable[[nn.Module], float],
+    space_of: Callable[[list], Space],
+    accuracy: AccuracyCriterion,
+    tuning: TuningCriterion,
+    batches: Sequence[Any] = (),
+) -> TuneResult:
+    """Find the best model of a space; each trial is in `history.json` of the workspace when it ends.
+
+    Args:
+        model: the float model, which stays as it is.
+        evaluate: model -> score.
+        space_of: makes the space from a few inputs.
+        accuracy, tuning: the goal, and how long to search for it.
+        batches: whose first ones are these inputs; otherwise they are what `evaluate` calls the model with.
+
+    Raises:
+        ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
+    """
+    history = History.of_workspace(options.workspace, options.resume_from)
+    with recording_inputs(model, RANKING_BATCHES) as recorded:
+        baseline = evaluate(model)
+    _warn_of_another_model(history, baseline)
+    history.baseline = baseline
+    inputs = list(batches[:RANKING_BATCHES]) or recorded
+    space = space_of(inputs)
+    strategy = STRATEGIES[tuning.strategy](space.candidates(), space.rank, accuracy.higher_is_better)
+    result = tune(strategy, space.build, evaluate, Goal(baseline, accuracy), tuning, history)
+    result.inputs = inputs
+    if not result.met_criterion:
+        logger.warning(
+            "The goal of %.4f was not met in %d trials; returning the best model found, %.4f (%s).",
+            result.goal.target, len(history.trials), result.trial.score, result.trial.label,
+        )  # fmt: skip
+    return result
+
+
+def check_strategy(tuning: TuningCriterion) -> None:
+    """Raise ValueError for a strategy that does not exist."""
+    if tuning.strategy not in STRATEGIES:
+        raise UsageError(
+            f"The strategy {tuning.strategy!r} is not available yet; choose from {', '.join(STRATEGIES)}."
+        )
+
+
+def _warn_of_another_model(history: History, baseline: float) -> None:
+    if history.earlier and not math.isclose(history.baseline, baseline, rel_tol=1e-4):
+        logger.warning(
+            "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
+            "the same?", baseline, history.baseline, options.resume_from,
+        )  # fmt: skip
