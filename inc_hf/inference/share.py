@@ -30,12 +30,12 @@ class SharedInput:
         self._last: tuple | None = None
 
     def quantize(self, x: Tensor, *quantizer) -> tuple[Tensor, Tensor]:
-        """`ops.quantize_rows`, or what it returned for the same tensor before."""
+        """`ops.q8_quantize`, or what it returned for the same tensor before."""
         version = None if x.is_inference() else x._version
         last = self._last
         if last is not None and last[0]() is x and last[1] == version:
             return last[2]
-        codes = ops.quantize_rows(x.float(), *quantizer)
+        codes = ops.q8_quantize(x.float(), *quantizer)
         self._last = (weakref.ref(x, self._forget), version, codes)
         return codes
 

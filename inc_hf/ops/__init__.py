@@ -1,21 +1,23 @@
 """The integer operations: native kernels where the library is built, plain torch everywhere, always the same integers.
 
-packed = ops.pack_linear(weight, weight_scale, bias)             # once per layer
+packed = ops.q8_pack(weight, weight_scale, bias)                 # once per layer
 y = ops.q8_linear_packed(x, packed, out_features)                # fast
 y = ops.q8_linear(x, weight, weight_scale, bias)                 # its plain-torch twin
+
+What works on a weight says its type first, `q8_` or `bf16_`, and bears the name of its native op.
 """
 
-from inc_hf.ops.bf16 import multiplies_in_bf16
+from inc_hf.ops.bf16 import bf16_linear, bf16_linear_packed, bf16_pack, bf16_unpack, multiplies_in_bf16
 from inc_hf.ops.library import ISAS, default_weight_bits, is_available, is_native, isa, supported_isas, why_unavailable
 from inc_hf.ops.q8 import (
-    accumulate,
-    describe_packed,
-    matmul,
-    pack_linear,
+    q8_accumulate,
+    q8_describe,
     q8_linear_packed,
     q8_linear_portable,
-    quantize_rows,
-    unpack_linear,
+    q8_matmul,
+    q8_pack,
+    q8_quantize,
+    q8_unpack,
 )
 from inc_hf.ops.reference import (
     ACTIVATIONS,
@@ -32,27 +34,31 @@ from inc_hf.ops.reference import (
 __all__ = [
     "ACTIVATIONS",
     "ISAS",
-    "accumulate",
     "activation_range",
+    "bf16_linear",
+    "bf16_linear_packed",
+    "bf16_pack",
+    "bf16_unpack",
     "compute_dtype",
     "default_weight_bits",
-    "describe_packed",
     "has_vnni",
     "int_matmul",
     "is_available",
     "is_native",
     "isa",
-    "matmul",
     "multiplies_in_bf16",
-    "pack_linear",
     "per_token_scale",
+    "q8_accumulate",
+    "q8_describe",
     "q8_linear",
     "q8_linear_packed",
     "q8_linear_portable",
+    "q8_matmul",
+    "q8_pack",
+    "q8_quantize",
+    "q8_unpack",
     "quantize_activation",
-    "quantize_rows",
     "supported_isas",
-    "unpack_linear",
     "weight_qmax",
     "why_unavailable",
 ]

@@ -16,7 +16,7 @@ def multiplies_in_bf16() -> bool:
     return is_native() and torch.ops.inc_hf.bf16_variant() == "avx512bf16"
 
 
-def pack_bf16(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> Tensor:
+def bf16_pack(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> Tensor:
     """Bring a bfloat16 weight into the order that the kernels of this CPU read.
 
     The result is for this process, never for a file: it depends on the CPU.
@@ -36,7 +36,7 @@ def pack_bf16(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> 
     return torch.ops.inc_hf.bf16_pack.default(weight.detach(), bias, variant)
 
 
-def unpack_bf16(packed: Tensor) -> Tensor:
+def bf16_unpack(packed: Tensor) -> Tensor:
     """The bfloat16 weight of shape `(out_features, in_features)` that was packed, bit for bit."""
     return torch.ops.inc_hf.bf16_unpack.default(packed)
 
@@ -84,7 +84,7 @@ def bf16_linear_packed(
 
     Args:
         x (`torch.Tensor` of shape `(..., in_features)`): float activations.
-        packed (`torch.Tensor`): what `pack_bf16` returned.
+        packed (`torch.Tensor`): what `bf16_pack` returned.
         out_features (`int`): rows of the packed weight.
         activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh" or "silu".
         residual (`torch.Tensor` of shape `(..., out_features)`, *optional*): added to the result.
@@ -97,7 +97,7 @@ def bf16_linear_packed(
     """
     differentiable = torch.is_grad_enabled() and (x.requires_grad or (residual is not None and residual.requires_grad))
     if x.dtype == torch.float64 or x.device.type not in ("cpu", "meta") or differentiable:
-        weight, bias = unpack_bf16(packed), torch.ops.inc_hf.bf16_unpack_bias.default(packed)
+        weight, bias = bf16_unpack(packed), torch.ops.inc_hf.bf16_unpack_bias.default(packed)
         return bf16_linear(x, weight.to(x.device), bias.to(x.device), activation, residual)
     op = torch.ops.inc_hf.bf16_linear_packed.default
     if x.dtype not in (torch.float16, torch.bfloat16):

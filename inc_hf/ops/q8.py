@@ -26,7 +26,7 @@ def _refuse_elsewhere(**tensors: Tensor | None) -> None:
             raise ValueError(f"`{name}` must be on the CPU.")
 
 
-def pack_linear(
+def q8_pack(
     weight: Tensor, weight_scale: Tensor, bias: Tensor | None = None, kind: str = "auto", isa: str = ""
 ) -> Tensor:
     """Bring an int8 weight into the order that the kernels of this CPU read.
@@ -51,17 +51,17 @@ def pack_linear(
     return torch.ops.inc_hf.q8_pack.default(weight, weight_scale, bias, isa, kind)
 
 
-def unpack_linear(packed: Tensor) -> Tensor:
+def q8_unpack(packed: Tensor) -> Tensor:
     """The int8 weight of shape `(out_features, in_features)` that was packed."""
     return torch.ops.inc_hf.q8_unpack.default(packed)
 
 
-def describe_packed(packed: Tensor) -> str:
+def q8_describe(packed: Tensor) -> str:
     """ISA and kind of a packed weight: e.g. "avx2 sparse"."""
     return torch.ops.inc_hf.q8_describe.default(packed)
 
 
-def quantize_rows(
+def q8_quantize(
     x: Tensor,
     scale: Tensor | None = None,
     zero_point: Tensor | None = None,
@@ -78,12 +78,12 @@ def quantize_rows(
     return torch.ops.inc_hf.q8_quantize.default(x, scale, zero_point, num_bits, round_scale)
 
 
-def accumulate(codes: Tensor, packed: Tensor, out_features: int, zero_point: int = 0) -> Tensor:
+def q8_accumulate(codes: Tensor, packed: Tensor, out_features: int, zero_point: int = 0) -> Tensor:
     """Exact `(codes - 128 - zero_point) @ weight.T`, int32: twin of `int_matmul`."""
     return torch.ops.inc_hf.q8_accumulate.default(codes, packed, zero_point, out_features)
 
 
-def matmul(
+def q8_matmul(
     codes: Tensor,
     scales: Tensor,
     packed: Tensor,
@@ -94,7 +94,7 @@ def matmul(
     out_scale: Tensor | None = None,
     out_zero_point: Tensor | None = None,
 ) -> Tensor:
-    """`activation(codes @ weight.T * scales * weight_scale + bias) + residual` of what `quantize_rows` returned.
+    """`activation(codes @ weight.T * scales * weight_scale + bias) + residual` of what `q8_quantize` returned.
 
     With `out_scale`, the result is rounded to codes again, ready for the next layer.
     """
@@ -118,7 +118,7 @@ def q8_linear_packed(
 
     Args:
         x (`torch.Tensor` of shape `(..., in_features)`): float32, float16 or bfloat16 activations on the CPU.
-        packed (`torch.Tensor`): what `pack_linear` returned.
+        packed (`torch.Tensor`): what `q8_pack` returned.
         out_features (`int`): rows of the packed weight.
         activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh" or "silu".
         residual (`torch.Tensor` of shape `(..., out_features)`, *optional*): added to the result.

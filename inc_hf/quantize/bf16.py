@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.errors import UsageError
-from inc_hf.ops.bf16 import bf16_linear, bf16_linear_packed, pack_bf16, unpack_bf16
 from inc_hf.quantize.nn.modules import op_type
 from inc_hf.quantize.nn.packed_weight import PackedWeight
 from inc_hf.quantize.resolve import quantizable_names
@@ -40,10 +39,10 @@ class BF16Linear(PackedWeight):
         return self._parameters["weight"], self.bias
 
     def make_packed(self) -> Tensor:
-        return pack_bf16(self.matrix.contiguous(), self.bias)
+        return ops.bf16_pack(self.matrix.contiguous(), self.bias)
 
     def unpacked(self) -> Tensor:
-        matrix = unpack_bf16(self.packed)
+        matrix = ops.bf16_unpack(self.packed)
         return matrix.t().contiguous() if self.transposed else matrix
 
     def runs_packed(self) -> bool:
@@ -54,9 +53,9 @@ class BF16Linear(PackedWeight):
 
     def forward(self, x: Tensor) -> Tensor:
         if not x.is_cpu or not self.runs_packed() or self.trains() or self.is_traced_unpacked():
-            return bf16_linear(x, self.matrix, self.bias, self.activation)
+            return ops.bf16_linear(x, self.matrix, self.bias, self.activation)
         packed = self.packed if torch.compiler.is_compiling() else self.current_packed()
-        return bf16_linear_packed(x, packed, self.out_features, self.activation)
+        return ops.bf16_linear_packed(x, packed, self.out_features, self.activation)
 
     def trains(self) -> bool:
         """Whether weight or bias are to get gradients; packed, they get none."""

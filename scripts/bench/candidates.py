@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inc_hf import ops
-from inc_hf.ops.bf16 import bf16_linear_packed, pack_bf16
 
 FP32 = "fp32"
 # Engine of torch's dynamic INT8 -> name. Not qnnpack, which is for ARM: on x86 it is slower than FP32.
@@ -148,13 +147,13 @@ def q8_candidates(layer: Layer, isa: str, bits: int) -> list[Candidate]:
 def q8_candidate(
     name: str, layer: Layer, codes: Tensor, scale: Tensor, isa: str, kind: str, activation: str = "none"
 ) -> Candidate:
-    packed = ops.pack_linear(codes, scale, layer.bias, kind=kind, isa=isa)
+    packed = ops.q8_pack(codes, scale, layer.bias, kind=kind, isa=isa)
     run = partial(ops.q8_linear_packed, layer.x, packed, codes.shape[0], activation=activation)
     return Candidate.checked(name, run, ops.ACTIVATIONS[activation](layer.expected(codes * scale)))
 
 
 def bf16_candidate(layer: Layer, variant: str) -> Candidate:
     weight = layer.weight.to(torch.bfloat16)
-    packed = pack_bf16(weight, layer.bias, variant)
-    run = partial(bf16_linear_packed, layer.x, packed, weight.shape[0])
+    packed = ops.bf16_pack(weight, layer.bias, variant)
+    run = partial(ops.bf16_linear_packed, layer.x, packed, weight.shape[0])
     return Candidate.checked(bf16_name(variant), run, layer.expected(weight.float()))

@@ -48,13 +48,13 @@ def quantize_pairs(x: Tensor) -> list[Pair]:
     per_token = Pair(
         "quantize per token, 128 x 384",
         x.numel(),
-        partial(ops.quantize_rows, x),
+        partial(ops.q8_quantize, x),
         lambda: ops.quantize_activation(x, ops.per_token_scale(x)),
     )
     static = Pair(
         "quantize by one scale, 128 x 384",
         x.numel(),
-        partial(ops.quantize_rows, x, torch.tensor([0.03])),
+        partial(ops.q8_quantize, x, torch.tensor([0.03])),
         partial(torch.quantize_per_tensor, x, 0.03, 128, torch.quint8),
     )
     return [per_token, static]
@@ -80,7 +80,7 @@ def measure_packing(isas: list[str]) -> list[dict]:
         times = []
         for _ in range(PACKINGS):
             start = time.perf_counter()
-            packed = [ops.pack_linear(*layer, isa=isa) for layer in layers]
+            packed = [ops.q8_pack(*layer, isa=isa) for layer in layers]
             times.append((time.perf_counter() - start) * 1e3)
         size = sum(p.numel() for p in packed) / sum(codes.numel() for codes, _, _ in layers)
         found.append({"isa": isa, "bits": bits, "ms": summary(times), "size": round(size, 4)})

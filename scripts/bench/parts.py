@@ -20,10 +20,10 @@ def measure_parts(isas: list[str], limits: dict[str, dict], seconds: float) -> l
         layer = Layer.random(rows, k, n)
         codes, scale = quantize_weight(layer.weight, WEIGHT_BITS[isa][0])
         kind = "sparse" if zeros else "dense"
-        packed = ops.pack_linear(zero_blocks(codes, zeros), scale, layer.bias, kind=kind, isa=isa)
+        packed = ops.q8_pack(zero_blocks(codes, zeros), scale, layer.bias, kind=kind, isa=isa)
         calls = {
             "whole": partial(ops.q8_linear_packed, layer.x, packed, n),
-            "matmul": partial(ops.matmul, *ops.quantize_rows(layer.x), packed, n),
+            "matmul": partial(ops.q8_matmul, *ops.q8_quantize(layer.x), packed, n),
         }
         us = {name: summary(times)["median"] for name, times in take_turns(calls, seconds).items()}
         limit = limits[isa] and limits[isa].get("1")

@@ -31,8 +31,8 @@ def quantized(**options) -> nn.Module:
 def counted(monkeypatch):
     """How often activations were quantized apart from their product."""
     calls = []
-    original = ops.quantize_rows
-    monkeypatch.setattr(ops, "quantize_rows", lambda *args: calls.append(args[0].shape) or original(*args))
+    original = ops.q8_quantize
+    monkeypatch.setattr(ops, "q8_quantize", lambda *args: calls.append(args[0].shape) or original(*args))
     return calls
 
 
@@ -72,7 +72,7 @@ def test_changed_or_other_inputs_are_quantized_again(counted):
     codes, scales = quantize(x)
     assert quantize(x)[0] is codes and len(counted) == 1
     x.mul_(3)
-    torch.testing.assert_close(quantize(x)[1], ops.quantize_rows(x)[1])
+    torch.testing.assert_close(quantize(x)[1], ops.q8_quantize(x)[1])
     assert quantize(x.clone())[0] is not codes
     assert copy.deepcopy(shared)._last is None
 

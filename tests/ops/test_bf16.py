@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inc_hf import ops
-from inc_hf.ops.bf16 import bf16_linear, bf16_linear_packed, pack_bf16, unpack_bf16
+from inc_hf.ops import bf16_linear, bf16_linear_packed, bf16_pack, bf16_unpack
 
 WHY_NOT = f"no native kernels: {ops.why_unavailable()}"
 pytestmark = pytest.mark.skipif(not ops.is_available(), reason=WHY_NOT)
@@ -43,7 +43,7 @@ def assert_close(y, variant, x, weight, bias=None, activation="none", residual=N
 def test_linear_packed_is_near_the_twin(variant, activation, shape):
     weight, bias = layer()
     x, residual = torch.randn(shape), torch.randn(*shape[:-1], 21)
-    packed = pack_bf16(weight, bias, variant)
+    packed = bf16_pack(weight, bias, variant)
     assert_close(bf16_linear_packed(x, packed, 21), variant, x, weight, bias)
     y = bf16_linear_packed(x, packed, 21, activation, residual)
     assert_close(y, variant, x, weight, bias, activation, residual)
@@ -64,9 +64,9 @@ def test_any_shape(variant, m, n, k, with_bias, strided, seed):
     weight, bias = layer(n, k)
     bias = bias if with_bias else None
     x = torch.randn(m, k + 9)[:, 3 : k + 3] if strided else torch.randn(k, m).T
-    packed = pack_bf16(weight, bias, variant)
+    packed = bf16_pack(weight, bias, variant)
     assert_close(bf16_linear_packed(x, packed, n), variant, x, weight, bias)
-    assert torch.equal(unpack_bf16(packed), weight)
+    assert torch.equal(bf16_unpack(packed), weight)
 
 
 @every_variant
@@ -74,24 +74,24 @@ def test_pack_keeps_every_bit(variant):
     bits = torch.randint(-(2**15), 2**15, (37, 53), dtype=torch.int16)  # NaN, Inf and subnormals among them
     bias = torch.randn(37)
     for weight in (bits.view(torch.bfloat16), bits.T.contiguous().view(torch.bfloat16).T):
-        packed = pack_bf16(weight, bias, variant)
+        packed = bf16_pack(weight, bias, variant)
         assert packed.dtype == torch.uint8 and packed.dim() == 1
-        assert torch.equal(unpack_bf16(packed).view(torch.int16), bits)
+        assert torch.equal(bf16_unpack(packed).view(torch.int16), bits)
         assert torch.equal(torch.ops.inc_hf.bf16_unpack_bias(packed), bias)
         assert torch.ops.inc_hf.bf16_describe(packed) == variant
 
 
 def test_the_default_variant_runs_here():
     weight, _ = layer()
-    assert torch.ops.inc_hf.bf16_describe(pack_bf16(weight)) in SUPPORTED
-    assert not torch.ops.inc_hf.bf16_unpack_bias(pack_bf16(weight)).any()
+    assert torch.ops.inc_hf.bf16_describe(bf16_pack(weight)) in SUPPORTED
+    assert not torch.ops.inc_hf.bf16_unpack_bias(bf16_pack(weight)).any()
 
 
 @every_variant
 @pytest.mark.parametrize("shape", [(0, 70), (3, 0, 70)], ids=["no rows", "3-D"])
 def test_no_rows(variant, shape):
     weight, bias = layer()
-    y = bf16_linear_packed(torch.empty(shape), pack_bf16(weight, bias, variant), 21, "gelu")
+    y = bf16_linear_packed(torch.empty(shape), bf16_pack(weight, bias, variant), 21, "gelu")
     assert y.shape == (*shape[:-1], 21)
 
 
@@ -99,7 +99,7 @@ def test_no_rows(variant, shape):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_not_a_number_stays_in_its_row(variant, value):
     weight, bias = layer()
-    packed = pack_bf16(weight, bias, variant)
+    packed = bf16_pack(weight, bias, variant)
     x = torch.randn(9, 70)
     expected = bf16_linear_packed(x, packed, 21)
     x[4, 69] = value
@@ -115,7 +115,7 @@ def test_not_a_number_stays_in_its_row(variant, value):
 def test_extreme_magnitudes(variant, x_value, w_value):
     weight = torch.full((17, 33), w_value).bfloat16()
     x = torch.full((5, 33), x_value).bfloat16().float()  # what avx512bf16 need not round
-    y = bf16_linear_packed(x, pack_bf16(weight, None, variant), 17)
+    y = bf16_linear_packed(x, bf16_pack(weight, None, variant), 17)
     exact = bf16_linear(x.double(), weight)
     # 33 roundings; below the smallest normal number 0 will do.
     torch.testing.assert_close(y.double(), exact.float().double(), rtol=33 * 2**-23, atol=1.2e-38)
@@ -124,7 +124,7 @@ def test_extreme_magnitudes(variant, x_value, w_value):
 @every_variant
 def test_a_row_depends_on_itself_alone_and_not_on_threads(variant):
     weight, bias = layer(300, 500)
-    packed = pack_bf16(weight, bias, variant)
+    packed = bf16_pack(weight, bias, variant)
     x = torch.randn(70, 500)
     y = bf16_linear_packed(x, packed, 300, "gelu")
     torch.set_num_threads(2)
@@ -136,7 +136,7 @@ def test_a_row_depends_on_itself_alone_and_not_on_threads(variant):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_dtypes_come_back_as_they_came(dtype):
     weight, bias = layer()
-    packed = pack_bf16(weight, bias, "scalar")
+    packed = bf16_pack(weight, bias, "scalar")
     x, residual = torch.randn(5, 70).to(dtype), torch.randn(5, 21).to(dtype)
     y = bf16_linear_packed(x, packed, 21, "silu", residual)
     assert y.dtype == dtype
@@ -149,22 +149,22 @@ def test_other_dtypes_come_back_as_they_came(dtype):
 
 def test_gradients_are_those_of_the_twin():
     weight, bias = layer()
-    packed = pack_bf16(torch.nn.Parameter(weight), torch.nn.Parameter(bias))
+    packed = bf16_pack(torch.nn.Parameter(weight), torch.nn.Parameter(bias))
     x = torch.randn(3, 70, requires_grad=True)
     (gradient,) = torch.autograd.grad(bf16_linear_packed(x, packed, 21, "gelu").sum(), x)
     (expected,) = torch.autograd.grad(bf16_linear(x, weight, bias, "gelu").sum(), x)
     assert not packed.requires_grad and torch.equal(gradient, expected)
     with torch.no_grad():
-        assert_close(bf16_linear_packed(x, pack_bf16(weight, bias, "scalar"), 21), "scalar", x, weight, bias)
+        assert_close(bf16_linear_packed(x, bf16_pack(weight, bias, "scalar"), 21), "scalar", x, weight, bias)
 
 
 def test_inference_mode_and_autocast_change_nothing():
     weight, bias = layer()
-    packed, x = pack_bf16(weight, bias), torch.randn(5, 70)
+    packed, x = bf16_pack(weight, bias), torch.randn(5, 70)
     y, twin = bf16_linear_packed(x, packed, 21, "gelu"), bf16_linear(x, weight, bias, "gelu")
     with torch.inference_mode():
         assert torch.equal(bf16_linear_packed(x, packed, 21, "gelu"), y)
-        assert torch.equal(bf16_linear_packed(x.clone(), pack_bf16(weight, bias), 21, "gelu"), y)
+        assert torch.equal(bf16_linear_packed(x.clone(), bf16_pack(weight, bias), 21, "gelu"), y)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(bf16_linear_packed(x, packed, 21, "gelu"), y)
         assert torch.equal(bf16_linear(x, weight, bias, "gelu"), twin)
@@ -172,7 +172,7 @@ def test_inference_mode_and_autocast_change_nothing():
 
 def test_opcheck():
     weight, bias = layer()
-    op, packed = torch.ops.inc_hf, pack_bf16(weight, bias)
+    op, packed = torch.ops.inc_hf, bf16_pack(weight, bias)
     torch.library.opcheck(op.bf16_pack.default, (weight, bias, ""))
     torch.library.opcheck(op.bf16_unpack.default, (packed,))
     torch.library.opcheck(op.bf16_unpack_bias.default, (packed,))
@@ -183,7 +183,7 @@ def test_opcheck():
 class Layer(torch.nn.Module):
     def __init__(self):
         super().__init__()
-        self.register_buffer("packed", pack_bf16(*layer()))
+        self.register_buffer("packed", bf16_pack(*layer()))
 
     def forward(self, x):
         return bf16_linear_packed(x, self.packed, 21, "gelu") * 2
@@ -203,7 +203,7 @@ def test_compile_and_export():
 def test_meta_tensors_have_the_shape():
     weight, bias = layer()
     x = torch.empty(3, 70, device="meta")
-    assert bf16_linear_packed(x, pack_bf16(weight, bias), 21).shape == (3, 21)
+    assert bf16_linear_packed(x, bf16_pack(weight, bias), 21).shape == (3, 21)
 
 
 WEIGHT = torch.zeros(21, 70, dtype=torch.bfloat16)
@@ -223,7 +223,7 @@ BAD_WEIGHTS = {
 @pytest.mark.parametrize("arguments, message", BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
 def test_pack_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
-        pack_bf16(*arguments)
+        bf16_pack(*arguments)
 
 
 @pytest.mark.parametrize("variant", ["avx512bf16", "avx512", "avx2"])
@@ -231,7 +231,7 @@ def test_pack_refuses_a_variant_of_another_cpu(variant):
     if variant in SUPPORTED:
         pytest.skip(f"this CPU has {variant}")
     with pytest.raises(ValueError, match=f"This CPU lacks {variant}"):
-        pack_bf16(WEIGHT, None, variant)
+        bf16_pack(WEIGHT, None, variant)
 
 
 X = torch.zeros(3, 70)
@@ -249,7 +249,7 @@ BAD_CALLS = {
 
 @pytest.mark.parametrize("changed, message", BAD_CALLS.values(), ids=BAD_CALLS)
 def test_linear_packed_refuses(changed, message):
-    arguments = {"x": X, "packed": pack_bf16(WEIGHT), "out_features": 21, **changed}
+    arguments = {"x": X, "packed": bf16_pack(WEIGHT), "out_features": 21, **changed}
     with pytest.raises(ValueError, match=message):
         bf16_linear_packed(**arguments)
 
@@ -266,7 +266,7 @@ def every_op(packed, x):
     calls = [
         lambda: bf16_linear_packed(x, packed, 5),
         lambda: torch.ops.inc_hf.bf16_unpack_bias(packed),
-        lambda: unpack_bf16(packed),
+        lambda: bf16_unpack(packed),
     ]
     results = []
     for call in calls:
@@ -281,7 +281,7 @@ def every_op(packed, x):
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
 def test_a_header_with_a_wrong_byte_is_refused_or_harmless(variant, flip):
     weight, bias = layer(5, 70)
-    packed, x = pack_bf16(weight, bias, variant), torch.randn(3, 70)
+    packed, x = bf16_pack(weight, bias, variant), torch.randn(3, 70)
     for at in range(64):
         corrupt = packed.clone()
         corrupt[at] ^= flip
@@ -293,7 +293,7 @@ def test_a_header_with_a_wrong_byte_is_refused_or_harmless(variant, flip):
 @given(st.integers(0, 63), st.binary(min_size=1, max_size=24), st.integers(-80, 80))
 @settings(max_examples=100, deadline=None)
 def test_a_corrupt_header_never_crashes(at, content, grown):
-    packed, x = pack_bf16(*layer(5, 70), "scalar"), torch.randn(3, 70)
+    packed, x = bf16_pack(*layer(5, 70), "scalar"), torch.randn(3, 70)
     header = packed[:64].clone()
     written = torch.frombuffer(bytearray(content), dtype=torch.uint8)[: 64 - at]
     header[at : at + len(written)] = written
@@ -317,8 +317,8 @@ def cut(packed):
 
 @pytest.mark.parametrize("name", cut(torch.zeros(128, dtype=torch.uint8)))
 def test_what_pack_did_not_return_is_refused(name):
-    packed = cut(pack_bf16(*layer(5, 70)))[name]
+    packed = cut(bf16_pack(*layer(5, 70)))[name]
     with pytest.raises(ValueError, match="Not a bf16gemm weight|must be what bf16_pack returned"):
         bf16_linear_packed(torch.zeros(3, 70), packed, 5)
     with pytest.raises(ValueError, match="Not a bf16gemm weight|must be what bf16_pack returned"):
-        unpack_bf16(packed)
+        bf16_unpack(packed)

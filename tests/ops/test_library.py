@@ -53,8 +53,8 @@ def report(root):
     attempt(results, "between", lambda: [list(f(x).shape) for f in between])
     weight = torch.ones(2, 8, dtype=torch.int8)
     if ops.is_available():
-        attempt(results, "codes", lambda: ops.quantize_rows(x)[0].shape[-1])
-        attempt(results, "packed", lambda: ops.describe_packed(ops.pack_linear(weight, torch.ones(2))))
+        attempt(results, "codes", lambda: ops.q8_quantize(x)[0].shape[-1])
+        attempt(results, "packed", lambda: ops.q8_describe(ops.q8_pack(weight, torch.ones(2))))
         attempt(results, "portable", lambda: list(ops.q8_linear_portable(x, weight, torch.ones(2)).shape))
     return results
 

@@ -63,7 +63,7 @@ def assert_near(y, expected):
 def test_linear_packed_is_its_twin(isa, kind, quantizer, num_bits, bits):
     weight, weight_scale, bias = layer(bits=bits, zeros=0.3)
     x, residual = torch.randn(13, 70) * 3, torch.randn(13, 21)
-    packed = ops.pack_linear(weight, weight_scale, bias, kind, isa)
+    packed = ops.q8_pack(weight, weight_scale, bias, kind, isa)
     expected = ops.q8_linear(x, weight, weight_scale, bias, num_bits=num_bits, **quantizer)
     assert torch.equal(ops.q8_linear_packed(x, packed, 21, num_bits=num_bits, **quantizer), expected)
     y = ops.q8_linear_packed(x, packed, 21, num_bits=num_bits, residual=residual, **quantizer)
@@ -77,7 +77,7 @@ def test_activations_and_residuals(isa, kind, activation):
     weight, weight_scale, bias = layer(zeros=0.3)
     x, residual = torch.randn(5, 13, 70) * 2, torch.randn(21, 13, 5).permute(2, 1, 0)
     x[1, 2, 3] = torch.nan
-    packed = ops.pack_linear(weight, weight_scale, bias, kind, isa)
+    packed = ops.q8_pack(weight, weight_scale, bias, kind, isa)
     expected = ops.q8_linear(x, weight, weight_scale, bias, activation=activation)
     assert_near(ops.q8_linear_packed(x, packed, 21, activation=activation), expected)
     y = ops.q8_linear_packed(x, packed, 21, activation=activation, residual=residual)
@@ -141,7 +141,7 @@ def test_unusual_inputs(isa, quantizer, inputs):
     for m, k in ((40, 150), (3, 8), (1, 1)):
         x = inputs(m, k)
         for kind in ("dense", "sparse"):
-            packed = ops.pack_linear(weight[:, :k], weight_scale, bias, kind, isa)
+            packed = ops.q8_pack(weight[:, :k], weight_scale, bias, kind, isa)
             for num_bits in (8, 5):
                 y = ops.q8_linear_packed(x, packed, 9, num_bits=num_bits, **quantizer)
                 expected = ops.q8_linear(x, weight[:, :k], weight_scale, bias, num_bits=num_bits, **quantizer)
@@ -166,10 +166,10 @@ def test_any_shape(isa, kind, shape, weights, quantizer, inputs, num_bits, seed)
     weight_scale = weight_scale if seed % 2 else torch.tensor([0.01])
     bias = bias if seed % 3 else None
     x, quantizer = inputs(m, k), QUANTIZERS[quantizer]
-    packed = ops.pack_linear(weight, weight_scale, bias, kind, isa)
+    packed = ops.q8_pack(weight, weight_scale, bias, kind, isa)
     y = ops.q8_linear_packed(x, packed, n, num_bits=num_bits, **quantizer)
     assert_same(y, ops.q8_linear(x, weight, weight_scale, bias, num_bits=num_bits, **quantizer))
-    assert torch.equal(ops.unpack_linear(packed), weight)
+    assert torch.equal(ops.q8_unpack(packed), weight)
 
 
 EXTREMES = {"lowest": (-128, -128), "highest": (127, 127), "opposite": (-128, 127), "symmetric": (-127, -127)}
@@ -182,7 +182,7 @@ def assert_sums_are_exact(packed, weight, values):
     codes[:, :k] = values + 128
     for zero_point in (-128, 0, 5, 127):
         expected = (weight.long() @ (values.long() - zero_point)).expand(3, n)
-        assert torch.equal(ops.accumulate(codes, packed, n, zero_point).long(), expected)
+        assert torch.equal(ops.q8_accumulate(codes, packed, n, zero_point).long(), expected)
 
 
 @every_isa
@@ -191,7 +191,7 @@ def assert_sums_are_exact(packed, weight, values):
 def test_extreme_sums_are_exact(isa, kind, k, value, w_value):
     weight = torch.full((5, k), w_value, dtype=torch.int8)
     weight[4, ::2] *= -1  # -128 stays
-    packed = ops.pack_linear(weight, torch.ones(5), None, kind, isa)
+    packed = ops.q8_pack(weight, torch.ones(5), None, kind, isa)
     assert_sums_are_exact(packed, weight, torch.full((k,), value))
 
 
@@ -201,7 +201,7 @@ def test_extreme_sums_of_alternating_signs_are_exact(isa, k):
     signs = torch.where(torch.arange(k) % 2 == 0, 127, -127)
     weight = torch.stack([signs, -signs, signs.roll(k // 3), signs, signs]).to(torch.int8)
     for kind in ("dense", "sparse"):
-        assert_sums_are_exact(ops.pack_linear(weight, torch.ones(5), None, kind, isa), weight, signs)
+        assert_sums_are_exact(ops.q8_pack(weight, torch.ones(5), None, kind, isa), weight, signs)
 
 
 @every_kind
@@ -214,7 +214,7 @@ def test_accumulate_is_exact_and_the_same_everywhere(kind, zero_point, share, bi
     signed = (codes.int() - 128).to(torch.int8)
     expected = ops.int_matmul(signed, weight) - zero_point * weight.sum(1, dtype=torch.int32)
     for isa in SUPPORTED:
-        y = ops.accumulate(codes, ops.pack_linear(weight, torch.ones(n), None, kind, isa), n, zero_point)
+        y = ops.q8_accumulate(codes, ops.q8_pack(weight, torch.ones(n), None, kind, isa), n, zero_point)
         assert y.dtype == torch.int32 and torch.equal(y, expected), isa
 
 
@@ -223,7 +223,7 @@ def test_accumulate_is_exact_and_the_same_everywhere(kind, zero_point, share, bi
 @every_quantizer
 def test_a_row_does_not_depend_on_its_batch(isa, kind, quantizer):
     weight, weight_scale, bias = layer(37, 70, zeros=0.5)
-    packed = ops.pack_linear(weight, weight_scale, bias, kind, isa)
+    packed = ops.q8_pack(weight, weight_scale, bias, kind, isa)
     x = torch.randn(130, 70) * 10 ** (torch.rand(130, 1) * 4 - 2)
     whole = ops.q8_linear_packed(x, packed, 37, activation="gelu", **quantizer)
     for size in (1, 2, 3, 4, 7, 8, 9, 16, 31, 32, 33, 47, 48, 63, 64, 65, 70, 129):
@@ -239,31 +239,31 @@ def test_unpack_gives_every_weight_back(isa, kind):
     every_value = torch.arange(-128, 128).to(torch.int8)
     for n, k in ((1, 256), (256, 1), (3, 129), (67, 70), (64, 64), (129, 5)):
         weight = every_value.repeat(n * k // 256 + 1)[torch.randperm(n * k)].reshape(n, k)
-        packed = ops.pack_linear(weight, torch.ones(1), None, kind, isa)
+        packed = ops.q8_pack(weight, torch.ones(1), None, kind, isa)
         assert packed.dtype == torch.uint8 and packed.dim() == 1
-        assert torch.equal(ops.unpack_linear(packed), weight)
-        transposed = ops.pack_linear(weight.T.contiguous().T, torch.ones(1), None, kind, isa)
+        assert torch.equal(ops.q8_unpack(packed), weight)
+        transposed = ops.q8_pack(weight.T.contiguous().T, torch.ones(1), None, kind, isa)
         assert torch.equal(transposed, packed)
 
 
 @every_isa
 def test_auto_leaves_out_zeros_that_pay(isa):
     weight, weight_scale, _ = layer(64, 256)
-    assert "dense" in ops.describe_packed(ops.pack_linear(weight, weight_scale, None, "auto", isa))
-    sparse = ops.pack_linear(weight_of(64, 256, zeros=0.8), weight_scale, None, "auto", isa)
-    assert ops.describe_packed(sparse) == f"{isa} sparse"
+    assert "dense" in ops.q8_describe(ops.q8_pack(weight, weight_scale, None, "auto", isa))
+    sparse = ops.q8_pack(weight_of(64, 256, zeros=0.8), weight_scale, None, "auto", isa)
+    assert ops.q8_describe(sparse) == f"{isa} sparse"
     assert len(sparse) < 64 * 256 / 2
 
 
-def test_describe_packed():
+def test_q8_describe():
     weight, weight_scale, _ = layer(16, 64)
     for isa in SUPPORTED:
-        dense = ops.describe_packed(ops.pack_linear(weight, weight_scale, None, "dense", isa))
+        dense = ops.q8_describe(ops.q8_pack(weight, weight_scale, None, "dense", isa))
         assert dense == (f"{isa} dense pairs" if isa == "avx2" else f"{isa} dense")
-        seven_bits = ops.pack_linear(weight_of(16, 64, 7), weight_scale, None, "dense", isa)
-        assert ops.describe_packed(seven_bits) == f"{isa} dense"
-        assert ops.describe_packed(ops.pack_linear(weight, weight_scale, None, "sparse", isa)) == f"{isa} sparse"
-    assert ops.describe_packed(ops.pack_linear(weight, weight_scale)).split()[0] in SUPPORTED
+        seven_bits = ops.q8_pack(weight_of(16, 64, 7), weight_scale, None, "dense", isa)
+        assert ops.q8_describe(seven_bits) == f"{isa} dense"
+        assert ops.q8_describe(ops.q8_pack(weight, weight_scale, None, "sparse", isa)) == f"{isa} sparse"
+    assert ops.q8_describe(ops.q8_pack(weight, weight_scale)).split()[0] in SUPPORTED
 
 
 def zero_columns(weight):
@@ -284,8 +284,8 @@ def zero_block_of_rows(weight):
 def test_zeros_in_the_weight(isa, kind, erase):
     weight, weight_scale, bias = layer()
     erase(weight)
-    packed = ops.pack_linear(weight, weight_scale, bias, kind, isa)
-    assert torch.equal(ops.unpack_linear(packed), weight)
+    packed = ops.q8_pack(weight, weight_scale, bias, kind, isa)
+    assert torch.equal(ops.q8_unpack(packed), weight)
     for m in (1, 4, 40):
         x = torch.randn(m, 70)
         assert torch.equal(ops.q8_linear_packed(x, packed, 21), ops.q8_linear(x, weight, weight_scale, bias))

@@ -25,7 +25,7 @@ class Packed(torch.nn.Module):
     def __init__(self, **quantizer):
         super().__init__()
         self.quantizer = quantizer
-        self.register_buffer("packed", ops.pack_linear(*layer()))
+        self.register_buffer("packed", ops.q8_pack(*layer()))
 
     def forward(self, x):
         return ops.q8_linear_packed(x, self.packed, 21, activation="gelu", **self.quantizer) * 2
@@ -48,14 +48,14 @@ class Steps(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("first", ops.pack_linear(*layer(48, 70)))
-        self.register_buffer("second", ops.pack_linear(*layer(21, 48)))
+        self.register_buffer("first", ops.q8_pack(*layer(48, 70)))
+        self.register_buffer("second", ops.q8_pack(*layer(21, 48)))
 
     def forward(self, x):
-        codes, scales = ops.quantize_rows(x)
-        hidden = ops.matmul(codes, scales, self.first, 48, activation="relu", out_scale=SCALE)
-        total = ops.accumulate(codes, self.first, 48).sum(-1, keepdim=True)
-        return ops.matmul(hidden, SCALE.expand(*x.shape[:-1], 1), self.second, 21) + total
+        codes, scales = ops.q8_quantize(x)
+        hidden = ops.q8_matmul(codes, scales, self.first, 48, activation="relu", out_scale=SCALE)
+        total = ops.q8_accumulate(codes, self.first, 48).sum(-1, keepdim=True)
+        return ops.q8_matmul(hidden, SCALE.expand(*x.shape[:-1], 1), self.second, 21) + total
 
 
 MODELS = {"packed": Packed, "portable": Portable, "steps": Steps}
@@ -65,7 +65,7 @@ every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 @every_quantizer
 def test_opcheck_of_the_layers(quantizer):
     weight, weight_scale, bias = layer()
-    packed = ops.pack_linear(weight, weight_scale, bias)
+    packed = ops.q8_pack(weight, weight_scale, bias)
     scale, zero_point = quantizer.get("input_scale"), quantizer.get("input_zero_point")
     round_scale = "scale_dtype" not in quantizer
     for x, residual in ((torch.randn(5, 70), None), (torch.randn(2, 70, 3).mT, torch.randn(2, 3, 21))):
@@ -79,8 +79,8 @@ def test_opcheck_of_the_layers(quantizer):
 @pytest.mark.parametrize("kind", ["auto", "dense", "sparse"])
 def test_opcheck_of_packing_and_products(kind):
     weight, weight_scale, bias = layer()
-    op, packed = torch.ops.inc_hf, ops.pack_linear(weight, weight_scale, bias, kind)
-    codes, scales = ops.quantize_rows(torch.randn(2, 3, 70))
+    op, packed = torch.ops.inc_hf, ops.q8_pack(weight, weight_scale, bias, kind)
+    codes, scales = ops.q8_quantize(torch.randn(2, 3, 70))
     torch.library.opcheck(op.q8_pack.default, (weight, weight_scale, bias, "", kind))
     torch.library.opcheck(op.q8_unpack.default, (packed,))
     torch.library.opcheck(op.q8_accumulate.default, (codes, packed, -3, 21))
@@ -125,7 +125,7 @@ def test_compile_of_packing():
     weight, weight_scale, bias = layer()
 
     def pack_and_multiply(x):
-        return ops.q8_linear_packed(x, ops.pack_linear(weight, weight_scale, bias), 21)
+        return ops.q8_linear_packed(x, ops.q8_pack(weight, weight_scale, bias), 21)
 
     torch.compiler.reset()
     x = torch.randn(4, 70)
@@ -163,16 +163,16 @@ def test_inference_mode_and_autocast_change_nothing(model):
 def test_packing_in_inference_mode():
     x = torch.randn(5, 70)
     weight, weight_scale, bias = layer()
-    packed = ops.pack_linear(weight, weight_scale, bias)
+    packed = ops.q8_pack(weight, weight_scale, bias)
     with torch.inference_mode():
-        same = ops.pack_linear(weight.clone(), weight_scale.clone(), bias.clone())
+        same = ops.q8_pack(weight.clone(), weight_scale.clone(), bias.clone())
         assert torch.equal(same, packed)
     assert torch.equal(ops.q8_linear_packed(x, same, 21), ops.q8_linear_packed(x, packed, 21))
-    assert torch.equal(ops.unpack_linear(same), weight)
+    assert torch.equal(ops.q8_unpack(same), weight)
 
 
 def test_an_input_that_needs_gradients():
     (weight, weight_scale, bias), x = layer(), torch.randn(5, 70)
-    packed = ops.pack_linear(weight, torch.nn.Parameter(weight_scale), torch.nn.Parameter(bias))
+    packed = ops.q8_pack(weight, torch.nn.Parameter(weight_scale), torch.nn.Parameter(bias))
     y = ops.q8_linear_packed(x.clone().requires_grad_(), packed, 21)
     assert torch.equal(y.detach(), ops.q8_linear(x, weight, weight_scale, bias))

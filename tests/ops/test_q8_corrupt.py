@@ -1,4 +1,4 @@
-"""Bytes that `pack_linear` did not write: ValueError or a meaningless result, never a crash."""
+"""Bytes that `q8_pack` did not write: ValueError or a meaningless result, never a crash."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ COLUMNS = WEIGHTS + 128  # sparse: behind the first blocks of 16 groups and thei
 def packed_layer(kind, isa, n=21, k=70):
     weight = torch.randint(-127, 128, (n, k), dtype=torch.int8)
     weight[4:8, ::3] = 0
-    return ops.pack_linear(weight, torch.rand(n, 1) * 0.02 + 1e-3, torch.randn(n), kind, isa)
+    return ops.q8_pack(weight, torch.rand(n, 1) * 0.02 + 1e-3, torch.randn(n), kind, isa)
 
 
 def use(packed, n=21, k=70):
@@ -29,10 +29,10 @@ def use(packed, n=21, k=70):
     calls = [
         lambda: ops.q8_linear_packed(x, packed, n),
         lambda: ops.q8_linear_packed(x[:1], packed, n, activation="gelu"),
-        lambda: ops.accumulate(codes, packed, n),
-        lambda: ops.matmul(codes, torch.ones(9, 1), packed, n, out_scale=torch.ones(1)),
-        lambda: ops.unpack_linear(packed),
-        lambda: ops.describe_packed(packed),
+        lambda: ops.q8_accumulate(codes, packed, n),
+        lambda: ops.q8_matmul(codes, torch.ones(9, 1), packed, n, out_scale=torch.ones(1)),
+        lambda: ops.q8_unpack(packed),
+        lambda: ops.q8_describe(packed),
     ]
     results = []
     for call in calls:
@@ -88,9 +88,9 @@ def cut(packed):
 
 @every_kind
 @pytest.mark.parametrize("name", cut(torch.zeros(128, dtype=torch.uint8)))
-def test_what_pack_linear_did_not_return_is_refused(kind, name):
+def test_what_q8_pack_did_not_return_is_refused(kind, name):
     corrupt = cut(packed_layer(kind, ""))[name]
-    for call in (ops.unpack_linear, ops.describe_packed, lambda p: ops.q8_linear_packed(torch.zeros(3, 70), p, 21)):
+    for call in (ops.q8_unpack, ops.q8_describe, lambda p: ops.q8_linear_packed(torch.zeros(3, 70), p, 21)):
         with pytest.raises(ValueError, match="The packed weight is corrupt|must be what q8_pack returned"):
             call(corrupt)
 

@@ -1,4 +1,4 @@
-"""What `q8_linear_packed` and `pack_linear` take and refuse, and what corrupt packed weights do."""
+"""What `q8_linear_packed` and `q8_pack` take and refuse, and what corrupt packed weights do."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("make", LAYOUTS.values(), ids=LAYOUTS)
 def test_every_layout_of_the_input(kind, make):
     weight, weight_scale, bias = layer()
-    packed, x = ops.pack_linear(weight, weight_scale, bias, kind), make()
+    packed, x = ops.q8_pack(weight, weight_scale, bias, kind), make()
     before = x.detach().clone()
     y = ops.q8_linear_packed(x, packed, 21)
     expected = ops.q8_linear(x.detach(), weight, weight_scale, bias)
@@ -66,7 +66,7 @@ def test_every_layout_of_the_input(kind, make):
 def test_float64_is_refused_or_as_precise_as_the_twin():
     (weight, weight_scale, bias), x = layer(), torch.randn(5, 70).double()
     try:
-        y = ops.q8_linear_packed(x, ops.pack_linear(weight, weight_scale, bias), 21)
+        y = ops.q8_linear_packed(x, ops.q8_pack(weight, weight_scale, bias), 21)
     except ValueError:
         return
     assert torch.equal(y, ops.q8_linear(x, weight, weight_scale, bias))
@@ -77,10 +77,10 @@ def test_every_shape_of_scale_and_every_dtype_of_bias():
     expected = ops.q8_linear(x, weight, weight_scale, bias)
     wide = torch.stack([weight_scale, weight_scale], 1)[:, 0]
     for scale in (weight_scale, weight_scale[:, 0], weight_scale.T, wide):
-        assert torch.equal(ops.q8_linear_packed(x, ops.pack_linear(weight, scale, bias), 21), expected)
+        assert torch.equal(ops.q8_linear_packed(x, ops.q8_pack(weight, scale, bias), 21), expected)
     one = torch.tensor([0.01])
     for other in (bias.half(), bias.bfloat16(), bias.double(), torch.stack([bias, bias], 1)[:, 0], None):
-        packed = ops.pack_linear(weight, one, other)
+        packed = ops.q8_pack(weight, one, other)
         expected = ops.q8_linear(x, weight, one, None if other is None else other.float())
         assert torch.equal(ops.q8_linear_packed(x, packed, 21), expected)
 
@@ -89,14 +89,14 @@ def test_a_packed_weight_may_lie_anywhere():
     (weight, weight_scale, bias), x = layer(), torch.randn(9, 70)
     for isa in SUPPORTED:
         for kind in ("dense", "sparse"):
-            packed = ops.pack_linear(weight, weight_scale, bias, kind, isa)
+            packed = ops.q8_pack(weight, weight_scale, bias, kind, isa)
             for offset in (4, 32):
                 moved = torch.cat([torch.zeros(offset, dtype=torch.uint8), packed])[offset:]
                 y = ops.q8_linear_packed(x, moved, 21)
                 assert torch.equal(y, ops.q8_linear(x, weight, weight_scale, bias))
-                assert torch.equal(ops.unpack_linear(moved), weight)
+                assert torch.equal(ops.q8_unpack(moved), weight)
             with pytest.raises(ValueError, match="not aligned"):
-                ops.unpack_linear(torch.cat([torch.zeros(1, dtype=torch.uint8), packed])[1:])
+                ops.q8_unpack(torch.cat([torch.zeros(1, dtype=torch.uint8), packed])[1:])
 
 
 W, S, B = torch.zeros(21, 70, dtype=torch.int8), torch.ones(21, 1), torch.zeros(21)
@@ -126,25 +126,25 @@ BAD_WEIGHTS = {
 
 
 @pytest.mark.parametrize("arguments, message", BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
-def test_pack_linear_refuses(arguments, message):
+def test_q8_pack_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ops.pack_linear(*arguments)
+        ops.q8_pack(*arguments)
 
 
 @pytest.mark.parametrize("channel", [1, 20])
-def test_pack_linear_looks_at_every_scale(channel):
+def test_q8_pack_looks_at_every_scale(channel):
     scale = torch.ones(21)
     scale[channel] = -0.5
     with pytest.raises(ValueError, match=f"positive and finite, got -0.500000 for channel {channel}"):
-        ops.pack_linear(W, scale)
+        ops.q8_pack(W, scale)
 
 
 @pytest.mark.parametrize("isa", ["avx512vnni", "avxvnni", "avx2", "neondot"])
-def test_pack_linear_refuses_an_isa_of_another_cpu(isa):
+def test_q8_pack_refuses_an_isa_of_another_cpu(isa):
     if isa in SUPPORTED:
         pytest.skip(f"this CPU has {isa}")
     with pytest.raises(ValueError, match=f"This CPU lacks {isa}"):
-        ops.pack_linear(W, S, isa=isa)
+        ops.q8_pack(W, S, isa=isa)
 
 
 X, ONE, ZERO = torch.zeros(3, 70), torch.ones(1), torch.zeros(1, dtype=torch.int8)
@@ -181,7 +181,7 @@ BAD_CALLS = {
 
 @pytest.mark.parametrize("changed, message", BAD_CALLS.values(), ids=BAD_CALLS)
 def test_linear_packed_refuses(changed, message):
-    arguments = {"x": X, "packed": ops.pack_linear(W, S), "out_features": 21, **changed}
+    arguments = {"x": X, "packed": ops.q8_pack(W, S), "out_features": 21, **changed}
     with pytest.raises(ValueError, match=message):
         ops.q8_linear_packed(**arguments)
 
@@ -208,30 +208,30 @@ BAD_CODES = {
 
 @pytest.mark.parametrize("changed, message", BAD_CODES.values(), ids=BAD_CODES)
 def test_matmul_refuses(changed, message):
-    arguments = {"codes": CODES, "scales": SCALES, "packed": ops.pack_linear(W, S), "out_features": 21, **changed}
+    arguments = {"codes": CODES, "scales": SCALES, "packed": ops.q8_pack(W, S), "out_features": 21, **changed}
     with pytest.raises(ValueError, match=message):
-        ops.matmul(**arguments)
+        ops.q8_matmul(**arguments)
     if not changed.keys() & {"codes", "zero_point", "out_features"}:
         return
     arguments = {
         name: arguments[name] for name in ("codes", "packed", "out_features", "zero_point") if name in arguments
     }
     with pytest.raises(ValueError, match=message):
-        ops.accumulate(**arguments)
+        ops.q8_accumulate(**arguments)
 
 
 @pytest.mark.parametrize("name", ["out_scale", "out_zero_point alone"])
 def test_errors_name_the_argument(name):
     changed, _ = BAD_CODES[name]
     with pytest.raises(ValueError, match="`out_scale`"):
-        ops.matmul(CODES, SCALES, ops.pack_linear(W, S), 21, **changed)
+        ops.q8_matmul(CODES, SCALES, ops.q8_pack(W, S), 21, **changed)
 
 
 def test_meta_tensors_have_the_shape():
-    packed, x = ops.pack_linear(W, S), torch.empty(2, 3, 70, device="meta")
+    packed, x = ops.q8_pack(W, S), torch.empty(2, 3, 70, device="meta")
     assert ops.q8_linear_packed(x, packed, 21).shape == (2, 3, 21)
     assert ops.q8_linear_portable(x, W.to("meta"), S.to("meta")).shape == (2, 3, 21)
-    codes, scales = ops.quantize_rows(x)
+    codes, scales = ops.q8_quantize(x)
     assert codes.shape == (2, 3, 80) and scales.shape == (2, 3, 1)
-    assert ops.accumulate(codes, packed, 21).dtype == torch.int32
-    assert ops.matmul(codes, scales, packed, 21, out_scale=ONE).shape == (2, 3, 32)
+    assert ops.q8_accumulate(codes, packed, 21).dtype == torch.int32
+    assert ops.q8_matmul(codes, scales, packed, 21, out_scale=ONE).shape == (2, 3, 32)

@@ -38,11 +38,11 @@ def same(results):
     return all((a.numpy() == b.numpy()).all() for a, b in zip(results, y, strict=True))
 
 def run_everything():
-    codes, scales = ops.quantize_rows(x)
+    codes, scales = ops.q8_quantize(x)
     for p in packed:
-        ops.accumulate(codes, p, 512)
-        ops.matmul(codes, scales, p, 512)
-        ops.unpack_linear(p)
+        ops.q8_accumulate(codes, p, 512)
+        ops.q8_matmul(codes, scales, p, 512)
+        ops.q8_unpack(p)
     ops.q8_linear_portable(x, weight, scale)
     return multiply()
 
@@ -72,7 +72,7 @@ weight = torch.randint(-127, 128, (512, 512), dtype=torch.int8)
 weight[::8] = 0
 scale, x = torch.rand(512) * 0.01 + 0.001, torch.randn(300, 512)
 at_start = threads()
-packed = [ops.pack_linear(weight, scale, None, kind) for kind in ("dense", "sparse")]
+packed = [ops.q8_pack(weight, scale, None, kind) for kind in ("dense", "sparse")]
 y = run_everything()
 found["started with 1 thread"] = threads() - at_start
 found["child before the pool"] = in_child(lambda: same(multiply()))
@@ -144,7 +144,7 @@ def test_a_forked_child_computes_the_same(found, name):
 def packed_layer(n, k, kind, isa=""):
     weight = torch.randint(-127, 128, (n, k), dtype=torch.int8)
     weight[4:8, ::3] = 0
-    return ops.pack_linear(weight, torch.rand(n) * 0.01 + 1e-3, torch.randn(n), kind, isa)
+    return ops.q8_pack(weight, torch.rand(n) * 0.01 + 1e-3, torch.randn(n), kind, isa)
 
 
 @pytest.mark.parametrize("isa", ops.supported_isas())
@@ -153,15 +153,15 @@ def packed_layer(n, k, kind, isa=""):
 def test_the_number_of_threads_does_not_change_a_bit(m, n, k, kind, isa):
     packed, x, residual = packed_layer(n, k, kind, isa), torch.randn(m, k), torch.randn(m, n)
     expected = ops.q8_linear_packed(x, packed, n, activation="gelu", residual=residual)
-    codes, scales = ops.quantize_rows(x)
-    total = ops.accumulate(codes, packed, n)
+    codes, scales = ops.q8_quantize(x)
+    total = ops.q8_accumulate(codes, packed, n)
     for threads in (2, 3):
         torch.set_num_threads(threads)
         y = ops.q8_linear_packed(x, packed, n, activation="gelu", residual=residual)
         assert torch.equal(y, expected)
-        again, same_scales = ops.quantize_rows(x)
+        again, same_scales = ops.q8_quantize(x)
         assert torch.equal(again, codes) and torch.equal(same_scales, scales)
-        assert torch.equal(ops.accumulate(codes, packed, n), total)
+        assert torch.equal(ops.q8_accumulate(codes, packed, n), total)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -187,7 +187,7 @@ def test_four_callers_at_once(threads):
 def test_packing_in_several_threads_at_once():
     weight, scale = torch.randint(-127, 128, (300, 512), dtype=torch.int8), torch.rand(300) + 0.1
     for kind in ("dense", "sparse"):
-        expected = ops.pack_linear(weight, scale, None, kind)
+        expected = ops.q8_pack(weight, scale, None, kind)
         with ThreadPoolExecutor(4) as pool:
-            results = pool.map(lambda _: ops.pack_linear(weight, scale, None, kind), range(16))  # noqa: B023
+            results = pool.map(lambda _: ops.q8_pack(weight, scale, None, kind), range(16))  # noqa: B023
             assert all(torch.equal(packed, expected) for packed in results)

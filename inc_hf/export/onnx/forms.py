@@ -76,7 +76,7 @@ class OnnxLinear(nn.Module):
         super().__init__()
         self.module, self.as_qdq = module, quant_format == "QDQ"
         # Called as that of nn.Linear, since models look at it: T5 asks for its dtype. The module stays packed.
-        codes = ops.unpack_linear(module.packed) if module.is_released else module.codes.detach()
+        codes = ops.q8_unpack(module.packed) if module.is_released else module.codes.detach()
         self.register_buffer("weight", codes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -124,7 +124,7 @@ class QLinear(PackedLinear, QModule):
         if self.activation != "none":
             parts.append(self.activation)
         if self.packed is not None:
-            parts.append(ops.describe_packed(self.packed))
+            parts.append(ops.q8_describe(self.packed))
         return ", ".join(parts)
 
 

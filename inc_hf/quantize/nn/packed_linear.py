@@ -32,10 +32,10 @@ class PackedLinear(PackedWeight):
 
     def make_packed(self) -> Tensor:
         bias = None if self.bias is None else self.bias.detach()
-        return ops.pack_linear(self.codes.detach(), self.weight_scale.float(), bias)
+        return ops.q8_pack(self.codes.detach(), self.weight_scale.float(), bias)
 
     def unpacked(self) -> Tensor:
-        return ops.unpack_linear(self.packed)
+        return ops.q8_unpack(self.packed)
 
     def _load_from_state_dict(self, *args, **kwargs):
         self.shared_input = None  # the others may not get the same scale
@@ -76,5 +76,5 @@ class PackedLinear(PackedWeight):
         """The layer on codes that others use, too."""
         codes, scales = self.shared_input.quantize(x, *quantizer)
         zero_point = 0 if self.input_zero_point is None else int(self.input_zero_point)
-        y = ops.matmul(codes, scales, self.current_packed(), self.out_features, zero_point, self.activation)
+        y = ops.q8_matmul(codes, scales, self.current_packed(), self.out_features, zero_point, self.activation)
         return y.to(x.dtype)

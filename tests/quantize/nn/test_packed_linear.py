@@ -57,7 +57,7 @@ def test_a_layer_packs_itself_at_its_first_forward(shape, activation):
     assert module.packed is None and not module.is_released
     y = module(x)
     packed = module.packed
-    assert packed.dtype == torch.uint8 and torch.equal(ops.unpack_linear(packed), module.codes)
+    assert packed.dtype == torch.uint8 and torch.equal(ops.q8_unpack(packed), module.codes)
     assert torch.equal(y, reference(module, x))
     assert torch.equal(module(x), y) and module.packed is packed, "packed once"
 

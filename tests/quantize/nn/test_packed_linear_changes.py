@@ -123,13 +123,13 @@ def test_a_failed_packing_leaves_no_old_weight_behind():
 
 
 def test_callers_at_once_wait_for_nothing_and_see_nothing_old(monkeypatch):
-    module, x, pack = layer(), torch.randn(9, 70), ops.pack_linear
+    module, x, pack = layer(), torch.randn(9, 70), ops.q8_pack
 
     def slow_pack(*arguments):
         time.sleep(0.01)
         return pack(*arguments)
 
-    monkeypatch.setattr(ops, "pack_linear", slow_pack)
+    monkeypatch.setattr(ops, "q8_pack", slow_pack)
     for _ in range(5):
         expected = reference(module, x)
         with ThreadPoolExecutor(4) as pool:
