@@ -1,8 +1,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
-#include <string.h>
 
 #include "q8gemm/generic.h"
+#include "simd/word.h"
 
 namespace {
 
@@ -11,11 +11,6 @@ struct Avx2 {
   static constexpr int kWidth = 8;
   static Vector zero() { return _mm256_setzero_si256(); }
   static void store(int32_t* p, Vector x) { _mm256_storeu_si256((__m256i*)p, x); }
-  static int32_t word(const void* p) {
-    int32_t x;
-    memcpy(&x, p, 4);
-    return x;
-  }
 };
 
 // u8 x s8: vpmaddubsw sums two products in 16 bits, so that two weights of a pair may not exceed |w0 + w1| = 128.

@@ -1,8 +1,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
-#include <string.h>
 
 #include "q8gemm/generic.h"
+#include "simd/word.h"
 
 namespace {
 
@@ -14,11 +14,7 @@ struct Quads {
   static Vector zero() { return _mm512_setzero_si512(); }
   static void store(int32_t* p, Vector x) { _mm512_storeu_si512(p, x); }
   static Vector load(const int8_t* p) { return _mm512_loadu_si512(p); }
-  static Vector broadcast(const uint8_t* p) {
-    int32_t x;
-    memcpy(&x, p, 4);
-    return _mm512_set1_epi32(x);
-  }
+  static Vector broadcast(const uint8_t* p) { return _mm512_set1_epi32(word(p)); }
   static Vector add(Vector acc, Vector x, Vector w) { return _mm512_dpbusd_epi32(acc, x, w); }
 };
 

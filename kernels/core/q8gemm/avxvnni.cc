@@ -1,9 +1,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
-#include <string.h>
 
 #include "q8gemm/generic.h"
 #include "simd/dpbusd256.h"
+#include "simd/word.h"
 
 namespace {
 
@@ -15,11 +15,7 @@ struct Quads {
   static Vector zero() { return _mm256_setzero_si256(); }
   static void store(int32_t* p, Vector x) { _mm256_storeu_si256((__m256i*)p, x); }
   static Vector load(const int8_t* p) { return _mm256_loadu_si256((const __m256i*)p); }
-  static Vector broadcast(const uint8_t* p) {
-    int32_t x;
-    memcpy(&x, p, 4);
-    return _mm256_set1_epi32(x);
-  }
+  static Vector broadcast(const uint8_t* p) { return _mm256_set1_epi32(word(p)); }
   static Vector add(Vector acc, Vector x, Vector w) { return dpbusd256(acc, x, w); }
 };
 

@@ -1,9 +1,9 @@
 #if defined(__aarch64__)
 #include <arm_neon.h>
-#include <string.h>
 
 #include "q8gemm/ukernel.h"
 #include "simd/unroll.h"
+#include "simd/word.h"
 
 namespace {
 
@@ -47,11 +47,7 @@ void tile(const void* a_rows, int64_t a_stride, const int8_t* panel, int64_t k_g
   }
   for (; k_groups > 0; k_groups--, a += 4, panel += kGroupBytes) {
     INC_HF_UNROLL
-    for (int i = 0; i < kRows; i++) {
-      uint32_t group;
-      memcpy(&group, a + i * a_stride, 4);
-      x[i] = minus_128(vreinterpretq_u8_u32(vdupq_n_u32(group)));
-    }
+    for (int i = 0; i < kRows; i++) x[i] = minus_128(vreinterpretq_u8_s32(vdupq_n_s32(word(a + i * a_stride))));
     add_group<0>(acc, x, panel);
   }
   INC_HF_UNROLL

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "q8spmm/generic.h"
+#include "simd/word.h"
 
 namespace {
 
@@ -15,11 +16,7 @@ template <typename Dot>
 struct Block256 : Dot {
   using Vector = __m256i;
   static Vector zero() { return _mm256_setzero_si256(); }
-  static Vector broadcast(const int8_t* p) {
-    int32_t quad;
-    memcpy(&quad, p, 4);
-    return _mm256_set1_epi32(quad);
-  }
+  static Vector broadcast(const int8_t* p) { return _mm256_set1_epi32(word(p)); }
   // Channels x eight tokens to eight rows of four channels.
   static void store_transposed(int32_t* c, int64_t ldc, Vector a0, Vector a1, Vector a2, Vector a3) {
     const Vector lo01 = _mm256_unpacklo_epi32(a0, a1), hi01 = _mm256_unpackhi_epi32(a0, a1);

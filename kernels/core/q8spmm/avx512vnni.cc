@@ -1,6 +1,7 @@
 #if defined(__x86_64__)
 #include "q8spmm/avx2_block.h"
 #include "simd/dpbusd256.h"
+#include "simd/word.h"
 
 namespace {
 
@@ -15,11 +16,7 @@ struct Wide512 {
   using Vector = __m512i;
   static constexpr int kTokens = 64, kVectors = 4;
   static Vector zero() { return _mm512_setzero_si512(); }
-  static Vector broadcast(const int8_t* p) {
-    int32_t quad;
-    memcpy(&quad, p, 4);
-    return _mm512_set1_epi32(quad);
-  }
+  static Vector broadcast(const int8_t* p) { return _mm512_set1_epi32(word(p)); }
   static Vector add(Vector acc, Vector x, Vector w) { return _mm512_dpbusd_epi32(acc, x, w); }
   static void gather(const uint8_t* xt, const uint16_t* ks, Vector* x) {
     const Vector r0 = load64(xt + size_t{ks[0]} * kTokens), r1 = load64(xt + size_t{ks[1]} * kTokens);
