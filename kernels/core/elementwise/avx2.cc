@@ -5,7 +5,7 @@
 
 namespace inc_hf {
 
-const ElementwiseUkernels elementwise_ukernel__avx2 = elementwise_ukernels("elementwise_ukernel__avx2");
+const ElementwiseUkernels elementwise_ukernel__avx2 = ukernels_of(Isa::kAvx2, "elementwise_ukernel__avx2");
 
 }  // namespace inc_hf
 #endif

@@ -5,7 +5,7 @@
 
 namespace inc_hf {
 
-const ElementwiseUkernels elementwise_ukernel__avx512 = elementwise_ukernels("elementwise_ukernel__avx512");
+const ElementwiseUkernels elementwise_ukernel__avx512 = ukernels_of(Isa::kAvx512Vnni, "elementwise_ukernel__avx512");
 
 }  // namespace inc_hf
 #endif

@@ -13,19 +13,6 @@ constexpr int64_t kGrain = 32768;
 
 int64_t rows_grain(int64_t cols) { return std::max<int64_t>(1, kGrain / cols); }
 
-const ElementwiseUkernels& ukernels(Isa isa) {
-  switch (isa) {
-#if defined(__x86_64__)
-    case Isa::kAvx2:
-    case Isa::kAvxVnni: return elementwise_ukernel__avx2;
-    case Isa::kAvx512Vnni: return elementwise_ukernel__avx512;
-#elif defined(__aarch64__)
-    case Isa::kNeonDot: return elementwise_ukernel__neondot;
-#endif
-    default: return elementwise_ukernel__scalar;
-  }
-}
-
 // p + offset, where null is "there is none".
 template <typename T>
 T* advance(T* p, int64_t offset) {
@@ -35,14 +22,14 @@ T* advance(T* p, int64_t offset) {
 }  // namespace
 
 void activate(Isa isa, Activation activation, const float* x, float* y, int64_t n, ParallelFor parallel_for) {
-  const auto kernel = ukernels(isa).activate[static_cast<int>(activation)];
+  const auto kernel = elementwise_ukernels(isa).activate[static_cast<int>(activation)];
   run_parallel(parallel_for, n, kGrain, [=](int64_t begin, int64_t end) { kernel(x + begin, y + begin, end - begin); });
 }
 
 void layer_norm(Isa isa, const float* x, const float* residual, const float* weight, const float* bias, float eps,
                 float* y, float* sum_out, int64_t rows, int64_t cols, ParallelFor parallel_for) {
   if (cols == 0) return;
-  const auto kernel = ukernels(isa).layer_norm;
+  const auto kernel = elementwise_ukernels(isa).layer_norm;
   run_parallel(parallel_for, rows, rows_grain(cols), [=](int64_t begin, int64_t end) {
     for (int64_t i = begin * cols; i < end * cols; i += cols) {
       kernel(x + i, advance(residual, i), weight, bias, eps, y + i, advance(sum_out, i), cols);
@@ -53,7 +40,7 @@ void layer_norm(Isa isa, const float* x, const float* residual, const float* wei
 void softmax(Isa isa, const float* x, const float* mask, int64_t rows_per_mask, float* y, int64_t rows, int64_t cols,
              ParallelFor parallel_for) {
   if (cols == 0) return;
-  const auto kernel = ukernels(isa).softmax;
+  const auto kernel = elementwise_ukernels(isa).softmax;
   run_parallel(parallel_for, rows, rows_grain(cols), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       kernel(x + r * cols, mask == nullptr ? nullptr : mask + r / rows_per_mask * cols, y + r * cols, cols);

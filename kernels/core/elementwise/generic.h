@@ -109,9 +109,10 @@ void softmax_row(const float* x, const float* mask, float* y, int64_t cols) {
   for_vectors(cols, [=](int64_t i, auto lanes) { lanes.put(y + i, lanes.get(y + i) * set1(scale)); });
 }
 
-constexpr inc_hf::ElementwiseUkernels elementwise_ukernels(const char* name) {
+constexpr inc_hf::ElementwiseUkernels ukernels_of(inc_hf::Isa isa, const char* name) {
   using inc_hf::Activation;
   return {name,
+          isa,
           {activate_all<Activation::kNone>, activate_all<Activation::kRelu>, activate_all<Activation::kGeluErf>,
            activate_all<Activation::kGeluTanh>, activate_all<Activation::kSilu>},
           layer_norm_row,

@@ -5,7 +5,7 @@
 
 namespace inc_hf {
 
-const ElementwiseUkernels elementwise_ukernel__neondot = elementwise_ukernels("elementwise_ukernel__neondot");
+const ElementwiseUkernels elementwise_ukernel__neondot = ukernels_of(Isa::kNeonDot, "elementwise_ukernel__neondot");
 
 }  // namespace inc_hf
 #endif

@@ -4,6 +4,6 @@
 
 namespace inc_hf {
 
-const ElementwiseUkernels elementwise_ukernel__scalar = elementwise_ukernels("elementwise_ukernel__scalar");
+const ElementwiseUkernels elementwise_ukernel__scalar = ukernels_of(Isa::kScalar, "elementwise_ukernel__scalar");
 
 }  // namespace inc_hf

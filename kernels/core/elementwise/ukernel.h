@@ -3,10 +3,14 @@
 
 #include <stdint.h>
 
+#include "isa.h"
+
 namespace inc_hf {
 
+// elementwise_ukernel__<file>
 struct ElementwiseUkernels {
   const char* name;
+  Isa isa;  // the least that executes them: those of AVX2 serve AVX-VNNI too
   // One for each Activation, in the order of its values.
   void (*activate[5])(const float* x, float* y, int64_t n);
   void (*layer_norm)(const float* x, const float* residual, const float* weight, const float* bias, float eps, float* y,
@@ -14,12 +18,11 @@ struct ElementwiseUkernels {
   void (*softmax)(const float* x, const float* mask, float* y, int64_t cols);
 };
 
-extern const ElementwiseUkernels elementwise_ukernel__scalar;
-#if defined(__x86_64__)
-extern const ElementwiseUkernels elementwise_ukernel__avx2;
-extern const ElementwiseUkernels elementwise_ukernel__avx512;
-#elif defined(__aarch64__)
-extern const ElementwiseUkernels elementwise_ukernel__neondot;
-#endif
+#define UKERNEL(isa) extern const ElementwiseUkernels elementwise_ukernel__##isa;
+#include "elementwise/ukernels.inc"
+#undef UKERNEL
+
+// The first of the list that `isa` executes.
+const ElementwiseUkernels& elementwise_ukernels(Isa isa);
 
 }  // namespace inc_hf
