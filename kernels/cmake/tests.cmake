@@ -9,6 +9,11 @@ if(INC_HF_TESTS)
     add_test(NAME ${name} COMMAND ${name})
   endforeach()
 
+  # As a test it measures next to nothing: it shows that every line of the lists has a row.
+  add_executable(bench_ukernels tools/bench_ukernels.cc)
+  target_link_libraries(bench_ukernels PRIVATE inc_hf_core)
+  add_test(NAME bench_ukernels COMMAND bench_ukernels 0)
+
   # AVX512-VNNI has the instruction of AVX-VNNI in another encoding. For the CPUs that have only that one, the tests of
   # q8 are built once more: with these three files the linker needs none of the same names from the library.
   if(isa_sources MATCHES "avxvnni")

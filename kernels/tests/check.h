@@ -195,6 +195,22 @@ struct Test {
   void (*run)(Isa isa);
 };
 
+template <typename F>
+void run_test(const std::string& name, F&& test) {
+  const int before = failures;
+  generator.seed(0);
+  test();
+  std::printf("%s: %s\n", name.c_str(), failures == before ? "ok" : "FAILED");
+}
+
+// A test of its own for each micro-kernel of `isa`: `all` has an entry for each line of a ukernels.inc.
+template <typename Ukernels, size_t kCount>
+void test_each(const Ukernels* const (&all)[kCount], Isa isa, void (*test)(const Ukernels&)) {
+  for (const Ukernels* ukernels : all) {
+    if (ukernels->isa == isa) run_test(ukernels->name, [=] { test(*ukernels); });
+  }
+}
+
 // Each test on each ISA, or on the one that the command line names.
 inline int run_tests(int argc, char** argv, const std::vector<Test>& tests) {
   for (Isa isa : kAllIsas) {
@@ -204,10 +220,7 @@ inline int run_tests(int argc, char** argv, const std::vector<Test>& tests) {
       continue;
     }
     for (const Test& test : tests) {
-      const int before = failures;
-      generator.seed(0);
-      test.run(isa);
-      std::printf("%s %s: %s\n", test.name, isa_name(isa), failures == before ? "ok" : "FAILED");
+      run_test(std::string(test.name) + " " + isa_name(isa), [&] { test.run(isa); });
     }
   }
   std::printf("%d failures\n", failures);

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "bf16gemm/bf16gemm.h"
+#include "bf16gemm/blob.h"
+#include "bf16gemm/ukernel.h"
 
 namespace {
 
@@ -223,6 +225,37 @@ void test_corrupt(Variant variant) {
   check_refused("k = 2^31", [&] { packed_size(variant, 1, int64_t{1} << 31); });
 }
 
+std::vector<uint16_t> to_panels(const std::vector<uint16_t>& w, int64_t n, int64_t k, int nr) {
+  std::vector<uint16_t> panels(n / nr * panel_stride(k, nr));
+  for (int64_t i = 0; i < n * k; i++) {
+    const int64_t channel = i / k, p = i % k;
+    panels[channel / nr * panel_stride(k, nr) + (p / 2 * nr + channel % nr) * 2 + p % 2] = w[i];
+  }
+  return panels;
+}
+
+void check_tile(const Bf16GemmUkernels& ukernels, Bf16GemmTile tile, int64_t rows, int64_t panels, int64_t k) {
+  const int64_t n = panels * ukernels.nr;
+  const std::vector<float> x = random_floats(rows * k), bias = random_floats(n), residual = random_floats(rows * n);
+  const std::vector<uint16_t> w = random_bf16(n * k);
+  std::vector<char> a((k + ukernels.chunk - 1) / ukernels.chunk * rows * kBf16GemmChunkBytes);
+  std::vector<float> c(rows * n), y(rows * n);
+  ukernels.pack(x.data(), k, rows, k, a.data());
+  tile(a.data(), to_panels(w, n, k, ukernels.nr).data(), panel_stride(k, ukernels.nr), (k + 1) / 2, c.data());
+  ukernels.finish(c.data(), n, rows, n, {bias.data(), Activation::kRelu, residual.data(), y.data(), n});
+  check_values(ukernels.variant, {rows, n, k}, x, w, bias.data(), Activation::kRelu, residual.data(), y.data());
+}
+
+// One micro-kernel by itself, whether or not anything chooses it.
+void test_ukernels(const Bf16GemmUkernels& ukernels) {
+  const int before = failures;
+  for (int64_t k : {1, 2, 15, 33, 128}) {
+    for (int rows = 1; rows <= ukernels.mr; rows++) check_tile(ukernels, ukernels.rows[rows - 1], rows, 1, k);
+    check_tile(ukernels, ukernels.wide_row, 1, ukernels.wide, k);
+  }
+  std::printf("%s: %s\n", ukernels.name, failures == before ? "ok" : "FAILED");
+}
+
 void test_variant(Variant variant) {
   for (const Shape& s : kShapes) {
     test_shape(variant, s, Activation::kNone, false, false);
@@ -240,6 +273,9 @@ void test_variant(Variant variant) {
 }  // namespace
 
 int main() {
+  for (const Bf16GemmUkernels* ukernels : kAllBf16GemmUkernels) {
+    if (inc_hf::bf16gemm::is_supported(ukernels->variant)) test_ukernels(*ukernels);
+  }
   for (Variant variant : kAllVariants) {
     if (!inc_hf::bf16gemm::is_supported(variant)) {
       std::printf("skipped: %s (this CPU lacks it)\n", variant_name(variant));

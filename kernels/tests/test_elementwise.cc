@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "elementwise/elementwise.h"
+#include "elementwise/ukernel.h"
 
 using namespace inc_hf;
 
@@ -313,30 +314,45 @@ void test_names() {
   }
 }
 
-void run(const char* name, Isa isa, void (*test)(Isa)) {
+void run(const char* name, const ElementwiseUkernels& ukernels, void (*test)(Isa)) {
   const int before = failures;
-  test(isa);
-  std::printf("%s %s: %s\n", name, isa_name(isa), failures == before ? "ok" : "FAILED");
+  test(ukernels.isa);
+  std::printf("%s %s: %s\n", name, ukernels.name, failures == before ? "ok" : "FAILED");
+}
+
+void test_ukernels(const ElementwiseUkernels& ukernels) {
+  // The tests reach the functions by their ISA: a second line for the same one would never run.
+  CHECK(&elementwise_ukernels(ukernels.isa) == &ukernels, "%s is not what %s runs", ukernels.name,
+        isa_name(ukernels.isa));
+  if (!is_supported(ukernels.isa)) {
+    std::printf("skipped: %s (this CPU lacks it)\n", ukernels.name);
+    return;
+  }
+  run("activate_accuracy", ukernels, test_activate_accuracy);
+  run("activate_sizes", ukernels, test_activate_sizes);
+  run("layer_norm", ukernels, test_layer_norm);
+  run("layer_norm_in_place", ukernels, test_layer_norm_in_place);
+  run("layer_norm_special", ukernels, test_layer_norm_special);
+  run("softmax", ukernels, test_softmax);
+  run("softmax_special", ukernels, test_softmax_special);
+  run("empty", ukernels, test_empty);
+}
+
+// Every ISA runs what it was made for, and AVX-VNNI what AVX2 does.
+void test_dispatch() {
+  for (Isa isa : kAllIsas) {
+    const Isa found = elementwise_ukernels(isa).isa;
+    const Isa wanted = isa == Isa::kAvxVnni ? Isa::kAvx2 : isa;
+    if (is_supported(wanted)) CHECK(found == wanted, "%s runs %s", isa_name(isa), isa_name(found));
+  }
 }
 
 }  // namespace
 
 int main() {
   test_names();
-  for (Isa isa : kAllIsas) {
-    if (!is_supported(isa)) {
-      std::printf("skipped: %s (this CPU lacks it)\n", isa_name(isa));
-      continue;
-    }
-    run("activate_accuracy", isa, test_activate_accuracy);
-    run("activate_sizes", isa, test_activate_sizes);
-    run("layer_norm", isa, test_layer_norm);
-    run("layer_norm_in_place", isa, test_layer_norm_in_place);
-    run("layer_norm_special", isa, test_layer_norm_special);
-    run("softmax", isa, test_softmax);
-    run("softmax_special", isa, test_softmax_special);
-    run("empty", isa, test_empty);
-  }
+  test_dispatch();
+  for (const ElementwiseUkernels* ukernels : kAllElementwiseUkernels) test_ukernels(*ukernels);
   std::printf("%d failures\n", failures);
   return failures == 0 ? 0 : 1;
 }

@@ -54,28 +54,22 @@ void check_ukernel(const Q8GemmUkernels& ukernels, int rows, int64_t k_groups, i
   c.check_equal(expected, std::string(ukernels.name) + " k_groups=" + std::to_string(k_groups));
 }
 
-void test_ukernels(Isa isa) {
-  const Q8GemmUkernels* const all[] = {
-#define UKERNEL(isa, MR, NR, KR) &q8gemm_ukernel_##MR##x##NR##c##KR##__##isa,
-#include "q8gemm/ukernels.inc"
-#undef UKERNEL
-  };
-  for (const Q8GemmUkernels* ukernels : all) {
-    if (ukernels->isa != isa) continue;
-    const bool pairs = ukernels->layout == PanelLayout::kPairs;
-    // Quads on AVX2 are for weights of which no two overflow 16 bits.
-    const Fill fill = isa == Isa::kAvx2 && !pairs ? Fill::kSevenBits : Fill::kEightBits;
-    for (int rows = 1; rows <= ukernels->mr; rows++) {
-      for (int64_t k_groups : {1, 2, 3, 8, 65}) {
-        if (pairs) {
-          check_ukernel<int16_t>(*ukernels, rows, k_groups, -128, 127, fill);
-        } else {
-          check_ukernel<uint8_t>(*ukernels, rows, k_groups, 0, 255, fill);
-        }
+void test_ukernel(const Q8GemmUkernels& ukernels) {
+  const bool pairs = ukernels.layout == PanelLayout::kPairs;
+  // Quads on AVX2 are for weights of which no two overflow 16 bits.
+  const Fill fill = ukernels.isa == Isa::kAvx2 && !pairs ? Fill::kSevenBits : Fill::kEightBits;
+  for (int rows = 1; rows <= ukernels.mr; rows++) {
+    for (int64_t k_groups : {1, 2, 3, 8, 65}) {
+      if (pairs) {
+        check_ukernel<int16_t>(ukernels, rows, k_groups, -128, 127, fill);
+      } else {
+        check_ukernel<uint8_t>(ukernels, rows, k_groups, 0, 255, fill);
       }
     }
   }
 }
+
+void test_ukernels(Isa isa) { test_each(kAllQ8GemmUkernels, isa, test_ukernel); }
 
 }  // namespace
 

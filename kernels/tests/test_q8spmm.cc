@@ -80,17 +80,11 @@ void check_ukernel(const Q8SpmmUkernels& ukernels, int64_t k, int64_t quads) {
   c.check_equal(expected, std::string(ukernels.name) + " quads=" + std::to_string(quads));
 }
 
-void test_ukernels(Isa isa) {
-  const Q8SpmmUkernels* const all[] = {
-#define UKERNEL(isa, TOKENS) &q8spmm_ukernel_##TOKENS##x4c4__##isa,
-#include "q8spmm/ukernels.inc"
-#undef UKERNEL
-  };
-  for (const Q8SpmmUkernels* ukernels : all) {
-    if (ukernels->isa != isa) continue;
-    for (int64_t quads : {0, 1, 2, 7, 100}) check_ukernel(*ukernels, 16 * random_int(1, 20), quads);
-  }
+void test_ukernel(const Q8SpmmUkernels& ukernels) {
+  for (int64_t quads : {0, 1, 2, 7, 100}) check_ukernel(ukernels, 16 * random_int(1, 20), quads);
 }
+
+void test_ukernels(Isa isa) { test_each(kAllQ8SpmmUkernels, isa, test_ukernel); }
 
 }  // namespace
 

@@ -38,10 +38,16 @@ struct Bf16GemmUkernels {
   void (*finish)(const float* c, int64_t c_stride, int rows, int64_t columns, const Bf16GemmEpilogue& epilogue);
 };
 
-// One for each line of ukernels.inc.
+// Each line of ukernels.inc is declared, and stands in the array that dispatch, tests and benchmark go through.
 #define UKERNEL(variant, MR, NR) extern const Bf16GemmUkernels bf16gemm_ukernel_##MR##x##NR##__##variant;
 #include "bf16gemm/ukernels.inc"
 #undef UKERNEL
+
+inline constexpr const Bf16GemmUkernels* kAllBf16GemmUkernels[] = {
+#define UKERNEL(variant, MR, NR) &bf16gemm_ukernel_##MR##x##NR##__##variant,
+#include "bf16gemm/ukernels.inc"
+#undef UKERNEL
+};
 
 // Throws std::invalid_argument if this build has none.
 const Bf16GemmUkernels& bf16gemm_ukernels(bf16gemm::Variant variant);

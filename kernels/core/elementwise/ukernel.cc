@@ -6,12 +6,6 @@
 namespace inc_hf {
 namespace {
 
-const ElementwiseUkernels* const kUkernels[] = {
-#define UKERNEL(isa) &elementwise_ukernel__##isa,
-#include "elementwise/ukernels.inc"
-#undef UKERNEL
-};
-
 // Whether a CPU that has `isa` executes what is compiled for `needed`: on x86 each has all before it.
 bool executes(Isa isa, Isa needed) {
   return needed == isa || needed == Isa::kScalar || (isa != Isa::kNeonDot && needed < isa);
@@ -20,7 +14,7 @@ bool executes(Isa isa, Isa needed) {
 }  // namespace
 
 const ElementwiseUkernels& elementwise_ukernels(Isa isa) {
-  for (const ElementwiseUkernels* ukernels : kUkernels) {
+  for (const ElementwiseUkernels* ukernels : kAllElementwiseUkernels) {
     if (executes(isa, ukernels->isa)) return *ukernels;
   }
   throw std::invalid_argument(std::string("There are no element-wise functions for ") + isa_name(isa) + ".");

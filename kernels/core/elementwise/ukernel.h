@@ -18,9 +18,16 @@ struct ElementwiseUkernels {
   void (*softmax)(const float* x, const float* mask, float* y, int64_t cols);
 };
 
+// Each line of ukernels.inc is declared, and stands in the array that dispatch, tests and benchmark go through.
 #define UKERNEL(isa) extern const ElementwiseUkernels elementwise_ukernel__##isa;
 #include "elementwise/ukernels.inc"
 #undef UKERNEL
+
+inline constexpr const ElementwiseUkernels* kAllElementwiseUkernels[] = {
+#define UKERNEL(isa) &elementwise_ukernel__##isa,
+#include "elementwise/ukernels.inc"
+#undef UKERNEL
+};
 
 // The first of the list that `isa` executes.
 const ElementwiseUkernels& elementwise_ukernels(Isa isa);

@@ -27,10 +27,16 @@ struct Q8GemmUkernels {
   Q8GemmUkernel rows[kMaxMr];  // rows[i] computes i + 1 rows, i < mr
 };
 
-// One for each line of ukernels.inc.
+// Each line of ukernels.inc is declared, and stands in the array that dispatch, tests and benchmark go through.
 #define UKERNEL(isa, MR, NR, KR) extern const Q8GemmUkernels q8gemm_ukernel_##MR##x##NR##c##KR##__##isa;
 #include "q8gemm/ukernels.inc"
 #undef UKERNEL
+
+inline constexpr const Q8GemmUkernels* kAllQ8GemmUkernels[] = {
+#define UKERNEL(isa, MR, NR, KR) &q8gemm_ukernel_##MR##x##NR##c##KR##__##isa,
+#include "q8gemm/ukernels.inc"
+#undef UKERNEL
+};
 
 // The one that `isa` runs fastest; for kPairs only AVX2 has one of its own, others run quads exactly.
 const Q8GemmUkernels& q8gemm_ukernels(Isa isa, PanelLayout layout);

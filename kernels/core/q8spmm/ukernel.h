@@ -32,9 +32,16 @@ inline int token_at(int position, int lanes) {
   return 4 * lanes * vector + 4 * lane + position % 4;
 }
 
+// Each line of ukernels.inc is declared, and stands in the array that dispatch, tests and benchmark go through.
 #define UKERNEL(isa, TOKENS) extern const Q8SpmmUkernels q8spmm_ukernel_##TOKENS##x4c4__##isa;
 #include "q8spmm/ukernels.inc"
 #undef UKERNEL
+
+inline constexpr const Q8SpmmUkernels* kAllQ8SpmmUkernels[] = {
+#define UKERNEL(isa, TOKENS) &q8spmm_ukernel_##TOKENS##x4c4__##isa,
+#include "q8spmm/ukernels.inc"
+#undef UKERNEL
+};
 
 // The widest of `isa` for at most `max_tokens` tokens at a time, or else its narrowest.
 const Q8SpmmUkernels& q8spmm_ukernels(Isa isa, int max_tokens);
