@@ -52,7 +52,11 @@ def q8_pack(
 
 
 def q8_unpack(packed: Tensor) -> Tensor:
-    """The int8 weight of shape `(out_features, in_features)` that was packed."""
+    """The int8 weight of shape `(out_features, in_features)` that was packed.
+
+    Raises:
+        ValueError: `packed` is corrupt; unlike the products this reads all of it.
+    """
     return torch.ops.inc_hf.q8_unpack.default(packed)
 
 
@@ -116,6 +120,9 @@ def q8_linear_packed(
 ) -> Tensor:
     """`q8_linear` on a packed weight: the same integers, and without an activation the same bits.
 
+    Every call checks the header of `packed`. Where the columns of a sparse weight are was checked when it was packed:
+    whoever writes into `packed` behind its header can make a call read beyond its memory, as `q8_unpack` would notice.
+
     Args:
         x (`torch.Tensor` of shape `(..., in_features)`): float32, float16 or bfloat16 activations on the CPU.
         packed (`torch.Tensor`): what `q8_pack` returned.
@@ -126,8 +133,8 @@ def q8_linear_packed(
     The other arguments are those of `q8_linear`.
 
     Raises:
-        ValueError: wrong type, shape or device, `input_scale` <= 0, or a packed weight that is corrupt or of another
-            CPU.
+        ValueError: wrong type, shape or device, `input_scale` <= 0, or a packed weight whose header is corrupt or of
+            another CPU.
     """
     round_scale = rounds_to_bfloat16(scale_dtype)
     op = torch.ops.inc_hf.q8_linear_packed.default

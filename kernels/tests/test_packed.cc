@@ -1,4 +1,5 @@
-// How a weight is packed, that it comes back as it was, and that nothing broken passes check_packed().
+// How a weight is packed, that it comes back as it was, that no broken header passes check_packed(), and no broken
+// index check_indices().
 #include <limits>
 
 #include "check.h"
@@ -108,23 +109,59 @@ void test_bad_weights(Isa isa) {
 }
 
 // A copy of valid bytes to break, again without a byte too many.
+Bytes copy_of(const Packed& packed) {
+  Bytes bytes = packed_bytes(packed.weight.header.bytes);
+  std::memcpy(bytes.get(), packed.bytes.get(), packed.weight.header.bytes);
+  return bytes;
+}
+
+// The changed header gets its checksum, so that what refuses it is the check that it was changed for.
 template <typename Change>
-void refuse(const Packed& packed, const char* what, Change change) {
+Bytes with_header(const Packed& packed, Change change) {
+  Bytes bytes = copy_of(packed);
+  PackedHeader& header = *reinterpret_cast<PackedHeader*>(bytes.get());
+  change(header);
+  header.checksum = checksum_of(header);
+  return bytes;
+}
+
+template <typename Change>
+void refuse_header(const Packed& packed, const char* what, Change change) {
+  const Bytes bytes = with_header(packed, change);
+  check_refused(what, [&] { check_packed(bytes.get(), packed.weight.header.bytes); });
+}
+
+void check_refuses_indices(const char* what, const Bytes& bytes, int64_t size) {
+  const PackedWeight packed = check_packed(bytes.get(), size);
+  check_refused(what, [&] { check_indices(packed); });
+  std::vector<int8_t> w(packed.header.n * packed.header.k);
+  check_refused(what, [&] { unpack(packed, w.data()); });
+}
+
+template <typename Change>
+void refuse_indices(const Packed& packed, const char* what, Change change) {
+  const Bytes bytes = copy_of(packed);
   const int64_t size = packed.weight.header.bytes;
-  const Bytes bytes = packed_bytes(size);
-  std::memcpy(bytes.get(), packed.bytes.get(), size);
   const PackedWeight copy = check_packed(bytes.get(), size);
-  change(*reinterpret_cast<PackedHeader*>(bytes.get()), const_cast<uint32_t*>(copy.first_quad),
-         const_cast<uint16_t*>(copy.ks));
-  check_refused(what, [&] { check_packed(bytes.get(), size); });
+  change(const_cast<uint32_t*>(copy.first_quad), const_cast<uint16_t*>(copy.ks));
+  check_refuses_indices(what, bytes, size);
+}
+
+void test_changed_header(Isa isa) {
+  for (Sparsity sparsity : {Sparsity::kDense, Sparsity::kSparse}) {
+    const Packed packed = pack_weight(Problem(0, 70, 40, Fill::kEightBits).weight(), isa, sparsity);
+    for (size_t bit = 0; bit < 8 * sizeof(PackedHeader); bit++) {
+      const Bytes bytes = copy_of(packed);
+      bytes[bit / 8] ^= 1 << bit % 8;
+      check_refused("bit", [&] { check_packed(bytes.get(), packed.weight.header.bytes); });
+    }
+  }
 }
 
 void test_corrupt_header(Isa isa) {
   for (Sparsity sparsity : {Sparsity::kDense, Sparsity::kSparse}) {
     const Packed packed = pack_weight(Problem(0, 70, 40, Fill::kEightBits).weight(), isa, sparsity);
-    const auto refuse_header = [&](const char* what, auto change) {
-      refuse(packed, what, [&](PackedHeader& h, uint32_t*, uint16_t*) { change(h); });
-    };
+    const auto refuse_header = [&](const char* what, auto change) { ::refuse_header(packed, what, change); };
     refuse_header("magic", [](PackedHeader& h) { h.magic++; });
     refuse_header("version", [](PackedHeader& h) { h.version++; });
     refuse_header("isa", [](PackedHeader& h) { h.isa = Isa(5); });
@@ -158,22 +195,27 @@ void test_corrupt_blocks(Isa isa) {
   const Packed packed = pack_weight(Problem(0, 70, 40, Fill::kEightBits).weight(), isa, Sparsity::kSparse);
   const int64_t groups = packed.weight.n_padded / 4, quads = packed.weight.header.quads;
   for (int64_t g = 0; g <= groups; g++) {
-    refuse(packed, "far quad", [&](PackedHeader&, uint32_t* first_quad, uint16_t*) { first_quad[g] = 1u << 31; });
-    refuse(packed, "quad beyond the end",
-           [&](PackedHeader&, uint32_t* first_quad, uint16_t*) { first_quad[g] = static_cast<uint32_t>(quads) + 1; });
+    refuse_indices(packed, "far quad", [&](uint32_t* first_quad, uint16_t*) { first_quad[g] = 1u << 31; });
+    refuse_indices(packed, "quad beyond the end",
+                   [&](uint32_t* first_quad, uint16_t*) { first_quad[g] = static_cast<uint32_t>(quads) + 1; });
     if (g > 0 && packed.weight.first_quad[g - 1] == 0) continue;
-    refuse(packed, "quads go back",
-           [&](PackedHeader&, uint32_t* first_quad, uint16_t*) { first_quad[g] = g == 0 ? 1 : first_quad[g - 1] - 1; });
+    refuse_indices(packed, "quads go back",
+                   [&](uint32_t* first_quad, uint16_t*) { first_quad[g] = g == 0 ? 1 : first_quad[g - 1] - 1; });
   }
   for (int64_t i = 0; i < 4 * quads; i++) {
-    for (uint16_t k : {40, 65535}) {
-      refuse(packed, "k", [&](PackedHeader&, uint32_t*, uint16_t* ks) { ks[i] = k; });
-    }
+    for (uint16_t k : {40, 65535}) refuse_indices(packed, "k", [&](uint32_t*, uint16_t* ks) { ks[i] = k; });
   }
-  refuse(packed, "dense", [](PackedHeader& h, uint32_t*, uint16_t*) { h.kind = WeightKind::kDenseQuads; });
-  refuse(packed, "quads", [](PackedHeader& h, uint32_t*, uint16_t*) { h.quads += 8; });
-  refuse(packed, "negative quads", [](PackedHeader& h, uint32_t*, uint16_t*) { h.quads = -h.quads; });
-  refuse(packed, "huge quads", [](PackedHeader& h, uint32_t*, uint16_t*) { h.quads = int64_t{1} << 60; });
+}
+
+// A header that the blocks do not belong to.
+void test_corrupt_sparse_header(Isa isa) {
+  const Packed packed = pack_weight(Problem(0, 70, 40, Fill::kEightBits).weight(), isa, Sparsity::kSparse);
+  refuse_header(packed, "dense", [](PackedHeader& h) { h.kind = WeightKind::kDenseQuads; });
+  refuse_header(packed, "quads", [](PackedHeader& h) { h.quads += 8; });
+  refuse_header(packed, "negative quads", [](PackedHeader& h) { h.quads = -h.quads; });
+  refuse_header(packed, "huge quads", [](PackedHeader& h) { h.quads = int64_t{1} << 60; });
+  const Bytes narrower = with_header(packed, [](PackedHeader& h) { h.k = 20; });
+  check_refuses_indices("k that is too small", narrower, packed.weight.header.bytes);
 }
 
 }  // namespace
@@ -186,6 +228,8 @@ int main(int argc, char** argv) {
                     {"pairs", test_pairs},
                     {"quads", test_quads},
                     {"bad_weights", test_bad_weights},
+                    {"changed_header", test_changed_header},
                     {"corrupt_header", test_corrupt_header},
-                    {"corrupt_blocks", test_corrupt_blocks}});
+                    {"corrupt_blocks", test_corrupt_blocks},
+                    {"corrupt_sparse_header", test_corrupt_sparse_header}});
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from bench.zeros import zero_blocks
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -78,14 +79,6 @@ def quantize_weight(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     qmax = ops.weight_qmax(bits)
     scale = weight.abs().amax(1, keepdim=True) / qmax
     return (weight / scale).round().clamp(-qmax, qmax).to(torch.int8), scale
-
-
-def zero_blocks(codes: Tensor, zeros: int) -> Tensor:
-    """`codes` with `zeros` per cent of its 4x1 blocks, chosen at random, set to zero."""
-    groups, columns = codes.shape[0] // 4, codes.shape[1]
-    keep = torch.ones(groups * columns, dtype=torch.int8)
-    keep[torch.randperm(keep.numel())[: keep.numel() * zeros // 100]] = 0
-    return codes * keep.reshape(groups, columns).repeat_interleave(4, 0)
 
 
 def candidates(layer: Layer, isas: list[str]) -> list[Candidate]:

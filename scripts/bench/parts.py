@@ -3,8 +3,9 @@
 from functools import partial
 
 import torch
-from bench.candidates import WEIGHT_BITS, Layer, quantize_weight, zero_blocks
+from bench.candidates import WEIGHT_BITS, Layer, quantize_weight
 from bench.measure import summary, take_turns
+from bench.zeros import zero_blocks
 
 from inc_hf import ops
 

@@ -5,6 +5,6 @@
 #include "q8/transpose_sse.h"
 
 namespace inc_hf {
-const Q8Rows q8_rows__avx2 = {quantize, widen, transpose, largest, finish};
+const Q8Rows q8_rows__avx2 = {quantize, widen, transpose, finish};
 }
 #endif

@@ -35,6 +35,6 @@ void transpose(const uint8_t* const* rows, int tokens, int64_t k_padded, uint8_t
 }  // namespace
 
 namespace inc_hf {
-const Q8Rows q8_rows__neondot = {quantize, widen, transpose, largest, finish};
+const Q8Rows q8_rows__neondot = {quantize, widen, transpose, finish};
 }
 #endif

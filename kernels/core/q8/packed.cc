@@ -1,7 +1,9 @@
 #include "q8/packed.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 
@@ -12,7 +14,7 @@
 namespace inc_hf {
 namespace {
 
-constexpr uint32_t kMagic = 0x38514849, kVersion = 1;  // "IHQ8"
+constexpr uint32_t kMagic = 0x38514849, kVersion = 2;  // "IHQ8"
 constexpr int64_t kAlignment = 64;
 
 int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
@@ -77,15 +79,8 @@ void check_header(const PackedHeader& h, int64_t size) {
     throw std::invalid_argument(std::string("The weight was packed for ") + isa_name(h.isa) +
                                 ", which this CPU lacks; pack it here.");
   }
-}
-
-void check_indices(const PackedWeight& p) {
-  const int64_t groups = p.n_padded / kBlockRows;
-  bool ordered = p.first_quad[0] == 0 && p.first_quad[groups] == p.header.quads;
-  for (int64_t g = 0; g < groups; g++) ordered &= p.first_quad[g] <= p.first_quad[g + 1];
-  require(ordered, "its blocks are out of order");
-  require(q8_rows(p.header.isa).largest(p.ks, 4 * p.header.quads) < p.header.k,
-          "a column of a block lies beyond the weight");
+  // Of a sparse weight nothing else tells a wrong k without a look at all its indices.
+  require(h.checksum == checksum_of(h), "its header is not the one that packing wrote");
 }
 
 void check_scales(const Weight& weight) {
@@ -98,6 +93,16 @@ void check_scales(const Weight& weight) {
 }
 
 }  // namespace
+
+uint64_t checksum_of(const PackedHeader& header) {
+  uint64_t words[sizeof(PackedHeader) / sizeof(uint64_t)], sum = 0;
+  std::memcpy(words, &header, sizeof(header));
+  for (size_t i = 0; i + 1 < std::size(words); i++) {
+    sum = (sum ^ words[i]) * 0x9e3779b97f4a7c15;  // odd, so that different sums stay different
+    sum ^= sum >> 32;
+  }
+  return sum;
+}
 
 double crossover(Isa isa, WeightKind dense) {
   if (isa == Isa::kScalar) return 0.1;
@@ -128,6 +133,7 @@ PackedHeader plan_packing(const Weight& weight, Isa isa, Sparsity sparsity) {
     }
   }
   header.bytes = Offsets(header).end;
+  header.checksum = checksum_of(header);
   return header;
 }
 
@@ -148,6 +154,7 @@ void pack(const Weight& weight, const PackedHeader& header, void* out) {
   if (header.kind == WeightKind::kSparse) {
     pack_blocks(weight, header.isa, const_cast<uint32_t*>(p.first_quad), const_cast<uint16_t*>(p.ks),
                 const_cast<int8_t*>(p.w));
+    check_indices(p);
   } else {
     pack_panels(weight, dense_ukernels(header), const_cast<int8_t*>(p.panels));
   }
@@ -159,12 +166,21 @@ PackedWeight check_packed(const void* bytes, int64_t size) {
   PackedHeader header;
   std::memcpy(&header, bytes, sizeof(header));
   check_header(header, size);
-  const PackedWeight packed = locate(header, bytes);
-  if (header.kind == WeightKind::kSparse) check_indices(packed);
-  return packed;
+  return locate(header, bytes);
+}
+
+void check_indices(const PackedWeight& p) {
+  if (p.header.kind != WeightKind::kSparse) return;
+  const uint32_t* end = p.first_quad + p.n_padded / kBlockRows;
+  const bool ordered = p.first_quad[0] == 0 && *end == p.header.quads && std::is_sorted(p.first_quad, end + 1);
+  require(ordered, "its blocks are out of order");
+  const uint16_t* end_k = p.ks + 4 * p.header.quads;
+  require(std::all_of(p.ks, end_k, [&](uint16_t k) { return k < p.header.k; }),
+          "a column of a block lies beyond the weight");
 }
 
 void unpack(const PackedWeight& packed, int8_t* w) {
+  check_indices(packed);
   if (packed.header.kind == WeightKind::kSparse) {
     unpack_blocks(packed, w);
   } else {

@@ -21,14 +21,15 @@ struct PackedHeader {
   int64_t n, k;   // output channels, input features
   int64_t quads;  // sparse only
   int64_t bytes;  // of everything
-  int64_t reserved[2];
+  int64_t reserved;
+  uint64_t checksum;  // of what stands before it
 };
 static_assert(sizeof(PackedHeader) == 64, "the header takes one cache line");
 
 inline constexpr int64_t kChannelVector = 64;  // channels are padded to a multiple of it
 inline constexpr int64_t kMaxK = 65536;        // 255 * 128 * 65536 < 2^31, and a value of k fits 16 bits
 
-// Where the parts of a packed weight lie. Only `check` makes one from foreign bytes.
+// Where the parts of a packed weight lie. Only `check_packed` makes one from foreign bytes.
 struct PackedWeight {
   PackedHeader header;
   int64_t n_padded, k_padded;  // k_padded: a multiple of 16
@@ -56,13 +57,21 @@ enum class Sparsity { kAuto, kDense, kSparse };
 // kMaxK or scales that are not positive and finite.
 PackedHeader plan_packing(const Weight& weight, Isa isa, Sparsity sparsity);
 
-// Writes header.bytes bytes to `out`, which is aligned to 64.
+// Writes header.bytes bytes to `out`, which is aligned to 64, and checks their indices.
 void pack(const Weight& weight, const PackedHeader& header, void* out);
 
-// Checks everything that keeps the kernels within `size` bytes. Throws std::invalid_argument, saying what is wrong.
+uint64_t checksum_of(const PackedHeader& header);
+
+// Checks the header against its checksum and `size`, which takes the same time for every weight: it is done at each
+// call. Throws std::invalid_argument, saying what is wrong.
 PackedWeight check_packed(const void* bytes, int64_t size);
 
-// The int8 weight [n][k] again.
+// Checks the blocks of a sparse weight, whose indices are a third of its bytes: with check_packed, everything that
+// keeps the kernels within the weight and its activations. Throws std::invalid_argument. It is done when packed and
+// unpacked; nobody may change the bytes in between.
+void check_indices(const PackedWeight& packed);
+
+// The int8 weight [n][k] again. Throws what check_indices throws.
 void unpack(const PackedWeight& packed, int8_t* w);
 
 // From which share of zero 4x1 blocks on a weight is packed sparse. From 128 tokens on the sparse kernel is faster from

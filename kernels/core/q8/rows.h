@@ -62,8 +62,6 @@ struct Q8Rows {
   // codes[tokens][k_padded] -> xt[k][tokens], the token at position p being rows[p]; k_padded a multiple of 16. For
   // kNeonDot xt is signed, the codes minus 128.
   void (*transpose)(const uint8_t* const* rows, int tokens, int64_t k_padded, uint8_t* xt);
-  // The largest of n indices, 0 if there are none.
-  uint16_t (*largest)(const uint16_t* indices, int64_t n);
   void (*finish)(const Epilogue& epilogue, const Tile& tile);
 };
 

@@ -121,12 +121,6 @@ void widen(const uint8_t* codes, int64_t n, int16_t* out) {
   for (int64_t i = 0; i < n; i++) out[i] = (int16_t)(codes[i] - 128);
 }
 
-uint16_t largest(const uint16_t* indices, int64_t n) {
-  uint16_t most = 0;
-  for (int64_t i = 0; i < n; i++) most = indices[i] > most ? indices[i] : most;
-  return most;
-}
-
 // One vector of columns of a tile: what is the same for all its rows, and where its rows are.
 struct Columns {
   F32 scale, bias;

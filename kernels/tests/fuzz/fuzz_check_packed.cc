@@ -1,5 +1,5 @@
 // Bytes that claim to be a packed weight, of q8 or of bf16gemm: refused with std::invalid_argument, or else the weight
-// can be multiplied and unpacked.
+// can be multiplied and unpacked. That of q8 has its indices checked first, as they are when it is packed.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <algorithm>
@@ -75,8 +75,18 @@ Bytes valid_q8(FuzzedDataProvider& input) {
   return bytes;
 }
 
+// With the right checksum behind it the header gets as far as the checks of what it says.
+void seal(Bytes& bytes) {
+  PackedHeader header;
+  if (bytes.size < static_cast<int64_t>(sizeof(header))) return;
+  std::memcpy(&header, bytes.data.get(), sizeof(header));
+  header.checksum = checksum_of(header);
+  std::memcpy(bytes.data.get(), &header, sizeof(header));
+}
+
 void use_q8(const Bytes& bytes) {
   const PackedWeight packed = check_packed(bytes.data.get(), bytes.size);
+  check_indices(packed);
   const int64_t n = packed.header.n, k = packed.header.k;
   if (n * k > 1 << 16) return;
   std::vector<int8_t> w(n * k);
@@ -127,14 +137,16 @@ void use_bf16(const Bytes& bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   FuzzedDataProvider input(bytes, size);
-  const bool q8 = input.ConsumeBool();
+  const bool q8 = input.ConsumeBool(), sealed = q8 && input.ConsumeBool();
   try {
     if (input.ConsumeIntegralInRange(0, 3) == 0) {
-      const Bytes any = arbitrary(input);
+      Bytes any = arbitrary(input);
+      if (sealed) seal(any);
       q8 ? use_q8(any) : use_bf16(any);
     } else {
       Bytes valid = q8 ? valid_q8(input) : valid_bf16(input);
       mutate(input, valid);
+      if (sealed) seal(valid);
       q8 ? use_q8(exactly(valid)) : use_bf16(exactly(valid));
     }
   } catch (const std::invalid_argument&) {
