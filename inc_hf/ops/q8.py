@@ -23,7 +23,7 @@ def _refuse_elsewhere(**tensors: Tensor | None) -> None:
     """torch sends a call with any meta tensor to the functions for shapes, even if all others hold numbers."""
     for name, tensor in tensors.items():
         if tensor is not None and tensor.device.type != "cpu":
-            raise ValueError(f"`{name}` must be on the CPU.")
+            raise ValueError(f"`{name}` must be on the CPU, got a tensor on {tensor.device}.")
 
 
 def q8_pack(

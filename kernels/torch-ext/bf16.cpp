@@ -14,8 +14,18 @@ using OptionalTensor = std::optional<Tensor>;
 
 Header header_of(const Tensor& packed) {
   require_tensor(packed, "packed", ScalarType::Byte);
-  REQUIRE(packed.dim() == 1 && packed.is_contiguous(), "`packed` must be what bf16_pack returned.");
+  REQUIRE(packed.dim() == 1 && packed.is_contiguous(),
+          "`packed` must be what bf16_pack returned, got " + layout_of(packed) + ".");
   return bf16gemm::check(packed.const_data_ptr(), packed.numel());
+}
+
+// Names of the variants that this CPU executes, best first.
+std::string supported_variants(const char* separator) {
+  std::string names;
+  for (Variant variant : bf16gemm::kAllVariants) {
+    if (bf16gemm::is_supported(variant)) names += std::string(names.empty() ? "" : separator) + variant_name(variant);
+  }
+  return names;
 }
 
 Variant variant_named(const std::string& name) {
@@ -23,7 +33,8 @@ Variant variant_named(const std::string& name) {
   std::string choices;
   for (Variant variant : bf16gemm::kAllVariants) {
     if (name == bf16gemm::variant_name(variant)) {
-      REQUIRE(bf16gemm::is_supported(variant), "This CPU lacks " + name + ".");
+      REQUIRE(bf16gemm::is_supported(variant),
+              "This CPU lacks " + name + "; choose one of " + supported_variants(", ") + ".");
       return variant;
     }
     choices += std::string(choices.empty() ? "" : ", ") + bf16gemm::variant_name(variant);
@@ -31,15 +42,7 @@ Variant variant_named(const std::string& name) {
   throw std::invalid_argument("Unknown variant '" + name + "'; choose one of " + choices + ".");
 }
 
-// Names of the variants that this CPU executes, best first.
-std::string bf16_variants() {
-  std::string names;
-  for (Variant variant : bf16gemm::kAllVariants) {
-    if (bf16gemm::is_supported(variant)) names += std::string(names.empty() ? "" : ",") + variant_name(variant);
-  }
-  return names;
-}
-
+std::string bf16_variants() { return supported_variants(","); }
 std::string bf16_variant() { return variant_name(bf16gemm::variant_of(current_isa())); }
 
 Tensor bf16_pack(const Tensor& weight, OptionalTensor bias, std::string variant_name) {
@@ -78,8 +81,7 @@ std::string bf16_describe(const Tensor& packed) { return bf16gemm::variant_name(
 Tensor bf16_linear_packed(const Tensor& x, const Tensor& packed, int64_t out_features, std::string activation_name,
                           OptionalTensor residual) {
   const Header header = header_of(packed);
-  REQUIRE(out_features == header.n,
-          "`out_features` is " + std::to_string(header.n) + " here, got " + std::to_string(out_features) + ".");
+  require_out_features(header.n, out_features);
   const Rows rows = rows_of(x, "x");
   REQUIRE(rows.k == header.k,
           "`x` must have " + std::to_string(header.k) + " features, got shape " + shape_of(x) + ".");

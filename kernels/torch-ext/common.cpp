@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "isa.h"
+
 namespace inc_hf::torch_ext {
 
 std::string shape_of(const Tensor& x) {
@@ -10,8 +12,21 @@ std::string shape_of(const Tensor& x) {
   return text + ")";
 }
 
+std::string layout_of(const Tensor& x) {
+  return "shape " + shape_of(x) + (x.is_contiguous() ? "" : ", not contiguous");
+}
+
+std::string supported_isas(const char* separator) {
+  std::string names;
+  for (Isa isa : kAllIsas) {
+    if (is_supported(isa)) names += std::string(names.empty() ? "" : separator) + isa_name(isa);
+  }
+  return names;
+}
+
 void require_tensor(const Tensor& x, const char* name, ScalarType dtype) {
-  REQUIRE(x.is_cpu(), std::string("`") + name + "` must be on the CPU.");
+  REQUIRE(x.is_cpu(), std::string("`") + name + "` must be on the CPU, got a tensor on " +
+                          (x.is_cuda() ? "CUDA" : "another device") + ".");
   REQUIRE(x.scalar_type() == dtype, std::string("`") + name + "` must be of type " +
                                         torch::headeronly::toString(dtype) + ", got " +
                                         torch::headeronly::toString(x.scalar_type()) + ".");
@@ -24,9 +39,14 @@ Tensor require_vector(const Tensor& x, const char* name, ScalarType dtype, int64
   return torch::stable::contiguous(x);
 }
 
+void require_out_features(int64_t packed, int64_t out_features) {
+  REQUIRE(out_features == packed, "`out_features` is " + std::to_string(packed) + " for this packed weight, got " +
+                                      std::to_string(out_features) + ".");
+}
+
 Rows rows_of(const Tensor& x, const char* name) {
   require_tensor(x, name, ScalarType::Float);
-  REQUIRE(x.dim() > 0, std::string("`") + name + "` must have at least one dimension.");
+  REQUIRE(x.dim() > 0, std::string("`") + name + "` must have at least one dimension, got shape ().");
   const int64_t k = x.size(x.dim() - 1);
   const bool strided_rows = x.dim() == 2 && x.stride(1) == 1 && x.stride(0) >= k;
   const Tensor rows = strided_rows ? x : torch::stable::contiguous(x);

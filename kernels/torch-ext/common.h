@@ -25,11 +25,20 @@ using torch::stable::Tensor;
 
 std::string shape_of(const Tensor& x);
 
+// What came instead of a tensor as an op made it: "shape (3, 80)", with ", not contiguous" if it is not.
+std::string layout_of(const Tensor& x);
+
+// Names of the variants that this CPU executes, best first.
+std::string supported_isas(const char* separator);
+
 // A dense CPU tensor of `dtype`, otherwise an error that names it.
 void require_tensor(const Tensor& x, const char* name, ScalarType dtype);
 
 // `x` as a contiguous tensor of `numel` elements, otherwise an error.
 Tensor require_vector(const Tensor& x, const char* name, ScalarType dtype, int64_t numel);
+
+// The caller says how many rows it expects of a packed weight, which has `packed`.
+void require_out_features(int64_t packed, int64_t out_features);
 
 // Rows of the last dimension, `stride` elements apart, without a copy where one is not needed.
 struct Rows {

@@ -11,13 +11,14 @@ using OptionalTensor = std::optional<Tensor>;
 
 PackedWeight packed_weight(const Tensor& packed) {
   require_tensor(packed, "packed", ScalarType::Byte);
-  REQUIRE(packed.dim() == 1 && packed.is_contiguous(), "`packed` must be what q8_pack returned.");
+  REQUIRE(packed.dim() == 1 && packed.is_contiguous(),
+          "`packed` must be what q8_pack returned, got " + layout_of(packed) + ".");
   return check_packed(packed.const_data_ptr(), packed.numel());
 }
 
 Isa isa_named(const std::string& name) {
   const Isa isa = name.empty() ? current_isa() : parse_isa(name.c_str());
-  REQUIRE(is_supported(isa), "This CPU lacks " + name + ".");
+  REQUIRE(is_supported(isa), "This CPU lacks " + name + "; choose one of " + supported_isas(", ") + ".");
   return isa;
 }
 
@@ -78,7 +79,7 @@ Quantizer quantizer_of(const OptionalTensor& scale, const OptionalTensor& zero_p
             "`" + side + "_scale` must be positive and finite, got " + std::to_string(quantizer.scale) + ".");
   }
   if (zero_point.has_value()) {
-    REQUIRE(scale.has_value(), "`" + side + "_zero_point` needs an `" + side + "_scale`.");
+    REQUIRE(scale.has_value(), "`" + side + "_zero_point` needs an `" + side + "_scale`, got none.");
     const Tensor value = require_vector(*zero_point, (side + "_zero_point").c_str(), ScalarType::Char, 1);
     quantizer.zero_point = *static_cast<const int8_t*>(value.const_data_ptr());
   }
@@ -101,8 +102,8 @@ std::tuple<Tensor, Tensor> q8_quantize(const Tensor& x, const OptionalTensor& sc
 int64_t rows_of_codes(const Tensor& codes, const PackedWeight& weight, int64_t zero_point) {
   require_tensor(codes, "codes", ScalarType::Byte);
   REQUIRE(codes.is_contiguous() && codes.dim() > 0 && codes.size(codes.dim() - 1) == weight.k_padded,
-          "`codes` must be what q8_quantize returned for " + std::to_string(weight.header.k) + " features, got shape " +
-              shape_of(codes) + ".");
+          "`codes` must be what q8_quantize returned for " + std::to_string(weight.header.k) + " features, got " +
+              layout_of(codes) + ".");
   REQUIRE(zero_point >= -128 && zero_point <= 127,
           "`zero_point` must be in [-128, 127], got " + std::to_string(zero_point) + ".");
   return codes.numel() / weight.k_padded;
@@ -110,7 +111,7 @@ int64_t rows_of_codes(const Tensor& codes, const PackedWeight& weight, int64_t z
 
 Tensor q8_accumulate(const Tensor& codes, const Tensor& packed, int64_t zero_point, int64_t out_features) {
   const PackedWeight weight = packed_weight(packed);
-  REQUIRE(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
+  require_out_features(weight.header.n, out_features);
   const int64_t m = rows_of_codes(codes, weight, zero_point);
   Tensor y = empty_like_rows(codes, weight.header.n, ScalarType::Int);
   Epilogue epilogue = {};
@@ -135,7 +136,7 @@ Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed
                  int64_t out_features, std::string activation, OptionalTensor residual, const OptionalTensor& out_scale,
                  const OptionalTensor& out_zero_point) {
   const PackedWeight weight = packed_weight(packed);
-  REQUIRE(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
+  require_out_features(weight.header.n, out_features);
   const int64_t m = rows_of_codes(codes, weight, zero_point);
   const Tensor row_scale = require_vector(scales, "scales", ScalarType::Float, m);
   const Quantizer out = quantizer_of(out_scale, out_zero_point, 8, false, "out");
@@ -143,7 +144,9 @@ Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed
   Tensor y = empty_like_rows(codes, requantize ? padded_k(out_features) : out_features,
                              requantize ? ScalarType::Byte : ScalarType::Float);
   if (requantize) {
-    REQUIRE(!residual.has_value(), "A residual cannot be added to a result that is rounded to 8 bits.");
+    REQUIRE(!residual.has_value(),
+            "`residual` cannot be added to a result that is rounded to 8 bits, got both it and `out_scale`; leave out "
+            "one.");
     std::memset(y.mutable_data_ptr(), 128 + out.zero_point, y.numel());
   }
   Epilogue epilogue = epilogue_into(y, residual, activation);
@@ -162,7 +165,7 @@ Tensor q8_linear_packed(const Tensor& x, const Tensor& packed, const OptionalTen
                         const OptionalTensor& input_zero_point, int64_t num_bits, bool round_scale,
                         int64_t out_features, std::string activation, OptionalTensor residual) {
   const PackedWeight weight = packed_weight(packed);
-  REQUIRE(out_features == weight.header.n, "`out_features` is " + std::to_string(weight.header.n) + ".");
+  require_out_features(weight.header.n, out_features);
   const Rows rows = rows_of(x, "x");
   REQUIRE(rows.k == weight.header.k,
           "`x` must have " + std::to_string(weight.header.k) + " features, got shape " + shape_of(x) + ".");

@@ -8,14 +8,7 @@ namespace {
 
 std::string isa() { return isa_name(current_isa()); }
 
-// Names of the variants that this CPU executes, best first.
-std::string isas() {
-  std::string names;
-  for (Isa isa : kAllIsas) {
-    if (is_supported(isa)) names += std::string(names.empty() ? "" : ",") + isa_name(isa);
-  }
-  return names;
-}
+std::string isas() { return supported_isas(","); }
 
 }  // namespace
 

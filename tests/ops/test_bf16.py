@@ -209,9 +209,9 @@ def test_meta_tensors_have_the_shape():
 WEIGHT = torch.zeros(21, 70, dtype=torch.bfloat16)
 BAD_WEIGHTS = {
     "float32": ((WEIGHT.float(),), "`weight` must be of type BFloat16, got Float"),
-    "vector": ((WEIGHT[0],), r"`weight` must be of shape \(out_features, in_features\)"),
-    "no rows": ((WEIGHT[:0],), r"n and k must be in \[1, 2\^30\]"),
-    "no columns": ((WEIGHT[:, :0],), r"n and k must be in \[1, 2\^30\]"),
+    "vector": ((WEIGHT[0],), r"`weight` must be of shape \(out_features, in_features\), got \(70\)"),
+    "no rows": ((WEIGHT[:0],), r"n and k must be in \[1, 2\^30\], got n="),
+    "no columns": ((WEIGHT[:, :0],), r"n and k must be in \[1, 2\^30\], got n="),
     "bias": ((WEIGHT, torch.zeros(20)), r"`bias` must have 21 elements, got shape \(20\)"),
     "variant": (
         (WEIGHT, None, "sse2"),
@@ -230,20 +230,21 @@ def test_pack_refuses(arguments, message):
 def test_pack_refuses_a_variant_of_another_cpu(variant):
     if variant in SUPPORTED:
         pytest.skip(f"this CPU has {variant}")
-    with pytest.raises(ValueError, match=f"This CPU lacks {variant}"):
+    with pytest.raises(ValueError, match=f"This CPU lacks {variant}; choose one of {', '.join(SUPPORTED)}"):
         bf16_pack(WEIGHT, None, variant)
 
 
-X = torch.zeros(3, 70)
+X, CODES = torch.zeros(3, 70), torch.zeros(3, 80, dtype=torch.uint8)
 BAD_CALLS = {
     "integers": ({"x": X.int()}, "`x` must be of type Float, got Int"),
-    "no dimension": ({"x": torch.tensor(1.0)}, "`x` must have at least one dimension"),
+    "no dimension": ({"x": torch.tensor(1.0)}, r"`x` must have at least one dimension, got shape \(\)"),
     "columns": ({"x": X[:, 1:]}, r"`x` must have 70 features, got shape \(3, 69\)"),
-    "out_features": ({"out_features": 20}, "`out_features` is 21 here, got 20"),
+    "out_features": ({"out_features": 20}, "`out_features` is 21 for this packed weight, got 20"),
     "activation": ({"activation": "tanh"}, "Unknown activation 'tanh'; choose one of none, relu, gelu"),
-    "residual shape": ({"residual": torch.zeros(21)}, "`residual` must have the shape of the result"),
+    "residual shape": ({"residual": torch.zeros(21)}, r"`residual` must have the shape .* \(3, 21\), got \(21,?\)"),
     "residual type": ({"residual": torch.zeros(3, 21).double()}, "`residual` must be of type Float, got Double"),
-    "packed type": ({"packed": X}, "`packed` must be of type Byte"),
+    "packed type": ({"packed": X}, "`packed` must be of type Byte, got Float"),
+    "packed matrix": ({"packed": CODES}, r"`packed` must be what bf16_pack returned, got shape \(3, 80\)"),
 }
 
 

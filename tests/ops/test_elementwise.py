@@ -283,9 +283,9 @@ def test_meta_tensors_have_the_shape():
 ROWS = torch.zeros(3, 8)
 REFUSED = {
     "activation": (lambda x: activate(x, "tanh"), "Unknown activation 'tanh'; choose one of none, relu, gelu"),
-    "residual": (lambda x: layer_norm(x, x[0]), "`residual` must have"),
-    "weight": (lambda x: layer_norm(x, None, x[:, 0]), "`weight` must have"),
-    "bias": (lambda x: layer_norm(x, None, None, x[:, 0]), "`bias` must have"),
+    "residual": (lambda x: layer_norm(x, x[0]), r"`residual` must have .*got \(8,?\)"),
+    "weight": (lambda x: layer_norm(x, None, x[:, 0]), r"`weight` must have .*got .*3"),
+    "bias": (lambda x: layer_norm(x, None, None, x[:, 0]), r"`bias` must have .*got .*3"),
     "bool mask": (lambda x: softmax(x, x[0] == 0), "`mask` must be float, 0 where `x` counts"),
     "wide mask": (lambda x: softmax(x, x.new_zeros(9)), r"`mask` must be broadcastable to \(3, 8\), got \(9,\)"),
     "deep mask": (lambda x: softmax(x, x[None]), r"`mask` must be broadcastable to \(3, 8\), got \(1, 3, 8\)"),
@@ -303,10 +303,16 @@ def test_refused(call, message, dtype):
 REFUSED_BY_OPS = {
     "activate": (lambda op: op.activate(ROWS.double(), "gelu"), "`x` must be of type Float, got Double"),
     "layer_norm": (lambda op: op.layer_norm(ROWS.int(), None, None, None, 0.0), "`x` must be of type Float, got Int"),
-    "residual": (lambda op: op.layer_norm(ROWS, ROWS.half(), None, None, 0.0), "`residual` must be of type Float"),
-    "weight": (lambda op: op.layer_norm(ROWS, None, ROWS[0].half(), None, 0.0), "`weight` must be of type Float"),
+    "residual": (
+        lambda op: op.layer_norm(ROWS, ROWS.half(), None, None, 0.0),
+        "`residual` must be of type Float, got Half",
+    ),
+    "weight": (
+        lambda op: op.layer_norm(ROWS, None, ROWS[0].half(), None, 0.0),
+        "`weight` must be of type Float, got Half",
+    ),
     "softmax": (lambda op: op.softmax(ROWS.bool(), None), "`x` must be of type Float, got Bool"),
-    "no dimension": (lambda op: op.softmax(ROWS[0, 0], None), "`x` must have at least one dimension"),
+    "no dimension": (lambda op: op.softmax(ROWS[0, 0], None), r"`x` must have at least one dimension, got shape \(\)"),
     "mask": (lambda op: op.softmax(ROWS, ROWS.double()), "`mask` must be of type Float, got Double"),
     "mask shape": (lambda op: op.softmax(ROWS, ROWS[None]), r"`mask` must have the first sizes .*, got \(1, 3, 8\)"),
 }

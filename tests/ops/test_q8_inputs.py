@@ -119,9 +119,9 @@ BAD_WEIGHTS = {
     "bias": ((W, S, B[:20]), r"`bias` must have 21 elements, got shape \(20\)"),
     "kind": ((W, S, B, "blocks"), "Unknown kind 'blocks'; choose one of auto, dense, sparse"),
     "isa": ((W, S, B, "auto", "sse2"), "Unknown ISA 'sse2'; choose one of avx512vnni, avxvnni, avx2, neondot, scalar"),
-    "weight on another device": ((W.to("meta"), S), "`weight` must be on the CPU"),
-    "scale on another device": ((W, S.to("meta")), "`weight_scale` must be on the CPU"),
-    "bias on another device": ((W, S, B.to("meta")), "`bias` must be on the CPU"),
+    "weight on another device": ((W.to("meta"), S), "`weight` must be on the CPU, got a tensor on meta"),
+    "scale on another device": ((W, S.to("meta")), "`weight_scale` must be on the CPU, got a tensor on meta"),
+    "bias on another device": ((W, S, B.to("meta")), "`bias` must be on the CPU, got a tensor on meta"),
 }
 
 
@@ -143,19 +143,20 @@ def test_q8_pack_looks_at_every_scale(channel):
 def test_q8_pack_refuses_an_isa_of_another_cpu(isa):
     if isa in SUPPORTED:
         pytest.skip(f"this CPU has {isa}")
-    with pytest.raises(ValueError, match=f"This CPU lacks {isa}"):
+    with pytest.raises(ValueError, match=f"This CPU lacks {isa}; choose one of {', '.join(SUPPORTED)}"):
         ops.q8_pack(W, S, isa=isa)
 
 
 X, ONE, ZERO = torch.zeros(3, 70), torch.ones(1), torch.zeros(1, dtype=torch.int8)
+CODES, SCALES = torch.zeros(3, 80, dtype=torch.uint8), torch.ones(3, 1)
 BAD_CALLS = {
-    "no dimension": ({"x": torch.tensor(1.0)}, "`x` must have at least one dimension"),
+    "no dimension": ({"x": torch.tensor(1.0)}, r"`x` must have at least one dimension, got shape \(\)"),
     "too few features": ({"x": X[:, 1:]}, r"`x` must have 70 features, got shape \(3, 69\)"),
     "no features": ({"x": X[:, :0]}, r"`x` must have 70 features, got shape \(3, 0\)"),
-    "int32": ({"x": X.int()}, "`x` must be"),
-    "bool": ({"x": X.bool()}, "`x` must be"),
-    "complex": ({"x": X.to(torch.complex64)}, "`x` must be"),
-    "out_features": ({"out_features": 20}, "`out_features` is 21"),
+    "int32": ({"x": X.int()}, "`x` must be of type Float, got Int"),
+    "bool": ({"x": X.bool()}, "`x` must be of type Float, got Bool"),
+    "complex": ({"x": X.to(torch.complex64)}, "`x` must be of type Float, got ComplexFloat"),
+    "out_features": ({"out_features": 20}, "`out_features` is 21 for this packed weight, got 20"),
     "activation": ({"activation": "tanh"}, "Unknown activation 'tanh'; choose one of none, relu, gelu"),
     "9 bits": ({"num_bits": 9}, r"`num_bits` must be in \[2, 8\], got 9"),
     "1 bit": ({"num_bits": 1}, r"`num_bits` must be in \[2, 8\], got 1"),
@@ -165,17 +166,31 @@ BAD_CALLS = {
     "infinite scale": ({"input_scale": ONE * torch.inf}, "`input_scale` must be positive and finite, got inf"),
     "double scale": ({"input_scale": ONE.double()}, "`input_scale` must be of type Float, got Double"),
     "two scales": ({"input_scale": torch.ones(2)}, r"`input_scale` must have 1 elements, got shape \(2\)"),
-    "zero point alone": ({"input_zero_point": ZERO}, "`input_zero_point` needs an `input_scale`"),
+    "zero point alone": ({"input_zero_point": ZERO}, "`input_zero_point` needs an `input_scale`, got none"),
     "float zero point": (
         {"input_scale": ONE, "input_zero_point": ZERO.float()},
         "`input_zero_point` must be of type Char, got Float",
     ),
-    "residual shape": ({"residual": torch.zeros(21)}, r"`residual` must have the shape of the result, \(3, 21\)"),
+    "residual shape": (
+        {"residual": torch.zeros(21)},
+        r"`residual` must have the shape of the result, \(3, 21\), got \(21\)",
+    ),
     "packed float": ({"packed": X}, "`packed` must be of type Byte, got Float"),
     "packed int8": ({"packed": W.reshape(-1)}, "`packed` must be of type Byte, got Char"),
-    "packed on another device": ({"packed": X.to(torch.uint8).to("meta")}, "`packed` must be on the CPU"),
-    "scale on another device": ({"input_scale": ONE.to("meta")}, "`input_scale` must be on the CPU"),
-    "residual on another device": ({"residual": torch.zeros(3, 21, device="meta")}, "`residual` must be on the CPU"),
+    "packed matrix": ({"packed": CODES}, r"`packed` must be what q8_pack returned, got shape \(3, 80\)\."),
+    "packed strided": ({"packed": CODES[:, 0]}, r"q8_pack returned, got shape \(3\), not contiguous"),
+    "packed on another device": (
+        {"packed": X.to(torch.uint8).to("meta")},
+        "`packed` must be on the CPU, got a tensor on meta",
+    ),
+    "scale on another device": (
+        {"input_scale": ONE.to("meta")},
+        "`input_scale` must be on the CPU, got a tensor on meta",
+    ),
+    "residual on another device": (
+        {"residual": torch.zeros(3, 21, device="meta")},
+        "`residual` must be on the CPU, got a tensor on meta",
+    ),
 }
 
 
@@ -186,23 +201,25 @@ def test_linear_packed_refuses(changed, message):
         ops.q8_linear_packed(**arguments)
 
 
-CODES, SCALES = torch.zeros(3, 80, dtype=torch.uint8), torch.ones(3, 1)
 BAD_CODES = {
     "int8": ({"codes": CODES.to(torch.int8)}, "`codes` must be of type Byte, got Char"),
-    "not padded": ({"codes": CODES[:, :70].contiguous()}, "`codes` must be what .* returned for 70 features"),
+    "not padded": (
+        {"codes": CODES[:, :70].contiguous()},
+        r"`codes` must be what .* returned for 70 features, got shape \(3, 70\)\.",
+    ),
     "strided": (
         {"codes": torch.zeros(80, 3, dtype=torch.uint8).T},
-        "`codes` must be what .* returned for 70 features",
+        r"`codes` must be what .* returned for 70 features, got shape \(3, 80\), not contiguous",
     ),
-    "no dimension": ({"codes": CODES[0, 0]}, "`codes` must be what .* returned for 70 features"),
+    "no dimension": ({"codes": CODES[0, 0]}, r"`codes` must be what .* for 70 features, got shape \(\)"),
     "zero point": ({"zero_point": 128}, r"`zero_point` must be in \[-128, 127\], got 128"),
-    "out_features": ({"out_features": 22}, "`out_features` is 21"),
+    "out_features": ({"out_features": 22}, "`out_features` is 21 for this packed weight, got 22"),
     "scales": ({"scales": SCALES[:2]}, r"`scales` must have 3 elements, got shape \(2, 1\)"),
     "double scales": ({"scales": SCALES.double()}, "`scales` must be of type Float, got Double"),
     "activation": ({"activation": "tanh"}, "Unknown activation 'tanh'"),
-    "residual and out_scale": ({"residual": torch.zeros(3, 21), "out_scale": ONE}, "A residual cannot be added"),
-    "out_scale": ({"out_scale": ONE * 0}, "scale` must be positive and finite"),
-    "out_zero_point alone": ({"out_zero_point": ZERO}, "zero_point` needs an"),
+    "residual and out_scale": ({"residual": torch.zeros(3, 21), "out_scale": ONE}, "got both it and `out_scale`"),
+    "out_scale": ({"out_scale": ONE * 0}, "`out_scale` must be positive and finite, got 0.0"),
+    "out_zero_point alone": ({"out_zero_point": ZERO}, "`out_zero_point` needs an `out_scale`, got none"),
 }
 
 
