@@ -15,12 +15,12 @@ build=build/bench
 cat <<END
 # Micro-kernels
 
-On one thread and on data that stay in the first caches: the fastest of many calls. The times of whole layers are in
+On one thread and on data that stay in the first caches: the fastest of many times 100 calls. Whole layers are in
 \`kernels.md\`.
 
 - cpu: $(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 - compiler: $("${CXX:-c++}" --version | head -n 1)
-- command: scripts/bench_ukernels.sh $*
+- command: scripts/bench_ukernels.sh${*:+ $*}
 - date: $(date +%F)
 
 END
