@@ -90,7 +90,7 @@ class History:
         """
         path = Path(path)
         self.baseline, trials = _read(path / FILE if path.is_dir() else path)
-        self.earlier = {trial.fingerprint: trial for trial in trials if _is_of(trial, self.baseline)}
+        self.earlier = _of_last_model(trials, self.baseline)
 
 
 def _read(path: Path) -> tuple[float, list[Trial]]:
@@ -104,6 +104,11 @@ def _read(path: Path) -> tuple[float, list[Trial]]:
         raise UsageError(f"{path} is not a tuning history that can be resumed: {error!r}") from error
 
 
-def _is_of(trial: Trial, baseline: float) -> bool:
-    """Whether a trial began with the model that the file was last written for; old files hold one model only."""
-    return trial.baseline is None or math.isclose(trial.baseline, baseline, rel_tol=1e-4)
+def _of_last_model(trials: list[Trial], baseline: float) -> dict[str, Trial]:
+    """Fingerprint -> the newest trial, of those that began with the model that the file was last written for."""
+    known = [trial for trial in trials if trial.baseline is not None]  # old files do not say, and hold one model only
+    found: dict[str, Trial] = {}
+    for trial in known or trials:  # the newest first
+        if not known or math.isclose(trial.baseline, baseline, rel_tol=1e-4):
+            found.setdefault(trial.fingerprint, trial)
+    return found

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -61,6 +62,31 @@ def test_earlier_trials_stay_on_disk_until_they_are_tried_again(stored):
     assert again.earlier == {"aaaa": TRIALS[0], "bbbb": TRIALS[1]}
     history.add(TRIALS[0])
     assert [entry["fingerprint"] for entry in json.loads(stored.read_text())["trials"]] == ["bbbb", "aaaa"]
+
+
+def fingerprints(path):
+    return [entry["fingerprint"] for entry in json.loads(path.read_text())["trials"]]
+
+
+def test_a_search_that_does_not_resume_keeps_what_is_there(stored):
+    history = History.of_workspace(stored.parent)
+    assert history.earlier == {} and history.kept == TRIALS
+    history.baseline = 0.5
+    history.add(replace(TRIALS[0], score=0.3, baseline=0.5))
+    assert fingerprints(stored) == ["aaaa", "aaaa", "bbbb"]
+    again = History.of_workspace(stored.parent, resume_from=stored)
+    assert again.earlier["aaaa"].score == 0.3
+    again.add(again.earlier["aaaa"])
+    assert fingerprints(stored) == ["aaaa", "aaaa", "bbbb"], "one was taken up, the others stay"
+
+
+def test_trials_that_began_with_another_model_are_not_taken_up(tmp_path):
+    history = History(tmp_path / "history.json", baseline=0.9)
+    history.add(replace(TRIALS[0], baseline=0.9))
+    other = History.of_workspace(tmp_path)
+    other.baseline = 0.7
+    other.add(replace(TRIALS[1], baseline=0.7))
+    assert History.of_workspace(tmp_path, tmp_path).earlier == {"bbbb": replace(TRIALS[1], baseline=0.7)}
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from torch import nn
 
 from inc_hf.config import AccuracyCriterion, TuningCriterion
-from inc_hf.evaluation.scoring import check_score
 from inc_hf.quantize import Scheme, WeightScheme, convert, prepare
 from inc_hf.quantize.nn.modules import quantized_modules
 from inc_hf.tune import Candidate, Goal, History, tune
@@ -356,96 +355,3 @@ class TestModelBytes:
     def test_int8(self):
         quantized = build(candidate_of("0"))
         assert model_bytes(MODEL) - model_bytes(quantized) == 3 * 64 - 8 * 4
-
-
-class TestCheckScore:
-    @pytest.mark.parametrize(
-        ("score", "metric"),
-        [
-            (0.5, None),
-            (np.float32(0.5), None),
-            (np.float64(0.5), "accuracy"),
-            (np.array(0.5), None),
-            (torch.tensor(0.5), None),
-            (torch.tensor([0.5]), None),
-            ({"accuracy": 0.5}, None),
-            ({"accuracy": 0.5}, "accuracy"),
-            ({"accuracy": np.float64(0.5), "f1": 0.4}, "accuracy"),
-            ({"f1": 0.4, "accuracy": torch.tensor(0.5)}, "accuracy"),
-            ({"f1": math.nan, "accuracy": 0.5}, "accuracy"),
-        ],
-        ids=[
-            "float",
-            "numpy float32",
-            "numpy float64 with a name",
-            "numpy 0-d",
-            "torch 0-d",
-            "torch of one",
-            "one key",
-            "one key, named",
-            "several keys, numpy",
-            "several keys, torch",
-            "NaN elsewhere",
-        ],
-    )
-    def test_half(self, score, metric):
-        value = check_score(score, metric)
-        assert value == 0.5 and type(value) is float
-
-    @pytest.mark.parametrize("score", [3, np.int64(3), torch.tensor(3)], ids=["int", "numpy", "torch"])
-    def test_integers(self, score):
-        value = check_score(score)
-        assert value == 3.0 and type(value) is float
-
-    @pytest.mark.parametrize(
-        "score",
-        [
-            "good",
-            "0.5",
-            None,
-            [0.5],
-            [0.1, 0.2],
-            (),
-            torch.tensor([0.1, 0.2]),
-            np.array([0.1, 0.2]),
-            {"accuracy": "high"},
-            {"accuracy": None},
-            {"accuracy": [0.5, 0.6]},
-            1 + 2j,
-        ],
-        ids=[
-            "text",
-            "number as text",
-            "None",
-            "list of one",
-            "list",
-            "empty tuple",
-            "tensor",
-            "array",
-            "dict of text",
-            "dict of None",
-            "dict of a list",
-            "complex",
-        ],
-    )
-    def test_not_a_number(self, score):
-        with pytest.raises(TypeError, match="must return a number or a dict of numbers, got"):
-            check_score(score)
-
-    @pytest.mark.parametrize("score", [math.nan, np.float32("nan"), torch.tensor(math.nan), {"a": math.nan}], ids=repr)
-    def test_nan(self, score):
-        with pytest.raises(ValueError, match="must return a number, got .*nan"):
-            check_score(score)
-
-    def test_several_without_a_name(self):
-        with pytest.raises(ValueError, match=r'several scores \(accuracy, f1\).*metric_name="accuracy"'):
-            check_score({"accuracy": 0.5, "f1": 0.4})
-
-    def test_unknown_name(self):
-        with pytest.raises(ValueError, match="returned no 'mcc', only accuracy, f1"):
-            check_score({"accuracy": 0.5, "f1": 0.4}, "mcc")
-
-    @pytest.mark.parametrize("metric", [None, "accuracy"], ids=["unnamed", "named"])
-    def test_empty_dict(self, metric):
-        with pytest.raises(ValueError, match="an empty dict"):
-            check_score({}, metric)
