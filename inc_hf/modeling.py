@@ -38,7 +38,7 @@ from inc_hf.inference.share import share_inputs
 from inc_hf.models.building import changed_when_built
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
-from inc_hf.quantize.nn.modules import QLinear, QModule, empty_twin, quantized_modules
+from inc_hf.quantize.nn import QLinear, QModule, empty_twin, quantized_modules
 from inc_hf.results.mixed import ENTRY as BF16_MODULES
 
 HUB_KEYWORDS = (

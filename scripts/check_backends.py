@@ -28,7 +28,7 @@ from inc_hf.compression.pruner import prepare_pruning
 from inc_hf.config import WeightPruningConfig
 from inc_hf.export import export_model
 from inc_hf.models.batches import batches_of
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.runtimes import from_files
 
 RUNTIMES = ("onnxruntime", "openvino")

@@ -30,7 +30,7 @@ from transformers import (
 
 from inc_hf import IncModelForCausalLM, IncModelForSequenceClassification, IncModelForTokenClassification
 from inc_hf.prune import get_sparsity_ratio
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GLUE = EXAMPLES / "text_classification" / "run_glue.py"

@@ -14,7 +14,7 @@ from inc_hf.compression.distillation import (
     KnowledgeDistillationLossConfig,
     SelfKnowledgeDistillationLossConfig,
 )
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.training import WeightPruningConfig, fit, prepare_compression
 from inc_hf.utils.load_huggingface import save_for_huggingface_upstream
 

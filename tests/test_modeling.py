@@ -16,7 +16,7 @@ import inc_hf
 from inc_hf import IncModel, IncModelForCausalLM, IncModelForSequenceClassification, optimize
 from inc_hf.checkpoint import CheckpointError
 from inc_hf.modeling import CLASS_OF_TASK, auto_class_of
-from inc_hf.quantize.nn.modules import QEmbedding, QModule, quantized_modules
+from inc_hf.quantize.nn import QEmbedding, QModule, quantized_modules
 from inc_hf.utils.load_huggingface import OptimizedModel, save_for_huggingface_upstream
 
 FORMATS = ["compressed-tensors", "inc"]

@@ -10,7 +10,7 @@ from tiny import logits_of, tiny_model
 from inc_hf import PostTrainingQuantConfig
 from inc_hf.orchestration import run_stages
 from inc_hf.quantization import fit
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 
 
 def prune(model, folder):

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from inc_hf import PostTrainingQuantConfig
 from inc_hf.config import set_random_seed, set_workspace
 from inc_hf.quantization import fit
-from inc_hf.quantize.nn.modules import QConv, QEmbedding, QLinear, quantized_modules
+from inc_hf.quantize.nn import QConv, QEmbedding, QLinear, quantized_modules
 from inc_hf.quantize.workflow import planned_modules
 
 pytest_plugins = ["workspace_fixture"]

@@ -22,7 +22,7 @@ from inc_hf import (
     TuningCriterion,
 )
 from inc_hf.config import options, set_random_seed, set_resume_from, set_workspace
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.workflow import planned_modules
 from inc_hf.quantizer import load_dataset_file_or_hub
 

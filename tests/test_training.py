@@ -21,7 +21,7 @@ from inc_hf.config import (
     WeightPruningConfig,
 )
 from inc_hf.prune import get_sparsity_ratio
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.training import CompressionManager, fit, prepare_compression
 
 STEPS = 12

@@ -15,7 +15,7 @@ from inc_hf.modeling import auto_class_of, loading_as, model_class_of
 from inc_hf.models.building import changed_when_built
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules
-from inc_hf.quantize.nn.modules import QConv, QLinear, quantized_modules
+from inc_hf.quantize.nn import QConv, QLinear, quantized_modules
 from inc_hf.runtimes import RuntimeModel
 
 FLOAT = "float"  # a kind of task: the model in FP32, with random weights

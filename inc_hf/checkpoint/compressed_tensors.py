@@ -11,7 +11,7 @@ from torch import nn
 
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
-from inc_hf.quantize.nn.modules import QConv, QEmbedding, QLinear, QModule, op_type
+from inc_hf.quantize.nn import QConv, QEmbedding, QLinear, QModule, op_type
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
 
 FORMAT = "int-quantized"

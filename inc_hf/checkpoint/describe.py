@@ -9,7 +9,7 @@ from torch import nn
 from inc_hf.checkpoint.compressed_tensors import NotExpressibleError, from_compressed_tensors, to_compressed_tensors
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
-from inc_hf.quantize.nn.modules import op_type, quantized_modules
+from inc_hf.quantize.nn import op_type, quantized_modules
 from inc_hf.quantize.scheme import Scheme
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import named_modules_with_duplicates
-from inc_hf.quantize.nn.modules import FloatWeightView, QLinear, QModule, empty_twin, quantized_modules
+from inc_hf.quantize.nn import FloatWeightView, QLinear, QModule, empty_twin, quantized_modules
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

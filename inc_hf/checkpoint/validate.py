@@ -5,7 +5,7 @@ from torch import nn
 
 from inc_hf.errors import UsageError
 from inc_hf.ops import activation_range, weight_qmax
-from inc_hf.quantize.nn.modules import QModule, quantized_modules
+from inc_hf.quantize.nn import QModule, quantized_modules
 
 
 class CheckpointError(UsageError):

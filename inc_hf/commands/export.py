@@ -17,7 +17,7 @@ from inc_hf.errors import UsageError
 from inc_hf.export import export_model
 from inc_hf.export.layout import FOLDER
 from inc_hf.modeling import auto_class_of, loading_as
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantizer import load_tokenizer
 
 

@@ -19,7 +19,7 @@ from inc_hf.export.onnx import ExportError, onnx_graph, write_onnx
 from inc_hf.export.part import Part
 from inc_hf.models.kv_cache import PAST, SWITCH, without_past
 from inc_hf.quantize.bf16 import bf16_modules, without_bf16
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.workflow import evaluating
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,7 @@ from torch import nn
 
 from inc_hf import ops
 from inc_hf.quantize.bf16 import BF16Linear
-from inc_hf.quantize.nn.modules import QLinear
-from inc_hf.quantize.nn.packed_weight import PackedWeight
+from inc_hf.quantize.nn import PackedWeight, QLinear
 
 # Children of a module whose forward is `self.activation(self.linear(x))`, and nothing else uses either of the two.
 LINEAR_AND_ACTIVATION = {

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf import ops
-from inc_hf.quantize.nn.modules import QLinear
+from inc_hf.quantize.nn import QLinear
 
 # Children of one module that are called on the same tensor one after another.
 SIBLINGS = (

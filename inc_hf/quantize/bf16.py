@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.errors import UsageError
-from inc_hf.quantize.nn.modules import op_type
-from inc_hf.quantize.nn.packed_weight import PackedWeight
+from inc_hf.quantize.nn import PackedWeight, op_type
 from inc_hf.quantize.resolve import quantizable_names
 
 KINDS = ("Linear", "Conv1D", "Embedding")

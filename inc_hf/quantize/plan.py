@@ -5,7 +5,7 @@ from torch.utils.hooks import RemovableHandle
 
 from inc_hf.errors import UsageError
 from inc_hf.quantize.functional import activation_qparams
-from inc_hf.quantize.nn.modules import QModule
+from inc_hf.quantize.nn import QModule
 from inc_hf.quantize.observer import MinMaxObserver, build_observer
 from inc_hf.quantize.probe import first_input
 from inc_hf.quantize.scheme import Scheme

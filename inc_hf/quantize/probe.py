@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.matching.patterns import named_modules_with_duplicates
-from inc_hf.quantize.nn.modules import op_type
+from inc_hf.quantize.nn import op_type
 
 
 def first_input(args: tuple, kwargs: dict) -> Tensor:

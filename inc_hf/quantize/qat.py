@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from inc_hf.errors import UsageError
 from inc_hf.quantize.fake_quantize import fake_quantize_range, fake_quantize_tokens, fake_quantize_weight
-from inc_hf.quantize.nn.modules import op_type
+from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.workflow import convert, planned_modules, prepare
 

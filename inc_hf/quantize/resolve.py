@@ -11,7 +11,7 @@ from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
-from inc_hf.quantize.nn.modules import op_type
+from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
 

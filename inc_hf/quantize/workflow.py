@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.functional import quantize_weight
-from inc_hf.quantize.nn.modules import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
+from inc_hf.quantize.nn import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
 from inc_hf.quantize.plan import Plan
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.smoothquant import smoothing_factors

@@ -14,7 +14,7 @@ from inc_hf.checkpoint import attach_quantizer, save_checkpoint
 from inc_hf.checkpoint.describe import Format
 from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
 from inc_hf.export import export
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.base import StandsForModel
 from inc_hf.results.card import model_card
 from inc_hf.tune import Candidate, TuneResult

@@ -8,7 +8,7 @@ from inc_hf.backends import ipex
 from inc_hf.errors import UsageError
 from inc_hf.export.layout import MODEL
 from inc_hf.models.inputs import example_batch
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.runtimes.model import RuntimeModel, on_runtime, output_class_of
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from inc_hf.quantize.nn.modules import quantized_modules, weight_matrix
+from inc_hf.quantize.nn import quantized_modules, weight_matrix
 from inc_hf.tune.history import write_text
 from inc_hf.tune.sensitivity import rank_by_damage
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.resolve import tied_names
 from inc_hf.quantize.workflow import evaluating, run
 

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.config import AccuracyCriterion, TuningCriterion
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.history import History, Trial
 from inc_hf.tune.strategy import Strategy

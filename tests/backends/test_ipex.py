@@ -16,7 +16,7 @@ from inc_hf.backends.ipex import require as require_module
 from inc_hf.backends.ipex.forms import SHIFT, integer_modules
 from inc_hf.backends.ipex.trace import check
 from inc_hf.quantization import fit
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.runtimes import on_ipex
 
 try:

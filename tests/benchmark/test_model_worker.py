@@ -6,7 +6,7 @@ from tiny import quantized, tiny_model
 
 from inc_hf import mix_precision, ops, optimize
 from inc_hf.benchmark.model_worker import at_its_fastest, facts_of
-from inc_hf.quantize.nn.packed_weight import PackedWeight
+from inc_hf.quantize.nn import PackedWeight
 
 
 @pytest.mark.parametrize("make", [quantized, lambda name: mix_precision.fit(tiny_model(name))], ids=["int8", "bf16"])

@@ -13,7 +13,7 @@ from inc_hf import IncModelForSequenceClassification
 from inc_hf.callbacks import DistillationCallback, PruningCallback, QuantizationAwareTrainingCallback
 from inc_hf.callbacks.qat import STATE
 from inc_hf.config import DistillationConfig, QuantizationAwareTrainingConfig
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.qat import qat_modules
 
 FOUR_BITS = QuantizationAwareTrainingConfig(op_type_dict={"Linear": {"weight": {"bits": 4}}})

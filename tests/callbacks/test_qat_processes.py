@@ -17,7 +17,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from inc_hf import IncModelForSequenceClassification
 from inc_hf.callbacks import QuantizationAwareTrainingCallback
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.qat import AVERAGING_CONSTANT, qat_modules
 
 STEPS, FROZEN, KILLED = 8, 6, 5  # the last checkpoint before it was killed is that of step 4

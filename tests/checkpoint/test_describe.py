@@ -11,7 +11,7 @@ from torch import nn
 from inc_hf.checkpoint.compressed_tensors import NotExpressibleError, from_compressed_tensors
 from inc_hf.checkpoint.describe import quantization_config_of, schemes_of_config
 from inc_hf.quantize import ActivationScheme, Scheme, WeightScheme
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 
 LAYER = "bert.encoder.layer.0"
 FP32 = {"weight": {"dtype": "fp32"}}

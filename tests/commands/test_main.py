@@ -16,7 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from inc_hf import PostTrainingQuantConfig, ops
 from inc_hf.commands.main import EXIT_INTERRUPTED, _guarded, build_parser, main
 from inc_hf.commands.quantize import config_of
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.utils.load_huggingface import OptimizedModel
 
 pytest_plugins = ["cli_fixture"]

@@ -11,7 +11,7 @@ from inc_hf.compression.pruner import prepare_pruning
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export import export_model
 from inc_hf.export.onnx import ExportError
-from inc_hf.quantize.nn.modules import QLinear, quantized_modules
+from inc_hf.quantize.nn import QLinear, quantized_modules
 from inc_hf.runtimes import from_files
 
 ENCODERS = ["bert", "roberta", "distilbert", "albert", "electra", "deberta", "mpnet", "vit"]

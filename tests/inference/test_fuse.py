@@ -7,7 +7,7 @@ from torch import nn
 
 from inc_hf import PostTrainingQuantConfig, ops, optimize, quantization
 from inc_hf.inference.fuse import activation_name, fuse_activations
-from inc_hf.quantize.nn.modules import QLinear
+from inc_hf.quantize.nn import QLinear
 
 needs_kernels = pytest.mark.skipif(not ops.is_available(), reason="needs the kernels")
 ARCHITECTURES = ["bert", "roberta", "electra", "distilbert", "albert"]

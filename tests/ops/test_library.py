@@ -40,7 +40,7 @@ def report(root):
     sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__name__.startswith("ScikitBuild")]
     from inc_hf import ops
     from inc_hf.ops.elementwise import activate, layer_norm, softmax
-    from inc_hf.quantize.nn.modules import QLinear
+    from inc_hf.quantize.nn import QLinear
     from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
     x, between = torch.randn(3, 8), (lambda x: activate(x, "gelu"), layer_norm, softmax)
     results = {"root": ops.__file__, "available": ops.is_available(), "why": ops.why_unavailable()}

@@ -9,7 +9,7 @@ from torch import nn
 
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.quantize import convert, prepare, resolve_schemes
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
 
 APPROACHES = ["dynamic", "static"]

@@ -8,7 +8,7 @@ from transformers.pytorch_utils import Conv1D
 
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.quantize import resolve
-from inc_hf.quantize.nn.modules import op_type
+from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.resolve import resolve_schemes
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
 from inc_hf.quantize.settings import default_scheme

@@ -16,7 +16,7 @@ from torch import nn
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.quantize import calibrate, convert, prepare, resolve_schemes
 from inc_hf.quantize.functional import quantize_weight
-from inc_hf.quantize.nn.modules import QConv, QEmbedding, QLinear, QModule, quantized_modules
+from inc_hf.quantize.nn import QConv, QEmbedding, QLinear, QModule, quantized_modules
 from inc_hf.quantize.observer import MSEObserver
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
 from inc_hf.quantize.workflow import evaluating, planned_modules, run, unprepare

@@ -10,7 +10,7 @@ from tiny import tiny_inputs, tiny_model
 from torch.utils.data import DataLoader, TensorDataset
 
 from inc_hf.quantization import fit
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 
 pytest_plugins = ["workspace_fixture"]
 pytestmark = pytest.mark.usefixtures("workspace")

@@ -27,7 +27,7 @@ from torch import nn
 from inc_hf import AccuracyCriterion
 from inc_hf.config import set_resume_from, set_workspace
 from inc_hf.quantization import fit
-from inc_hf.quantize.nn.modules import QEmbedding, QLinear, quantized_modules
+from inc_hf.quantize.nn import QEmbedding, QLinear, quantized_modules
 
 pytest_plugins = ["workspace_fixture"]
 pytestmark = pytest.mark.usefixtures("workspace")

@@ -6,7 +6,7 @@ from tiny import tiny_inputs, tiny_model
 from torch import nn
 
 from inc_hf.quantize import Scheme, WeightScheme, convert, prepare
-from inc_hf.quantize.nn.modules import op_type
+from inc_hf.quantize.nn import op_type
 from inc_hf.tune import rank_by_damage
 from inc_hf.tune.sensitivity import first_output
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from inc_hf.config import AccuracyCriterion, TuningCriterion
 from inc_hf.quantize import Scheme, WeightScheme, convert, prepare
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.tune import Candidate, Goal, History, tune
 from inc_hf.tune.strategy import basic
 from inc_hf.tune.tuner import model_bytes

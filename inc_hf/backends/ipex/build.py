@@ -16,7 +16,7 @@ from inc_hf.backends.ipex.require import require_ipex
 from inc_hf.backends.ipex.session import IpexSession
 from inc_hf.backends.ipex.trace import TraceError, check, trace
 from inc_hf.errors import UsageError
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.workflow import check_is_float, evaluating, run
 
 # Of the largest output. The order of additions differs by 1e-6; that can move an activation to the next integer, which

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inc_hf import ops
-from inc_hf.quantize.nn.modules import QConv, QLinear, QModule, quantized_modules
+from inc_hf.quantize.nn import QConv, QLinear, QModule, quantized_modules
 
 SHIFT = 128  # from int8 to uint8
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.onnx.ops import symbolic
 
 from inc_hf import ops
-from inc_hf.quantize.nn.modules import QConv, QLinear, QModule, quantized_modules
+from inc_hf.quantize.nn import QConv, QLinear, QModule, quantized_modules
 
 SHIFT = 128  # from int8 to uint8
 

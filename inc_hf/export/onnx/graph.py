@@ -16,7 +16,7 @@ from inc_hf.errors import UsageError
 from inc_hf.export.onnx.blame import explain, following
 from inc_hf.export.onnx.forms import written_for_onnx
 from inc_hf.export.onnx.program import ExportError, Flat, onnx_program
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 
 LARGEST = 2**31 - 2**20  # bytes in one file of protobuf, with some room for the graph
 

@@ -14,7 +14,7 @@ from inc_hf.compression.pruner import model_slim
 from inc_hf.config import options
 from inc_hf.orchestration import run_stages
 from inc_hf.quantization import fit
-from inc_hf.quantize.nn.modules import quantized_modules
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.utils.load_huggingface import OptimizedModel
 
 TEXTS = ["the film was good", "a dull plot", "great actor but a very bad film"]

@@ -8,7 +8,7 @@ from transformers.pytorch_utils import Conv1D
 from inc_hf import ops
 from inc_hf.quantize import calibrate, convert, prepare
 from inc_hf.quantize.functional import quantize_weight
-from inc_hf.quantize.nn.modules import (
+from inc_hf.quantize.nn import (
     QConv,
     QEmbedding,
     QLinear,

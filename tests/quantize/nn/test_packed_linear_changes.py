@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from inc_hf import ops
-from inc_hf.quantize.nn.modules import QLinear
+from inc_hf.quantize.nn import QLinear
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
 
 pytestmark = pytest.mark.skipif(not ops.is_native(), reason="quantized layers do not run on the native kernels here")
