@@ -6,6 +6,7 @@ The names below are imported at their first use, so that `import inc_hf` is quic
 from inc_hf import _registration
 from inc_hf._lazy import lazy_names
 from inc_hf.config import options, set_random_seed, set_resume_from, set_tensorboard, set_workspace
+from inc_hf.models.tasks import TASKS
 
 __version__ = "0.1.0"
 
@@ -13,18 +14,8 @@ _LAZY = {
     "IncQuantizer": "inc_hf.quantizer",
     "QuantizedModel": "inc_hf.quantization",
     "optimize": "inc_hf.modeling",
-    "IncModel": "inc_hf.modeling",
-    "IncModelForSequenceClassification": "inc_hf.modeling",
-    "IncModelForTokenClassification": "inc_hf.modeling",
-    "IncModelForQuestionAnswering": "inc_hf.modeling",
-    "IncModelForMaskedLM": "inc_hf.modeling",
-    "IncModelForMultipleChoice": "inc_hf.modeling",
-    "IncModelForFeatureExtraction": "inc_hf.modeling",
-    "IncModelForCausalLM": "inc_hf.modeling",
-    "IncModelForSeq2SeqLM": "inc_hf.modeling",
-    "IncModelForSpeechSeq2Seq": "inc_hf.modeling",
-    "IncModelForImageClassification": "inc_hf.modeling",
-    "IncModelForAudioClassification": "inc_hf.modeling",
+    **{task.inc_class: "inc_hf.modeling" for task in TASKS},
+    "IncModelForFeatureExtraction": "inc_hf.modeling",  # which is `IncModel`
     "DistillationCallback": "inc_hf.callbacks",
     "PruningCallback": "inc_hf.callbacks",
     "QuantizationAwareTrainingCallback": "inc_hf.callbacks",

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import torch
-import transformers
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
@@ -36,20 +35,12 @@ from inc_hf.errors import UsageError
 from inc_hf.inference.fuse import fuse_activations, release_weights
 from inc_hf.inference.share import share_inputs
 from inc_hf.models.building import changed_when_built
+from inc_hf.models.tasks import HUB_KEYWORDS, model_class_of
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin, quantized_modules
 from inc_hf.results.mixed import ENTRY as BF16_MODULES
 
-HUB_KEYWORDS = (
-    "cache_dir",
-    "force_download",
-    "local_files_only",
-    "revision",
-    "subfolder",
-    "token",
-    "trust_remote_code",
-)
 # What each needs, said before anything is loaded.
 BACKENDS = {
     "torch": lambda: None,
@@ -133,11 +124,6 @@ def _elsewhere(cls: type[IncModel], name: str | os.PathLike, backend: str, kwarg
         return runtimes.from_torch(cls.from_pretrained(name, **kwargs), backend)
     model = runtimes.from_files(model_class, config, files, backend)
     return runtimes.with_generation_config(model, name, **hub)
-
-
-def model_class_of(auto_class: type, config: PreTrainedConfig) -> type:
-    """The class of torch that a checkpoint is loaded with."""
-    return auto_class if issubclass(auto_class, PreTrainedModel) else auto_class._model_mapping[type(config)]
 
 
 def loading_as(auto_class: type) -> type[IncModel]:
@@ -242,35 +228,6 @@ class IncModelForImageClassification(IncModel):
 
 class IncModelForAudioClassification(IncModel):
     auto_class = AutoModelForAudioClassification
-
-
-CLASS_OF_TASK = {
-    "text-classification": AutoModelForSequenceClassification,
-    "token-classification": AutoModelForTokenClassification,
-    "question-answering": AutoModelForQuestionAnswering,
-    "fill-mask": AutoModelForMaskedLM,
-    "multiple-choice": AutoModelForMultipleChoice,
-    "text-generation": AutoModelForCausalLM,
-    "text2text-generation": AutoModelForSeq2SeqLM,
-    "image-classification": AutoModelForImageClassification,
-    "audio-classification": AutoModelForAudioClassification,
-}
-
-
-def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: Any) -> type:
-    """The class to load a checkpoint with: that of the task, otherwise the one that wrote the checkpoint.
-
-    Raises:
-        ValueError: an unknown task, or none and the checkpoint does not name its class.
-    """
-    if task is not None:
-        if task not in CLASS_OF_TASK:
-            raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(CLASS_OF_TASK))}.")
-        return CLASS_OF_TASK[task]
-    architectures = AutoConfig.from_pretrained(name, **kwargs).architectures
-    if not architectures or not hasattr(transformers, architectures[0]):
-        raise UsageError(f"{name} does not say what model it is; pass `task`, one of {', '.join(CLASS_OF_TASK)}.")
-    return getattr(transformers, architectures[0])
 
 
 @torch.no_grad()

@@ -12,9 +12,10 @@ from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.errors import UsageError
-from inc_hf.evaluation.tasks import TASKS, evaluate_task
-from inc_hf.modeling import auto_class_of, loading_as
+from inc_hf.evaluation.tasks import evaluate_task
+from inc_hf.modeling import loading_as
 from inc_hf.models.batches import batches_of, take_samples
+from inc_hf.models.tasks import SCORED, auto_class_of
 from inc_hf.quantization import fit
 from inc_hf.results.quantized import QuantizedModel
 
@@ -40,8 +41,8 @@ class IncQuantizer:
         tokenizer: Any = None,
         metric_name: str | None = None,
     ):
-        if task is not None and task not in TASKS:
-            raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(TASKS))}.")
+        if task is not None and task not in SCORED:
+            raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}.")
         self.model = model
         self.eval_fn = eval_fn
         self.calibration_fn = calibration_fn
@@ -141,7 +142,7 @@ class IncQuantizer:
         if dataset is None:
             return None
         if self.task is None:
-            raise UsageError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(TASKS))}; or pass `eval_fn`.")
+            raise UsageError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(SCORED))}; or pass `eval_fn`.")
         batches = list(batches_of(dataset, self.model, self.tokenizer, batch_size, collator))
         return lambda model: evaluate_task(model, batches, self.task, self.metric_name)
 

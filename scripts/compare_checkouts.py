@@ -27,7 +27,10 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGITS = "logits.safetensors"
 # File name -> keys of that JSON, at any depth, that are not compared.
 LEFT_OUT = {
-    "history.json": {"seconds", "baseline"},  # the baseline of a trial is new; that of the search is in inc_config.json
+    "history.json": {
+        "seconds",
+        "baseline",
+    },  # the baseline of a trial is new; that of the search is in inc_config.json
     "trainer_state.json": {"train_runtime", "train_samples_per_second", "train_steps_per_second"},
 }
 

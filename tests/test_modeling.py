@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Bert
 import inc_hf
 from inc_hf import IncModel, IncModelForCausalLM, IncModelForSequenceClassification, optimize
 from inc_hf.checkpoint import CheckpointError
-from inc_hf.modeling import CLASS_OF_TASK, auto_class_of
+from inc_hf.models.tasks import auto_class_of
 from inc_hf.quantize.nn import QEmbedding, QModule, quantized_modules
 from inc_hf.utils.load_huggingface import OptimizedModel, save_for_huggingface_upstream
 
@@ -501,28 +501,6 @@ class TestFromPretrained:
         assert trainer.evaluate()["eval_loss"] > 0
         with pytest.raises(RuntimeError, match="for inference"):
             trainer.train()
-
-
-class TestAutoClass:
-    def test_of_the_task(self, tmp_path):
-        assert auto_class_of(tmp_path, "text-generation") is transformers.AutoModelForCausalLM
-
-    def test_of_the_checkpoint(self, checkpoints):
-        directory = checkpoints["bert dynamic inc"]
-        assert auto_class_of(directory) is BertForSequenceClassification
-        assert auto_class_of(str(directory.parent), subfolder=directory.name) is BertForSequenceClassification
-
-    def test_unknown_task(self, tmp_path):
-        with pytest.raises(ValueError, match="Unknown task 'sentiment'; choose one of audio-classification, "):
-            auto_class_of(tmp_path, "sentiment")
-
-    @pytest.mark.parametrize("architectures", [None, [], ["MyOwnModel"]], ids=["none", "empty", "unknown"])
-    def test_no_class(self, tmp_path, architectures):
-        config = tiny_model("bert").config
-        config.architectures = architectures
-        config.save_pretrained(tmp_path)
-        with pytest.raises(ValueError, match=f"pass `task`, one of {', '.join(CLASS_OF_TASK)}"):
-            auto_class_of(tmp_path)
 
 
 class TestLoadHuggingface:

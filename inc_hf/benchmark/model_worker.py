@@ -11,8 +11,9 @@ from transformers import AutoConfig, PreTrainedModel
 from inc_hf import ops, optimize
 from inc_hf.benchmark.batches import read_batches, size_of
 from inc_hf.benchmark.worker import Call, serve
-from inc_hf.modeling import auto_class_of, loading_as, model_class_of
+from inc_hf.modeling import loading_as
 from inc_hf.models.building import changed_when_built
+from inc_hf.models.tasks import auto_class_of, model_class_of
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.nn import QConv, QLinear, quantized_modules

@@ -4,12 +4,12 @@ import os
 from typing import Any
 
 import torch
-import transformers
 from torch import nn
 from transformers import AutoConfig, PretrainedConfig
 
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.modeling import loading_as
+from inc_hf.models.tasks import class_of_architecture
 
 
 def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
@@ -38,13 +38,13 @@ def _teacher_class(config: PretrainedConfig, student: nn.Module, teacher: Any) -
     architectures = config.architectures or []
     if type(student).__name__ in architectures:
         return type(student)
-    found = [getattr(transformers, name) for name in architectures if name in dir(transformers)]
-    if not found:
+    found = class_of_architecture(config)
+    if found is None:
         raise UsageError(
             f"The config of the teacher {os.fspath(teacher)!r} names the architectures {architectures}, none of which "
             "transformers has; load the teacher yourself and pass it as a module."
         )
-    return found[0]
+    return found
 
 
 def prepare_teacher(teacher: nn.Module | None, student: nn.Module, device: torch.device) -> nn.Module | None:

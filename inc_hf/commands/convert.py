@@ -13,8 +13,9 @@ from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.modeling import auto_class_of, loading_as
+from inc_hf.modeling import loading_as
 from inc_hf.models.batches import batches_of
+from inc_hf.models.tasks import auto_class_of
 from inc_hf.quantizer import load_dataset_file_or_hub, load_tokenizer
 from inc_hf.results.mixed import MixedModel
 

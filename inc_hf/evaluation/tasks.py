@@ -9,6 +9,7 @@ from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.metrics import GLUE_METRIC, load_metric
+from inc_hf.models.tasks import SCORED
 from inc_hf.quantize.workflow import run
 
 
@@ -18,21 +19,22 @@ def evaluate_task(
     """Score of a model on labelled batches.
 
     Args:
-        task (`str`): one of `TASKS`.
+        task (`str`): one of `inc_hf.models.tasks.SCORED`.
         metric (`str`, *optional*): a GLUE task such as "mrpc", whose metric is computed; None is the accuracy of the
             task's predictions (of tokens, for language models), or Pearson's correlation for one label.
 
     Raises:
         ValueError: an unknown task or metric, no batches, or batches without labels.
     """
-    if task not in TASKS:
-        raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(TASKS))}.")
+    if task not in SCORED:
+        raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}.")
     if metric is not None and metric not in GLUE_METRIC:
         raise UsageError(f"Unknown GLUE task {metric!r}; choose one of {', '.join(sorted(GLUE_METRIC))}.")
+    score = SCORES[SCORED[task].scored_by]
     predictions, references = [], []
     with torch.no_grad():
         for batch in tqdm(batches, desc="Evaluating", unit="batch", leave=False):
-            predicted, reference = TASKS[task](run(model, batch), batch)
+            predicted, reference = score(run(model, batch), batch)
             predictions.append(predicted.reshape(-1))
             references.append(reference.reshape(-1))
     check_not_empty(predictions)
@@ -88,14 +90,5 @@ def _next_token(output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tenso
     return output.logits[:, :-1].argmax(-1), labels[:, 1:]
 
 
-TASKS: dict[str, Callable] = {
-    "text-classification": _classification,
-    "image-classification": _classification,
-    "audio-classification": _classification,
-    "token-classification": _classification,
-    "multiple-choice": _classification,
-    "fill-mask": _classification,
-    "text2text-generation": _classification,
-    "question-answering": _question_answering,
-    "text-generation": _next_token,
-}
+# By `scored_by` of a task.
+SCORES: dict[str, Callable] = {"class": _classification, "span": _question_answering, "next token": _next_token}

@@ -10,6 +10,8 @@ from typing import Any
 from huggingface_hub import HfApi, ModelCard, ModelCardData
 from transformers import PreTrainedModel
 
+from inc_hf.models.tasks import task_of
+
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -45,17 +47,9 @@ def model_card(model: PreTrainedModel, summary: dict[str, Any]) -> ModelCard:
 
 
 def _inc_class(model: PreTrainedModel) -> str:
-    """The `IncModelFor…` of a model class, by its ending."""
-    name, is_speech = type(model).__name__, model.main_input_name in ("input_features", "input_values")
-    if is_speech and name.endswith(("ForSequenceClassification", "ForConditionalGeneration")):
-        return "IncModelForAudioClassification" if name.endswith("Classification") else "IncModelForSpeechSeq2Seq"
-    for ending in ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MaskedLM", "MultipleChoice",
-                   "CausalLM", "ImageClassification", "AudioClassification"):  # fmt: skip
-        if name.endswith(f"For{ending}"):
-            return f"IncModelFor{ending}"
-    if name.endswith("LMHeadModel"):
-        return "IncModelForCausalLM"
-    return "IncModelForSeq2SeqLM" if name.endswith("ForConditionalGeneration") else "IncModel"
+    """The `IncModelFor…` of a model class; `IncModel`, which loads any model without its head, if none fits."""
+    task = task_of(type(model).__name__, model.main_input_name in ("input_features", "input_values"))
+    return "IncModel" if task is None else task.inc_class
 
 
 def push_directory(

@@ -10,35 +10,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import (
-    BaseModelOutputWithPooling,
-    ImageClassifierOutput,
-    MaskedLMOutput,
-    ModelOutput,
-    MultipleChoiceModelOutput,
-    QuestionAnsweringModelOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
+from transformers import PreTrainedConfig, PreTrainedModel, modeling_outputs
+from transformers.modeling_outputs import ModelOutput
 
 from inc_hf.checkpoint import save_checkpoint
 from inc_hf.errors import UsageError
 from inc_hf.export.layout import FOLDER
+from inc_hf.models.tasks import TASKS
 from inc_hf.runtimes.session import Session
 
 # End of the name of a model class -> what it returns.
 OUTPUTS: dict[str, type[ModelOutput]] = {
-    "ForSequenceClassification": SequenceClassifierOutput,
-    "ForAudioClassification": SequenceClassifierOutput,
-    "ForTokenClassification": TokenClassifierOutput,
-    "ForQuestionAnswering": QuestionAnsweringModelOutput,
-    "ForMaskedLM": MaskedLMOutput,
-    "ForMultipleChoice": MultipleChoiceModelOutput,
-    "ForImageClassification": ImageClassifierOutput,
-    "Model": BaseModelOutputWithPooling,
+    ending: getattr(modeling_outputs, task.output) for task in TASKS if task.output for ending in task.endings
 }
-OF_TOKENS = ("ForTokenClassification", "ForMaskedLM")  # their logits are of tokens, those of others of samples
+# Their logits are of tokens, those of others of samples.
+OF_TOKENS = tuple(ending for task in TASKS if task.per_token for ending in task.endings)
 
 
 class RuntimeModel:

@@ -8,7 +8,8 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint
 from inc_hf.errors import UsageError
-from inc_hf.modeling import HUB_KEYWORDS, auto_class_of, loading_as
+from inc_hf.modeling import loading_as
+from inc_hf.models.tasks import HUB_KEYWORDS, auto_class_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.training import CompressedModel

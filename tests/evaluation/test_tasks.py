@@ -8,8 +8,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from inc_hf.evaluation.inc_metric import evaluate_metric
-from inc_hf.evaluation.tasks import TASKS, evaluate_task
-from inc_hf.modeling import CLASS_OF_TASK
+from inc_hf.evaluation.tasks import evaluate_task
+from inc_hf.models.tasks import SCORED
 
 ENCODER = {**MODELS["bert"][2], "vocab_size": 96}
 AUDIO = {
@@ -63,10 +63,6 @@ def predicted(model: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor
 def split(batch: dict[str, torch.Tensor], size: int) -> list[dict[str, torch.Tensor]]:
     """The same samples in batches of unequal sizes."""
     return [{k: v[:size] for k, v in batch.items()}, {k: v[size:] for k, v in batch.items()}]
-
-
-def test_every_task_has_a_class_to_load():
-    assert TASKS.keys() == CLASS_OF_TASK.keys()
 
 
 class TestAccuracy:
@@ -224,7 +220,7 @@ class TestBadInput:
         ):
             evaluate_task(tiny_model("bert"), [], "sentiment")
 
-    @pytest.mark.parametrize("task", sorted(TASKS.keys() - {"text-generation", "text2text-generation"}))
+    @pytest.mark.parametrize("task", sorted(SCORED.keys() - {"text-generation", "text2text-generation"}))
     def test_missing_labels(self, task):
         model = of_task(task)
         inputs = inputs_of(model, task, 2)

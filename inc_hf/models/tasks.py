@@ -1,0 +1,139 @@
+"""What models do: one row for each task, from which all who know tasks take what they need.
+
+`import inc_hf` reads the rows and is to be quick, so that this file imports transformers only where it is called.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inc_hf.errors import UsageError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task, and the names of what belongs to it.
+
+    Args:
+        name (`str`): as in `transformers.pipeline`.
+        auto_class (`str`): the class of transformers that loads its models.
+        endings (`tuple[str, ...]`): of the names of its model classes.
+        output (`str`, *optional*): what its models return, in `transformers.modeling_outputs`; None if they generate.
+        per_token (`bool`): whether there are logits of each token, not of each sample.
+        hears (`bool`): whether its inputs are sound; names of such models may end like those of models that read.
+        scored_by (`str`, *optional*): what is compared with labels, see `inc_hf.evaluation.tasks`; None if nothing is,
+            so that the task cannot be asked for.
+    """
+
+    name: str
+    auto_class: str
+    endings: tuple[str, ...]
+    output: str | None = None
+    per_token: bool = False
+    hears: bool = False
+    scored_by: str | None = "class"
+
+    @property
+    def inc_class(self) -> str:
+        """The class of `inc_hf` that loads its models."""
+        return self.auto_class.replace("Auto", "Inc")
+
+
+TASKS = (
+    Task(
+        "text-classification",
+        "AutoModelForSequenceClassification",
+        ("ForSequenceClassification",),
+        "SequenceClassifierOutput",
+    ),
+    Task(
+        "token-classification",
+        "AutoModelForTokenClassification",
+        ("ForTokenClassification",),
+        "TokenClassifierOutput",
+        per_token=True,
+    ),
+    Task(
+        "question-answering",
+        "AutoModelForQuestionAnswering",
+        ("ForQuestionAnswering",),
+        "QuestionAnsweringModelOutput",
+        scored_by="span",
+    ),
+    Task("fill-mask", "AutoModelForMaskedLM", ("ForMaskedLM",), "MaskedLMOutput", per_token=True),
+    Task("multiple-choice", "AutoModelForMultipleChoice", ("ForMultipleChoice",), "MultipleChoiceModelOutput"),
+    Task("text-generation", "AutoModelForCausalLM", ("ForCausalLM", "LMHeadModel"), scored_by="next token"),
+    Task("text2text-generation", "AutoModelForSeq2SeqLM", ("ForConditionalGeneration",)),
+    Task(
+        "automatic-speech-recognition",
+        "AutoModelForSpeechSeq2Seq",
+        ("ForConditionalGeneration",),
+        hears=True,
+        scored_by=None,
+    ),
+    Task(
+        "image-classification", "AutoModelForImageClassification", ("ForImageClassification",), "ImageClassifierOutput"
+    ),
+    Task(
+        "audio-classification",
+        "AutoModelForAudioClassification",
+        ("ForAudioClassification", "ForSequenceClassification"),
+        "SequenceClassifierOutput",
+        hears=True,
+    ),
+    # The last, since "LMHeadModel" ends in "Model", too.
+    Task("feature-extraction", "AutoModel", ("Model",), "BaseModelOutputWithPooling", scored_by=None),
+)
+SCORED = {task.name: task for task in TASKS if task.scored_by is not None}  # what users may pass as `task`
+HUB_KEYWORDS = (
+    "cache_dir",
+    "force_download",
+    "local_files_only",
+    "revision",
+    "subfolder",
+    "token",
+    "trust_remote_code",
+)
+
+
+def task_of(model_class: str, hears: bool) -> Task | None:
+    """The task that a class of this name is for, None if the name does not tell. Of two that end alike, `hears`
+    decides."""
+    found = [task for task in TASKS if model_class.endswith(task.endings)]
+    return next((task for task in found if task.hears == hears), found[0] if found else None)
+
+
+def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: Any) -> type:
+    """The class to load a checkpoint with: that of the task, otherwise the one that wrote the checkpoint.
+
+    Raises:
+        ValueError: an unknown task, or none and the checkpoint does not name its class.
+    """
+    import transformers
+
+    if task is not None:
+        if task not in SCORED:
+            raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}.")
+        return getattr(transformers, SCORED[task].auto_class)
+    found = class_of_architecture(transformers.AutoConfig.from_pretrained(name, **kwargs))
+    if found is None:
+        raise UsageError(f"{name} does not say what model it is; pass `task`, one of {', '.join(SCORED)}.")
+    return found
+
+
+def class_of_architecture(config: "PreTrainedConfig") -> type | None:
+    """The class that wrote a checkpoint: the first of the `architectures` in its config that transformers has."""
+    import transformers
+
+    known = dir(transformers)
+    return next((getattr(transformers, name) for name in config.architectures or () if name in known), None)
+
+
+def model_class_of(auto_class: type, config: "PreTrainedConfig") -> type:
+    """The class of torch that a checkpoint is loaded with."""
+    from transformers import PreTrainedModel
+
+    return auto_class if issubclass(auto_class, PreTrainedModel) else auto_class._model_mapping[type(config)]
