@@ -5,17 +5,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, get_args
 
-from transformers import AutoTokenizer, PreTrainedModel, set_seed
-from transformers.utils import cached_file
+from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.errors import UsageError
+from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.modeling import loading_as
 from inc_hf.models.batches import batches_of, take_samples
 from inc_hf.models.tasks import SCORED, auto_class_of
+from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
 from inc_hf.results.quantized import QuantizedModel
 
@@ -190,38 +191,3 @@ def _random_seed(seed: int) -> Iterator[None]:
         yield
     finally:
         options.random_seed = before
-
-
-# The first is in every checkpoint with a tokenizer of today, the others in older ones.
-TOKENIZER_FILES = (
-    "tokenizer_config.json",
-    "tokenizer.json",
-    "vocab.txt",
-    "vocab.json",
-    "tokenizer.model",
-    "spiece.model",
-    "spm.model",
-    "sentencepiece.bpe.model",
-)
-
-
-def load_tokenizer(name: str | os.PathLike) -> Any:
-    """The tokenizer of a checkpoint, or None: `AutoTokenizer` makes up an empty one where there are no files."""
-    found = (cached_file(name, file, _raise_exceptions_for_missing_entries=False) for file in TOKENIZER_FILES)
-    return AutoTokenizer.from_pretrained(name) if any(found) else None
-
-
-LOADERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
-
-
-def load_dataset_file_or_hub(name: str | os.PathLike, config_name: str | None, split: str, token: str | None) -> Any:
-    """One split of a dataset from a file or from the Hub."""
-    try:
-        import datasets  # an extra, and slow to import
-    except ImportError as error:
-        raise ImportError(f'Reading {name} needs the datasets package: pip install "inc-hf[train]"') from error
-    ending = os.path.splitext(os.fspath(name))[1]
-    if ending in LOADERS and os.path.isfile(name):
-        settings = {"delimiter": "\t", "quoting": 3} if ending == ".tsv" else {}
-        return datasets.load_dataset(LOADERS[ending], data_files=os.fspath(name), split="train", **settings)
-    return datasets.load_dataset(os.fspath(name), config_name, split=split, token=token)

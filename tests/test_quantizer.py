@@ -1,59 +1,22 @@
+"""`IncQuantizer`: loaded, calibrated, saved."""
+
 import json
-import sys
 
 import datasets
 import pytest
 import torch
-from tiny import logits_of, tiny_inputs, tiny_model, tiny_tokenizer
+from quantizing import DYNAMIC, STATIC, TEXTS
+from tiny import logits_of, tiny_inputs, tiny_model
 from torch.utils.data import DataLoader
-from transformers import (
-    AutoTokenizer,
-    BertForQuestionAnswering,
-    BertForSequenceClassification,
-    BertForTokenClassification,
-    DataCollatorForTokenClassification,
-)
+from transformers import AutoTokenizer, BertForSequenceClassification, BertForTokenClassification
 
-from inc_hf import (
-    AccuracyCriterion,
-    IncModelForSequenceClassification,
-    IncQuantizer,
-    PostTrainingQuantConfig,
-    TuningCriterion,
-)
-from inc_hf.config import options, set_random_seed, set_resume_from, set_workspace
+from inc_hf import IncModelForSequenceClassification, IncQuantizer, PostTrainingQuantConfig
+from inc_hf.config import options, set_random_seed
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.workflow import planned_modules
-from inc_hf.quantizer import load_dataset_file_or_hub
 
-TEXTS = [
-    "the film was good",
-    "a dull plot",
-    "great actor but a very bad film",
-    "not good",
-    "bad",
-    "the actor is great and the plot is dull",
-    "a very good film",
-    "is the film not bad",
-]
-STATIC = PostTrainingQuantConfig(approach="static")
-DYNAMIC = PostTrainingQuantConfig(approach="dynamic")
-
-
-@pytest.fixture(autouse=True)
-def workspace(tmp_path, monkeypatch):
-    """A workspace and a cache of data sets of its own; the options as they were, after the test."""
-    before = options.to_dict()
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    set_workspace(tmp_path / "workspace")
-    set_resume_from(None)
-    yield tmp_path / "workspace"
-    vars(options).update(before)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return tiny_tokenizer()
+pytest_plugins = ["quantizer_fixture"]
+pytestmark = pytest.mark.usefixtures("workspace")
 
 
 @pytest.fixture(scope="module")
@@ -63,31 +26,6 @@ def checkpoint(tmp_path_factory, tokenizer):
     tiny_model("bert").save_pretrained(directory)
     tokenizer.save_pretrained(directory)
     return directory
-
-
-def predictions(model, texts, tokenizer) -> list[int]:
-    inputs = tokenizer(texts, padding=True, return_tensors="pt")
-    with torch.no_grad():
-        return model(**inputs).logits.argmax(-1).tolist()
-
-
-def balanced(tokenizer) -> BertForSequenceClassification:
-    """A model that says 0 for one half of `TEXTS` and 1 for the other."""
-    model = tiny_model("bert")
-    inputs = tokenizer(TEXTS, padding=True, return_tensors="pt")
-    with torch.no_grad():
-        logits = model(**inputs).logits
-        model.classifier.bias[0] += (logits[:, 1] - logits[:, 0]).sort().values[3:5].mean()
-    assert sum(predictions(model, TEXTS, tokenizer)) == 4
-    return model
-
-
-def labelled(model, tokenizer, wrong: tuple[int, ...] = ()) -> list[dict]:
-    """`TEXTS` with the model's own predictions as labels, some of them turned over."""
-    labels = predictions(model, TEXTS, tokenizer)
-    return [
-        {"text": t, "label": 1 - y if i in wrong else y} for i, (t, y) in enumerate(zip(TEXTS, labels, strict=True))
-    ]
 
 
 def scales(result) -> torch.Tensor:
@@ -248,121 +186,6 @@ class TestCalibration:
         assert not (tmp_path / "out").exists()
 
 
-class TestEvaluation:
-    def test_labelled_data_and_a_task(self, tokenizer):
-        model = balanced(tokenizer)
-        quantizer = IncQuantizer.from_pretrained(model, task="text-classification", tokenizer=tokenizer)
-        result = quantizer.quantize(DYNAMIC, eval_dataset=labelled(model, tokenizer, (0, 5)), batch_size=3)
-        assert result.baseline == 0.75 and result.met_criterion
-        assert result.model is not model and quantized_modules(model) == {}
-
-    @pytest.mark.parametrize(
-        ("metric", "wrong", "score"), [("sst2", (0, 5), 0.75), ("mrpc", (), 1.0), ("cola", (), 1.0)]
-    )
-    def test_glue_metric(self, tokenizer, metric, wrong, score):
-        model = balanced(tokenizer)
-        quantizer = IncQuantizer.from_pretrained(
-            model, task="text-classification", tokenizer=tokenizer, metric_name=metric
-        )
-        data = datasets.Dataset.from_list(labelled(model, tokenizer, wrong))
-        goal = AccuracyCriterion(criterion="absolute", tolerable_loss=2.0)
-        result = quantizer.quantize(
-            PostTrainingQuantConfig(approach="dynamic", accuracy_criterion=goal), eval_dataset=data
-        )
-        assert result.baseline == pytest.approx(score) and len(result.trials) == 1
-
-    def test_f1_of_one_mistake(self, tokenizer):
-        """4 of 8 are positive; one of them is labelled negative: 3 true positives, 1 false one."""
-        model = balanced(tokenizer)
-        first = predictions(model, TEXTS, tokenizer).index(1)
-        quantizer = IncQuantizer.from_pretrained(
-            model, task="text-classification", tokenizer=tokenizer, metric_name="mrpc"
-        )
-        result = quantizer.quantize(DYNAMIC, eval_dataset=labelled(model, tokenizer, (first,)))
-        assert result.baseline == pytest.approx(6 / 7)
-
-    def test_question_answering(self, tokenizer):
-        model = BertForQuestionAnswering(tiny_model("bert").config).eval()
-        inputs = tokenizer(TEXTS, padding=True, return_tensors="pt")
-        with torch.no_grad():
-            output = model(**inputs)
-        data = [
-            {"text": text, "start_positions": int(start), "end_positions": int(end)}
-            for text, start, end in zip(
-                TEXTS, output.start_logits.argmax(-1), output.end_logits.argmax(-1), strict=True
-            )
-        ]
-        quantizer = IncQuantizer.from_pretrained(model, task="question-answering", tokenizer=tokenizer)
-        assert quantizer.quantize(DYNAMIC, eval_dataset=data).baseline == 1.0
-
-    def test_token_classification_with_a_collator(self, tokenizer):
-        model = BertForTokenClassification(tiny_model("bert").config).eval()
-        data = [{**tokenizer(text), "labels": [0] * len(tokenizer(text).input_ids)} for text in TEXTS]
-        with torch.no_grad():
-            zeros = [model(**tokenizer(text, return_tensors="pt")).logits.argmax(-1)[0] == 0 for text in TEXTS]
-        quantizer = IncQuantizer.from_pretrained(model, task="token-classification", tokenizer=tokenizer)
-        result = quantizer.quantize(
-            PostTrainingQuantConfig(approach="dynamic", tuning_criterion=TuningCriterion(max_trials=1)),
-            eval_dataset=data,
-            data_collator=DataCollatorForTokenClassification(tokenizer),
-        )
-        assert result.baseline == pytest.approx(float(torch.cat(zeros).double().mean()))
-
-    def test_eval_fn_comes_before_the_task(self, tokenizer):
-        model = tiny_model("bert")
-        quantizer = IncQuantizer.from_pretrained(
-            model, eval_fn=lambda model: 0.125, task="text-classification", tokenizer=tokenizer
-        )
-        assert quantizer.quantize(DYNAMIC, eval_dataset=labelled(model, tokenizer)).baseline == 0.125
-
-    def test_metric_name_of_a_dict(self):
-        quantizer = IncQuantizer.from_pretrained(
-            tiny_model("bert"), eval_fn=lambda model: {"accuracy": 0.5, "f1": 0.25}, metric_name="f1"
-        )
-        assert quantizer.quantize(DYNAMIC).baseline == 0.25
-
-    def test_dict_without_a_name(self, workspace):
-        quantizer = IncQuantizer.from_pretrained(tiny_model("bert"), eval_fn=lambda model: {"a": 0.5, "b": 0.25})
-        with pytest.raises(ValueError, match='name the one that counts with `metric_name`, e.g. metric_name="a"'):
-            quantizer.quantize(DYNAMIC)
-        assert not workspace.exists()
-
-    def test_without_evaluation_the_model_itself_is_converted(self):
-        model = tiny_model("bert")
-        quantizer = IncQuantizer.from_pretrained(model)
-        result = quantizer.quantize()
-        assert result.model is model and quantizer.quantized_model is result and result.score is None
-        assert result.quantization_config.approach == "dynamic"
-        assert repr(quantizer).endswith("task=None, quantized)")
-
-    @pytest.mark.parametrize(
-        ("settings", "message"),
-        [
-            ({}, "`eval_dataset` needs `task`, one of audio-classification.*or pass `eval_fn`"),
-            ({"task": "text-classification", "metric_name": "squad"}, "Unknown GLUE task 'squad'"),
-        ],
-        ids=["no task", "unknown metric"],
-    )
-    def test_bad_request(self, tokenizer, settings, message, tmp_path, workspace):
-        model = tiny_model("bert")
-        data = labelled(model, tokenizer)
-        quantizer = IncQuantizer.from_pretrained(model, tokenizer=tokenizer, **settings)
-        with pytest.raises(ValueError, match=message):
-            quantizer.quantize(DYNAMIC, tmp_path / "out", eval_dataset=data)
-        assert quantized_modules(model) == {} and not workspace.exists() and not (tmp_path / "out").exists()
-
-    def test_data_without_labels(self, tokenizer, workspace):
-        quantizer = IncQuantizer.from_pretrained(tiny_model("bert"), task="text-classification", tokenizer=tokenizer)
-        with pytest.raises(ValueError, match="needs labels: the batches have .*'input_ids'"):
-            quantizer.quantize(DYNAMIC, eval_dataset=TEXTS)
-        assert not workspace.exists()
-
-    def test_empty_generator(self, tokenizer):
-        quantizer = IncQuantizer.from_pretrained(tiny_model("bert"), task="text-classification", tokenizer=tokenizer)
-        with pytest.raises(ValueError, match="is empty"):
-            quantizer.quantize(DYNAMIC, eval_dataset=(batch for batch in []))
-
-
 class TestOutput:
     def test_saved_with_its_tokenizer(self, checkpoint, tokenizer, tmp_path):
         result = IncQuantizer.from_pretrained(checkpoint).quantize(
@@ -466,82 +289,3 @@ class TestSeed:
         with pytest.raises(ValueError, match="needs calibration data"):
             IncQuantizer.from_pretrained(tiny_model("bert"), seed=4).quantize(STATIC)
         assert options.random_seed == 17
-
-
-class TestCalibrationDataset:
-    ROWS = [{"text": f'"{i}" is, the film', "label": i % 2} for i in range(20)]
-
-    def write(self, directory, ending: str):
-        path = directory / f"train.{ending}"
-        dataset = datasets.Dataset.from_list(self.ROWS)
-        if ending == "csv":
-            dataset.to_csv(path, index=False)
-        elif ending == "tsv":
-            lines = ["text\tlabel", *(f"{row['text']}\t{row['label']}" for row in self.ROWS)]
-            path.write_text("\n".join(lines) + "\n")
-        elif ending == "json":
-            path.write_text(json.dumps(self.ROWS))
-        elif ending == "jsonl":
-            path.write_text("".join(json.dumps(row) + "\n" for row in self.ROWS))
-        else:
-            dataset.to_parquet(path)
-        return path
-
-    def quantizer(self, **settings):
-        return IncQuantizer.from_pretrained(tiny_model("bert"), tokenizer=tiny_tokenizer(), **settings)
-
-    @pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])
-    @pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl", "parquet"])
-    def test_file(self, tmp_path, ending, kind):
-        dataset = self.quantizer().get_calibration_dataset(kind(self.write(tmp_path, ending)), num_samples=7)
-        rows = list(dataset)
-        assert len(rows) == 7 and all(row in self.ROWS for row in rows)
-        assert len({row["text"] for row in rows}) == 7
-
-    def test_directory(self, tmp_path):
-        (tmp_path / "data").mkdir()
-        self.write(tmp_path / "data", "csv")
-        assert len(self.quantizer().get_calibration_dataset(tmp_path / "data", num_samples=7)) == 7
-
-    def test_more_samples_than_there_are(self, tmp_path):
-        dataset = self.quantizer().get_calibration_dataset(self.write(tmp_path, "csv"), num_samples=1000)
-        assert sorted(dataset["text"]) == sorted(row["text"] for row in self.ROWS)
-
-    def test_shuffled_by_the_seed(self, tmp_path):
-        path = self.write(tmp_path, "csv")
-        texts = [
-            list(self.quantizer(seed=seed).get_calibration_dataset(path, num_samples=20)["text"]) for seed in (1, 1, 2)
-        ]
-        assert texts[0] == texts[1] != texts[2]
-        assert texts[0] != [row["text"] for row in self.ROWS]
-
-    @pytest.mark.parametrize("batched", [True, False], ids=["batched", "one by one"])
-    def test_preprocess_function(self, tmp_path, batched):
-        kinds = set()
-
-        def preprocess(rows):
-            kinds.add(type(rows["text"]))
-            return tiny_tokenizer()(rows["text"])
-
-        quantizer = self.quantizer()
-        dataset = quantizer.get_calibration_dataset(
-            self.write(tmp_path, "csv"), num_samples=7, preprocess_function=preprocess, preprocess_batch=batched
-        )
-        assert kinds == {list if batched else str}
-        assert [row["input_ids"] for row in dataset] == tiny_tokenizer()(list(dataset["text"])).input_ids
-        assert quantizer.quantize(STATIC, calibration_dataset=dataset).q_config["calibration_samples"] == 7
-
-    def test_raw_texts_can_be_quantized_with(self, tmp_path):
-        quantizer = self.quantizer()
-        dataset = quantizer.get_calibration_dataset(self.write(tmp_path, "tsv"), num_samples=7)
-        assert quantizer.quantize(STATIC, calibration_dataset=dataset).q_config["calibration_samples"] == 7
-
-    def test_missing_file(self, tmp_path):
-        with pytest.raises(OSError, match="missing.csv"):
-            self.quantizer().get_calibration_dataset(tmp_path / "missing.csv")
-
-
-def test_missing_datasets_package_is_an_error_with_the_pip_line(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(ImportError, match=r'pip install "inc-hf\[train\]"'):
-        load_dataset_file_or_hub(tmp_path / "data.tsv", None, "train", None)

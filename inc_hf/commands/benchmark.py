@@ -8,11 +8,12 @@ from inc_hf.benchmark import BenchmarkResult, fit
 from inc_hf.commands.main import EXIT_OK
 from inc_hf.config import BenchmarkConfig
 from inc_hf.errors import UsageError
+from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.modeling import loading_as
 from inc_hf.models.batches import batches_of
 from inc_hf.models.tasks import auto_class_of
-from inc_hf.quantizer import load_dataset_file_or_hub, load_tokenizer
+from inc_hf.models.tokenizer import load_tokenizer
 
 
 def benchmark(args: argparse.Namespace) -> int:

@@ -18,8 +18,8 @@ from inc_hf.export import export_model
 from inc_hf.export.layout import FOLDER
 from inc_hf.modeling import loading_as
 from inc_hf.models.tasks import auto_class_of
+from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.quantizer import load_tokenizer
 
 
 def export(args: argparse.Namespace) -> int:

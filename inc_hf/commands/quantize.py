@@ -12,7 +12,8 @@ from inc_hf.commands.info import weights_size
 from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
 from inc_hf.errors import UsageError
-from inc_hf.quantizer import IncQuantizer, load_dataset_file_or_hub
+from inc_hf.evaluation.datasets import load_dataset_file_or_hub
+from inc_hf.quantizer import IncQuantizer
 from inc_hf.results.quantized import QuantizedModel
 
 

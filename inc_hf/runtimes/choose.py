@@ -5,9 +5,8 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
-from transformers.utils import cached_file
-
 from inc_hf import ops
+from inc_hf.models.files import find_file
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ def choose_backend(name: str | os.PathLike, has_files: bool, **hub: Any) -> str:
     Raises:
         ImportError: there are ONNX files only, and nothing is installed that runs them.
     """
-    has_weights = any(_exists(name, file, hub) for file in TORCH_WEIGHTS)
+    has_weights = any(find_file(name, file, quiet=True, **hub) for file in TORCH_WEIGHTS)
     installed = [backend for backend in ("onnxruntime", "openvino") if find_spec(backend)]
     if has_weights and ops.is_native():
         return _said("torch", f"it has our kernels for {ops.isa()}")
@@ -34,11 +33,6 @@ def choose_backend(name: str | os.PathLike, has_files: bool, **hub: Any) -> str:
     if has_weights:
         return _said("torch", "neither onnxruntime nor openvino is installed")
     raise ImportError(f"{name} holds ONNX files only: pip install 'inc-hf[onnxruntime]' to run them.")
-
-
-def _exists(name: str | os.PathLike, file: str, hub: dict[str, Any]) -> bool:
-    quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
-    return cached_file(name, file, **quiet, **hub) is not None
 
 
 def _said(backend: str, reason: str) -> str:

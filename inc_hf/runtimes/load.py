@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
-from transformers.utils import cached_file
 
 from inc_hf.export import export_model
 from inc_hf.export.layout import DECODER, ENCODER, FOLDER, MODEL
 from inc_hf.export.write import OPENERS
+from inc_hf.models.files import find_file
 from inc_hf.runtimes.generation import RuntimeDecoder, RuntimeSeq2Seq
 from inc_hf.runtimes.model import RuntimeModel, on_runtime, output_class_of
 
@@ -48,11 +48,10 @@ def find_files(
 
 
 def _find(name: str | os.PathLike, file: str, hub: dict[str, Any]) -> Path | None:
-    quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
-    found = cached_file(name, file, **quiet, **hub)
+    found = find_file(name, file, quiet=True, **hub)
     if found is None:
         return None
-    cached_file(name, f"{file}_data", **quiet, **hub)  # weights beside it, which the file finds by itself
+    find_file(name, f"{file}_data", quiet=True, **hub)  # weights beside it, which the file finds by itself
     return Path(found)
 
 
@@ -81,8 +80,6 @@ def from_torch(model: PreTrainedModel, backend: str) -> PreTrainedModel:
 
 def with_generation_config(model: PreTrainedModel, name: str | os.PathLike, **hub: Any) -> PreTrainedModel:
     """The model with the settings of `generate` that lie beside it, if there are any."""
-    if model.can_generate() and cached_file(
-        name, "generation_config.json", _raise_exceptions_for_missing_entries=False, **hub
-    ):
+    if model.can_generate() and find_file(name, "generation_config.json", **hub):
         model.generation_config = GenerationConfig.from_pretrained(name, **hub)
     return model
