@@ -1,0 +1,22 @@
+"""Which quantized module stands for which float one."""
+
+from torch import nn
+
+from inc_hf.quantize.nn.float_modules import op_type
+from inc_hf.quantize.nn.qconv import QConv
+from inc_hf.quantize.nn.qembedding import QEmbedding
+from inc_hf.quantize.nn.qlinear import QLinear
+from inc_hf.quantize.nn.qmodule import QModule
+from inc_hf.quantize.scheme import Scheme
+
+TWINS = {"Linear": QLinear, "Conv1D": QLinear, "Embedding": QEmbedding, "Conv1d": QConv, "Conv2d": QConv}
+
+
+def empty_twin(module: nn.Module, scheme: Scheme) -> QModule:
+    """Quantized module of the shapes of `module`, its tensors still to be filled."""
+    return TWINS[op_type(module)].like(module, scheme)
+
+
+def quantized_modules(model: nn.Module) -> dict[str, QModule]:
+    """Name -> module of all quantized modules; a shared one comes once."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, QModule)}
