@@ -23,8 +23,8 @@ from inc_hf.config import (
 from inc_hf.export import export_model
 from inc_hf.modeling import loading_as
 from inc_hf.quantization import fit as quantize
-from inc_hf.quantize.bf16 import BF16Embedding, BF16Linear, bf16_modules, use_bf16, without_bf16
-from inc_hf.quantize.nn import quantized_modules
+from inc_hf.quantize.bf16 import bf16_modules, use_bf16, without_bf16
+from inc_hf.quantize.nn import BF16Embedding, BF16Linear, quantized_modules
 
 needs_kernels = pytest.mark.skipif(not ops.is_native(), reason="needs the kernels")
 FP32 = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}

@@ -5,8 +5,7 @@ from collections import Counter
 from torch import nn
 
 from inc_hf import ops
-from inc_hf.quantize.bf16 import BF16Linear
-from inc_hf.quantize.nn import PackedWeight, QLinear
+from inc_hf.quantize.nn import BF16Linear, PackedWeight, QLinear
 
 # Children of a module whose forward is `self.activation(self.linear(x))`, and nothing else uses either of the two.
 LINEAR_AND_ACTIVATION = {

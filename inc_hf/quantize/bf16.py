@@ -1,4 +1,4 @@
-"""Layers with weights in bfloat16 that compute in float32, on our kernels where there are any."""
+"""Which layers of a model have their weights in bfloat16: found, put in, and taken out again."""
 
 from collections.abc import Iterable
 
@@ -7,81 +7,10 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.errors import UsageError
-from inc_hf.quantize.nn import PackedWeight, op_type
+from inc_hf.quantize.nn import BF16Embedding, BF16Linear, op_type
 from inc_hf.quantize.resolve import quantizable_names
 
 KINDS = ("Linear", "Conv1D", "Embedding")
-
-
-class BF16Linear(PackedWeight):
-    """`nn.Linear`, or GPT-2's `Conv1D`, with a weight in bfloat16. Inputs and results keep their dtype.
-
-    Args:
-        weight (`torch.Tensor` of shape `(out_features, in_features)`): bfloat16; of a `Conv1D`, transposed.
-        bias (`nn.Parameter`, *optional*): in float32.
-        transposed (`bool`): whether it stands for a `Conv1D`.
-    """
-
-    def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None, transposed: bool = False):
-        super().__init__()
-        self.store_weight(weight)
-        self.bias, self.transposed = bias, transposed
-        self.out_features, self.in_features = self.matrix.shape
-        self.activation = "none"  # applied to the result; see `inc_hf.optimize`
-
-    @property
-    def matrix(self) -> Tensor:
-        """The weight as `(out_features, in_features)`."""
-        return self.weight.t() if self.transposed else self.weight
-
-    def packed_tensors(self) -> tuple[Tensor | None, ...]:
-        return self._parameters["weight"], self.bias
-
-    def make_packed(self) -> Tensor:
-        return ops.bf16_pack(self.matrix.contiguous(), self.bias)
-
-    def unpacked(self) -> Tensor:
-        matrix = ops.bf16_unpack(self.packed)
-        return matrix.t().contiguous() if self.transposed else matrix
-
-    def runs_packed(self) -> bool:
-        """Whether inputs on the CPU run on the packed weight."""
-        weight = self._parameters.get("weight")
-        is_packable = weight is None or (weight.is_cpu and weight.dtype == torch.bfloat16)
-        return is_packable and ops.is_native()
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not x.is_cpu or not self.runs_packed() or self.trains() or self.is_traced_unpacked():
-            return ops.bf16_linear(x, self.matrix, self.bias, self.activation)
-        packed = self.packed if torch.compiler.is_compiling() else self.current_packed()
-        return ops.bf16_linear_packed(x, packed, self.out_features, self.activation)
-
-    def trains(self) -> bool:
-        """Whether weight or bias are to get gradients; packed, they get none."""
-        return torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
-
-    def is_traced_unpacked(self) -> bool:
-        """Whether this is the tracing of a program before a first forward pass, in which packing is no part."""
-        return torch.compiler.is_compiling() and self.packed is None
-
-    def extra_repr(self) -> str:
-        sizes = f"in_features={self.in_features}, out_features={self.out_features}"
-        return f"{sizes}, bias={self.bias is not None}, weight=bfloat16"
-
-
-class BF16Embedding(nn.Module):
-    """`nn.Embedding` with a weight in bfloat16 and results in float32."""
-
-    def __init__(self, weight: nn.Parameter, padding_idx: int | None, scale: float = 1.0):
-        super().__init__()
-        self.weight, self.padding_idx, self.embed_scale = weight, padding_idx, scale
-        self.num_embeddings, self.embedding_dim = weight.shape
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return nn.functional.embedding(ids, self.weight, self.padding_idx).float() * self.embed_scale
-
-    def extra_repr(self) -> str:
-        return f"{self.num_embeddings}, {self.embedding_dim}, weight=bfloat16"
 
 
 def bf16_modules(model: nn.Module) -> dict[str, BF16Linear | BF16Embedding]:
