@@ -12,8 +12,8 @@ from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint import save_checkpoint
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.modeling import loading_as
 from inc_hf.results.quantized import QuantizedModel
+from inc_hf.runtimes import load_model
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def run_stages(
     done = list(itertools.takewhile(lambda folder: (folder / DONE).is_file(), folders))
     if done:
         logger.info("Done before: %s; going on from there.", ", ".join(folder.name for folder in done))
-        model = loading_as(type(model)).from_pretrained(done[-1])
+        model = load_model(type(model), done[-1])
     for i in range(len(done), len(folders)):
         name, folder = list(stages)[i], folders[i]
         logger.info("Stage %d of %d: %s", i + 1, len(folders), name)

@@ -13,12 +13,12 @@ from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.modeling import loading_as
 from inc_hf.models.batches import batches_of, take_samples
 from inc_hf.models.tasks import SCORED, auto_class_of
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
 from inc_hf.results.quantized import QuantizedModel
+from inc_hf.runtimes import load_model
 
 
 class IncQuantizer:
@@ -80,7 +80,7 @@ class IncQuantizer:
         """
         if isinstance(model, str | os.PathLike):
             tokenizer = tokenizer or load_tokenizer(model)
-            model = loading_as(auto_class_of(model, task)).from_pretrained(model)
+            model = load_model(auto_class_of(model, task), model)
         return cls(model, eval_fn, calibration_fn, task, seed, tokenizer, metric_name)
 
     def quantize(

@@ -21,7 +21,7 @@ ALSO_ALLOWED = {("commands", "demo"), ("demo", "commands")}
 HOMES = {
     "transformers": set(
         "callbacks quantizer quantization results modeling models export checkpoint"
-        " training orchestration runtimes utils benchmark commands demo".split()
+        " inference training orchestration runtimes utils benchmark commands demo".split()
     ),
     "onnx": {"backends.onnxruntime", "export.onnx"},
     "openvino": {"backends.openvino"},

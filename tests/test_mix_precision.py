@@ -21,10 +21,10 @@ from inc_hf.config import (
     set_workspace,
 )
 from inc_hf.export import export_model
-from inc_hf.modeling import loading_as
 from inc_hf.quantization import fit as quantize
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16, without_bf16
 from inc_hf.quantize.nn import BF16Embedding, BF16Linear, quantized_modules
+from inc_hf.runtimes import load_model
 
 needs_kernels = pytest.mark.skipif(not ops.is_native(), reason="needs the kernels")
 FP32 = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
@@ -56,7 +56,7 @@ def test_every_tiny_model(name, tmp_path):
     limit = max(LIMIT, 1e-2) if name == "t5" else LIMIT  # it casts what its `wo` reads to the dtype of that weight
     assert relative(got, logits_of(rounded)) < limit and got.dtype == torch.float32
     result.save_pretrained(tmp_path / "saved")
-    ours = loading_as(type(model)).from_pretrained(tmp_path / "saved")
+    ours = load_model(type(model), tmp_path / "saved")
     assert list(bf16_modules(ours)) == list(bf16_modules(model))
     assert torch.equal(logits_of(ours), got)
     plain = type(model).from_pretrained(tmp_path / "saved")
@@ -111,7 +111,7 @@ def test_tied_weights_stay_tied(tmp_path):
     assert model.lm_head.weight is model.transformer.wte.weight and model.lm_head.weight.dtype == torch.bfloat16
     assert isinstance(model.lm_head, BF16Linear) and isinstance(model.transformer.wte, BF16Embedding)
     result.save_pretrained(tmp_path / "saved")
-    loaded = loading_as(type(model)).from_pretrained(tmp_path / "saved")
+    loaded = load_model(type(model), tmp_path / "saved")
     assert loaded.lm_head.weight is loaded.transformer.wte.weight
     kept = mix_precision.fit(tiny_model("gpt2"), MixedPrecisionConfig(op_name_dict={"lm_head": FP32})).model
     assert isinstance(kept.transformer.wte, nn.Embedding)  # or its weight would be on disk twice
@@ -158,7 +158,7 @@ def test_optimize_keeps_only_the_packed_weights(name, kept, tmp_path):
         assert after.keys() == state.keys() and all(torch.equal(after[name], state[name]) for name in state)
     optimize(model, fuse=False)
     result.save_pretrained(tmp_path / "saved")
-    assert torch.equal(logits_of(loading_as(type(model)).from_pretrained(tmp_path / "saved")), before)
+    assert torch.equal(logits_of(load_model(type(model), tmp_path / "saved")), before)
 
 
 @pytest.mark.parametrize("optimized", [pytest.param(True, marks=needs_kernels), False])

@@ -23,12 +23,11 @@ from inc_hf.benchmark.model_worker import FLOAT
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.config import BenchmarkConfig
 from inc_hf.errors import UsageError
-from inc_hf.modeling import BACKENDS
 from inc_hf.models.batches import batches_of
 from inc_hf.models.inputs import random_batch
 from inc_hf.models.tasks import auto_class_of, model_class_of
 from inc_hf.results.base import StandsForModel
-from inc_hf.runtimes import RuntimeModel
+from inc_hf.runtimes import BACKENDS, RuntimeModel
 
 logger = logging.getLogger(__name__)
 

@@ -11,13 +11,12 @@ from transformers import AutoConfig, PreTrainedModel
 from inc_hf import ops, optimize
 from inc_hf.benchmark.batches import read_batches, size_of
 from inc_hf.benchmark.worker import Call, serve
-from inc_hf.modeling import loading_as
 from inc_hf.models.building import changed_when_built
 from inc_hf.models.tasks import auto_class_of, model_class_of
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.nn import QConv, QLinear, quantized_modules
-from inc_hf.runtimes import RuntimeModel
+from inc_hf.runtimes import RuntimeModel, load_model
 
 FLOAT = "float"  # a kind of task: the model in FP32, with random weights
 FLOAT_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
@@ -45,8 +44,8 @@ def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
 
 def checkpoint(task: dict[str, Any]) -> PreTrainedModel:
     """A checkpoint on its backend."""
-    inc_class = loading_as(auto_class_of(task["model"], task["task"]))
-    return inc_class.from_pretrained(task["model"], backend=task["backend"]).eval()
+    auto_class = auto_class_of(task["model"], task["task"])
+    return load_model(auto_class, task["model"], backend=task["backend"]).eval()
 
 
 def at_its_fastest(model: PreTrainedModel) -> None:

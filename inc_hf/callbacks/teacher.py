@@ -8,8 +8,8 @@ from torch import nn
 from transformers import AutoConfig, PretrainedConfig
 
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.modeling import loading_as
 from inc_hf.models.tasks import class_of_architecture
+from inc_hf.runtimes import load_model
 
 
 def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
@@ -30,8 +30,7 @@ def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
             f"`teacher_model` must be a torch.nn.Module, a path or the name of a model on the Hub, "
             f"got {type(teacher).__name__}."
         )
-    model_class = _teacher_class(AutoConfig.from_pretrained(teacher), student, teacher)
-    return loading_as(model_class).from_pretrained(teacher)
+    return load_model(_teacher_class(AutoConfig.from_pretrained(teacher), student, teacher), teacher)
 
 
 def _teacher_class(config: PretrainedConfig, student: nn.Module, teacher: Any) -> type:

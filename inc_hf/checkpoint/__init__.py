@@ -6,10 +6,15 @@ Two formats, both JSON in `config.json` and safetensors beside it:
   computes the same numbers; so does vLLM.
 - `quant_method: inc`, for what that cannot express (convolutions, `transformers.Conv1D`, packed 4-bit weights).
   Weights are stored in a shape that a stock transformers refuses, so that it never loads integers as floats.
+
+This package is imported while transformers is half imported, see `inc_hf/_registration.py`: nothing that it imports,
+however indirectly, may import from transformers at its top, but the quantizers API in quantizer.py. Annotations take
+`TYPE_CHECKING`.
 """
 
+from inc_hf.checkpoint.attach import attach_quantizer
 from inc_hf.checkpoint.describe import quantization_config_of
-from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig, attach_quantizer
+from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
 from inc_hf.checkpoint.save import replace_directory, save_checkpoint
 from inc_hf.checkpoint.validate import CheckpointError, validate_model
 

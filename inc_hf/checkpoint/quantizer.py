@@ -8,10 +8,9 @@ from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING, register_quanti
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
-from inc_hf.checkpoint.describe import Format, quantization_config_of, schemes_of_config
+from inc_hf.checkpoint.describe import schemes_of_config
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
-from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.nn import FloatWeightView, QLinear, QModule, empty_twin, quantized_modules
 
@@ -136,33 +135,6 @@ class IncHfQuantizer(HfQuantizer):
 
 def _stored_dtype(num_bits: int) -> torch.dtype:
     return torch.int8 if num_bits > 4 else torch.uint8
-
-
-def attach_quantizer(model: "PreTrainedModel", format: Format | None = None) -> "PreTrainedModel":
-    """Give a converted model, in place, what `save_pretrained` and `push_to_hub` need to write a quantized checkpoint.
-
-    Raises:
-        ValueError: modules that are tied in the model's config no longer share their weight.
-    """
-    config = IncQuantizationConfig(**quantization_config_of(model, format))
-    _check_ties(model)
-    model.config.quantization_config = config
-    model.hf_quantizer = IncHfQuantizer(config, pre_quantized=True)
-    model.is_quantized = True
-    model.quantization_method = config.quant_method
-    return model
-
-
-def _check_ties(model: "PreTrainedModel") -> None:
-    quantized = quantized_modules(model)
-    for target, source in dict(getattr(model, "all_tied_weights_keys", {})).items():
-        modules = [quantized.get(key.rpartition(".")[0]) for key in (target, source)]
-        addresses = {None if module is None else module.codes.data_ptr() for module in modules}
-        if len(addresses) > 1:
-            raise UsageError(
-                f"`{target}` and `{source}` share one weight, but were quantized differently; "
-                "give both the same scheme, or keep both in float."
-            )
 
 
 # Importing this module makes `quant_method: inc` known to transformers; the condition lets it be reloaded.

@@ -10,10 +10,10 @@ from inc_hf.config import BenchmarkConfig
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.modeling import loading_as
 from inc_hf.models.batches import batches_of
 from inc_hf.models.tasks import auto_class_of
 from inc_hf.models.tokenizer import load_tokenizer
+from inc_hf.runtimes import load_model
 
 
 def benchmark(args: argparse.Namespace) -> int:
@@ -56,7 +56,7 @@ def _add_scores(result: BenchmarkResult, name: str, dataset, args: argparse.Name
 
 
 def _score(name: str, backend: str, dataset, args: argparse.Namespace) -> float:
-    model = loading_as(auto_class_of(name, args.task)).from_pretrained(name, backend=backend)
+    model = load_model(auto_class_of(name, args.task), name, backend=backend)
     batches = batches_of(dataset, model, load_tokenizer(name), batch_size=32)
     (score,) = evaluate_task(model.eval(), batches, args.task, args.metric).values()
     return score

@@ -14,11 +14,11 @@ from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.modeling import loading_as
 from inc_hf.models.batches import batches_of
 from inc_hf.models.tasks import auto_class_of
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.results.mixed import MixedModel
+from inc_hf.runtimes import load_model
 
 IN_FLOAT = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
 
@@ -37,7 +37,7 @@ def convert(args: argparse.Namespace) -> int:
         accuracy_criterion=AccuracyCriterion(**criterion),
         op_name_dict=dict.fromkeys(args.keep_fp32, IN_FLOAT),
     )
-    model = loading_as(auto_class_of(name, args.task)).from_pretrained(name, dtype=torch.float32)
+    model = load_model(auto_class_of(name, args.task), name, dtype=torch.float32)
     tokenizer = load_tokenizer(name)
     eval_func = None
     if args.dataset:

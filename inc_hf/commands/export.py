@@ -16,10 +16,10 @@ from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError
 from inc_hf.export import export_model
 from inc_hf.export.layout import FOLDER
-from inc_hf.modeling import loading_as
 from inc_hf.models.tasks import auto_class_of
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantize.nn import quantized_modules
+from inc_hf.runtimes import load_model
 
 
 def export(args: argparse.Namespace) -> int:
@@ -32,7 +32,7 @@ def export(args: argparse.Namespace) -> int:
     if args.output is not None:
         check_output_directory(args.output, args.overwrite)
     dtype = {"dtype": torch.bfloat16} if args.dtype == "bf16" else {}
-    model = loading_as(auto_class_of(model_name, args.task)).from_pretrained(model_name, **dtype)
+    model = load_model(auto_class_of(model_name, args.task), model_name, **dtype)
     conf = Torch2ONNXConfig(
         dtype="int8" if quantized_modules(model) else args.dtype,
         opset_version=args.opset,

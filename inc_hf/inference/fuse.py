@@ -1,11 +1,8 @@
-"""What makes a quantized model faster and smaller once nothing will change it any more."""
-
-from collections import Counter
+"""Activation functions computed where the layer before them writes its result."""
 
 from torch import nn
 
-from inc_hf import ops
-from inc_hf.quantize.nn import BF16Linear, PackedWeight, QLinear
+from inc_hf.quantize.nn import BF16Linear, QLinear
 
 # Children of a module whose forward is `self.activation(self.linear(x))`, and nothing else uses either of the two.
 LINEAR_AND_ACTIVATION = {
@@ -38,18 +35,3 @@ def fuse_activations(model: nn.Module) -> list[str]:
                 setattr(module, activation, nn.Identity())
                 fused.append(f"{name}.{linear_name}")
     return fused
-
-
-def release_weights(model: nn.Module) -> None:
-    """Pack all quantized and BF16 Linear layers for this CPU and drop the weights they were made of, in place.
-
-    Weights that other modules share stay: those modules read them as they are.
-    """
-    if not ops.is_native():
-        return
-    owners = Counter(p.data_ptr() for module in model.modules() for p in module._parameters.values() if p is not None)
-    for module in model.modules():
-        if isinstance(module, PackedWeight) and not module.is_released and module.runs_packed():
-            module.pack()
-            if owners[module.weight.data_ptr()] == 1:
-                module.release_weight()

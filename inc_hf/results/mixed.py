@@ -1,6 +1,5 @@
 """What mixed precision gives back: the model, how it was reached, and how to keep it."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,10 @@ from typing import Any
 from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint
+from inc_hf.checkpoint.bf16 import ENTRY, load_in_float32
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.results.base import StandsForModel
 from inc_hf.tune import TuneResult
-
-ENTRY = "inc_bf16_modules"  # of config.json
 
 
 class MixedModel(StandsForModel):
@@ -56,16 +54,8 @@ class MixedModel(StandsForModel):
 
         def write(directory: Path) -> None:
             self.model.save_pretrained(directory)
-            _load_in_float32(directory / "config.json")
+            load_in_float32(directory / "config.json")
             if tokenizer is not None:
                 tokenizer.save_pretrained(directory)
 
         return save_checkpoint(write, save_directory, overwrite)
-
-
-def _load_in_float32(file: Path) -> None:
-    """Say so in a config: transformers would load all in bfloat16, in which many CPUs are slower than in float32, and
-    what was to stay in float32 would not."""
-    config = json.loads(file.read_text(encoding="utf-8"))
-    config["dtype"] = "float32"
-    file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

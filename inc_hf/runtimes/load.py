@@ -1,85 +1,64 @@
-"""From a directory, a repository of the Hub or a model of torch to a model on another runtime."""
+"""`load_model`: a checkpoint on the runtime that is asked for."""
 
-import logging
 import os
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
-from inc_hf.export import export_model
-from inc_hf.export.layout import DECODER, ENCODER, FOLDER, MODEL
-from inc_hf.export.write import OPENERS
-from inc_hf.models.files import find_file
-from inc_hf.runtimes.generation import RuntimeDecoder, RuntimeSeq2Seq
-from inc_hf.runtimes.model import RuntimeModel, on_runtime, output_class_of
+from inc_hf.backends import onnxruntime, openvino
+from inc_hf.backends.ipex import require_ipex
+from inc_hf.errors import UsageError
+from inc_hf.models.tasks import HUB_KEYWORDS, model_class_of
+from inc_hf.runtimes.choose import choose_backend
+from inc_hf.runtimes.files import find_files, from_files, from_torch, with_generation_config
+from inc_hf.runtimes.ipex import on_ipex
+from inc_hf.runtimes.torch import load_on_torch
 
-logger = logging.getLogger(__name__)
+# What each needs, said before anything is loaded.
+BACKENDS = {
+    "torch": lambda: None,
+    "onnxruntime": onnxruntime.require_onnxruntime,
+    "openvino": openvino.require_openvino,
+    "ipex": require_ipex,
+}
 
-VARIANTS = ("_quantized", "", "_bf16")  # at the end of a file's name, the first that is there is taken
 
+def load_model(auto_class: type, name: str | os.PathLike, backend: str = "torch", **kwargs: Any) -> PreTrainedModel:
+    """A checkpoint as a model in evaluation mode, on the runtime that is asked for.
 
-def form_of(
-    model_class: type[PreTrainedModel], config: PreTrainedConfig
-) -> tuple[type[RuntimeModel], tuple[str, ...]]:
-    """How a model of this class runs elsewhere, and from which files.
+    Args:
+        auto_class (`type`): what loads it: an auto class, or the class of a model.
+        name (`str`): a directory or a name on the Hub.
+        backend (`str`): see [`inc_hf.modeling.IncModel.from_pretrained`].
+        kwargs: passed to the `from_pretrained` of the class.
 
     Raises:
-        ValueError: it does not.
+        ValueError: an unknown backend, or one that does not run such a model.
+        ImportError: the backend needs packages that are not installed.
+        CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
     """
-    if not model_class.can_generate():
-        output_class_of(model_class.__name__)
-        return RuntimeModel, (MODEL,)
-    return (RuntimeSeq2Seq, (ENCODER, DECODER)) if config.is_encoder_decoder else (RuntimeDecoder, (MODEL,))
+    if backend not in (*BACKENDS, "auto"):
+        raise UsageError(f"`backend` must be one of auto, {', '.join(BACKENDS)}, got {backend!r}.")
+    if backend != "auto":
+        BACKENDS[backend]()
+    if backend == "torch":
+        return load_on_torch(auto_class, name, **kwargs)
+    if backend == "ipex":
+        return on_ipex(load_on_torch(auto_class, name, **kwargs))
+    return _on_files(auto_class, name, backend, kwargs)
 
 
-def find_files(
-    name: str | os.PathLike, model_class: type[PreTrainedModel], config: PreTrainedConfig, **hub: Any
-) -> list[Path]:
-    """The ONNX files of a directory or a repository of the Hub, quantized ones first; none if some are missing."""
-    _, stems = form_of(model_class, config)
-    for variant in VARIANTS:
-        for folder in (f"{FOLDER}/", ""):
-            found = [_find(name, f"{folder}{stem}{variant}.onnx", hub) for stem in stems]
-            if all(found):
-                return found
-    return []
-
-
-def _find(name: str | os.PathLike, file: str, hub: dict[str, Any]) -> Path | None:
-    found = find_file(name, file, quiet=True, **hub)
-    if found is None:
-        return None
-    find_file(name, f"{file}_data", quiet=True, **hub)  # weights beside it, which the file finds by itself
-    return Path(found)
-
-
-def from_files(
-    model_class: type[PreTrainedModel], config: PreTrainedConfig, files: list[Path], backend: str
-) -> PreTrainedModel:
-    """Files of [`find_files`] as a model of `model_class`."""
-    form, stems = form_of(model_class, config)
-    sessions = {stem: OPENERS[backend](path) for stem, path in zip(stems, files, strict=True)}
-    for path, session in zip(files, sessions.values(), strict=True):
-        form.check(session, path, model_class)
-    return on_runtime(form, model_class, config, backend, sessions, files)
-
-
-def from_torch(model: PreTrainedModel, backend: str) -> PreTrainedModel:
-    """A model of torch on another runtime; its files lie in a temporary directory for as long as it lives."""
-    form_of(type(model), model.config)  # refuses before the export
-    folder = tempfile.TemporaryDirectory(prefix="inc_hf_onnx_")
-    logger.info("There is no ONNX file yet; exporting the model, which `save_pretrained` keeps.")
-    found = from_files(type(model), model.config, export_model(model, folder.name, backend=backend), backend)
-    found.temporary = folder
-    if model.can_generate():
-        found.generation_config = model.generation_config
-    return found
-
-
-def with_generation_config(model: PreTrainedModel, name: str | os.PathLike, **hub: Any) -> PreTrainedModel:
-    """The model with the settings of `generate` that lie beside it, if there are any."""
-    if model.can_generate() and find_file(name, "generation_config.json", **hub):
-        model.generation_config = GenerationConfig.from_pretrained(name, **hub)
-    return model
+def _on_files(auto_class: type, name: str | os.PathLike, backend: str, kwargs: dict[str, Any]) -> PreTrainedModel:
+    """A model on a runtime of ONNX files, which are written if there are none; on torch, if "auto" chooses that."""
+    hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
+    config = AutoConfig.from_pretrained(name, **hub)
+    model_class = model_class_of(auto_class, config)
+    files = find_files(name, model_class, config, **hub)
+    if backend == "auto":
+        backend = choose_backend(name, bool(files), **hub)
+    if backend == "torch":
+        return load_on_torch(auto_class, name, **kwargs)
+    if not files:
+        return from_torch(load_on_torch(auto_class, name, **kwargs), backend)
+    model = from_files(model_class, config, files, backend)
+    return with_generation_config(model, name, **hub)

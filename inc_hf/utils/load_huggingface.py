@@ -8,10 +8,10 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint
 from inc_hf.errors import UsageError
-from inc_hf.modeling import loading_as
 from inc_hf.models.tasks import HUB_KEYWORDS, auto_class_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.quantized import QuantizedModel
+from inc_hf.runtimes import load_model
 from inc_hf.training import CompressedModel
 
 
@@ -49,4 +49,4 @@ class OptimizedModel:
     def from_pretrained(model_name_or_path: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
         """Load a quantized or a float checkpoint with the class that wrote it."""
         hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
-        return loading_as(auto_class_of(model_name_or_path, **hub)).from_pretrained(model_name_or_path, **kwargs)
+        return load_model(auto_class_of(model_name_or_path, **hub), model_name_or_path, **kwargs)

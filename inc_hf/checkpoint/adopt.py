@@ -1,0 +1,87 @@
+"""Modules of compressed-tensors, as stock transformers loads them, exchanged for ours with the same integers."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
+from inc_hf.checkpoint.validate import validate_model
+from inc_hf.errors import UsageError
+from inc_hf.quantize.nn import QLinear, QModule, empty_twin
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def adopt(model: "PreTrainedModel") -> None:
+    """Put a model that stock transformers has loaded on our modules, in place, before its first forward pass, which
+    decompresses it, or after.
+
+    Raises:
+        ValueError: the model is not quantized, or with another method.
+        CheckpointError: its tensors do not fit its config.
+    """
+    config = as_dict(getattr(model.config, "quantization_config", None))
+    if config is None:
+        raise UsageError(
+            "The model is not quantized; quantize it with `IncQuantizer`, or load a quantized checkpoint."
+        )
+    if config.get("quant_method") != "compressed-tensors":
+        raise UsageError(
+            f"`optimize` reads compressed-tensors models, got quant_method {config.get('quant_method')!r}."
+        )
+    _replace_compressed_modules(model, schemes_of_config(config, model))
+    inc_config = IncQuantizationConfig(**config)
+    model.config.quantization_config = inc_config
+    model.hf_quantizer = IncHfQuantizer(inc_config, pre_quantized=True)
+    validate_model(model)
+
+
+def _replace_compressed_modules(model: "PreTrainedModel", schemes: dict) -> None:
+    if hasattr(model, "ct_decompress_hook"):
+        model.ct_decompress_hook.remove()
+        del model.ct_decompress_hook
+    codes: dict[int, torch.Tensor] = {}
+    for name, (scheme, input_ndim) in schemes.items():
+        module = model.get_submodule(name)
+        with torch.device("meta"):
+            twin = empty_twin(module, scheme)
+        address = module.weight.data_ptr()
+        if address not in codes:
+            codes[address] = _integer_weight(module)
+        _fill(twin, module, codes[address], input_ndim)
+        model.set_submodule(name, twin.eval())
+
+
+def _integer_weight(module: nn.Module) -> torch.Tensor:
+    """The int8 weight of a compressed module; of a decompressed one, whose float weight is an exact multiple of the
+    scale, the multiples."""
+    if module.weight.dtype == torch.int8:
+        return module.weight.data
+    return (module.weight.float() / module.weight_scale.float()).round().to(torch.int8)
+
+
+def _fill(twin: QModule, module: nn.Module, codes: torch.Tensor, input_ndim: int | None) -> None:
+    twin.set_codes(codes)
+    twin.weight_scale = module.weight_scale.detach().float()
+    for key in ("input_scale", "input_zero_point"):
+        if getattr(twin, key) is not None:
+            setattr(twin, key, getattr(module, key).detach())
+    if twin.input_scale is not None:
+        twin.input_scale = twin.input_scale.float()
+    if isinstance(twin, QLinear):
+        twin.input_ndim = input_ndim
+        if module.bias is not None:
+            twin.bias = nn.Parameter(module.bias.detach(), requires_grad=False)
+    if module.weight.dtype == torch.int8:
+        twin.dtype = module.weight_scale.dtype
+
+
+def as_dict(config: Any) -> dict[str, Any] | None:
+    """A `quantization_config`, which is a dict or an object of transformers, as the dict of `config.json`."""
+    if config is None:
+        return None
+    values = config if isinstance(config, dict) else config.to_dict()
+    return {key: getattr(value, "value", value) for key, value in values.items()}

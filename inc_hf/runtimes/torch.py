@@ -1,0 +1,98 @@
+"""Checkpoints on torch, with our kernels where they are quantized or in bfloat16."""
+
+import copy
+import os
+import re
+from functools import partial
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+
+from inc_hf.checkpoint import CheckpointError, IncQuantizationConfig
+from inc_hf.checkpoint.adopt import as_dict
+from inc_hf.checkpoint.bf16 import ENTRY as BF16_MODULES
+from inc_hf.checkpoint.bf16 import missing_halves, use_entry
+from inc_hf.errors import UsageError
+from inc_hf.models.building import changed_when_built
+from inc_hf.models.tasks import HUB_KEYWORDS
+from inc_hf.prune.slim.sizes import ENTRY as OWN_SIZES
+from inc_hf.prune.slim.sizes import to_own_sizes
+from inc_hf.quantize.nn import quantized_modules
+
+QUANTIZATION_PARAMETER = re.compile(r"\.(weight|input|output|smooth|[qkv])_(scale|zero_point)$")
+
+
+def load_on_torch(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
+    """A checkpoint as a model of torch, in evaluation mode.
+
+    Args:
+        auto_class (`type`): an auto class, or that of a model.
+        kwargs: passed to its `from_pretrained`.
+
+    Raises:
+        ValueError: it is quantized with another method.
+        CheckpointError: it is truncated, has been tampered with, or misses tensors.
+    """
+    hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
+    config, kwargs = _config_of(name, hub, kwargs)
+    quantization = as_dict(getattr(config, "quantization_config", None))
+    if quantization is not None:
+        if quantization.get("quant_method") not in ("inc", "compressed-tensors"):
+            raise UsageError(
+                f"The checkpoint is quantized with {quantization.get('quant_method')!r}; "
+                "this package reads 'inc' and 'compressed-tensors'."
+            )
+        config.quantization_config = IncQuantizationConfig.wrap(quantization)
+    loader = _loader_of(auto_class, config, hub.get("trust_remote_code", False))
+    return _load_checked(loader, name, config=config, **hub, **kwargs)
+
+
+def _config_of(
+    name: str | os.PathLike, hub: dict[str, Any], kwargs: dict[str, Any]
+) -> tuple[PreTrainedConfig, dict[str, Any]]:
+    """A config that may be changed, with those of `kwargs` that are fields of it, and the others."""
+    config = copy.deepcopy(kwargs.pop("config", None))
+    if config is not None:
+        return config, kwargs
+    # a config would keep dtype="auto" as if it were a dtype
+    own = {key: kwargs.pop(key) for key in ("dtype", "torch_dtype") if key in kwargs}
+    config, kwargs = AutoConfig.from_pretrained(name, return_unused_kwargs=True, **hub, **kwargs)
+    return config, kwargs | own
+
+
+def _loader_of(auto_class: type, config: PreTrainedConfig, trust_remote_code: bool) -> type:
+    """What to call `from_pretrained` of. Of a slim checkpoint (`model_slim`), it is the class in the slim sizes; where
+    weights are in bfloat16, that with such modules, so that they are never held in float32."""
+    changes = [] if getattr(config, OWN_SIZES, None) is None else [to_own_sizes]
+    if names := getattr(config, BF16_MODULES, None):
+        changes.append(partial(use_entry, names=names))
+    if changes and not issubclass(auto_class, PreTrainedModel):
+        with torch.device("meta"):
+            auto_class = type(auto_class.from_config(copy.deepcopy(config), trust_remote_code=trust_remote_code))
+    return changed_when_built(auto_class, *changes) if changes else auto_class
+
+
+def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
+    wants_info = kwargs.pop("output_loading_info", False)
+    if hasattr(kwargs["config"], BF16_MODULES):
+        kwargs["dtype"] = torch.float32  # which holds what was saved in bfloat16 as well
+    try:
+        model, info = auto_class.from_pretrained(name, output_loading_info=True, **kwargs)
+    except SafetensorError as error:
+        raise CheckpointError(f"The weights of {name} are truncated or damaged: {error}.") from error
+    except RuntimeError as error:
+        # Nothing but the text tells it apart. With `ignore_mismatched_sizes` transformers would go on, and return what
+        # does not fit; but our quantizer looks at the tensors before that, and would call them missing.
+        if "mismatched" not in str(error):
+            raise
+        raise CheckpointError(f"The weights of {name} do not fit its config.json: {error}") from error
+    missing = sorted(info["missing_keys"]) if quantized_modules(model) else missing_halves(model, info)
+    surplus = sorted(key for key in info["unexpected_keys"] if QUANTIZATION_PARAMETER.search(key))
+    if missing or surplus:
+        raise CheckpointError(
+            f"The weights of {name} do not belong to its config: "
+            f"missing {missing[:5] or 'nothing'}, not expected {surplus[:5] or 'nothing'}."
+        )
+    return (model, info) if wants_info else model
