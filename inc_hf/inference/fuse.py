@@ -2,14 +2,13 @@
 
 from torch import nn
 
+from inc_hf.matching.families import FAMILIES
 from inc_hf.quantize.nn import BF16Linear, QLinear
 
-# Children of a module whose forward is `self.activation(self.linear(x))`, and nothing else uses either of the two.
-LINEAR_AND_ACTIVATION = {
-    "Intermediate": ("dense", "intermediate_act_fn"),  # BERT and those made after it: RoBERTa, ELECTRA, MPNet, ViT
-    "FFN": ("lin1", "activation"),  # DistilBERT
-    "AlbertLayer": ("ffn", "activation"),
-}
+# A Linear layer and the activation that follows it, from the module that holds both.
+LINEAR_AND_ACTIVATION = tuple(
+    dict.fromkeys((f.first[0].rpartition(".")[2], f.activation) for f in FAMILIES.values() if f.activation)
+)
 
 
 def activation_name(module: nn.Module) -> str | None:
@@ -25,9 +24,9 @@ def fuse_activations(model: nn.Module) -> list[str]:
     """Let quantized and BF16 Linear layers apply the activation that follows them, in place; returns their names."""
     fused = []
     for name, module in model.named_modules():
-        for suffix, (linear_name, activation) in LINEAR_AND_ACTIVATION.items():
+        for linear_name, activation in LINEAR_AND_ACTIVATION:
             linear = getattr(module, linear_name, None)
-            if not type(module).__name__.endswith(suffix) or not isinstance(linear, QLinear | BF16Linear):
+            if not isinstance(linear, QLinear | BF16Linear):
                 continue
             kind = activation_name(getattr(module, activation, None))
             if kind is not None and linear.activation == "none":

@@ -6,16 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf import ops
+from inc_hf.matching.families import FAMILIES
 from inc_hf.quantize.nn import QLinear
 
 # Children of one module that are called on the same tensor one after another.
-SIBLINGS = (
-    ("query", "key", "value"),  # BERT and those made after it
-    ("q_lin", "k_lin", "v_lin"),  # DistilBERT
-    ("q_proj", "k_proj", "v_proj"),  # Llama, BART, CLIP, DeBERTa
-    ("q", "k", "v"),  # T5, MPNet
-    ("gate_proj", "up_proj"),
-    ("wi_0", "wi_1"),
+SIBLINGS = tuple(
+    dict.fromkeys(names for f in FAMILIES.values() for names in (f.projections, f.first) if len(names) > 1)
 )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.errors import UsageError
+from inc_hf.matching.families import FAMILIES, resolve_name
 from inc_hf.matching.patterns import nearest
 from inc_hf.prune.layout import matrix_shape
 from inc_hf.prune.pattern import BlockPattern, HeadPattern, NMPattern, parse_pattern
@@ -16,14 +17,9 @@ from inc_hf.prune.pattern import BlockPattern, HeadPattern, NMPattern, parse_pat
 logger = logging.getLogger(__name__)
 
 PRUNABLE = ["Linear", "Conv"]
-# Query, key, value and output projection of an attention module, from the module or (`..`) from its parent.
-ATTENTIONS = (
-    ("query", "key", "value", "../output.dense"),  # BERT and those made after it
-    ("query", "key", "value", "dense"),  # ALBERT
-    ("q_lin", "k_lin", "v_lin", "out_lin"),  # DistilBERT
-    ("q_proj", "k_proj", "v_proj", "out_proj"),  # BART, OPT, CLIP
-    ("q_proj", "k_proj", "v_proj", "o_proj"),  # Llama
-    ("q", "k", "v", "o"),  # T5
+# Query, key, value and output projection.
+ATTENTIONS = tuple(
+    dict.fromkeys((*family.projections, family.output) for family in FAMILIES.values() if len(family.projections) == 3)
 )
 
 
@@ -148,11 +144,6 @@ def find_heads(model: nn.Module, allowed: set[str]) -> list[Target]:
                 layers = [model.get_submodule(layer) for layer in names]
                 targets.append(Target(name, head_parts(names, layers, heads)))
     return targets
-
-
-def resolve_name(name: str, child: str) -> str:
-    parent = name.rpartition(".")[0] if child.startswith("../") else name
-    return ".".join(filter(None, [parent, child.removeprefix("../")]))
 
 
 def head_count(module: nn.Module) -> int | None:

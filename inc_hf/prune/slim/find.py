@@ -6,12 +6,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from inc_hf.matching.families import FAMILIES, resolve_name
 from inc_hf.prune.layout import is_transposed, matrix_shape
-from inc_hf.prune.target import ATTENTIONS, resolve_name
 
-# The first layer of T5 computes a bias per head for all others, so that their heads cannot be told apart.
-SEPARATE = tuple(names for names in ATTENTIONS if names != ("q", "k", "v", "o"))
-FUSED = ("c_attn", "c_proj")  # GPT-2: query, key and value side by side in one layer
+# Query, key and value, or one layer with the three side by side, and the output projection.
+ATTENTIONS = tuple(
+    dict.fromkeys(
+        (*family.projections, family.output)
+        for family in FAMILIES.values()
+        if family.projections and family.has_separate_heads
+    )
+)
 HEAD_SIZES = ("attention_head_size", "head_dim")
 SHARED_BIAS = re.compile(r"rel(ative)?_(pos|attention)")  # of the heads of several layers, computed outside of them
 BEHIND_OUTPUT = ("LayerNorm.weight", "LayerNorm.bias")  # ALBERT
@@ -93,7 +98,7 @@ def find_attentions(model: nn.Module) -> list[Attention]:
     modules = dict(model.named_modules())
     found = []
     for name, module in modules.items():
-        for names in (*SEPARATE, FUSED) if type(module).__name__ not in FULL_SIZE_ONLY else ():
+        for names in ATTENTIONS if type(module).__name__ not in FULL_SIZE_ONLY else ():
             full = [resolve_name(name, child) for child in names]
             if all(n in modules and is_plain(modules[n]) for n in full):
                 attention = _attention(name, module, {n: modules[n] for n in full})

@@ -5,22 +5,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from inc_hf.matching.families import FAMILIES, resolve_name
 from inc_hf.prune.layout import matrix_shape
 from inc_hf.prune.slim.find import is_plain
-from inc_hf.prune.target import resolve_name
 
-# Layers that write the inner columns, and the one that reads them, from the module that holds them.
-NAMED = (
-    (("intermediate.dense",), "output.dense"),  # BERT and those made after it
-    (("lin1",), "lin2"),  # DistilBERT
-    (("fc1",), "fc2"),  # ViT, BART, OPT
-    (("c_fc",), "c_proj"),  # GPT-2
-    (("ffn",), "ffn_output"),  # ALBERT
-    (("gate_proj", "up_proj"), "down_proj"),  # Llama
-    (("wi",), "wo"),  # T5
-    (("wi_0", "wi_1"), "wo"),  # T5 1.1
-    (("linear1",), "linear2"),  # torch.nn.TransformerEncoderLayer
-)
+# Layers that write the inner columns, and the one that reads them.
+NAMED = tuple(dict.fromkeys((family.first, family.second) for family in FAMILIES.values()))
 ACTIVATIONS = ("torch.nn.modules.activation", "transformers.activations")
 MIXING = ("Softmax", "Softmin", "LogSoftmax", "Softmax2d", "MultiheadAttention")
 
