@@ -45,6 +45,14 @@ FAMILIES = {
     "mpnet": Family(
         ("q", "k", "v"), "o", ("intermediate.dense",), "output.dense", "intermediate_act_fn", has_separate_heads=False
     ),
+    "deberta": Family(  # its second version; the first has query, key and value in one layer, head by head
+        ("query_proj", "key_proj", "value_proj"),
+        "../output.dense",
+        ("intermediate.dense",),
+        "output.dense",
+        "intermediate_act_fn",
+        has_separate_heads=False,
+    ),
     "t5": Family(("q", "k", "v"), "o", ("wi",), "wo", has_separate_heads=False),
     "t5 1.1": Family(("q", "k", "v"), "o", ("wi_0", "wi_1"), "wo", has_separate_heads=False),
     "torch.nn.TransformerEncoderLayer": Family(first=("linear1",), second="linear2"),

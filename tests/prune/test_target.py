@@ -104,6 +104,13 @@ ATTENTIONS = {
             for n in ("query", "key", "value", "dense")
         ]
     ],
+    "deberta": [
+        [
+            f"deberta.encoder.layer.0.attention.{n}"
+            for n in ("self.query_proj", "self.key_proj", "self.value_proj", "output.dense")
+        ]
+    ],
+    "mpnet": [["mpnet.encoder.layer.0.attention.attn." + n for n in "qkvo"]],
     "llama": [["model.layers.0.self_attn." + n for n in ("q_proj", "k_proj", "v_proj", "o_proj")]],
     "t5": [
         [f"{place}.{n}" for n in "qkvo"]
@@ -146,17 +153,25 @@ def test_heads_are_pruned_as_a_whole(name):
             assert {bool((c == 0).all()) for c in cut} == {(i, head) in pruned}, (i, head)
 
 
-def test_a_pruned_head_says_nothing():
-    model = tiny_model("bert")
+@pytest.mark.parametrize(
+    "name, values",
+    [
+        ("bert", "bert.encoder.layer.0.attention.self.value"),
+        ("mpnet", "mpnet.encoder.layer.0.attention.attn.v"),
+        ("deberta", "deberta.encoder.layer.0.attention.self.value_proj"),
+    ],
+    ids=["bert", "mpnet", "deberta"],
+)
+def test_a_pruned_head_says_nothing(name, values):
+    model = tiny_model(name)
     (pruner,) = pruners_of(model, pattern="mha", pruning_type="magnitude")
     pruner.update(0)
     inputs = tiny_inputs(model)
     before = model(**inputs).logits
     mask = next(iter(pruner.masks.values()))
     (head,) = (~mask).nonzero().flatten().tolist()
-    attention = model.bert.encoder.layer[0].attention
     with torch.no_grad():
-        attention.self.value.bias[head * 8 : head * 8 + 8] += 1
+        model.get_submodule(values).bias[head * 8 : head * 8 + 8] += 1
     torch.testing.assert_close(model(**inputs).logits, before)
 
 

@@ -10,7 +10,7 @@ from inc_hf.prune.slim.find import find_attentions
 from inc_hf.prune.slim.find_ffn import find_feed_forwards
 from inc_hf.prune.target import find_targets
 
-# Of T5 and MPNet, heads have biases that layers share; those of DeBERTa-v2 also meet projected relative positions.
+# Of T5 and MPNet, heads have biases that layers share; those of DeBERTa-v2 meet relative positions that layers share.
 ATTENTIONS = {"bart": 3, "whisper": 3, "t5": 0, "mpnet": 0, "deberta": 0}
 
 
