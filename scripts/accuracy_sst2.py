@@ -21,7 +21,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import inc_hf
 from inc_hf import IncModelForSequenceClassification, PostTrainingQuantConfig
-from inc_hf.commands.info import weights_size
+from inc_hf.checkpoint.header import weights_size
 from inc_hf.models.batches import batches_of
 from inc_hf.quantizer import IncQuantizer
 

@@ -17,7 +17,7 @@ LAYERS = [
     {"experimental", "demo", "commands"},
 ]
 TOP = LAYERS.index(None)
-ALSO_ALLOWED = {("commands", "demo"), ("demo", "commands")}
+ALSO_ALLOWED = {("commands", "demo")}
 HOMES = {
     "transformers": set(
         "callbacks quantizer quantization results modeling models export checkpoint"

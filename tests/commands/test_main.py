@@ -14,7 +14,8 @@ from tiny import WORDS, logits_of, offline_environment, quantized, tiny_model, t
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from inc_hf import PostTrainingQuantConfig, ops
-from inc_hf.commands.main import EXIT_INTERRUPTED, _guarded, build_parser, main
+from inc_hf.commands.exit_codes import EXIT_INTERRUPTED
+from inc_hf.commands.main import build_parser, guarded, main
 from inc_hf.commands.quantize import config_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.utils.load_huggingface import OptimizedModel
@@ -349,7 +350,7 @@ class TestBadInput:
         def interrupted(args):
             raise KeyboardInterrupt
 
-        assert _guarded(interrupted, None) == EXIT_INTERRUPTED == 130
+        assert guarded(interrupted, None) == EXIT_INTERRUPTED == 130
         assert capsys.readouterr().err == "inc-hf: interrupted before there was a result; nothing was written\n"
 
     def test_programming_errors_keep_their_traceback(self):
@@ -357,13 +358,13 @@ class TestBadInput:
             raise AttributeError("a bug")
 
         with pytest.raises(AttributeError, match="a bug"):
-            _guarded(broken, None)
+            guarded(broken, None)
 
     def test_messages_of_several_lines_become_one(self, capsys):
         def failing(args):
             raise OSError("first\n  second\n")
 
-        assert _guarded(failing, None) == 2
+        assert guarded(failing, None) == 2
         assert capsys.readouterr().err == "inc-hf: error: first second\n"
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from optimum.commands.base import BaseOptimumCLICommand, CommandInfo
 
-from inc_hf.commands.main import COMMANDS
+from inc_hf.commands.main import COMMANDS, guarded
 
 
 def _command_name() -> str:
@@ -22,7 +22,7 @@ def _command_name() -> str:
 
 def _subcommand(name: str) -> CommandInfo:
     """One command of `inc-hf` as a command of optimum."""
-    help_text, add_arguments, run = COMMANDS[name]
+    help_text, add_arguments, run_command = COMMANDS[name]
 
     class Command(BaseOptimumCLICommand):
         @staticmethod
@@ -30,7 +30,7 @@ def _subcommand(name: str) -> CommandInfo:
             add_arguments(parser)
 
         def run(self) -> None:
-            if code := run(self.args):
+            if code := guarded(run_command, self.args):
                 sys.exit(code)
 
     return CommandInfo(name, help_text[0].upper() + help_text[1:] + ".", Command)

@@ -1,0 +1,52 @@
+"""Arguments that several commands have, and what has to be true of them."""
+
+import argparse
+
+from inc_hf.errors import UsageError
+
+
+def add_model_argument(parser: argparse.ArgumentParser, of: str = "a model") -> None:
+    """MODEL, or the same as an option; [`model_of`] reads it."""
+    parser.add_argument("model_positional", nargs="?", metavar="MODEL", help=f"directory or Hub name of {of}")
+    parser.add_argument("-m", "--model", help="the same, as an option")
+
+
+def model_of(args: argparse.Namespace, usage: str) -> str:
+    """The model that was named.
+
+    Args:
+        usage (`str`): how to call the command.
+
+    Raises:
+        UsageError: there is none.
+    """
+    name = args.model or args.model_positional
+    if name is None:
+        raise UsageError(f"Which model? Give a directory or a Hub name: {usage}")
+    return name
+
+
+def add_score_arguments(group: argparse._ArgumentGroup) -> None:
+    """Labelled data that a model is scored on; [`check_score_arguments`] checks them."""
+    group.add_argument("--task", help="e.g. text-classification")
+    group.add_argument(
+        "--dataset", metavar="FILE|NAME", help="labelled csv, tsv, json or parquet file, or Hub dataset"
+    )
+    add_hub_arguments(group)
+    group.add_argument("--metric", help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)")
+
+
+def add_hub_arguments(group: argparse._ArgumentGroup) -> None:
+    """Which part of a dataset of the Hub."""
+    group.add_argument("--dataset-config", metavar="NAME", help="configuration of a Hub dataset, e.g. sst2")
+    group.add_argument("--split", default="validation", help="split of a Hub dataset (default: %(default)s)")
+
+
+def check_score_arguments(args: argparse.Namespace) -> None:
+    """Refuse data without a task to score it by.
+
+    Raises:
+        UsageError: there is no `--task`.
+    """
+    if args.dataset and not args.task:
+        raise UsageError("A --dataset is for a score, which needs --task, e.g. text-classification.")

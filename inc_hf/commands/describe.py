@@ -1,0 +1,120 @@
+"""What `inc-hf info` tells of this machine and of a checkpoint."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoConfig
+
+import inc_hf
+from inc_hf import ops
+from inc_hf.checkpoint import CheckpointError
+from inc_hf.checkpoint.header import read_header, weights_size
+from inc_hf.results.quantized import INC_CONFIG_NAME
+
+
+def describe_machine() -> dict[str, Any]:
+    """Versions, and what the CPU means for quantization."""
+    return {
+        "inc_hf": inc_hf.__version__,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "cpu": torch.cpu.get_capabilities().get("cpu_name", "unknown"),
+        "vector_instructions": torch.backends.cpu.get_cpu_capability(),
+        "vnni": ops.has_vnni(),
+        "default_weight_bits": ops.default_weight_bits(),
+        "kernels": describe_kernels(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def describe_kernels() -> str:
+    """Which kernels quantized layers run on, and why no others."""
+    if ops.is_native():
+        return f"{ops.isa()} (this CPU runs {', '.join(ops.supported_isas())})"
+    reason = "INC_HF_ISA=reference" if ops.is_available() else ops.why_unavailable()
+    return f"plain torch reference, exact, not fast: {reason}"
+
+
+def describe_checkpoint(directory: Path) -> dict[str, Any]:
+    """Format, schemes, tensors and scores of a checkpoint directory, read without loading the weights.
+
+    Raises:
+        FileNotFoundError: there is no checkpoint.
+        CheckpointError: a weight file is truncated, or the `quantization_config` malformed.
+    """
+    if not (directory / "config.json").is_file():
+        raise FileNotFoundError(f"{directory} holds no checkpoint: config.json is missing.")
+    config = AutoConfig.from_pretrained(directory)
+    quantization = getattr(config, "quantization_config", None) or {}
+    tensors = {
+        name: entry for path in sorted(directory.glob("*.safetensors")) for name, entry in read_header(path).items()
+    }
+    elements = elements_by_dtype(tensors.values())
+    return {
+        "architecture": (config.architectures or ["unknown"])[0],
+        "format": quantization.get("quant_method", "not quantized"),
+        "quantized_modules": sum(name.endswith(".weight_scale") for name in tensors),
+        "schemes": schemes_in_words(quantization),
+        "elements": {dtype: f"{count / 1e6:.2f} M" for dtype, count in elements.most_common()},
+        "weights_on_disk": f"{weights_size(directory) / 1e6:.1f} MB",
+        "as_fp32": f"{sum(elements.values()) * 4 / 1e6:.1f} MB",
+        **how_it_was_made(directory / INC_CONFIG_NAME),
+    }
+
+
+def elements_by_dtype(tensors: Iterable[dict[str, Any]]) -> Counter[str]:
+    """How many numbers of each dtype the tensors of a header hold."""
+    elements: Counter[str] = Counter()
+    for entry in tensors:
+        elements[entry["dtype"]] += torch.Size(entry["shape"]).numel()
+    return elements
+
+
+def how_it_was_made(summary_file: Path) -> dict[str, Any]:
+    """Version and scores of the summary, if it is ours: optimum-intel wrote files of this name, too."""
+    summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.is_file() else {}
+    if "inc_hf_version" not in summary:
+        return {}
+    made = {"made_with": f"inc_hf {summary['inc_hf_version']}"}
+    return made if summary["tuning"]["score"] is None else {**made, "tuning": summary["tuning"]}
+
+
+def schemes_in_words(quantization: dict[str, Any]) -> dict[str, str]:
+    """Targets -> scheme, for both formats; other formats give nothing.
+
+    Raises:
+        CheckpointError: the config is malformed.
+    """
+    method = quantization.get("quant_method")
+    try:
+        if method == "inc":
+            return {_targets(group["modules"]): _words(group["scheme"]) for group in quantization["groups"]}
+        groups = quantization["config_groups"].values() if method == "compressed-tensors" else ()
+        return {
+            _targets(group["targets"]): _words(
+                {"weight": group["weights"], "activation": group.get("input_activations")}
+            )
+            for group in groups
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
+
+
+def _targets(targets: list[str]) -> str:
+    return ", ".join(targets) if len(targets) <= 2 else f"{targets[0]} and {len(targets) - 1} more"
+
+
+def _words(scheme: dict[str, Any]) -> str:
+    activation = scheme.get("activation")
+    words = f"{scheme['weight']['num_bits']}-bit weights"
+    if activation is None:
+        return words
+    kind = "dynamic" if activation["dynamic"] else "static"
+    return (
+        f"{words}, {activation['num_bits']}-bit {kind} {'' if activation['symmetric'] else 'a'}symmetric activations"
+    )
