@@ -1,18 +1,11 @@
-"""`inc-hf benchmark` and `inc-hf convert`."""
+"""`inc-hf benchmark`."""
 
 import json
 
 import pytest
-import torch
-from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
-from transformers import AutoModelForSequenceClassification
+from tiny import quantized, tiny_model, tiny_tokenizer
 
-from inc_hf import IncModelForSequenceClassification
 from inc_hf.commands.main import main
-from inc_hf.quantize.bf16 import bf16_modules
-
-pytest_plugins = ["cli_fixture"]
-pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture(scope="module")
@@ -55,22 +48,3 @@ def test_bad_benchmarks(arguments, match, models, capsys):
     assert main(["benchmark", *(a.format(int8=models / "int8") for a in arguments)]) == 2
     error = " ".join(capsys.readouterr().err.split())
     assert match in error and "Traceback" not in error
-
-
-def test_convert(models, capsys):
-    arguments = [str(models / "fp32"), "-o", "bf16", "--keep-fp32", "classifier"]
-    assert main(["convert", *arguments]) == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert "MB, in float32" in text and "10 modules in bfloat16" in text and "BF16" in text
-    model = IncModelForSequenceClassification.from_pretrained("bf16")
-    assert len(bf16_modules(model)) == 10 and "classifier" not in bf16_modules(model)
-    plain = AutoModelForSequenceClassification.from_pretrained("bf16")
-    torch.testing.assert_close(logits_of(model), logits_of(plain), rtol=0.05, atol=0.05)
-    assert main(["convert", *arguments]) == 2
-    assert "bf16 is not empty" in " ".join(capsys.readouterr().err.split())
-
-
-def test_convert_to_a_goal(models):
-    goal = ["--task", "text-classification", "--dataset", str(models / "dev.tsv"), "--tolerance", "0.5"]
-    assert main(["convert", str(models / "fp32"), "-o", "out", *goal]) == 0
-    assert main(["convert", str(models / "fp32"), "-o", "fp16", "--dtype", "fp16"]) == 2

@@ -1,19 +1,14 @@
-"""`inc-hf export`, as a program and under `optimum-cli`."""
+"""`inc-hf export`; under `optimum-cli` in `test_register_inc_hf.py`."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
-from tiny import logits_of, offline_environment, quantized, tiny_inputs, tiny_model, tiny_tokenizer
+from tiny import logits_of, quantized, tiny_inputs, tiny_model, tiny_tokenizer
 from transformers import pipeline
 
 from inc_hf import IncModelForSeq2SeqLM, IncModelForSequenceClassification
 from inc_hf.commands.main import main
-
-pytest_plugins = ["cli_fixture"]
-pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +85,3 @@ def test_bad_input(arguments, match, tmp_path, capsys):
     error = capsys.readouterr().err
     assert match in " ".join(error.split()) and "Traceback" not in error
     assert files(tmp_path) == before
-
-
-def test_as_a_program_of_optimum(int8):
-    pytest.importorskip("optimum.commands")
-    code = "import sys; from optimum.commands.optimum_cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "inc", "export", "-m", str(int8), "-o", "out"]
-    result = subprocess.run(command, capture_output=True, text=True, env=offline_environment(), check=False)
-    assert result.returncode == 0, result.stderr
-    assert "model_quantized.onnx" in result.stdout and "Traceback" not in result.stderr

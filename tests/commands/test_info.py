@@ -1,0 +1,113 @@
+"""`inc-hf info`, in this process."""
+
+import json
+import re
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from commandline import config_json, error_line
+from tiny import quantized
+
+from inc_hf import ops
+from inc_hf.commands.main import main
+
+
+class TestInfo:
+    def info(self, capsys, *arguments: object) -> dict:
+        capsys.readouterr()
+        assert main(["info", *map(str, arguments), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    def test_machine(self, capsys):
+        facts = self.info(capsys)
+        assert facts["torch"] == torch.__version__
+        assert facts["default_weight_bits"] == ops.default_weight_bits()
+        assert main(["info"]) == 0
+        assert "default weight bits" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("approach", ["dynamic", "static"])
+    @pytest.mark.parametrize("format", ["compressed-tensors", "inc"])
+    def test_checkpoint(self, capsys, approach, format):
+        quantized("bert", approach, reduce_range=True).save_pretrained("out", format=format)
+        facts = self.info(capsys, "out")
+        assert facts["format"] == format
+        assert facts["quantized_modules"] == 11
+        words = "7-bit weights, 8-bit dynamic symmetric activations"
+        words = words.replace("dynamic symmetric", "static asymmetric") if approach == "static" else words
+        assert set(facts["schemes"].values()) == {"8-bit weights", words}
+        assert set(facts["elements"]) == {"I8", "F32"}
+        assert facts["made_with"].startswith("inc_hf ")
+        assert "tuning" not in facts
+        assert main(["info", "out"]) == 0
+        assert words.partition(",")[0] in capsys.readouterr().out
+
+    def test_weight_only(self, capsys):
+        quantized("bert", "weight_only").save_pretrained("out")
+        assert set(self.info(capsys, "out")["schemes"].values()) <= {"7-bit weights", "8-bit weights"}
+
+    def test_float_checkpoint(self, capsys, model_dir):
+        facts = self.info(capsys, model_dir)
+        assert facts["format"] == "not quantized"
+        assert facts["quantized_modules"] == 0
+        assert facts["schemes"] == {}
+
+    def test_scores(self, capsys, model_dir, labelled):
+        arguments = ["--task", "text-classification", "--dataset", str(labelled), "--tolerance", "0.5"]
+        assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 0
+        assert self.info(capsys, "out")["tuning"]["baseline"] == 1.0
+
+    def test_shards(self, capsys):
+        model = quantized("bert").model
+        model.save_pretrained("one")
+        model.save_pretrained("many", max_shard_size="3KB")
+        assert len(list(Path("many").glob("*.safetensors"))) > 1
+        one, many = self.info(capsys, "one"), self.info(capsys, "many")
+        assert one["elements"] == many["elements"]
+        assert one["quantized_modules"] == many["quantized_modules"]
+
+    def test_inc_config_of_optimum_intel(self, capsys):
+        quantized("bert").save_pretrained("out")
+        Path("out/inc_config.json").write_text('{"neural_compressor_version": "2.4.1", "quantization": {}}')
+        assert "made_with" not in self.info(capsys, "out")
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda out: (out / "config.json").unlink(), "out holds no checkpoint: config.json is missing"),
+            (lambda out: cut(out / "model.safetensors", 4), "is truncated or not a safetensors file"),
+            (lambda out: cut(out / "model.safetensors", 300), "is truncated or not a safetensors file"),
+            (lambda out: cut(out / "model.safetensors", -1), "is truncated: it has .* bytes, its header speaks of"),
+            (
+                lambda out: (out / "model.safetensors").write_bytes(struct.pack("<Q", 4) + b"\xff{}}"),
+                "is truncated or",
+            ),
+            (lambda out: edit_quantization(out, quant_method="inc"), "`quantization_config` .* is malformed"),
+            (lambda out: edit_quantization(out, config_groups=None), "`quantization_config` .* is malformed"),
+            (lambda out: (out / "config.json").write_text("{"), "config.json"),
+        ],
+        ids=["no config", "4 bytes", "header cut", "end cut", "no JSON", "no groups", "groups null", "broken config"],
+    )
+    def test_bad_checkpoint(self, capsys, change, message):
+        quantized("bert").save_pretrained("out")
+        change(Path("out"))
+        capsys.readouterr()
+        assert main(["info", "out"]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert re.search(message, error_line(captured.err)), captured.err
+
+    def test_absent(self, capsys):
+        assert main(["info", "absent"]) == 2
+        assert "absent holds no checkpoint" in error_line(capsys.readouterr().err)
+
+
+def cut(path: Path, length: int) -> None:
+    path.write_bytes(path.read_bytes()[:length])
+
+
+def edit_quantization(directory: Path, **changes: object) -> None:
+    config = config_json(directory)
+    config["quantization_config"].update(changes)
+    (directory / "config.json").write_text(json.dumps(config))

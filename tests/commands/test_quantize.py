@@ -1,0 +1,252 @@
+"""`inc-hf quantize`, in this process."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from commandline import config_json, error_line
+from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
+
+from inc_hf import PostTrainingQuantConfig
+from inc_hf.commands.main import build_parser, main
+from inc_hf.commands.quantize import config_of
+from inc_hf.quantize.nn import quantized_modules
+from inc_hf.utils.load_huggingface import OptimizedModel
+
+
+class TestQuantize:
+    """In this process."""
+
+    def test_missed_goal(self, model_dir, labelled, capsys):
+        arguments = ["--task", "text-classification", "--dataset", str(labelled)]
+        goal = ["--weight-bits", "2", "--tolerance", "0", "--max-trials", "1"]
+        assert main(["quantize", str(model_dir), "-o", "out", *arguments, *goal]) == 3
+        captured = capsys.readouterr()
+        assert "NOT met" in captured.out
+        assert "Traceback" not in captured.err
+        assert json.loads(Path("out/inc_config.json").read_text())["tuning"]["met_criterion"] is False
+
+    def test_model_as_an_option(self, model_dir):
+        assert main(["quantize", "-m", str(model_dir), "-o", "out"]) == 0
+        assert len(quantized_modules(OptimizedModel.from_pretrained("out"))) == 11
+
+    def test_static_with_texts(self, model_dir, texts, capsys):
+        assert main(["quantize", str(model_dir), "-o", "out", "--approach", "static", "--texts", str(texts)]) == 0
+        modules = quantized_modules(OptimizedModel.from_pretrained("out"))
+        assert modules["classifier"].scheme.is_static
+        summary = json.loads(Path("out/inc_config.json").read_text())
+        assert summary["quantization"]["approach"] == "static"
+        assert "compressed-tensors" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("observer", ["minmax", "mse"])
+    def test_observer(self, model_dir, texts, observer):
+        arguments = ["--approach", "static", "--texts", str(texts), "--observer", observer]
+        assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 0
+        groups = config_json(Path("out"))["quantization_config"]["config_groups"].values()
+        found = {group["input_activations"]["observer"] for group in groups if "input_activations" in group}
+        assert found == {observer}
+
+    def test_tuned_on_labelled_data(self, model_dir, labelled, capsys):
+        arguments = ["--task", "text-classification", "--dataset", str(labelled), "--tolerance", "0.5"]
+        assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 0
+        assert "FP32 score" in (printed := capsys.readouterr().out)
+        assert "1.0000" in printed
+        tuning = json.loads(Path("out/inc_config.json").read_text())["tuning"]
+        assert tuning["met_criterion"] is True
+        assert tuning["baseline"] == 1.0
+        assert "| score | 1.0000 |" in Path("out/README.md").read_text()
+
+    def test_calibrated_on_labelled_data(self, model_dir, labelled):
+        arguments = ["--approach", "static", "--dataset", str(labelled), "--samples", "5"]
+        assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 0
+        assert json.loads(Path("out/inc_config.json").read_text())["quantization"]["dataset_num_samples"] == 5
+
+    @pytest.mark.parametrize(("bits", "method"), [(8, "compressed-tensors"), (5, "compressed-tensors"), (4, "inc")])
+    def test_weight_bits(self, model_dir, bits, method):
+        assert main(["quantize", str(model_dir), "-o", "out", "--weight-bits", str(bits)]) == 0
+        assert config_json(Path("out"))["quantization_config"]["quant_method"] == method
+        assert quantized_modules(OptimizedModel.from_pretrained("out"))["classifier"].scheme.weight.num_bits == bits
+
+    def test_keep_fp32(self, model_dir):
+        assert main(["quantize", str(model_dir), "-o", "out", "--keep-fp32", "classifier", "bert.embeddings.*"]) == 0
+        assert set(quantized_modules(OptimizedModel.from_pretrained("out"))).isdisjoint(
+            {"classifier", "bert.embeddings.word_embeddings"}
+        )
+
+    def test_overwrite(self, model_dir, capsys):
+        Path("out").mkdir()
+        Path("out/notes.txt").write_text("mine")
+        assert main(["quantize", str(model_dir), "-o", "out"]) == 2
+        assert "out is not empty" in error_line(capsys.readouterr().err)
+        assert [p.name for p in Path("out").iterdir()] == ["notes.txt"]
+        assert main(["quantize", str(model_dir), "-o", "out", "--overwrite"]) == 0
+        assert Path("out/notes.txt").read_text() == "mine"
+        assert Path("out/model.safetensors").exists()
+
+    @pytest.mark.parametrize("model", ["bert", "vit"])
+    def test_model_without_a_tokenizer(self, model):
+        tiny_model(model).save_pretrained("model")
+        assert main(["quantize", "model", "-o", "out"]) == 0
+        assert not list(Path("out").glob("tokenizer*"))
+        assert torch.equal(logits_of(OptimizedModel.from_pretrained("out")), logits_of(quantized(model).model))
+
+    def test_same_bytes_every_time(self, model_dir, texts):
+        for out in ("first", "second"):
+            assert main(["quantize", str(model_dir), "-o", out, "--approach", "static", "--texts", str(texts)]) == 0
+        for name in ("config.json", "model.safetensors", "inc_config.json", "README.md"):
+            assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
+
+    def test_config_file(self, model_dir):
+        PostTrainingQuantConfig(approach="weight_only", op_name_dict={"classifier": {"weight": {"bits": 5}}}).save("c")
+        assert main(["quantize", str(model_dir), "-o", "out", "--config", "c"]) == 0
+        scheme = quantized_modules(OptimizedModel.from_pretrained("out"))["classifier"].scheme
+        assert scheme.activation is None
+        assert scheme.weight.num_bits == 5
+
+
+class TestBadInput:
+    """Exit code 2, one line on stderr, nothing written."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ([], "Which model\\? .*inc-hf quantize MODEL -o DIR"),
+            (["{model}", "--approach", "fast"], "`approach` must be one of static, dynamic.*'fast'"),
+            (["{model}", "--approach", "static"], "--texts FILE or --dataset"),
+            (["{model}", "--texts", "absent.txt"], "No such file.*absent.txt"),
+            (["{model}", "--texts", "{empty}"], "empty.txt has no text; put one sentence on each line"),
+            (["{model}", "--config", "absent.json"], "No such file.*absent.json"),
+            (["{model}", "--config", "{broken}"], "broken.json"),
+            (["{model}", "--weight-bits", "9"], "9"),
+            (["{model}", "--weight-bits", "0"], "0"),
+            (["{model}", "--weight-bits", "1"], "\\[1\\] is not available"),
+            (["{model}", "--samples", "0"], "calibration_sampling_size"),
+            (["{model}", "--tolerance", "-1"], "tolerable_loss"),
+            (["{model}", "--max-trials", "0"], "max_trials"),
+            (["{model}", "--keep-fp32", "clasifier"], "did you mean 'classifier'"),
+            (["{model}", "--keep-fp32", "("], "not a valid regular expression"),
+            (["{model}", "--observer", "best", "--approach", "static", "--texts", "{texts}"], "'best'"),
+            (["{model}", "--task", "sentiment"], "Unknown task 'sentiment'; choose one of audio-classification"),
+            (["{model}", "--format", "compressed-tensors", "--weight-bits", "4"], "cannot express"),
+            (["{quantized}"], "already quantized|compressed-tensors"),
+            (["{truncated}"], "header|truncated|incomplete"),
+            (["{float}"], "nothing"),
+        ],
+        ids=[
+            "no model",
+            "approach",
+            "static without data",
+            "absent texts",
+            "empty texts",
+            "absent config",
+            "broken config",
+            "9 bits",
+            "0 bits",
+            "1 bit",
+            "no samples",
+            "negative tolerance",
+            "no trials",
+            "misspelt module",
+            "bad pattern",
+            "observer",
+            "task",
+            "format",
+            "quantized model",
+            "truncated model",
+            "not a model",
+        ],
+    )
+    def test_quantize(self, model_dir, texts, tmp_path_factory, capsys, arguments, message):
+        inputs = tmp_path_factory.mktemp("inputs")
+        (inputs / "empty.txt").write_text("\n  \n")
+        (inputs / "broken.json").write_text('{"approach": ')
+        (inputs / "nothing").mkdir()
+        places = {
+            "model": model_dir,
+            "texts": texts,
+            "empty": inputs / "empty.txt",
+            "broken": inputs / "broken.json",
+            "float": inputs / "nothing",
+            "quantized": inputs / "quantized",
+            "truncated": inputs / "truncated",
+        }
+        if "{quantized}" in arguments:
+            quantized("bert").save_pretrained(places["quantized"], tiny_tokenizer(), format="inc")
+        if "{truncated}" in arguments:
+            tiny_model("bert").save_pretrained(places["truncated"])
+            tiny_tokenizer().save_pretrained(places["truncated"])
+            weights = places["truncated"] / "model.safetensors"
+            weights.write_bytes(weights.read_bytes()[:5000])
+        arguments = [argument.format(**places) for argument in arguments]
+        assert main(["quantize", *arguments, "-o", "out"]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        line = error_line(captured.err)
+        assert re.search(message, line)
+        assert not Path("out").exists()
+
+    def test_output_is_a_file(self, model_dir, capsys):
+        Path("out").write_text("")
+        assert main(["quantize", str(model_dir), "-o", "out", "--overwrite"]) == 2
+        assert "out is a file" in error_line(capsys.readouterr().err)
+
+    def test_unlabelled_data_for_a_task(self, model_dir, capsys):
+        Path("dev.csv").write_text("sentence\nthe film\n")
+        arguments = ["--task", "text-classification", "--dataset", "dev.csv"]
+        assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 2
+        assert "Evaluation needs labels" in error_line(capsys.readouterr().err)
+        assert not Path("out").exists()
+
+
+class TestConfigOf:
+    def config(self, *arguments: str) -> PostTrainingQuantConfig:
+        return config_of(build_parser().parse_args(["quantize", "model", "-o", "out", *arguments]))
+
+    def test_default(self):
+        assert self.config() == PostTrainingQuantConfig(approach="dynamic")
+
+    def test_options(self):
+        config = self.config(
+            *("--approach", "static", "--samples", "7", "--tolerance", "0.02", "--max-trials", "3"),
+            *("--weight-bits", "7", "--observer", "kl", "--keep-fp32", "head", "embed.*"),
+        )
+        fp32 = {"weight": {"dtype": "fp32"}}
+        assert config == PostTrainingQuantConfig(
+            approach="static",
+            calibration_sampling_size=7,
+            op_type_dict={"Linear|Conv1D|Conv1d|Conv2d": {"activation": {"algorithm": "kl"}, "weight": {"bits": 7}}},
+            op_name_dict={"head": fp32, "embed.*": fp32},
+            accuracy_criterion={"tolerable_loss": 0.02},
+            tuning_criterion={"max_trials": 3},
+        )
+
+    @pytest.fixture
+    def from_file(self) -> PostTrainingQuantConfig:
+        config = PostTrainingQuantConfig(
+            approach="weight_only",
+            calibration_sampling_size=[5, 6],
+            op_name_dict={"a": {"weight": {"bits": 5}}},
+            recipes={"last_conv_or_matmul_quantization": False},
+            accuracy_criterion={"tolerable_loss": 0.3, "criterion": "absolute"},
+            tuning_criterion={"max_trials": 9, "timeout": 60},
+        )
+        config.save("config.json")
+        return config
+
+    def test_file(self, from_file):
+        assert self.config("--config", "config.json") == from_file
+
+    def test_options_win_over_the_file(self, from_file):
+        config = self.config(
+            *("--config", "config.json", "--approach", "dynamic", "--tolerance", "0.1", "--samples", "8"),
+            *("--keep-fp32", "b", "--weight-bits", "6", "--max-trials", "2"),
+        )
+        assert config.approach == "dynamic"
+        assert config.calibration_sampling_size == [8]
+        assert config.op_name_dict == {**from_file.op_name_dict, "b": {"weight": {"dtype": ["fp32"]}}}
+        assert config.op_type_dict == {"Linear|Conv1D|Conv1d|Conv2d": {"weight": {"bits": [6]}}}
+        assert config.recipes == from_file.recipes
+        assert (config.accuracy_criterion.tolerable_loss, str(config.accuracy_criterion)) == (0.1, "absolute")
+        assert (config.tuning_criterion.max_trials, config.tuning_criterion.timeout) == (2, 60)
