@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
-from inc_hf.config import PostTrainingQuantConfig, options
+from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.tasks import evaluate_task
@@ -185,7 +185,8 @@ class IncQuantizer:
 @contextmanager
 def _random_seed(seed: int) -> Iterator[None]:
     """Inside the block everything random starts from `seed`; `options.random_seed` is put back after it."""
-    before, options.random_seed = options.random_seed, seed
+    before = options.random_seed
+    set_random_seed(seed)
     set_seed(seed)
     try:
         yield

@@ -14,6 +14,7 @@ import inc_hf
 from inc_hf import ops
 from inc_hf.checkpoint import CheckpointError
 from inc_hf.checkpoint.header import read_header, weights_size
+from inc_hf.errors import usage_error_for
 from inc_hf.results.quantized import INC_CONFIG_NAME
 
 
@@ -49,7 +50,8 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
     """
     if not (directory / "config.json").is_file():
         raise FileNotFoundError(f"{directory} holds no checkpoint: config.json is missing.")
-    config = AutoConfig.from_pretrained(directory)
+    with usage_error_for(f"{directory / 'config.json'} cannot be read"):
+        config = AutoConfig.from_pretrained(directory)
     quantization = getattr(config, "quantization_config", None) or {}
     tensors = {
         name: entry for path in sorted(directory.glob("*.safetensors")) for name, entry in read_header(path).items()
@@ -76,12 +78,19 @@ def elements_by_dtype(tensors: Iterable[dict[str, Any]]) -> Counter[str]:
 
 
 def how_it_was_made(summary_file: Path) -> dict[str, Any]:
-    """Version and scores of the summary, if it is ours: optimum-intel wrote files of this name, too."""
-    summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.is_file() else {}
-    if "inc_hf_version" not in summary:
-        return {}
-    made = {"made_with": f"inc_hf {summary['inc_hf_version']}"}
-    return made if summary["tuning"]["score"] is None else {**made, "tuning": summary["tuning"]}
+    """Version and scores of the summary, if it is ours: optimum-intel wrote files of this name, too.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    try:
+        summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.is_file() else {}
+        if "inc_hf_version" not in summary:
+            return {}
+        made = {"made_with": f"inc_hf {summary['inc_hf_version']}"}
+        return made if summary["tuning"]["score"] is None else {**made, "tuning": summary["tuning"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{summary_file} is damaged: {error!r}; it can be deleted.") from error
 
 
 def schemes_in_words(quantization: dict[str, Any]) -> dict[str, str]:

@@ -77,6 +77,7 @@ def _apart(model: "PreTrainedModel", name: str, conf: Torch2ONNXConfig, args: ar
     from inc_hf.export import export_model
     from inc_hf.export.layout import FOLDER
 
+    tokenizer = load_tokenizer(name)
     with tempfile.TemporaryDirectory(prefix="inc_hf_onnx_") as folder:
         names = [path.name for path in export_model(model, folder, conf)]
 
@@ -84,7 +85,6 @@ def _apart(model: "PreTrainedModel", name: str, conf: Torch2ONNXConfig, args: ar
             model.config.save_pretrained(directory)
             if model.can_generate():
                 model.generation_config.save_pretrained(directory)
-            tokenizer = load_tokenizer(name)
             if tokenizer is not None:
                 tokenizer.save_pretrained(directory)
             shutil.copytree(folder, directory / FOLDER)

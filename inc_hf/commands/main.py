@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from inc_hf.commands import benchmark, convert, demo, export, info, quantize
 from inc_hf.commands.exit_codes import EXIT_BAD_INPUT, EXIT_CODES, EXIT_INTERRUPTED
+from inc_hf.errors import UsageError
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -27,14 +28,18 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Run]] 
 
 
 def guarded(run: Run, args: argparse.Namespace) -> int:
-    """Run a command; bad input becomes one line on stderr, a programming error keeps its traceback."""
+    """Run a command; bad input becomes one line on stderr, a programming error keeps its traceback.
+
+    A ValueError that is no UsageError is a programming error, too. What other packages raise on a user's file is made
+    one where they are called, by `usage_error_for`.
+    """
     from huggingface_hub.errors import HfHubHTTPError
     from safetensors import SafetensorError
 
     from inc_hf.benchmark.instances import BenchmarkError
     from inc_hf.export.onnx import ExportError
 
-    known = (ValueError, TypeError, OSError, ImportError, ExportError, BenchmarkError, HfHubHTTPError, SafetensorError)
+    known = (UsageError, OSError, ImportError, ExportError, BenchmarkError, HfHubHTTPError, SafetensorError)
     try:
         return run(args)
     except known as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inc_hf.commands.arguments import add_hub_arguments, add_model_argument, model_of
 from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, usage_error_for
 
 if TYPE_CHECKING:
     from inc_hf.quantizer import IncQuantizer
@@ -80,25 +80,40 @@ def _add_output(output: argparse._ArgumentGroup) -> None:
 
 def quantize(args: argparse.Namespace) -> int:
     """Quantize and save a model as the arguments say; returns the exit code."""
-    from rich.console import Console
-
-    from inc_hf.checkpoint.save import check_output_directory
-
     model = model_of(args, "inc-hf quantize MODEL -o DIR")
     config = config_of(args)
-    if config.approach == "static" and not (args.texts or args.dataset):
-        raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
-    check_output_directory(args.output, args.overwrite)
+    _check(config, args)
     if args.workspace:
         set_workspace(args.workspace)
     set_resume_from(args.resume_from)
     quantizer, result = _quantized(model, config, args)
     report(result, Path(args.output))
     if args.push_to_hub:
-        Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
+        _upload(quantizer, args)
     if result.interrupted:
         return EXIT_INTERRUPTED
     return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK
+
+
+def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
+    """What would fail in the end fails before anything is loaded."""
+    from huggingface_hub.utils import validate_repo_id
+
+    from inc_hf.checkpoint.save import check_output_directory
+
+    if config.approach == "static" and not (args.texts or args.dataset):
+        raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
+    check_output_directory(args.output, args.overwrite)
+    if args.push_to_hub:
+        with usage_error_for(f"{args.push_to_hub} cannot be a repository"):
+            validate_repo_id(args.push_to_hub)
+
+
+def _upload(quantizer: "IncQuantizer", args: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    with usage_error_for(f"{args.output} is saved, but cannot be uploaded to {args.push_to_hub}"):
+        Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
 
 
 def _quantized(
@@ -110,7 +125,7 @@ def _quantized(
 
     texts, dataset = read_texts(args.texts) if args.texts else None, load_dataset(args)
     try:
-        tokenizer, model = load_tokenizer(name), load_model(name, args.task)
+        model, tokenizer = load_model(name, args.task), load_tokenizer(name)
     except OSError as error:
         raise OSError(f"{name} cannot be loaded: {error}") from error
     quantizer = IncQuantizer(model, task=args.task, seed=args.seed, tokenizer=tokenizer, metric_name=args.metric)
@@ -161,7 +176,9 @@ def _op_types_of(args: argparse.Namespace) -> dict[str, dict]:
 
 def read_texts(path: str) -> list[str]:
     """The lines of a text file that are not empty."""
-    texts = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+    with usage_error_for(f"{path} cannot be read as text"):
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    texts = [line.strip() for line in lines if line.strip()]
     if not texts:
         raise UsageError(f"{path} has no text; put one sentence on each line.")
     return texts

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inc_hf.config.checks import did_you_mean, parse_json, wrong_type
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, usage_error_for
 
 # `HfArgumentParser` reads a union as its second member (its first if the second is `str` and None is not in it), so
 # the order of the members in the fields matters: where `str` stands second before None, a command line gives a text,
@@ -61,7 +61,9 @@ class ConfigMixin:
     @classmethod
     def load(cls: type[Config], path: str | os.PathLike) -> Config:
         """The config that `save` has written to `path`."""
-        return cls.from_dict(parse_json(os.fspath(path), Path(path).read_text(encoding="utf-8"), dict))
+        with usage_error_for(f"{path} cannot be read as text"):
+            text = Path(path).read_text(encoding="utf-8")
+        return cls.from_dict(parse_json(os.fspath(path), text, dict))
 
 
 def build(name: str, value: Any, cls: type[Config]) -> Config:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.evaluation.metrics import GLUE_METRIC, load_metric
 from inc_hf.models.tasks import SCORED
 from inc_hf.quantize.workflow import run
@@ -34,7 +34,10 @@ def evaluate_task(
     predictions, references = [], []
     with torch.no_grad():
         for batch in tqdm(batches, desc="Evaluating", unit="batch", leave=False):
-            predicted, reference = score(run(model, batch), batch)
+            # torch's, for a label or a token that the model does not know, and for labels of another task
+            with usage_error_for("The evaluation data does not fit the model", (IndexError, ValueError)):
+                output = run(model, batch)
+            predicted, reference = score(output, batch)
             predictions.append(predicted.reshape(-1))
             references.append(reference.reshape(-1))
     check_not_empty(predictions)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import DataCollatorWithPadding, PreTrainedModel, default_data_collator
 
-from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
 
 # Columns of GLUE and of most sentence datasets, in pairs where two belong together.
 TEXT_COLUMNS = (
@@ -52,6 +52,8 @@ def batches_of(
         raise UsageTypeError(
             f"Got one {type(data).__name__} as data; pass a list of texts, a dataset or a dataloader."
         )
+    if batch_size < 1:
+        raise UsageError(f"`batch_size` must be at least 1, got {batch_size}.")
     accepted = accepted_inputs(model, keep_labels)
     if _holds_batches(data):
         for batch in data:
@@ -61,7 +63,9 @@ def batches_of(
     for start in range(0, len(data), batch_size):
         stop = min(start + batch_size, len(data))
         samples = _encode([_sample(data[i]) for i in range(start, stop)], accepted, tokenizer, model)
-        yield _checked(collate(samples), accepted, model)
+        with usage_error_for("These samples do not make a batch of tensors"):
+            batch = collate(samples)
+        yield _checked(batch, accepted, model)
 
 
 def _padding_collator(tokenizer: Any) -> Callable:
@@ -140,7 +144,8 @@ def _tokenize(sample: Mapping[str, Any], columns: tuple[str, str | None], tokeni
         raise UsageError(f"The data holds text (column {columns[0]!r}); pass `tokenizer=` or tokenize it before.")
     first, second = columns
     limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 512, 512)
-    encoded = tokenizer(sample[first], sample[second] if second else None, truncation=True, max_length=limit)
+    with usage_error_for(f"Column {first!r} holds what the tokenizer does not take"):
+        encoded = tokenizer(sample[first], sample[second] if second else None, truncation=True, max_length=limit)
     return {**encoded, **{key: sample[key] for key in LABEL_COLUMNS if key in sample}}
 
 

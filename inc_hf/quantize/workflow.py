@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.functional import quantize_weight
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
@@ -85,7 +85,8 @@ def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -
     count = 0
     with evaluating(model):
         for batch in tqdm(batches, desc="Calibrating", unit="batch", disable=not progress, leave=False):
-            run(model, batch)
+            with usage_error_for("The calibration data does not fit the model", IndexError):  # ids of other tokens
+                run(model, batch)
             count += 1
     if not count:
         raise UsageError("Calibration got no data: the dataset is empty. Static quantization needs some samples.")

@@ -5,6 +5,7 @@ import re
 import struct
 from pathlib import Path
 
+import damaged
 import pytest
 import torch
 from commandline import config_json, error_line
@@ -101,6 +102,46 @@ class TestInfo:
     def test_absent(self, capsys):
         assert main(["info", "absent"]) == 2
         assert "absent holds no checkpoint" in error_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("config_list", "config.json cannot be read: .*"),
+        ("config_null", "config.json cannot be read: .*"),
+        ("config_noise", "not a valid JSON file"),
+        ("no_type", "config.json cannot be read: "),
+        ("martian", "config.json cannot be read: .*`martian`"),
+        ("size_text", "config.json cannot be read: .*hidden_size.*'abc'"),
+        ("labels_text", "config.json cannot be read: "),
+        ("dtype_absent", "config.json cannot be read: .*float23"),
+        ("weights_empty", "is truncated or not a safetensors file"),
+        ("weights_noise", "is truncated or not a safetensors file"),
+        ("method_list", "config.json cannot be read: "),
+        ("method_text", "config.json cannot be read: "),
+        ("groups_list", "`quantization_config` .* is malformed"),
+        ("bits_null", "`quantization_config` .* is malformed"),
+        ("targets_number", "`quantization_config` .* is malformed"),
+        ("header_list", "is truncated or not a safetensors file"),
+        ("header_number", "is truncated or not a safetensors file"),
+        ("header_bare", "is truncated or not a safetensors file"),
+        ("summary_list", "inc_config.json is damaged: "),
+        ("summary_bare", "inc_config.json is damaged: .*tuning"),
+        ("summary_noise", "inc_config.json is damaged: "),
+        ("summary_cut", "inc_config.json is damaged: "),
+        ("good_txt", "holds no checkpoint"),
+    ],
+)
+def test_damaged_checkpoints(places, capsys, name, message):
+    assert main(["info", str(places[name])]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.search(message, error_line(captured.err)), captured.err
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory) -> dict:
+    return damaged.build(tmp_path_factory.mktemp("damaged"))
 
 
 def cut(path: Path, length: int) -> None:

@@ -6,8 +6,10 @@ from commandline import error_line, run
 from tiny import logits_of, quantized
 from transformers import AutoTokenizer
 
+# What the commands import when they run: a function that is replaced must not be imported into them for good.
 from inc_hf.commands.exit_codes import EXIT_INTERRUPTED
 from inc_hf.commands.main import guarded, main
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.utils.load_huggingface import OptimizedModel
 
 
@@ -98,9 +100,37 @@ class TestGuarded:
         with pytest.raises(AttributeError, match="a bug"):
             guarded(broken, None)
 
-    def test_messages_of_several_lines_become_one(self, capsys):
+    @pytest.mark.parametrize("error", [OSError, ImportError, UsageError, UsageTypeError], ids=lambda e: e.__name__)
+    def test_messages_of_several_lines_become_one(self, capsys, error):
         def failing(args):
-            raise OSError("first\n  second\n")
+            raise error("first\n  second\n")
 
         assert guarded(failing, None) == 2
         assert capsys.readouterr().err == "inc-hf: error: first second\n"
+
+
+DEEP = {
+    "quantize": (["quantize", "{model}", "-o", "out"], "inc_hf.quantize.resolve.settings_by_name"),
+    "quantize, conversion": (["quantize", "{model}", "-o", "out"], "inc_hf.quantize.workflow.quantize_weight"),
+    "quantize, saving": (["quantize", "{model}", "-o", "out"], "inc_hf.results.quantized.save_checkpoint"),
+    "convert": (["convert", "{model}", "-o", "out"], "inc_hf.quantize.bf16._twin"),
+    "export": (["export", "{model}", "-o", "out"], "inc_hf.export.write.quantized_modules"),
+    "benchmark": (["benchmark", "{model}"], "inc_hf.benchmark.cores.physical_cores"),
+    "info": (["info", "{model}"], "inc_hf.commands.describe.schemes_in_words"),
+    "info, machine": (["info"], "inc_hf.ops.default_weight_bits"),
+}
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError, ValueError, KeyError, AttributeError, RuntimeError], ids=lambda e: e.__name__
+)
+@pytest.mark.parametrize(("arguments", "place"), DEEP.values(), ids=DEEP)
+def test_a_fault_of_ours_keeps_its_traceback(model_dir, tmp_path, capsys, monkeypatch, arguments, place, error):
+    def broken(*args, **kwargs):
+        raise error("a fault of ours")
+
+    monkeypatch.setattr(place, broken)
+    with pytest.raises(error, match="a fault of ours"):
+        main([argument.format(model=model_dir) for argument in arguments])
+    assert "inc-hf: error" not in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
