@@ -7,8 +7,7 @@ from inc_hf import _registration
 from inc_hf._lazy import lazy_names
 from inc_hf.config import options, set_random_seed, set_resume_from, set_tensorboard, set_workspace
 from inc_hf.models.tasks import TASKS
-
-__version__ = "0.1.0"
+from inc_hf.version import __version__ as __version__
 
 _LAZY = {
     "IncQuantizer": "inc_hf.quantizer",

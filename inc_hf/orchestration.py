@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, set_seed
 
-from inc_hf.checkpoint import save_checkpoint
+from inc_hf.checkpoint import save_checkpoint, write_model
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
@@ -92,7 +92,5 @@ def _model_of(name: str, result: Any) -> PreTrainedModel:
 
 
 def _write(model: PreTrainedModel, tokenizer: Any, name: str, directory: Path) -> None:
-    model.save_pretrained(directory)
-    if tokenizer is not None:
-        tokenizer.save_pretrained(directory)
+    write_model(model, tokenizer, directory)
     (directory / DONE).write_text(json.dumps({"stage": name}) + "\n", encoding="utf-8")

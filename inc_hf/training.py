@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import TrainerCallback
 
 from inc_hf.callbacks import DistillationCallback, PruningCallback, QuantizationAwareTrainingCallback
 from inc_hf.callbacks.loop import LoopHooks
-from inc_hf.checkpoint import save_checkpoint
 from inc_hf.config import (
     AccuracyCriterion,
     DistillationConfig,
@@ -22,8 +21,8 @@ from inc_hf.config import (
 )
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import scoring
-from inc_hf.export import export
 from inc_hf.prune import prepare
+from inc_hf.results.compressed import CompressedModel
 from inc_hf.tune import Goal
 
 logger = logging.getLogger(__name__)
@@ -34,58 +33,6 @@ CALLBACKS: dict[type, Callable[[Any], TrainerCallback]] = {
     DistillationConfig: DistillationCallback,
     QuantizationAwareTrainingConfig: QuantizationAwareTrainingCallback,
 }
-
-
-class CompressedModel(nn.Module):
-    """The model that is compressed, as `.model`. Calls, unknown attributes and the state dict are the model's own.
-
-    Attributes:
-        score, baseline (`float` or `None`): after `fit`, of this model and of the one before training.
-        met_criterion (`bool` or `None`): after `fit`, whether the score reached the accuracy goal.
-    """
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-        self.score: float | None = None
-        self.baseline: float | None = None
-        self.met_criterion: bool | None = None
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self.model(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name == "model":  # not set yet, while an instance is copied
-                raise
-            return getattr(self.model, name)
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return self.model.state_dict(*args, **kwargs)
-
-    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        return self.model.load_state_dict(*args, **kwargs)
-
-    def save(self, save_directory: str | os.PathLike) -> Path:
-        """Write a checkpoint that `from_pretrained` loads; what is in the directory is replaced.
-
-        INC wrote a pickle, `best_model.pt`; this writes config.json and safetensors.
-
-        Raises:
-            TypeError: the model is not a `PreTrainedModel`.
-        """
-        if not isinstance(self.model, PreTrainedModel):
-            raise UsageTypeError(
-                f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
-                "for others keep `model.state_dict()`."
-            )
-        return save_checkpoint(lambda directory: self.model.save_pretrained(directory), save_directory, overwrite=True)
-
-    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
-        """Write the model as ONNX, see [`inc_hf.export.export`]."""
-        return export(self.model, save_path, conf)
 
 
 class CompressionManager(LoopHooks):

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "inc_hf"
 LAYERS = [
-    {"errors"},
+    {"errors", "version"},
     {"ops", "matching", "config"},
     {"quantize", "prune", "distill"},
     {"models"},
@@ -21,7 +21,7 @@ ALSO_ALLOWED = {("commands", "demo")}
 HOMES = {
     "transformers": set(
         "callbacks quantizer quantization results modeling models export checkpoint"
-        " inference training orchestration runtimes utils benchmark commands demo".split()
+        " inference training orchestration version runtimes utils benchmark commands demo".split()
     ),
     "onnx": {"backends.onnxruntime", "export.onnx"},
     "openvino": {"backends.openvino"},

@@ -5,15 +5,14 @@ import os
 import statistics
 
 import torch
-import transformers
 
-import inc_hf
 from inc_hf.benchmark.batches import Batch, size_of
 from inc_hf.benchmark.instances import BenchmarkError, Instance
 from inc_hf.benchmark.measure import Turns
 from inc_hf.benchmark.reasons import why_slow
 from inc_hf.benchmark.result import NOISE_LIMIT, BenchmarkResult, Measurement
 from inc_hf.benchmark.statistics import Latency, ratio, spread, throughput
+from inc_hf.version import versions
 
 AGAIN = "the first one again"
 
@@ -84,7 +83,7 @@ def describe(model_name: str, cpus: list[list[int]], batches: list[Batch]) -> di
         "cpu": f"{os.cpu_count()} x {torch.cpu.get_capabilities().get('cpu_name', 'unknown')}",
         "vector instructions": torch.backends.cpu.get_cpu_capability(),
         "load before": f"{os.getloadavg()[0]:.2f}",
-        "versions": f"inc_hf {inc_hf.__version__}, torch {torch.__version__}, transformers {transformers.__version__}",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         "date": datetime.date.today().isoformat(),
     }
 

@@ -15,7 +15,7 @@ however indirectly, may import from transformers at its top, but the quantizers 
 from inc_hf.checkpoint.attach import attach_quantizer
 from inc_hf.checkpoint.describe import quantization_config_of
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
-from inc_hf.checkpoint.save import replace_directory, save_checkpoint
+from inc_hf.checkpoint.save import replace_directory, save_checkpoint, write_model
 from inc_hf.checkpoint.validate import CheckpointError, validate_model
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "replace_directory",
     "save_checkpoint",
     "validate_model",
+    "write_model",
 ]

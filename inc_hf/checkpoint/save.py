@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100
@@ -33,6 +34,13 @@ def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.Path
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Path(save_directory)
+
+
+def write_model(model: Any, tokenizer: Any, directory: Path) -> None:
+    """Write config and weights of a model, and the tokenizer or processor that may be put beside it."""
+    model.save_pretrained(directory)
+    if tokenizer is not None:
+        tokenizer.save_pretrained(directory)
 
 
 def check_output_directory(save_directory: str | os.PathLike, overwrite: bool = False) -> None:

@@ -7,23 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from transformers import AutoConfig
 
-import inc_hf
 from inc_hf import ops
 from inc_hf.checkpoint import CheckpointError
 from inc_hf.checkpoint.header import read_header, weights_size
 from inc_hf.errors import usage_error_for
 from inc_hf.results.quantized import INC_CONFIG_NAME
+from inc_hf.version import versions
 
 
 def describe_machine() -> dict[str, Any]:
     """Versions, and what the CPU means for quantization."""
     return {
-        "inc_hf": inc_hf.__version__,
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
+        **versions(),
         "cpu": torch.cpu.get_capabilities().get("cpu_name", "unknown"),
         "vector_instructions": torch.backends.cpu.get_cpu_capability(),
         "vnni": ops.has_vnni(),

@@ -1,14 +1,16 @@
-"""Results that stand for a model."""
+"""Results that stand for a model, and what all of them need to be kept and published."""
 
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from huggingface_hub import HfApi
 from torch import nn
 from transformers import PreTrainedModel
 
 from inc_hf.errors import UsageTypeError
-from inc_hf.results.card import push_directory
 
 
 class StandsForModel:
@@ -52,10 +54,25 @@ class StandsForModel:
             commit_message or self.upload_message,
         )
 
-    def refuse_to_save_others(self) -> None:
-        """Raise TypeError if the model is not one of transformers."""
-        if not isinstance(self.model, PreTrainedModel):
-            raise UsageTypeError(
-                f"Only a transformers PreTrainedModel can be saved, got {type(self.model).__name__}; "
-                "for others keep `model.state_dict()`."
-            )
+
+def refuse_to_save_others(model: nn.Module) -> None:
+    """Raise TypeError if the model is not one of transformers."""
+    if not isinstance(model, PreTrainedModel):
+        raise UsageTypeError(
+            f"Only a transformers PreTrainedModel can be saved, got {type(model).__name__}; "
+            "for others keep `model.state_dict()`."
+        )
+
+
+def push_directory(
+    write: Callable[[Path], Any], repo_id: str, private: bool | None, token: str | None, commit_message: str
+) -> str:
+    """Let `write` fill a temporary directory and upload it as one commit; returns the commit's address."""
+    api = HfApi(token=token)
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / "model")
+        repo = api.create_repo(repo_id, private=private, exist_ok=True)
+        info = api.upload_folder(
+            repo_id=repo.repo_id, folder_path=Path(folder) / "model", commit_message=commit_message
+        )
+    return info.commit_url

@@ -1,13 +1,11 @@
-"""Model cards, and uploads to the Hub."""
+"""Model cards."""
 
 import re
-import tempfile
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, ModelCard, ModelCardData
+from huggingface_hub import ModelCard, ModelCardData
 from transformers import PreTrainedModel
 
 from inc_hf.models.tasks import task_of
@@ -50,17 +48,3 @@ def _inc_class(model: PreTrainedModel) -> str:
     """The `IncModelFor…` of a model class; `IncModel`, which loads any model without its head, if none fits."""
     task = task_of(type(model).__name__, model.main_input_name in ("input_features", "input_values"))
     return "IncModel" if task is None else task.inc_class
-
-
-def push_directory(
-    write: Callable[[Path], Any], repo_id: str, private: bool | None, token: str | None, commit_message: str
-) -> str:
-    """Let `write` fill a temporary directory and upload it as one commit; returns the commit's address."""
-    api = HfApi(token=token)
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / "model")
-        repo = api.create_repo(repo_id, private=private, exist_ok=True)
-        info = api.upload_folder(
-            repo_id=repo.repo_id, folder_path=Path(folder) / "model", commit_message=commit_message
-        )
-    return info.commit_url

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from inc_hf.checkpoint import save_checkpoint
+from inc_hf.checkpoint import save_checkpoint, write_model
 from inc_hf.checkpoint.bf16 import ENTRY, load_in_float32
 from inc_hf.quantize.bf16 import bf16_modules
-from inc_hf.results.base import StandsForModel
+from inc_hf.results.base import StandsForModel, refuse_to_save_others
 from inc_hf.tune import TuneResult
 
 
@@ -49,13 +49,11 @@ class MixedModel(StandsForModel):
             FileExistsError: the directory is not empty, and `overwrite` is not set.
             TypeError: the model is not a `PreTrainedModel`.
         """
-        self.refuse_to_save_others()
+        refuse_to_save_others(self.model)
         setattr(self.model.config, ENTRY, list(bf16_modules(self.model)))
 
         def write(directory: Path) -> None:
-            self.model.save_pretrained(directory)
+            write_model(self.model, tokenizer, directory)
             load_in_float32(directory / "config.json")
-            if tokenizer is not None:
-                tokenizer.save_pretrained(directory)
 
         return save_checkpoint(write, save_directory, overwrite)

@@ -5,19 +5,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
-import transformers
 from torch import nn
 
-import inc_hf
-from inc_hf.checkpoint import attach_quantizer, save_checkpoint
+from inc_hf.checkpoint import attach_quantizer, save_checkpoint, write_model
 from inc_hf.checkpoint.describe import Format
 from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
 from inc_hf.export import export
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.base import StandsForModel
+from inc_hf.results.base import StandsForModel, refuse_to_save_others
 from inc_hf.results.card import model_card
 from inc_hf.tune import Candidate, TuneResult
+from inc_hf.version import versions
 
 INC_CONFIG_NAME = "inc_config.json"
 
@@ -65,9 +63,7 @@ class QuantizedModel(StandsForModel):
         """What `inc_config.json` holds: versions, approach, scores."""
         is_static = any(module.scheme.is_static for module in quantized_modules(self.model).values())
         return {
-            "inc_hf_version": inc_hf.__version__,
-            "torch_version": torch.__version__,
-            "transformers_version": transformers.__version__,
+            **{f"{name}_version": version for name, version in versions().items()},
             "quantization": {
                 "approach": self.quantization_config.approach,
                 "is_static": is_static,
@@ -101,13 +97,11 @@ class QuantizedModel(StandsForModel):
             FileExistsError: the directory is not empty.
             TypeError: the model is not a `PreTrainedModel`.
         """
-        self.refuse_to_save_others()
+        refuse_to_save_others(self.model)
         attach_quantizer(self.model, format)
 
         def write(directory: Path) -> None:
-            self.model.save_pretrained(directory)
-            if tokenizer is not None:
-                tokenizer.save_pretrained(directory)
+            write_model(self.model, tokenizer, directory)
             (directory / INC_CONFIG_NAME).write_text(json.dumps(self.summary(), indent=2) + "\n", encoding="utf-8")
             model_card(self.model, self.summary()).save(directory / "README.md")
 

@@ -1,12 +1,13 @@
 """INC 2.X `neural_compressor.utils.load_huggingface`: save for the Hub, load from it."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel
 
-from inc_hf.checkpoint import attach_quantizer, save_checkpoint
+from inc_hf.checkpoint import attach_quantizer, save_checkpoint, write_model
 from inc_hf.errors import UsageError
 from inc_hf.models.tasks import HUB_KEYWORDS, auto_class_of
 from inc_hf.quantize.nn import quantized_modules
@@ -34,12 +35,7 @@ def save_for_huggingface_upstream(
         raise UsageError("The model is not quantized; quantize it with `IncQuantizer` or `quantization.fit` first.")
     if getattr(model, "hf_quantizer", None) is None:
         attach_quantizer(model)
-
-    def write(directory: Path) -> None:
-        model.save_pretrained(directory)
-        tokenizer.save_pretrained(directory)
-
-    return save_checkpoint(write, output_dir, overwrite)
+    return save_checkpoint(partial(write_model, model, tokenizer), output_dir, overwrite)
 
 
 class OptimizedModel:

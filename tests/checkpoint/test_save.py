@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inc_hf.checkpoint import save
-from inc_hf.checkpoint.save import check_output_directory, replace_directory, save_checkpoint
+from inc_hf.checkpoint.save import check_output_directory, replace_directory, save_checkpoint, write_model
 
 OLD = {"config.json": "old", "model.safetensors": "old weights", "notes.txt": "mine", "runs/log": "kept"}
 NEW = {"config.json": "new", "model-00001-of-00002.safetensors": "a", "model-00002-of-00002.safetensors": "b"}
@@ -254,3 +254,17 @@ def test_replace_directory_exchanges_in_one_call(tmp_path):
     replace_directory(tmp_path / "new", tmp_path / "out")
     assert content(tmp_path / "out") == NEW
     assert content(tmp_path / "new") == OLD
+
+
+def test_a_tokenizer_is_written_beside_its_model(tmp_path):
+    class Saved:
+        def __init__(self, name):
+            self.name = name
+
+        def save_pretrained(self, directory):
+            (directory / self.name).write_text("")
+
+    write_model(Saved("config.json"), None, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+    write_model(Saved("config.json"), Saved("tokenizer.json"), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "tokenizer.json"]

@@ -3,10 +3,15 @@
 import pytest
 import torch
 from tiny import logits_of, quantized, tiny_inputs, tiny_model, tiny_tokenizer
-from transformers import PreTrainedModel, pipeline
+from transformers import (
+    AutoModelForSequenceClassification,
+    BertForSequenceClassification,
+    PreTrainedModel,
+    pipeline,
+)
 
 from inc_hf import IncModelForFeatureExtraction, IncModelForSequenceClassification
-from inc_hf.runtimes import RuntimeModel
+from inc_hf.runtimes import RuntimeModel, load_model
 
 SENTENCES = ["the film was very good", "a dull plot", "not bad"]
 
@@ -65,3 +70,11 @@ def test_errors(folder, tmp_path):
     file.write_bytes(file.read_bytes()[:200])
     with pytest.raises(ValueError, match="ONNX Runtime cannot load"):
         IncModelForSequenceClassification.from_pretrained(broken, backend="onnxruntime")
+
+
+def test_load_model_takes_an_auto_class_or_that_of_a_model(folder):
+    model = load_model(BertForSequenceClassification, folder)
+    assert type(model) is BertForSequenceClassification and not model.training
+    other = load_model(AutoModelForSequenceClassification, folder, backend="onnxruntime")
+    assert isinstance(other, BertForSequenceClassification) and isinstance(other, RuntimeModel)
+    torch.testing.assert_close(logits_of(other), logits_of(model), rtol=1e-4, atol=1e-4)
