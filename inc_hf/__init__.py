@@ -14,7 +14,7 @@ _LAZY = {
     "QuantizedModel": "inc_hf.quantization",
     "optimize": "inc_hf.modeling",
     **{task.inc_class: "inc_hf.modeling" for task in TASKS},
-    "IncModelForFeatureExtraction": "inc_hf.modeling",  # which is `IncModel`
+    "IncModelForFeatureExtraction": "inc_hf.modeling",  # loads what `IncModel` does
     "DistillationCallback": "inc_hf.callbacks",
     "PruningCallback": "inc_hf.callbacks",
     "QuantizationAwareTrainingCallback": "inc_hf.callbacks",

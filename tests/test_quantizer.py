@@ -15,8 +15,8 @@ from inc_hf.config import options, set_random_seed
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.workflow import planned_modules
 
-pytest_plugins = ["quantizer_fixture"]
-pytestmark = pytest.mark.usefixtures("workspace")
+pytest_plugins = ["workspace_fixture", "quantizer_fixture"]
+pytestmark = pytest.mark.usefixtures("workspace", "data_cache")
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from tiny import tiny_model, tiny_tokenizer
 
 from inc_hf import IncQuantizer
 
-pytest_plugins = ["quantizer_fixture"]
-pytestmark = pytest.mark.usefixtures("workspace")
+pytest_plugins = ["workspace_fixture", "quantizer_fixture"]
+pytestmark = pytest.mark.usefixtures("workspace", "data_cache")
 
 
 class TestCalibrationDataset:

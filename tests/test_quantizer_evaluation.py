@@ -15,8 +15,8 @@ from transformers import (
 from inc_hf import AccuracyCriterion, IncQuantizer, PostTrainingQuantConfig, TuningCriterion
 from inc_hf.quantize.nn import quantized_modules
 
-pytest_plugins = ["quantizer_fixture"]
-pytestmark = pytest.mark.usefixtures("workspace")
+pytest_plugins = ["workspace_fixture", "quantizer_fixture"]
+pytestmark = pytest.mark.usefixtures("workspace", "data_cache")
 
 
 def predictions(model, texts, tokenizer) -> list[int]:

@@ -1,14 +1,12 @@
 """Our quantizer is registered while transformers is half imported, and what it imports can do with that."""
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fresh import run_python
 from test_layers import imported_names
-from tiny import offline_environment
 
 ROOT = Path(__file__).parents[1]
 # What one file may have of transformers at its top: the registry, which has just been executed when we are imported,
@@ -125,13 +123,6 @@ def test_a_tree_that_keeps_the_rule(tmp_path):
 def test_a_tree_that_breaks_the_rule(tmp_path, change):
     name, text = change
     assert len(violations(written(tmp_path, CLEAN | {name: text}))) == 1
-
-
-def run_python(code: str) -> str:
-    """Standard output of `code` in a fresh interpreter."""
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=offline_environment())
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    return finished.stdout
 
 
 FIRST = {

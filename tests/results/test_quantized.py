@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from fitting import ERROR_GOAL, ErrorAgainstFloat, config, data_of, images, models, net
-from tiny import logits_of, tiny_inputs, tiny_model
+from tiny import logits_of, quantized, tiny_inputs, tiny_model, tiny_tokenizer
+from transformers import AutoModelForSequenceClassification
 
-from inc_hf import QuantizedModel
+import inc_hf
+from inc_hf import IncModelForSequenceClassification, QuantizedModel
 from inc_hf.quantization import fit
 
 pytest_plugins = ["workspace_fixture"]
@@ -139,3 +141,38 @@ class TestQuantizedModel:
         with pytest.raises(TypeError, match="Only a transformers PreTrainedModel can be saved, got Net"):
             result.save_pretrained(tmp_path / "out")
         assert list(Path(tmp_path).iterdir()) == []
+
+
+class TestSave:
+    def test_files(self, tmp_path):
+        result = quantized("bert", "static")
+        result.save_pretrained(tmp_path / "out", tiny_tokenizer())
+        names = {p.name for p in (tmp_path / "out").iterdir()}
+        assert {"config.json", "model.safetensors", "inc_config.json", "README.md", "tokenizer.json"} <= names
+        summary = json.loads((tmp_path / "out" / "inc_config.json").read_text())
+        assert summary["inc_hf_version"] == inc_hf.__version__
+        assert summary["quantization"]["approach"] == "static"
+        assert summary["quantization"]["is_static"] is True
+        assert summary["quantization"]["quantized_modules"] == 11
+        assert summary["tuning"] == {"met_criterion": None, "baseline": None, "score": None, "trials": 0}
+
+    def test_overwrite(self, tmp_path):
+        result = quantized("bert")
+        result.save_pretrained(tmp_path / "out")
+        with pytest.raises(FileExistsError):
+            result.save_pretrained(tmp_path / "out")
+        result.save(tmp_path / "out")
+        loaded = IncModelForSequenceClassification.from_pretrained(tmp_path / "out")
+        assert torch.equal(logits_of(loaded), logits_of(result.model))
+
+    def test_other_models_are_refused(self, tmp_path):
+        result = quantized("bert")
+        result.model = torch.nn.Sequential(result.model)
+        with pytest.raises(TypeError, match="Only a transformers PreTrainedModel can be saved, got Sequential"):
+            result.save_pretrained(tmp_path / "out")
+
+    def test_plain_auto_class_in_this_process(self, tmp_path):
+        result = quantized("bert")
+        result.save_pretrained(tmp_path / "out", format="inc")
+        model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
+        assert torch.equal(logits_of(model), logits_of(result.model))
