@@ -47,6 +47,7 @@ MODELS = {
         {**ENCODER, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 8},
     ),
     "llama": ("LlamaForCausalLM", "LlamaConfig", ENCODER),
+    "phi": ("PhiForCausalLM", "PhiConfig", ENCODER),
     "gpt2": ("GPT2LMHeadModel", "GPT2Config", {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 64}),
     "opt": (
         "OPTForCausalLM",

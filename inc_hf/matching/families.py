@@ -41,6 +41,7 @@ FAMILIES = {
     "bart": Family(("q_proj", "k_proj", "v_proj"), "out_proj", ("fc1",), "fc2"),  # OPT, CLIP, Whisper
     "vit": Family(("q_proj", "k_proj", "v_proj"), "o_proj", ("fc1",), "fc2"),
     "llama": Family(("q_proj", "k_proj", "v_proj"), "o_proj", ("gate_proj", "up_proj"), "down_proj"),
+    "phi": Family(("q_proj", "k_proj", "v_proj"), "dense", ("fc1",), "fc2"),
     "gpt2": Family(("c_attn",), "c_proj", ("c_fc",), "c_proj"),
     "mpnet": Family(
         ("q", "k", "v"), "o", ("intermediate.dense",), "output.dense", "intermediate_act_fn", has_separate_heads=False

@@ -53,7 +53,8 @@ def test_bits_stay_and_work_is_done_once(options, mode, counted):
 @needs_kernels
 @pytest.mark.parametrize(
     "architecture, groups",
-    [("distilbert", 1), ("albert", 1), ("mpnet", 1), ("deberta", 1), ("llama", 2), ("bart", 3), ("t5", 3), ("opt", 1)],
+    [("distilbert", 1), ("albert", 1), ("mpnet", 1), ("deberta", 1), ("llama", 2), ("bart", 3), ("t5", 3), ("opt", 1)]
+    + [("phi", 1)],
 )
 def test_architectures(architecture, groups, counted):
     model = quantization.fit(tiny_model(architecture), PostTrainingQuantConfig(approach="dynamic")).model.eval()

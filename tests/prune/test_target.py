@@ -112,6 +112,7 @@ ATTENTIONS = {
     ],
     "mpnet": [["mpnet.encoder.layer.0.attention.attn." + n for n in "qkvo"]],
     "llama": [["model.layers.0.self_attn." + n for n in ("q_proj", "k_proj", "v_proj", "o_proj")]],
+    "phi": [["model.layers.0.self_attn." + n for n in ("q_proj", "k_proj", "v_proj", "dense")]],
     "t5": [
         [f"{place}.{n}" for n in "qkvo"]
         for place in (

@@ -16,11 +16,12 @@ LAYERS = {
     "vit": ("vit.layers.{}", "attention.{q_proj,k_proj,v_proj}", "attention.o_proj"),
     "gpt2": ("transformer.h.{}", "attn.{c_attn}", "attn.c_proj"),
     "llama": ("model.layers.{}", "self_attn.{q_proj,k_proj,v_proj}", "self_attn.o_proj"),
+    "phi": ("model.layers.{}", "self_attn.{q_proj,k_proj,v_proj}", "self_attn.dense"),
 }
 FIRST = {"bert": ["intermediate.dense"], "distilbert": ["ffn.lin1"], "vit": ["mlp.fc1"], "gpt2": ["mlp.c_fc"]}
-FIRST |= {"roberta": FIRST["bert"], "llama": ["mlp.gate_proj", "mlp.up_proj"]}
+FIRST |= {"phi": ["mlp.fc1"], "roberta": FIRST["bert"], "llama": ["mlp.gate_proj", "mlp.up_proj"]}
 SECOND = {"bert": "output.dense", "roberta": "output.dense", "distilbert": "ffn.lin2", "vit": "mlp.fc2"}
-SECOND |= {"gpt2": "mlp.c_proj", "llama": "mlp.down_proj"}
+SECOND |= {"phi": "mlp.fc2", "gpt2": "mlp.c_proj", "llama": "mlp.down_proj"}
 # Three layers of four heads of size 4, and an inner width of 32 (GPT-2: 64).
 SIZES = {
     "distilbert": {"n_layers": 3, "n_heads": 4},

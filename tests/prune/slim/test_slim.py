@@ -11,7 +11,7 @@ from inc_hf.compression.pruner import model_slim, parse_auto_slim_config
 from inc_hf.config import WeightPruningConfig
 from inc_hf.quantization import fit
 
-KINDS = ["bert", "roberta", "distilbert", "vit", "gpt2", "llama", "grouped"]
+KINDS = ["bert", "roberta", "distilbert", "vit", "gpt2", "llama", "phi", "grouped"]
 UNEVEN = [[1], [], [0]], [[3], [], [0, 1, 2, 5, 31]]  # heads and columns of three layers
 EVEN = [[1], [0], [1]], [[0, 1, 2, 3, 8], [4, 5, 6, 7, 9], [3, 10, 12, 13, 14]]
 
@@ -111,7 +111,7 @@ def test_dense_model_stays_as_it_is(caplog):
     assert torch.equal(state, torch.random.get_rng_state()) and not caplog.records
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "llama", "grouped"])
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "phi", "grouped"])
 def test_generate_with_cache(kind, make_masked):
     model = make_masked(kind, *UNEVEN)
     settings = {"max_new_tokens": 8, "do_sample": False, "pad_token_id": 0}
