@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+pytest_plugins = ["shared"]
+
 
 @pytest.fixture(autouse=True)
 def one_thread_and_seed():

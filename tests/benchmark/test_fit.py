@@ -1,6 +1,7 @@
 """`inc_hf.benchmark.fit`, end to end."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -12,18 +13,16 @@ from inc_hf.benchmark import benchmark_with_raw_cmd, fit
 from inc_hf.benchmark.cores import physical_cores
 from inc_hf.benchmark.instances import BenchmarkError
 from inc_hf.config import BenchmarkConfig
-from inc_hf.export import export_model
 
 SHORT = {"seconds": 0.5, "progress": False}
 two_cores = pytest.mark.skipif(len(physical_cores()) < 2, reason="this machine has one core")
 
 
 @pytest.fixture(scope="module")
-def int8(tmp_path_factory):
+def int8(tmp_path_factory, onnx_files):
     folder = tmp_path_factory.mktemp("int8") / "model"
-    result = quantized("bert")
-    result.save_pretrained(folder)
-    export_model(result.model, folder / "onnx")
+    quantized("bert").save_pretrained(folder)
+    shutil.copytree(onnx_files("bert", "dynamic")[0].parent, folder / "onnx")
     return folder
 
 

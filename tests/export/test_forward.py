@@ -5,23 +5,15 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from tiny import TinyNet, logits_of, quantized, tiny_inputs, tiny_model
+from shared import model_of
+from tiny import TinyNet, logits_of, tiny_inputs, tiny_model
 from torch import nn
 
 from inc_hf import ops, optimize
 from inc_hf.backends.onnxruntime import open_session
-from inc_hf.compression.pruner import prepare_pruning
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export import export
 from inc_hf.export.onnx import ExportError
-
-
-def model_of(name, approach):
-    if approach == "float":
-        return tiny_model(name)
-    if approach == "dynamic":
-        return quantized(name).model
-    return quantized(name, "static").model
 
 
 def inputs_of(model):
@@ -64,9 +56,7 @@ def test_static_as_integer_operators(tmp_path):
 
 
 def test_integers_and_zeros_are_those_of_the_model(tmp_path):
-    model = tiny_model("bert")
-    prepare_pruning(model, {"pruning_type": "magnitude", "pattern": "4x1", "target_sparsity": 0.5}, dataloader=[])
-    model = quantized(model).model
+    model = model_of("bert", "sparse")
     weight = model.bert.encoder.layer[0].intermediate.dense.codes
     found = initializers(export(model, tmp_path / "model.onnx"))
     assert (weight == 0).float().mean() > 0.4
@@ -171,10 +161,11 @@ def test_without_the_exporter_of_transformers(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("approach", ["dynamic", "static"])
-def test_a_model_that_was_optimized(approach, tmp_path):
+def test_a_model_that_was_optimized(approach, onnx_files, tmp_path):
     """Its integers are packed, activations fused and inputs shared."""
     model = model_of("bert", approach)
-    expected = export(model, tmp_path / "model.onnx").stat().st_size
+    (file,) = onnx_files("bert", approach)
+    expected = file.stat().st_size
     optimize(model)
     before = logits_of(model)
     path = export(model, tmp_path / "optimized.onnx")

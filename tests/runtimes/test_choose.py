@@ -1,6 +1,7 @@
 """`backend="auto"`, and what is said where a backend is not installed."""
 
 import importlib.util
+import shutil
 
 import pytest
 from tiny import quantized, tiny_model
@@ -22,14 +23,14 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(tmp_path_factory, onnx_files):
     folders = {name: tmp_path_factory.mktemp(name) for name in FILES}
     model = quantized("bert")
     for name in ("weights", "both"):
         model.save_pretrained(folders[name], overwrite=True)
     for name in ("both", "onnx"):
         model.model.config.save_pretrained(folders[name])
-        export_model(model.model, folders[name] / "onnx")
+        shutil.copytree(onnx_files("bert", "dynamic")[0].parent, folders[name] / "onnx")
     return folders
 
 

@@ -9,17 +9,16 @@ from onnx import TensorProto, helper
 from tiny import quantized, tiny_model
 
 from inc_hf import IncModelForSequenceClassification, IncModelForTokenClassification
-from inc_hf.export import export_model
 from inc_hf.export.onnx import export_onnx
 
 BACKENDS = ["onnxruntime", "openvino"]
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory):
-    folder, model = tmp_path_factory.mktemp("good"), quantized("bert").model
-    model.config.save_pretrained(folder)
-    export_model(model, folder / "onnx")
+def good(tmp_path_factory, onnx_files):
+    folder = tmp_path_factory.mktemp("good")
+    quantized("bert").model.config.save_pretrained(folder)
+    shutil.copytree(onnx_files("bert", "dynamic")[0].parent, folder / "onnx")
     return folder
 
 

@@ -27,13 +27,13 @@ def torch_model(case):
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(tmp_path_factory, onnx_files):
     """Case -> a directory with the files of a model, made at the first call."""
 
     @functools.cache
     def folder(case):
         path, model = tmp_path_factory.mktemp(case), torch_model(case)
-        files = export_model(model, path / "files")
+        files = onnx_files(*case.replace("int8", "dynamic").split("-"))
         from_files(type(model), model.config, files, "onnxruntime").save_pretrained(path / "model")
         model.generation_config.save_pretrained(path / "model")
         return path / "model"
