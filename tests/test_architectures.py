@@ -1,12 +1,11 @@
 """Sixteen architectures: quantize, save, load in a fresh process, same logits; stock transformers agrees."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 import transformers
+from fresh import run_fresh
 from safetensors import safe_open
 from transformers import PreTrainedModel
 
@@ -100,8 +99,8 @@ CASTS_ON_LOAD = tuple(map(int, transformers.__version__.split(".")[:2])) >= (5, 
 APPROACHES = ("dynamic", "static")
 CASES = [f"{name}-{approach}" for name in ARCHITECTURES for approach in APPROACHES]
 
-# Loads every case below a directory in one process and stores the logits, in float32 and in float64.
-FRESH_PROCESS = """
+# Loads every case below a directory and stores the logits, in float32 and in float64.
+LOAD = """
 import sys, pathlib, torch, transformers
 root, loader, casts, cases = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True", sys.argv[4:]
 torch.set_num_threads(1)
@@ -178,11 +177,10 @@ def quant_method(directory) -> str:
 
 @pytest.fixture(scope="module")
 def loaded(root):
-    """The same, with the logits of each loader, each in one fresh process."""
+    """The same, with the logits of each loader, each in a fresh process."""
     compressed = [case for case in CASES if quant_method(root / case / "model") == "compressed-tensors"]
     for loader, cases in (("inc", CASES), ("optimize", compressed), ("stock", compressed)):
-        command = [sys.executable, "-c", FRESH_PROCESS, str(root), loader, str(CASTS_ON_LOAD), *cases]
-        finished = subprocess.run(command, capture_output=True, text=True)
+        finished = run_fresh(LOAD, root, loader, CASTS_ON_LOAD, *cases)
         assert finished.returncode == 0, finished.stderr[-3000:]
     return root
 

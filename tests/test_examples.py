@@ -14,6 +14,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
+from fresh import run_fresh
 from safetensors.torch import load_file
 from tiny import ENCODER, VOCABULARY, WORDS, offline_environment, tiny_model, tiny_tokenizer
 from transformers import (
@@ -99,11 +100,12 @@ def two_processes():
 
 def run(folder, script, *arguments, launcher=()):
     """Run a script in `folder` to its end; returns what it wrote."""
-    command = [sys.executable, *launcher, script, *arguments]
     environment = offline_environment(HF_HOME=str(folder / "home"), TOKENIZERS_PARALLELISM="false")
-    finished = subprocess.run(
-        [str(part) for part in command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
+    if launcher:
+        command = [sys.executable, *map(str, [*launcher, script, *arguments])]
+        finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    else:
+        finished = run_fresh(script, *arguments, cwd=folder, env=environment)
     assert finished.returncode == 0, finished.stderr[-5000:]
     return finished.stdout + finished.stderr
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fresh import run_python
+from interpreter import run_python
 from test_layers import imported_names
 
 ROOT = Path(__file__).parents[1]

@@ -40,6 +40,7 @@ def test_beside_a_float_twin(int8):
     assert (ours.speedup < 1 - result.noise) == any("is slower than what" in note for note in result.notes)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_model_and_batches_of_the_caller(tmp_path):
     """As INC is called: every batch of the loader once."""
     model = quantized("bert")
@@ -54,6 +55,7 @@ def test_a_model_and_batches_of_the_caller(tmp_path):
     assert [m.latency.calls for m in counted.measurements] == [5]
 
 
+@pytest.mark.usefixtures("forked_workers")
 @two_cores
 def test_instances(int8):
     result = fit(int8, BenchmarkConfig(num_of_instance=2, cores_per_instance=1), **SHORT)
@@ -62,6 +64,7 @@ def test_instances(int8):
     assert all(m.throughput > 0 for m in result.measurements)
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_other_backends(backend, int8):
     pytest.importorskip(backend)
@@ -70,6 +73,7 @@ def test_other_backends(backend, int8):
     assert result.measurements[0].bytes > 1000
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_loaded_model_on_another_backend(int8):
     loaded = IncModelForSequenceClassification.from_pretrained(int8, backend="onnxruntime")
     assert fit(loaded, baseline=False, **SHORT).measurements[0].name == "model on onnxruntime"
@@ -131,6 +135,7 @@ def broken(folder):
         "broken",
     ],
 )
+@pytest.mark.usefixtures("forked_workers")
 def test_errors(call, error, match, int8, tmp_path):
     with pytest.raises(error, match=match):
         call(int8, tmp_path)

@@ -71,6 +71,7 @@ def test_calls_are_counted(task):
         assert instances[0].facts["bytes"] > 1000
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("what", ["absent", "kind"])
 def test_one_that_fails_ends_all(what, task, tmp_path):
     broken = {**task, "model": str(tmp_path / "absent")} if what == "absent" else {**task, "batches": "absent"}

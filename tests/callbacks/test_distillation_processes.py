@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from distilling import (
     token_labels,
     weights,
 )
+from fresh import Fresh
 from tiny import ENCODER, VOCABULARY, offline_environment
 from transformers import BertConfig, BertForTokenClassification, TrainerCallback
 
@@ -61,21 +63,12 @@ def trainer_with_checkpoints(folder, callbacks):
     return make_trainer(folder, model, callbacks, save_strategy="steps", save_steps=2, max_steps=5)
 
 
-def start(*arguments, **variables):
-    return subprocess.Popen(
-        [sys.executable, __file__, *map(str, arguments)],
-        env=offline_environment(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_two_processes_equal_one(tmp_path):
     rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
-    processes = [start("train", tmp_path, RANK=str(i), LOCAL_RANK=str(i), **rendezvous) for i in range(2)]
-    outputs = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
+    environments = [offline_environment(RANK=str(i), LOCAL_RANK=str(i), **rendezvous) for i in range(2)]
+    processes = [Fresh(Path(__file__), "train", tmp_path, env=environment) for environment in environments]
+    ends = [process.communicate(timeout=120) for process in processes]
+    assert [end.returncode for end in ends] == [0, 0], ends
     found = torch.load(tmp_path / "found-0.pt")
     for (logs, ends), (one_logs, one_ends) in zip(found, run_trainers(tmp_path / "one", 8), strict=True):
         torch.testing.assert_close(logs, one_logs, rtol=2e-5, atol=2e-5)
@@ -91,9 +84,9 @@ def free_port():
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_killed_run_resumes_with_the_same_bits(tmp_path):
-    process = start("kill", tmp_path)
-    output = process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL, output
+    command = [sys.executable, __file__, "kill", str(tmp_path)]
+    killed = subprocess.run(command, env=offline_environment(), capture_output=True, text=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed
     assert (tmp_path / "checkpoint-2").is_dir() and not (tmp_path / "checkpoint-4").exists()
     resumed = trainer_with_checkpoints(tmp_path, [callback()])
     resumed.train(resume_from_checkpoint=True)

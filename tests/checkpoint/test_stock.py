@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from fresh import run_python
+from interpreter import run_python
 
 pytest_plugins = ["checkpoint_fixture"]
 
