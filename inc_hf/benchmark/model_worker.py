@@ -8,9 +8,10 @@ import torch
 from torch import nn
 from transformers import AutoConfig, PreTrainedModel
 
-from inc_hf import ops, optimize
+from inc_hf import ops
 from inc_hf.benchmark.batches import read_batches, size_of
 from inc_hf.benchmark.worker import Call, serve
+from inc_hf.inference.optimize import optimize
 from inc_hf.models.building import changed_when_built
 from inc_hf.models.tasks import auto_class_of, model_class_of
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes

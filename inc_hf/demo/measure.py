@@ -14,7 +14,7 @@ import torch
 from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedModel
 
-from inc_hf import IncModelForSequenceClassification
+from inc_hf.modeling import IncModelForSequenceClassification
 from inc_hf.models.batches import batches_of
 
 LATENCY_RUNS, LATENCY_TOKENS = 30, 128
