@@ -130,8 +130,6 @@ FIRST = {
     "modeling_utils": "import transformers.modeling_utils",
     "the registry": "import transformers.quantizers.auto",
     "checkpoint": "import inc_hf.checkpoint",
-    "inference": "from inc_hf.inference.optimize import optimize",
-    "nothing": "",
 }
 
 
