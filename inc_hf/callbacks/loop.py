@@ -114,8 +114,7 @@ class LoopHooks:
             if isinstance(callback, PruningCallback):
                 refuse_shares_of_the_run(callback.config)
         self.callbacks_list = [LoopCallback(callback) for callback in callbacks]
-        # Not named `state`: an object with one would be taken for the Trainer, see `TrainerRun`.
-        self.trainer_state: TrainerState | None = None
+        self.state: TrainerState | None = None
         self._control = TrainerControl()
         self._last = "nothing"  # the last hook that was called
         self._in_step = self._is_ready = False
@@ -131,7 +130,7 @@ class LoopHooks:
         """
         if self._last == "on_train_begin" and optimizer is None:
             return  # INC's documentation calls it both outside and inside of the loop
-        if self.trainer_state is not None:
+        if self.state is not None:
             raise RuntimeError("`on_train_begin` was called twice; call `on_train_end` in between.")
         first = next(self.raw_model.parameters())
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
@@ -140,7 +139,7 @@ class LoopHooks:
         self._optimizer = optimizer or SimpleNamespace(state={}, param_groups=[{"lr": None}])
         state = TrainerState(max_steps=self.max_steps, global_step=global_step)
         self._fire("on_train_begin", state)
-        self.trainer_state, self._last = state, "on_train_begin"
+        self.state, self._last = state, "on_train_begin"
 
     def on_epoch_begin(self, epoch: int) -> None:
         """Before the first batch of an epoch."""
@@ -186,7 +185,7 @@ class LoopHooks:
         """After `optimizer.step()`, before the gradients are cleared."""
         self._require("on_before_optimizer_step", self._is_ready, "on_after_optimizer_step")
         self._fire("on_optimizer_step")
-        self.trainer_state.global_step += 1
+        self.state.global_step += 1
         self._fire("on_step_end")
         self._in_step = self._is_ready = False
 
@@ -213,14 +212,14 @@ class LoopHooks:
         """After the last step: masks are final, and quantization-aware training converts the model."""
         self._require_training("on_train_end")
         self._fire("on_train_end")
-        self.trainer_state = None
+        self.state = None
         self._in_step = self._is_ready = False
 
     def _require_training(self, hook: str) -> None:
-        self._require("on_train_begin", self.trainer_state is not None, hook)
+        self._require("on_train_begin", self.state is not None, hook)
 
     def _require(self, earlier: str, was_called: bool, hook: str) -> None:
-        if self.trainer_state is None:
+        if self.state is None:
             earlier, was_called = "on_train_begin", False
         if not was_called:
             raise RuntimeError(f"`{hook}` was called after {self._last}, without `{earlier}` before it.")
@@ -230,7 +229,7 @@ class LoopHooks:
         for entry in self.callbacks_list:
             getattr(entry.callback, event)(
                 self._arguments,
-                state or self.trainer_state,
+                state or self.state,
                 self._control,
                 model=self.raw_model,
                 optimizer=self._optimizer,

@@ -3,9 +3,8 @@
 import sys
 import weakref
 from types import FrameType
-from typing import Any
 
-from transformers import TrainerCallback, TrainerState
+from transformers import Trainer, TrainerCallback, TrainerState
 
 from inc_hf.errors import UsageError
 
@@ -28,7 +27,7 @@ class TrainerRun:
         while frame is not None and not _is_driven_by(frame, state):
             frame = frame.f_back
         self._loop = frame and frame.f_code
-        self.trainer: Any = weakref.proxy(frame.f_locals["self"]) if frame else None
+        self.trainer: Trainer | None = weakref.proxy(frame.f_locals["self"]) if frame else None
 
     @property
     def callbacks(self) -> list[TrainerCallback]:
@@ -60,5 +59,6 @@ class TrainerRun:
 
 
 def _is_driven_by(frame: FrameType, state: TrainerState | None) -> bool:
-    """Whether the frame is of a method of an object with `state`."""
-    return state is not None and getattr(frame.f_locals.get("self"), "state", None) is state
+    """Whether the frame is of a method of a Trainer with `state`; others on the way to a callback may have it, too."""
+    owner = frame.f_locals.get("self")
+    return state is not None and isinstance(owner, Trainer) and getattr(owner, "state", None) is state

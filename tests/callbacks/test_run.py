@@ -2,13 +2,13 @@ import threading
 import weakref
 
 import pytest
-from transformers import TrainerState
+from transformers import Trainer, TrainerState
 
 from inc_hf.callbacks.run import TrainerRun
 
 
-class Loop:
-    """Drives a callback as the Trainer does."""
+class Loop(Trainer):
+    """Drives a callback as the Trainer does, and has nothing to train."""
 
     def __init__(self):
         self.state, self.run = None, None
@@ -74,3 +74,27 @@ def test_nothing_is_kept_alive():
     del loop
     assert watched() is None
     assert not run.is_running()
+
+
+class Passing:
+    """Stands between the Trainer and a callback, and looks at the state, too."""
+
+    def make_run(self, state):
+        self.state = state
+        return TrainerRun(state)
+
+
+def test_another_object_with_the_state_is_not_the_trainer():
+    trainer, passing = Loop(), Passing()
+    trainer.state = TrainerState()
+
+    def train(self):
+        return passing.make_run(self.state)
+
+    run = train(trainer)
+    assert run.trainer.__class__ is Loop and not run.is_running()
+
+
+def test_where_no_trainer_has_the_state_there_is_none():
+    run = Passing().make_run(TrainerState())
+    assert run.trainer is None and run.is_running() and run.callbacks == []
