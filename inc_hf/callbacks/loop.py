@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from inc_hf.callbacks.distillation import DistillationCallback
+from inc_hf.callbacks.loop_order import LoopOrder, Phase
 from inc_hf.callbacks.pruning import PruningCallback
 from inc_hf.callbacks.qat import QuantizationAwareTrainingCallback
 from inc_hf.config import WeightPruningConfig
@@ -116,8 +117,7 @@ class LoopHooks:
         self.callbacks_list = [LoopCallback(callback) for callback in callbacks]
         self.state: TrainerState | None = None
         self._control = TrainerControl()
-        self._last = "nothing"  # the last hook that was called
-        self._in_step = self._is_ready = False
+        self._order = LoopOrder()
 
     def on_train_begin(self, dataloader: Iterable | None = None, optimizer: Any = None, global_step: int = 0) -> None:
         """Before the first step.
@@ -128,30 +128,29 @@ class LoopHooks:
                 projections between layers their learning rate.
             global_step (`int`, *optional*, defaults to 0): optimizer steps that were made before, when resuming.
         """
-        if self._last == "on_train_begin" and optimizer is None:
+        if self._order.last == "on_train_begin" and optimizer is None:
             return  # INC's documentation calls it both outside and inside of the loop
-        if self.state is not None:
+        if self._order.phase is not Phase.OUTSIDE:
             raise RuntimeError("`on_train_begin` was called twice; call `on_train_end` in between.")
         first = next(self.raw_model.parameters())
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
         world_size = torch.distributed.get_world_size() if distributed else 1
         self._arguments = LoopArguments(first.device, self.seed, world_size)
         self._optimizer = optimizer or SimpleNamespace(state={}, param_groups=[{"lr": None}])
-        state = TrainerState(max_steps=self.max_steps, global_step=global_step)
-        self._fire("on_train_begin", state)
-        self.state, self._last = state, "on_train_begin"
+        self.state = TrainerState(max_steps=self.max_steps, global_step=global_step)
+        self._fire("on_train_begin")
+        self._order.call("on_train_begin")  # only now: where a callback refused, training has not begun
 
     def on_epoch_begin(self, epoch: int) -> None:
         """Before the first batch of an epoch."""
-        self._require_training("on_epoch_begin")
-        self._fire("on_epoch_begin")
+        with self._order.hook("on_epoch_begin"):
+            self._fire("on_epoch_begin")
 
     def on_step_begin(self, batch_id: int) -> None:
         """Before the forward pass of each batch."""
-        self._require("on_after_optimizer_step", not self._is_ready, "on_step_begin")
-        if not self._in_step:  # several batches may make one step
-            self._fire("on_step_begin")
-        self._in_step = True
+        with self._order.hook("on_step_begin"):
+            if self._order.phase is not Phase.IN_STEP:  # several batches may make one step
+                self._fire("on_step_begin")
 
     def on_after_compute_loss(
         self, input: Any, student_output: Any, student_loss: Tensor, teacher_output: Any = None
@@ -164,72 +163,59 @@ class LoopHooks:
             student_loss (`torch.Tensor`): mean loss of the batch.
             teacher_output (*optional*): of the same batch, so that the teacher is not called.
         """
-        self._require_training("on_after_compute_loss")
-        for entry in self.callbacks_list:
-            if isinstance(entry.callback, DistillationCallback):
-                student_loss = entry.callback.on_after_compute_loss(student_output, student_loss, teacher_output)
+        with self._order.hook("on_after_compute_loss"):
+            for entry in self.callbacks_list:
+                if isinstance(entry.callback, DistillationCallback):
+                    student_loss = entry.callback.on_after_compute_loss(student_output, student_loss, teacher_output)
         return student_loss
 
     def on_before_optimizer_step(self) -> None:
         """When the gradients of a step are there, after clipping."""
-        self._require("on_step_begin", self._in_step, "on_before_optimizer_step")
-        if all(parameter.grad is None for parameter in self.raw_model.parameters()):
-            raise RuntimeError(
-                "The model has no gradients in `on_before_optimizer_step`: another model was trained, or "
-                "`loss.backward()` was not called. Train the `model` of what `prepare_compression` returned."
-            )
-        self._fire("on_pre_optimizer_step")
-        self._is_ready = True
+        with self._order.hook("on_before_optimizer_step"):
+            if all(parameter.grad is None for parameter in self.raw_model.parameters()):
+                raise RuntimeError(
+                    "The model has no gradients in `on_before_optimizer_step`: another model was trained, or "
+                    "`loss.backward()` was not called. Train the `model` of what `prepare_compression` returned."
+                )
+            self._fire("on_pre_optimizer_step")
 
     def on_after_optimizer_step(self) -> None:
         """After `optimizer.step()`, before the gradients are cleared."""
-        self._require("on_before_optimizer_step", self._is_ready, "on_after_optimizer_step")
-        self._fire("on_optimizer_step")
-        self.state.global_step += 1
-        self._fire("on_step_end")
-        self._in_step = self._is_ready = False
+        with self._order.hook("on_after_optimizer_step"):
+            self._fire("on_optimizer_step")
+            self.state.global_step += 1
+            self._fire("on_step_end")
 
     def on_step_end(self) -> None:
         """After each batch. Ends the step if the loop has no `on_after_optimizer_step`, as some of INC's have none."""
-        self._require_training("on_step_end")
-        if self._is_ready:
-            self.on_after_optimizer_step()
+        with self._order.hook("on_step_end"):
+            if self._order.phase is Phase.STEP_IS_DUE:
+                self.on_after_optimizer_step()
 
     def on_epoch_end(self) -> None:
         """After the last batch of an epoch."""
-        self._require_training("on_epoch_end")
-        self._fire("on_epoch_end")
+        with self._order.hook("on_epoch_end"):
+            self._fire("on_epoch_end")
 
     def on_before_eval(self) -> None:
         """Before an evaluation."""
-        self._require_training("on_before_eval")
+        self._order.call("on_before_eval")
 
     def on_after_eval(self) -> None:
         """After an evaluation."""
-        self._require_training("on_after_eval")
+        self._order.call("on_after_eval")
 
     def on_train_end(self) -> None:
         """After the last step: masks are final, and quantization-aware training converts the model."""
-        self._require_training("on_train_end")
-        self._fire("on_train_end")
+        with self._order.hook("on_train_end"):
+            self._fire("on_train_end")
         self.state = None
-        self._in_step = self._is_ready = False
 
-    def _require_training(self, hook: str) -> None:
-        self._require("on_train_begin", self.state is not None, hook)
-
-    def _require(self, earlier: str, was_called: bool, hook: str) -> None:
-        if self.state is None:
-            earlier, was_called = "on_train_begin", False
-        if not was_called:
-            raise RuntimeError(f"`{hook}` was called after {self._last}, without `{earlier}` before it.")
-        self._last = hook
-
-    def _fire(self, event: str, state: TrainerState | None = None) -> None:
+    def _fire(self, event: str) -> None:
         for entry in self.callbacks_list:
             getattr(entry.callback, event)(
                 self._arguments,
-                state or self.state,
+                self.state,
                 self._control,
                 model=self.raw_model,
                 optimizer=self._optimizer,
