@@ -14,8 +14,8 @@ MOMENTUM = 0.9  # of the old score, as in INC
 class Criterion:
     """A score per weight from the weight and its gradient; with `momentum` added to 0.9 times the score so far."""
 
-    score: Callable[[Tensor, Tensor], Tensor]
-    needs_gradient: bool = True
+    score: Callable[[Tensor, Tensor | None], Tensor]
+    needs_gradient: bool = True  # if not, it may get None for it
     momentum: bool = False
     sums_blocks_first: bool = False  # the score of a block is the size of the sum of its signed products
 

@@ -56,7 +56,8 @@ class Scores:
     def of_elements(self, part: Part) -> Tensor:
         """A matrix of the shape of the weight, float32."""
         if not self.criterion.needs_gradient:
-            return to_matrix(part.module, whole(part.module.weight.detach()).float().abs())
+            score = self.criterion.score(whole(part.module.weight.detach()).float(), None)
+            return to_matrix(part.module, score)
         return self.kept[part.name].float()
 
     def of_units(self) -> dict[str, Tensor]:

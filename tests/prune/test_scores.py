@@ -2,6 +2,7 @@ import pytest
 import torch
 from pruning import Net, gradient_matrices_of, gradients_of, matrices_of, pruners_of
 
+from inc_hf.prune.criterion import CRITERIA, Criterion
 from inc_hf.prune.pattern import NMPattern
 
 BLOCK = {"1x1": (1, 1), "4x1": (4, 1), "1x4": (1, 4), "2x2": (2, 2)}
@@ -87,3 +88,11 @@ def test_bf16_weights_have_float_scores():
     assert {score.dtype for score in pruner.scores.kept.values()} == {torch.float32}
     pruner.update(1)
     assert model.first.weight.dtype is torch.bfloat16
+
+
+def test_a_criterion_without_gradients_is_asked_for_its_score(monkeypatch):
+    squares = Criterion(lambda weight, gradient: weight.square(), needs_gradient=False)
+    monkeypatch.setitem(CRITERIA, "magnitude", squares)
+    model = Net()
+    scores, _ = scores_after(model, 0, pruning_type="magnitude", pattern="1x1")
+    assert torch.equal(scores["first"], matrices_of(model)["first"].square())
