@@ -2,7 +2,7 @@
 
     python scripts/draw_imports.py [--output docs/imports.md]
 
-Rooms stand from low to high, as in tests/test_layers.py. A number is how many names a row imports from a column. What is
+Rooms stand from low to high, as in tests/test_layers.py. A number is how many names a row imports from a column;
 right of the diagonal would be an import that runs back up.
 """
 
@@ -51,7 +51,8 @@ def main() -> None:
     counts = count_imports(PACKAGE)
     text = f"""# Who imports whom
 
-`python scripts/draw_imports.py`. A number is how many names a row imports from a column: {len(counts)} arrows between rooms.
+`python scripts/draw_imports.py`: {len(counts)} arrows between rooms.
+A number is how many names a row imports from a column.
 Rooms stand from low to high; right of the diagonal would be an import that runs back up.
 Two arrows stay within a layer, `quantizer` to `quantization` and `training` to `callbacks`.
 
