@@ -33,7 +33,7 @@ from inc_hf.quantization import fit
 
 # model type -> class, where it is not one for sequence classification
 LOADERS = {
-    **dict.fromkeys(("llama", "gpt2", "opt"), inc_hf.IncModelForCausalLM),
+    **dict.fromkeys(("llama", "phi", "gpt2", "opt"), inc_hf.IncModelForCausalLM),
     **dict.fromkeys(("t5", "bart"), inc_hf.IncModelForSeq2SeqLM),
     "whisper": inc_hf.IncModelForSpeechSeq2Seq,
     "vit": inc_hf.IncModelForImageClassification,
