@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, TypeVar
 
+from inc_hf.atomic import write_text
 from inc_hf.config.checks import did_you_mean, parse_json, wrong_type
 from inc_hf.errors import UsageError, usage_error_for
 
@@ -54,9 +55,7 @@ class ConfigMixin:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the config to the JSON file `path`; a reader sees the old file or the new one, never a part."""
-        temporary = Path(f"{os.fspath(path)}.tmp")
-        temporary.write_text(self.to_json_string(), encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, self.to_json_string())
 
     @classmethod
     def load(cls: type[Config], path: str | os.PathLike) -> Config:
