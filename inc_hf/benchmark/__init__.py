@@ -2,8 +2,9 @@
 
 from inc_hf.benchmark.fit import fit
 from inc_hf.benchmark.instances import BenchmarkError
+from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.raw_command import benchmark_with_raw_cmd
-from inc_hf.benchmark.result import BenchmarkResult, Measurement
+from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.benchmark.statistics import Latency
 
 __all__ = ["BenchmarkError", "BenchmarkResult", "Latency", "Measurement", "benchmark_with_raw_cmd", "fit"]

@@ -9,8 +9,9 @@ import torch
 from inc_hf.benchmark.batches import Batch, size_of
 from inc_hf.benchmark.instances import BenchmarkError, Instance
 from inc_hf.benchmark.measure import Turns
+from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.reasons import why_slow
-from inc_hf.benchmark.result import NOISE_LIMIT, BenchmarkResult, Measurement
+from inc_hf.benchmark.result import NOISE_LIMIT, BenchmarkResult
 from inc_hf.benchmark.statistics import Latency, ratio, spread, throughput
 from inc_hf.version import versions
 

@@ -8,30 +8,25 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 from tqdm.auto import tqdm
-from transformers import AutoConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
-from inc_hf.benchmark.batches import Batch, read_batches, write_batches
-from inc_hf.benchmark.conclude import AGAIN, conclude, describe
+from inc_hf.benchmark.batches import read_batches, write_batches
+from inc_hf.benchmark.conclude import conclude, describe
 from inc_hf.benchmark.cores import share_out
 from inc_hf.benchmark.function import measure_function
 from inc_hf.benchmark.instances import Instance, started
 from inc_hf.benchmark.measure import Turns, take_turns
-from inc_hf.benchmark.model_worker import FLOAT
 from inc_hf.benchmark.result import BenchmarkResult
+from inc_hf.benchmark.tasks import batches_for, on_disk, tasks_of
 from inc_hf.config import BenchmarkConfig
+from inc_hf.config.checks import check_int
 from inc_hf.errors import UsageError
-from inc_hf.models.batches import batches_of
-from inc_hf.models.inputs import random_batch
-from inc_hf.models.tasks import auto_class_of, model_class_of
 from inc_hf.results.base import StandsForModel
-from inc_hf.runtimes import BACKENDS, RuntimeModel
+from inc_hf.runtimes import BACKENDS
 
 logger = logging.getLogger(__name__)
-
-TWIN = "FP32, random weights"
 
 
 def fit(
@@ -70,31 +65,53 @@ def fit(
         BenchmarkError: a process ended before its time; the others have been stopped.
     """
     conf = BenchmarkConfig() if conf is None else conf
-    if not seconds > 0:
-        raise UsageError(f"`seconds` must be larger than 0, got {seconds}.")
+    _check_time(seconds, conf.iteration != -1 or b_dataloader is not None)
     if b_func is not None:
         return measure_function(model, conf, b_func, seconds)
-    _check(conf)
+    _check(conf, batch_size, sequence_length)
     backend = _checked(backend or ("torch" if conf.backend == "default" else conf.backend))
     cpus = share_out(conf.num_of_instance, conf.cores_per_instance)
     with tempfile.TemporaryDirectory(prefix="inc_hf_benchmark_") as folder:
-        name, backend = _on_disk(model, Path(folder) / "model", backend)
-        batches = _batches(name, task, b_dataloader, batch_size, sequence_length)
-        file = Path(folder) / "batches.safetensors"
-        count = write_batches(batches, file)
-        common = {"task": task, "batches": str(file), "warmup": conf.warmup, "threads": conf.intra_num_of_threads}
-        common["inter_threads"] = conf.inter_num_of_threads
-        tasks = _tasks(name, backend, baseline, Path(folder) / "baseline")
-        tasks = {label: {**common, **own} for label, own in tasks.items()}
-        calls = None if conf.iteration == -1 and b_dataloader is None else conf.iteration
-        calls = count if calls == -1 else calls
+        name, backend = on_disk(model, Path(folder) / "model", backend)
+        batches = Path(folder) / "batches.safetensors"
+        count = write_batches(batches_for(name, task, b_dataloader, batch_size, sequence_length), batches)
+        models = tasks_of(name, backend, baseline, Path(folder) / "baseline")
+        shared = {"task": task, "batches": str(batches), **_settings_of(conf)}
+        tasks = {label: {**shared, **model} for label, model in models.items()}
         with _running(tasks, cpus) as groups:
-            turns = _turns(groups, seconds, calls, progress)
-            batches = read_batches(file)
-            return conclude(groups, turns, describe(conf.model_name, cpus, batches), batches)
+            turns = _turns(groups, seconds, _calls(conf, None if b_dataloader is None else count), progress)
+            return _concluded(groups, turns, conf.model_name, cpus, batches)
 
 
-def _check(conf: BenchmarkConfig) -> None:
+def _concluded(groups: dict, turns: Turns, title: str, cpus: list[list[int]], file: Path) -> BenchmarkResult:
+    batches = read_batches(file)
+    return conclude(groups, turns, describe(title, cpus, batches), batches)
+
+
+def _settings_of(conf: BenchmarkConfig) -> dict[str, int | None]:
+    """What a process is told of the config."""
+    return {
+        "warmup": conf.warmup,
+        "threads": conf.intra_num_of_threads,
+        "inter_threads": conf.inter_num_of_threads,
+    }
+
+
+def _calls(conf: BenchmarkConfig, given: int | None) -> int | None:
+    """How many calls are measured: by default each of the `given` batches once; None is for a time, instead."""
+    return given if conf.iteration == -1 else conf.iteration
+
+
+def _check_time(seconds: float, calls_are_counted: bool) -> None:
+    if not seconds > 0:
+        raise UsageError(f"`seconds` must be larger than 0, got {seconds}.")
+    if seconds == float("inf") and not calls_are_counted:
+        raise UsageError("`seconds` must be finite, got inf; or say how many calls, with `iteration` (--iterations).")
+
+
+def _check(conf: BenchmarkConfig, batch_size: int, sequence_length: int) -> None:
+    check_int("batch_size", batch_size, low=1)
+    check_int("sequence_length", sequence_length, low=1)
     if conf.device != "cpu":
         raise UsageError(f"`device` must be 'cpu', got {conf.device!r}; time a function of yours with `b_func`.")
     if conf.diagnosis:
@@ -106,47 +123,6 @@ def _checked(backend: str) -> str:
         raise UsageError(f"`backend` must be one of default, {', '.join(BACKENDS)} here, got {backend!r}.")
     BACKENDS[backend]()  # an ImportError, if it is not installed
     return backend
-
-
-def _on_disk(model: Any, folder: Path, backend: str) -> tuple[str, str]:
-    """Where a process finds the model, and what runs it there."""
-    if isinstance(model, RuntimeModel):
-        backend = model.backend
-    elif isinstance(model, str | os.PathLike):
-        return os.fspath(model), backend
-    elif not isinstance(model, PreTrainedModel | StandsForModel):
-        raise UsageError(
-            f"A {type(model).__name__} has no form on disk that a process could load; pass `b_func`, which is timed "
-            "in this process, or a model of transformers."
-        )
-    model.save_pretrained(folder)
-    return str(folder), backend
-
-
-def _batches(name: str, task: str | None, data: Any, batch_size: int, length: int) -> Iterable[Batch]:
-    model_class = model_class_of(auto_class_of(name, task), config := AutoConfig.from_pretrained(name))
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    with torch.device("meta"):
-        model = model_class(config)
-    if data is not None:
-        return batches_of(data, model, batch_size=batch_size, keep_labels=False)
-    with torch.device("cpu"):
-        return [random_batch(model, batch_size, length)]
-
-
-def _tasks(name: str, backend: str, baseline: Any, folder: Path) -> dict[str, dict[str, Any]]:
-    """Label -> what a process is to load; what the others are compared with comes first."""
-    own = {"model": name, "backend": backend, "kind": "checkpoint"}
-    label = f"{Path(name).name} on {backend}"
-    if baseline is False:
-        return {label: own, AGAIN: own}
-    if baseline is True:
-        twin = {**own, "backend": "torch", "kind": FLOAT}
-        return {TWIN: twin, AGAIN: twin, label: own}
-    path, _ = _on_disk(baseline, folder, "torch")
-    float_task = {**own, "model": path, "backend": "torch"}
-    return {f"{Path(path).name} (baseline)": float_task, AGAIN: float_task, label: own}
 
 
 @contextlib.contextmanager

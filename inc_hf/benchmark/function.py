@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from inc_hf.benchmark.result import BenchmarkResult, Measurement
+from inc_hf.benchmark.measurement import Measurement
+from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.benchmark.statistics import Latency
 from inc_hf.benchmark.worker import peak_rss
 from inc_hf.config import BenchmarkConfig

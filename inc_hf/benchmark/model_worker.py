@@ -11,8 +11,10 @@ from transformers import AutoConfig, PreTrainedModel
 from inc_hf import ops
 from inc_hf.benchmark.batches import read_batches, size_of
 from inc_hf.benchmark.worker import Call, serve
+from inc_hf.checkpoint.header import weights_size
 from inc_hf.inference.optimize import optimize
 from inc_hf.models.building import changed_when_built
+from inc_hf.models.size import bytes_of
 from inc_hf.models.tasks import auto_class_of, model_class_of
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules
@@ -73,7 +75,7 @@ def facts_of(model: PreTrainedModel, task: dict[str, Any]) -> dict[str, Any]:
         files = [part for path in model.files for part in path.parent.glob(f"{path.name}*")]
         return {"backend": model.backend, "bytes": sum(part.stat().st_size for part in files)}
     quantized = [m for m in quantized_modules(model).values() if isinstance(m, QLinear | QConv)]
-    facts = {"backend": "torch", "bytes": bytes_of(model, task), "dtype": str(model.dtype).removeprefix("torch.")}
+    facts = {"backend": "torch", "bytes": size_on_disk(model, task), "dtype": str(model.dtype).removeprefix("torch.")}
     if not quantized:
         return facts | ({"dtype": "bfloat16 weights", "isa": ops.isa()} if bf16_modules(model) else {})
     integers = sum(module.codes.numel() for module in quantized)
@@ -88,12 +90,10 @@ def facts_of(model: PreTrainedModel, task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def bytes_of(model: PreTrainedModel, task: dict[str, Any]) -> int:
-    """Of the weights on disk; of a twin or a model of the Hub, those that they would have there."""
-    files = list(Path(task["model"]).glob("*.safetensors")) if task["kind"] != FLOAT else []
-    if files:
-        return sum(path.stat().st_size for path in files)
-    return sum({tensor.data_ptr(): tensor.nbytes for tensor in model.state_dict().values()}.values())
+def size_on_disk(model: PreTrainedModel, task: dict[str, Any]) -> int:
+    """Bytes of the weights; of a twin or a model of the Hub, those that they would have there."""
+    found = 0 if task["kind"] == FLOAT else weights_size(Path(task["model"]))
+    return found or bytes_of(model.state_dict().values())
 
 
 if __name__ == "__main__":

@@ -2,38 +2,55 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from inc_hf.benchmark.result import BenchmarkResult, Measurement
+from inc_hf.benchmark.measurement import Measurement
+from inc_hf.errors import UsageError
 
 FIRST, OTHERS = "#8c8c8c", "#2a6fbb"
 
 
-def plot(result: "BenchmarkResult", path: str | os.PathLike) -> Path:
+def plot(measurements: list[Measurement], title: str, path: str | os.PathLike) -> Path:
     """Write a PNG (or what else the ending of `path` says).
 
     Raises:
-        ImportError: matplotlib is not installed.
+        ImportError, ValueError: see [`check_plot`].
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("The plot needs matplotlib: pip install 'inc-hf[benchmark]'.") from error
-    scored = [m for m in result.measurements if m.score is not None]
-    figure = Figure(figsize=(11 if scored else 6.5, 1.6 + 0.5 * len(result.measurements)), layout="constrained")
+    path = check_plot(path)
+    scored = [m for m in measurements if m.score is not None]
+    figure = _figure(figsize=(11 if scored else 6.5, 1.6 + 0.5 * len(measurements)), layout="constrained")
     axes = figure.subplots(1, 2 if scored else 1, squeeze=False)[0]
-    draw_latencies(axes[0], result.measurements)
+    draw_latencies(axes[0], measurements)
     if scored:
         draw_scores(axes[1], scored)
-    figure.suptitle(result.about["batches"], fontsize=10)
-    path = Path(path)
+    figure.suptitle(title, fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     return path
 
 
-def draw_latencies(axes: Any, measurements: list["Measurement"]) -> None:
+def check_plot(path: str | os.PathLike) -> Path:
+    """The path of a plot that can be drawn.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: it writes no such files.
+    """
+    path, endings = Path(path), sorted(_figure().canvas.get_supported_filetypes())
+    if path.suffix and path.suffix[1:].lower() not in endings:
+        raise UsageError(f"{path} must end with one of {', '.join(endings)}, e.g. {path.with_suffix('.png')}.")
+    return path
+
+
+def _figure(**settings: Any) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("The plot needs matplotlib: pip install 'inc-hf[benchmark]'.") from error
+    return Figure(**settings)
+
+
+def draw_latencies(axes: Any, measurements: list[Measurement]) -> None:
     """Bars as long as the median, with a line to the 90th percentile."""
     names = [m.name for m in measurements][::-1]
     medians = [m.latency.p50 for m in measurements][::-1]
@@ -45,7 +62,7 @@ def draw_latencies(axes: Any, measurements: list["Measurement"]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_scores(axes: Any, measurements: list["Measurement"]) -> None:
+def draw_scores(axes: Any, measurements: list[Measurement]) -> None:
     """A point for each model: up is more accurate, left is faster."""
     for m in measurements:
         axes.plot(m.latency.p50, m.score, "o", color=FIRST if m is measurements[0] else OTHERS, markersize=8)

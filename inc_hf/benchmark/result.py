@@ -9,37 +9,12 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from inc_hf.benchmark.statistics import Latency
+from inc_hf.atomic import write_text
+from inc_hf.benchmark.measurement import Measurement
+from inc_hf.benchmark.plot import plot
 
 NOISE_LIMIT = 0.03
 UNITS = "latency in ms; samples per second; disk and peak RSS in MB"
-
-
-@dataclass
-class Measurement:
-    """One model.
-
-    Args:
-        name (`str`): in tables.
-        latency ([`Latency`]): of a batch, over all calls of all instances.
-        throughput (`float`): samples per second of all instances while all of them ran: the median over the turns.
-        speedup (`float`): times as many samples per second as the first model, the median over pairs of turns.
-        peak_rss (`int`): bytes of memory of the largest instance, with Python and torch.
-        load_seconds (`float`): until the first batch could come, the slowest instance.
-        bytes (`int`): of the files of its weights.
-        facts (`dict`): what its processes said of themselves, such as the backend, and the ISA of the kernels.
-        score (`float`, *optional*): its accuracy, if that was asked for.
-    """
-
-    name: str
-    latency: Latency
-    throughput: float
-    speedup: float
-    peak_rss: int
-    load_seconds: float
-    bytes: int
-    facts: dict[str, Any]
-    score: float | None = None
 
 
 @dataclass
@@ -71,9 +46,7 @@ class BenchmarkResult:
         """Write everything to `path`, in one go."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.part")
-        temporary.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
         return path
 
     def to_table(self) -> Table:
@@ -92,9 +65,7 @@ class BenchmarkResult:
 
     def plot(self, path: str | os.PathLike) -> Path:
         """Draw latencies, and accuracy against latency where there are scores; see [`inc_hf.benchmark.plot`]."""
-        from inc_hf.benchmark.plot import plot
-
-        return plot(self, path)
+        return plot(self.measurements, self.about["batches"], path)
 
     def __repr__(self) -> str:
         found = ", ".join(f"{m.name}: {m.latency.p50:.2f} ms, {m.speedup:.2f}×" for m in self.measurements)

@@ -1,0 +1,72 @@
+"""What the processes of a benchmark load, and the batches that they run."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, PreTrainedModel
+
+from inc_hf.benchmark.batches import Batch
+from inc_hf.benchmark.conclude import AGAIN
+from inc_hf.benchmark.model_worker import FLOAT
+from inc_hf.errors import UsageError, usage_error_for
+from inc_hf.models.batches import batches_of
+from inc_hf.models.inputs import random_batch
+from inc_hf.models.tasks import auto_class_of, model_class_of
+from inc_hf.results.base import StandsForModel
+from inc_hf.runtimes import RuntimeModel
+
+TWIN = "FP32, random weights"
+
+
+def on_disk(model: Any, folder: Path, backend: str) -> tuple[str, str]:
+    """Where a process finds the model, and what runs it there."""
+    if isinstance(model, RuntimeModel):
+        backend = model.backend
+    elif isinstance(model, str | os.PathLike):
+        return os.fspath(model), backend
+    elif not isinstance(model, PreTrainedModel | StandsForModel):
+        raise UsageError(
+            f"A {type(model).__name__} has no form on disk that a process could load; pass `b_func`, which is timed "
+            "in this process, or a model of transformers."
+        )
+    model.save_pretrained(folder)
+    return str(folder), backend
+
+
+def batches_for(name: str, task: str | None, data: Any, batch_size: int, length: int) -> Iterable[Batch]:
+    """Those of the caller, or one of random inputs, for a checkpoint that is not loaded.
+
+    Raises:
+        ValueError: there is no such model, or the data does not fit it.
+    """
+    with usage_error_for(f"{name} cannot be read"):
+        model = _without_weights(name, task)
+    if data is not None:
+        return batches_of(data, model, batch_size=batch_size, keep_labels=False)
+    with torch.device("cpu"):
+        return [random_batch(model, batch_size, length)]
+
+
+def _without_weights(name: str, task: str | None) -> PreTrainedModel:
+    model_class = model_class_of(auto_class_of(name, task), config := AutoConfig.from_pretrained(name))
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    with torch.device("meta"):
+        return model_class(config)
+
+
+def tasks_of(name: str, backend: str, baseline: Any, folder: Path) -> dict[str, dict[str, Any]]:
+    """Label -> what a process is to load; what the others are compared with comes first."""
+    own = {"model": name, "backend": backend, "kind": "checkpoint"}
+    label = f"{Path(name).name} on {backend}"
+    if baseline is False:
+        return {label: own, AGAIN: own}
+    if baseline is True:
+        twin = {**own, "backend": "torch", "kind": FLOAT}
+        return {TWIN: twin, AGAIN: twin, label: own}
+    path, _ = on_disk(baseline, folder, "torch")
+    float_task = {**own, "model": path, "backend": "torch"}
+    return {f"{Path(path).name} (baseline)": float_task, AGAIN: float_task, label: own}
