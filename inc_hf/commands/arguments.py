@@ -1,6 +1,8 @@
 """Arguments that several commands have, and what has to be true of them."""
 
 import argparse
+import os
+from pathlib import Path
 
 from inc_hf.errors import UsageError
 
@@ -40,6 +42,19 @@ def add_hub_arguments(group: argparse._ArgumentGroup) -> None:
     """Which part of a dataset of the Hub."""
     group.add_argument("--dataset-config", metavar="NAME", help="configuration of a Hub dataset, e.g. sst2")
     group.add_argument("--split", default="validation", help="split of a Hub dataset (default: %(default)s)")
+
+
+def check_output_file(path: str) -> None:
+    """Refuse a file that could not be written when all else is done.
+
+    Raises:
+        UsageError: it is a directory, or lies in what is none.
+    """
+    if Path(path).is_dir():
+        raise UsageError(f"{path} is a directory; give the name of a file.")
+    parent = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UsageError(f"{path} cannot be written: {parent} is no directory that you may write to.")
 
 
 def check_score_arguments(args: argparse.Namespace) -> None:

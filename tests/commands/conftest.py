@@ -14,6 +14,8 @@ def elsewhere(tmp_path, monkeypatch):
     """The working directory is empty, tables are as wide as on a screen, and the logger is put back afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
+    # the log of `datasets` writes to what was the standard error of an earlier test
+    monkeypatch.setattr(logging, "raiseExceptions", False)
     logger = logging.getLogger("inc_hf")
     handlers, level = logger.handlers, logger.level
     yield

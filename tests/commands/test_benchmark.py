@@ -2,7 +2,9 @@
 
 import json
 
+import damaged
 import pytest
+from commandline import error_line
 from tiny import quantized, tiny_model, tiny_tokenizer
 
 from inc_hf.commands.main import main
@@ -16,6 +18,11 @@ def models(tmp_path_factory):
         tiny_tokenizer().save_pretrained(folder / name)
     (folder / "dev.tsv").write_text("sentence\tlabel\n" + "the film was good\t1\na dull plot\t0\n" * 4)
     return folder
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    return damaged.build(tmp_path_factory.mktemp("damaged"))
 
 
 def test_benchmark(models, capsys, tmp_path):
@@ -40,11 +47,38 @@ def test_benchmark(models, capsys, tmp_path):
         (["{int8}", "--backend", "tensorrt"], "got 'tensorrt'"),
         (["{int8}", "--dataset", "x.tsv"], "needs --task"),
         (["{int8}", "--seconds", "0"], "`seconds` must be larger than 0"),
+        (["{int8}", "--seconds", "nan"], "`seconds` must be larger than 0, got nan"),
+        (["{int8}", "--seconds", "inf"], "`seconds` must be finite, got inf"),
         (["{int8}", "--iterations", "-7"], "`iteration`"),
+        (["{int8}", "--instances", "0"], "`num_of_instance` must be at least 1, got 0"),
+        (["{int8}", "--cores", "0"], "`cores_per_instance` must be at least 1, got 0"),
+        (["{int8}", "--warmup", "-1"], "`warmup` must be at least 0, got -1"),
+        (["{int8}", "--batch", "0"], "`batch_size` must be at least 1, got 0"),
+        (["{int8}", "--batch", "-1"], "`batch_size` must be at least 1, got -1"),
+        (["{int8}", "--seq", "0"], "`sequence_length` must be at least 1, got 0"),
+        (["{int8}", "--seq", "-4"], "`sequence_length` must be at least 1, got -4"),
+        (["{int8}", "--task", "image-classification"], "int8 cannot be read: "),
+        (["./absent"], "absent"),
+        (["{config_list}"], "config_list cannot be read: "),
+        (["{martian}"], "martian cannot be read: "),
+        (["{size_text}"], "size_text cannot be read: "),
+        (["{size_negative}"], "size_negative cannot be read: "),
+        (["{architecture_number}"], "architecture_number does not say what model it is"),
+        (["{int8}", "--task", "text-classification", "--dataset", "{fake_parquet}"], "cannot be read as a dataset"),
+        (["{int8}", "--json", "folder"], "folder is a directory; give the name of a file"),
+        (["{int8}", "--json", "occupied/result.json"], "occupied/result.json cannot be written"),
+        (["{int8}", "--plot", "folder"], "folder is a directory; give the name of a file"),
+        (["{int8}", "--plot", "latency.xyz"], "latency.xyz must end with one of"),
     ],
-    ids=lambda value: "",
+    ids=lambda value: "" if isinstance(value, str) else " ".join(value) or "nothing",
 )
-def test_bad_benchmarks(arguments, match, models, capsys):
-    assert main(["benchmark", *(a.format(int8=models / "int8") for a in arguments)]) == 2
-    error = " ".join(capsys.readouterr().err.split())
-    assert match in error and "Traceback" not in error
+def test_bad_benchmarks(arguments, match, places, tmp_path, capsys):
+    if "--plot" in arguments:
+        pytest.importorskip("matplotlib")
+    (tmp_path / "occupied").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["benchmark", *(a.format(**places) for a in arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and match in error_line(captured.err)
+    assert sorted(tmp_path.rglob("*")) == before

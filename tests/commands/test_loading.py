@@ -1,6 +1,5 @@
 """What users hand over by mistake: exit code 2, one line that says what is wrong, and nothing written."""
 
-import logging
 import re
 
 import damaged
@@ -20,10 +19,8 @@ def files(folder) -> dict:
 
 
 @pytest.fixture
-def refused(places, tmp_path, capsys, monkeypatch):
+def refused(places, tmp_path, capsys):
     """Runs a command line that is refused; returns the line of its error."""
-    # the log of `datasets` writes to what was the standard error of an earlier test
-    monkeypatch.setattr(logging, "raiseExceptions", False)
     (tmp_path / "occupied").write_text("mine")
     (tmp_path / "folder").mkdir()
 

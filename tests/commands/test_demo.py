@@ -1,0 +1,49 @@
+"""`inc-hf demo`: what it refuses before it trains for minutes, and what it writes."""
+
+import json
+
+import pytest
+from commandline import error_line
+
+from inc_hf import config
+from inc_hf.commands.main import main
+from inc_hf.demo import assets, data, run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "occupied"], "occupied is no directory"),
+        (["-o", "occupied/out"], "occupied is no directory"),
+        (["--json", "folder"], "folder is a directory; give the name of a file"),
+        (["--json", "occupied/facts.json"], "occupied is no directory"),
+    ],
+    ids=" ".join,
+)
+def test_refused(arguments, message, tmp_path, capsys):
+    (tmp_path / "occupied").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    assert main(["demo", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and message in error_line(captured.err)
+    assert len(list(tmp_path.rglob("*"))) == 2
+
+
+@pytest.mark.parametrize("met", [True, False], ids=["goal met", "goal missed"])
+def test_the_steps_in_their_order(met, tmp_path, monkeypatch):
+    """Without training: what each step gives is what the next one gets."""
+    splits = data.Splits([], [], [("good", 1)], "sentences")
+    rows = {"FP32": {"accuracy": 1.0}}
+    monkeypatch.setattr(config.options, "workspace", "")
+    monkeypatch.setattr(assets, "hub_is_reachable", lambda: False)
+    monkeypatch.setattr(data, "load_splits", lambda from_hub: splits)
+    monkeypatch.setattr(run, "float_models", lambda *given: {"FP32": given})
+    monkeypatch.setattr(run, "quantized_models", lambda floats, given, output: ({"INT8": output}, met))
+    monkeypatch.setattr(run, "compare", lambda directories, held_out: (rows, len(directories)))
+    shown = []
+    monkeypatch.setattr(run, "show", lambda *given: shown.append(given))
+    assert main(["demo", "-o", "out", "--json", "facts.json"]) == (0 if met else 3)
+    assert shown == [(rows, 2, "MiniLM-L6, 1 held-out sentences")]
+    assert config.options.workspace == str(tmp_path / "out" / "workspace")
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    assert facts["rows"] == rows and facts["threads"] == 2 and "torch" in facts["machine"]
