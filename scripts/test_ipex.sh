@@ -68,5 +68,5 @@ names = ("torch", "intel-extension-for-pytorch", "transformers", "pytest")
 versions = [f"{name} {m.version(name)}" for name in names]
 print(f"# {platform.machine()}", f"Python {platform.python_version()}", *versions, sep=", ")
 EOF
-    PYTHONPATH=$root INC_HF_ISA=reference "$python" -m pytest tests/backends/test_ipex.py -v -p no:cacheprovider 2>&1
+    PYTHONPATH=$root INC_HF_ISA=reference "$python" -m pytest tests/backends/test_ipex.py tests/backends/ipex -v -p no:cacheprovider 2>&1
 } | without_paths | tee "$log"

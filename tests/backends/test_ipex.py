@@ -11,10 +11,8 @@ from torch import nn
 from transformers import pipeline
 
 from inc_hf import IncModelForSequenceClassification, PostTrainingQuantConfig
-from inc_hf.backends.ipex import IpexSession, TraceError, open_session, quantize, require_ipex
-from inc_hf.backends.ipex import require as require_module
+from inc_hf.backends.ipex import TraceError, open_session, quantize, require_ipex
 from inc_hf.backends.ipex.forms import SHIFT, integer_modules
-from inc_hf.backends.ipex.trace import check
 from inc_hf.quantization import fit
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.runtimes import on_ipex
@@ -376,68 +374,8 @@ def test_what_is_refused(call, match):
         call({"x": torch.randn(2, 4)})
 
 
-VERSIONS = {
-    "none": ({}, "here: torch not installed and intel-extension-for-pytorch not installed"),
-    "torch only": ({"torch": "2.13.0"}, "here: torch 2.13.0 and intel-extension-for-pytorch not installed"),
-    "another torch": (
-        {"torch": "2.13.0+cpu", "intel-extension-for-pytorch": "2.8.0"},
-        "needs torch 2.8.x together with intel-extension-for-pytorch 2.8.0; here: torch 2.13.0.cpu and intel-",
-    ),
-    "an older pair": ({"torch": "2.7.0", "intel-extension-for-pytorch": "2.7.0"}, "here: torch 2.7.0 and intel-"),
-}
-
-
-def pretend(monkeypatch, versions):
-    def version(name):
-        if name not in versions:
-            raise require_module.PackageNotFoundError(name)
-        return versions[name]
-
-    monkeypatch.setattr(require_module, "version", version)
-
-
-@pytest.mark.parametrize("versions, match", VERSIONS.values(), ids=VERSIONS)
-def test_versions_that_do_not_go_together(monkeypatch, versions, match):
-    pretend(monkeypatch, versions)
-    monkeypatch.setattr(require_module.importlib, "import_module", lambda name: pytest.fail("it was imported"))
-    with pytest.raises(ImportError, match=match) as caught:
-        require_ipex()
-    assert "pip install torch==2.8.0 intel-extension-for-pytorch==2.8.0" in str(caught.value)
-    assert 'backend="torch", needs none of this' in str(caught.value)
-
-
-@pytest.mark.parametrize("error", [SystemExit("IPEX only works on AVX2"), OSError("undefined symbol")], ids=repr)
-def test_an_import_that_fails_does_not_end_the_process(monkeypatch, error):
-    def fail(name):
-        raise error
-
-    pretend(monkeypatch, {"torch": "2.8.0", "intel-extension-for-pytorch": "2.8.0"})
-    monkeypatch.setattr(require_module.importlib, "import_module", fail)
-    with pytest.raises(ImportError, match=f"cannot be loaded here: {error}. Use backend='torch'"):
-        require_ipex()
-
-
 @pytest.mark.skipif(missing is None, reason="IPEX is installed")
 def test_without_ipex_the_functions_say_so():
     for call in (open_session, quantize):
         with pytest.raises(ImportError, match="backend='ipex' needs torch 2.8.x together with"):
             call(TinyNet(), {"x": torch.ones(2, 4)})
-
-
-def test_a_difference_of_shapes_is_infinite():
-    session = IpexSession(lambda x: (x[:1],), ["x"], ["output"], "float32")
-    with pytest.raises(TraceError, match=r"on a batch of x \(2, 4\), outputs have other shapes"):
-        check(session, TinyNet(), {"x": torch.ones(2, 4)}, 1e-4)
-
-
-def test_a_rounding_on_one_batch_is_no_error_but_a_nan_is():
-    model, inputs = TinyNet().eval(), {"x": torch.randn(2, 4)}
-
-    def session_with(first_difference):
-        differences = iter([first_difference])
-        return IpexSession(lambda x: (model(x) + next(differences, 0.0),), ["x"], ["output"], "int8")
-
-    session = session_with(1.0)
-    assert check(session, model, inputs, 0.05) is session
-    with pytest.raises(TraceError, match="or are not finite"):
-        check(session_with(torch.nan), model, inputs, 0.05)
