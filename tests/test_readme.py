@@ -3,11 +3,15 @@
 import re
 from pathlib import Path
 
+import pytest
 from tiny import tiny_model, tiny_tokenizer
+
+pytest_plugins = ["worker_fixture"]
 
 README = Path(__file__).parents[1] / "README.md"
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_python_blocks_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tiny_model("bert").save_pretrained("my-sst2-model")

@@ -14,6 +14,8 @@ from inc_hf.benchmark.cores import physical_cores
 from inc_hf.benchmark.instances import BenchmarkError
 from inc_hf.config import BenchmarkConfig
 
+pytest_plugins = ["worker_fixture"]
+
 SHORT = {"seconds": 0.5, "progress": False}
 two_cores = pytest.mark.skipif(len(physical_cores()) < 2, reason="this machine has one core")
 

@@ -18,6 +18,8 @@ from inc_hf.benchmark.instances import WORKER, BenchmarkError, Instance, started
 from inc_hf.benchmark.measure import take_turns
 from inc_hf.benchmark.statistics import throughput
 
+pytest_plugins = ["worker_fixture"]
+
 two_cores = pytest.mark.skipif(len(physical_cores()) < 2, reason="this machine has one core")
 
 

@@ -1,3 +1,5 @@
+"""The fixture `forked_workers`; a test module that measures says `pytest_plugins = ["worker_fixture"]`."""
+
 import os
 import subprocess
 import types
