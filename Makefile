@@ -2,9 +2,10 @@ VENV ?= .venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build kernel-tests kernel-tests-arm fuzz quality style clean
+.PHONY: help demo test test-all build kernel-tests kernel-tests-arm fuzz quality style clean
 
 CXX_FILES = $(shell find kernels -name inplace -prune -o \( -name '*.h' -o -name '*.cc' -o -name '*.cpp' \) -print)
+NEW_CMAKE = version (3\.(2[1-9]|[3-9][0-9])|[4-9])
 TOOLS = PATH="$(abspath $(VENV))/bin:$$PATH"
 
 help:  ## list the targets
@@ -17,14 +18,17 @@ demo:  ## set up the environment, then run the demo; ARGS goes to `inc-hf demo`
 
 test:  ## set up the environment, then run the tests; ARGS goes to pytest
 	@scripts/setup_env.sh $(VENV) test,dev
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile tests $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal tests $(ARGS)
+
+test-all:  ## the same, and the slow tests of what has not changed since the last tag
+	$(MAKE) test ARGS="--all $(ARGS)"
 
 build:  ## compile the C++ kernels in place, after an edit
 	@scripts/setup_env.sh $(VENV) test,dev
 	scripts/build_kernels.sh $(VENV)/bin/python
 
 kernel-tests:  ## run the C++ tests of the kernels under the address and undefined-behaviour sanitizers
-	@scripts/setup_env.sh $(VENV) test,dev
+	@cmake --version 2>/dev/null | grep -qE '$(NEW_CMAKE)' || scripts/setup_env.sh $(VENV) test,dev
 	$(TOOLS) cmake -S kernels -B build/sanitize -D CMAKE_BUILD_TYPE=RelWithDebInfo \
 		-D INC_HF_TORCH=OFF -D INC_HF_TESTS=ON -D "INC_HF_SANITIZE=address;undefined"
 	$(TOOLS) cmake --build build/sanitize --parallel 2

@@ -18,6 +18,10 @@ oldest_python=$(sed -n 's/^requires-python = ">=\([0-9.]*\)".*/\1/p' "$root/pypr
 build_backend=$(sed -n 's/^requires = \["\(.*\)"\]/\1/p' "$root/pyproject.toml")
 oldest_cmake=$(sed -n 's/^cmake_minimum_required(VERSION \([0-9.]*\)\.\.\..*/\1/p' "$root/kernels/CMakeLists.txt")
 
+# Two at the same time, as `.ci/run` may start them, would install into each other; the second waits here.
+exec 9<"$root/pyproject.toml"
+if command -v flock >/dev/null; then flock 9; fi
+
 say() { echo "setup: $*"; }
 fail() {
     echo "setup: error: $*" >&2

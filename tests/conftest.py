@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-pytest_plugins = ["shared"]
+pytest_plugins = ["shared", "slow"]
 
 
 @pytest.fixture(autouse=True)

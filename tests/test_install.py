@@ -16,6 +16,7 @@ LIBRARY = "inc_hf/_kernels.so"
 DATA = ["inc_hf/py.typed", "inc_hf/results/templates/model_card.md", "optimum/commands/register/register_inc_hf.py"]
 NOT_COPIED = shutil.ignore_patterns(".*", "build", "dist", "runs", "CMakeFiles", "__pycache__")
 BUILD_SDIST = "import sys; from scikit_build_core.build import build_sdist; build_sdist(sys.argv[1])"
+compiles = pytest.mark.slow("kernels", "pyproject.toml", "tests/test_install.py")
 LOAD = "import sys, torch; torch.ops.load_library(sys.argv[1]); print(torch.ops.inc_hf.isa())"
 
 
@@ -60,19 +61,19 @@ def pure(source, tmp_path_factory) -> tuple[Path, str]:
     return build_wheel(source, tmp_path_factory.mktemp("pure"), CXX="/nonexistent/c++", CC="/nonexistent/cc")
 
 
-@pytest.mark.slow
+@compiles
 def test_wheel_has_the_kernels_and_is_for_every_python(compiled):
     assert LIBRARY in names(compiled)
     assert re.fullmatch(r"inc_hf-[0-9.]+-py3-none-(?!any)\w+\.whl", compiled.name)
 
 
-@pytest.mark.slow
+@compiles
 def test_kernels_of_the_wheel_load(compiled, tmp_path):
     library = zipfile.ZipFile(compiled).extract(LIBRARY, tmp_path)
     assert run(sys.executable, "-W", "ignore", "-c", LOAD, library, cwd=tmp_path).strip()
 
 
-@pytest.mark.slow
+@compiles
 def test_wheels_differ_in_the_kernels_only(compiled, pure):
     assert {name for name in names(compiled) if ".dist-info/" not in name} == {
         LIBRARY,

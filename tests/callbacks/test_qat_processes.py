@@ -23,6 +23,9 @@ from inc_hf.quantize.qat import AVERAGING_CONSTANT, qat_modules
 STEPS, FROZEN, KILLED = 8, 6, 5  # the last checkpoint before it was killed is that of step 4
 RUNS = {"dynamic": {}, "static": {}, "accumulated": {"gradient_accumulation_steps": 2}}
 OUTLIER = 5
+pytestmark = pytest.mark.slow(
+    "inc_hf/callbacks", "inc_hf/checkpoint", "inc_hf/quantize", "tests/callbacks", "tests/pruning_trainer.py"
+)
 
 
 class OneOutlier(Sentences):
@@ -121,7 +124,6 @@ def results(folder):
     return [torch.load(folder / f"result-{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [*RUNS, "resumed"])
 def test_processes_stay_equal(name, folder):
     first, second = results(folder / name)
@@ -132,7 +134,6 @@ def test_processes_stay_equal(name, folder):
         assert first["ranges"][STEPS] and any(key.endswith("input_scale") for key in first["converted"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["static", "accumulated"])
 def test_ranges_cover_what_any_process_saw(name, folder):
     """The moving average is one of the extremes over both processes, an outlier in only one of them included."""
@@ -153,7 +154,6 @@ def test_ranges_cover_what_any_process_saw(name, folder):
             assert first["ranges"][step][module] == (low, high), (module, step)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", list(RUNS))
 def test_checkpoint_predicts_what_was_trained(name, folder):
     result = results(folder / name)[0]
@@ -165,7 +165,6 @@ def test_checkpoint_predicts_what_was_trained(name, folder):
     assert (logits - result["trained_logits"]).abs().max() < 2e-5 * logits.abs().max()
 
 
-@pytest.mark.slow
 def test_killed_and_resumed_to_the_same_bits(folder):
     whole, resumed = results(folder / "whole")[0], results(folder / "resumed")[0]
     assert list(resumed["ranges"]) == list(range(5, STEPS + 1))
