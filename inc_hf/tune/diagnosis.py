@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.atomic import write_text
 from inc_hf.quantize.nn import quantized_modules, weight_matrix
-from inc_hf.tune.history import write_text
 from inc_hf.tune.sensitivity import rank_by_damage
 
 COLUMNS = ("module", "scheme", "weight_error", "output_error")
@@ -51,4 +51,5 @@ def write_diagnosis(rows: list[dict[str, Any]], path: Path) -> None:
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
     writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text.getvalue())

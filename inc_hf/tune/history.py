@@ -7,18 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from inc_hf.atomic import write_text
 from inc_hf.errors import UsageError
 
 VERSION = 1
 FILE = "history.json"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file of the workspace, under a temporary name first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 @dataclass(frozen=True)
@@ -73,6 +66,7 @@ class History:
     def write(self) -> None:
         """Write the file anew."""
         if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             write_text(self.path, json.dumps(self.to_dict(), indent=2))
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.config import AccuracyCriterion, TuningCriterion
+from inc_hf.models.size import bytes_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.history import History, Trial
@@ -165,5 +166,4 @@ def _gain(larger: float, smaller: float) -> float:
 
 def model_bytes(model: nn.Module) -> int:
     """Bytes of all parameters and buffers; tied ones count once."""
-    tensors = {t.data_ptr(): t for t in [*model.parameters(), *model.buffers()]}
-    return sum(t.numel() * t.element_size() for t in tensors.values())
+    return bytes_of([*model.parameters(), *model.buffers()])
