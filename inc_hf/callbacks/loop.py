@@ -1,7 +1,6 @@
 """The events of the Trainer, fired by a loop that somebody wrote themselves: INC's hooks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,36 +9,11 @@ from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from inc_hf.callbacks.distillation import DistillationCallback
+from inc_hf.callbacks.loop_callback import LoopArguments, LoopCallback
 from inc_hf.callbacks.loop_order import LoopOrder, Phase
 from inc_hf.callbacks.pruning import PruningCallback
-from inc_hf.callbacks.qat import QuantizationAwareTrainingCallback
 from inc_hf.config import WeightPruningConfig
 from inc_hf.errors import UsageError
-
-# As INC calls them.
-REPRS = {
-    PruningCallback: "Pruning Callbacks",
-    DistillationCallback: "Distillation Callbacks",
-    QuantizationAwareTrainingCallback: "Quantization Aware Training Callbacks",
-}
-
-
-@dataclass
-class LoopArguments:
-    """What our callbacks read of TrainingArguments."""
-
-    device: torch.device
-    seed: int
-    world_size: int
-    n_gpu: int = 0
-    bf16: bool = False
-    fp16: bool = False
-    fsdp: Any = None
-    deepspeed: Any = None
-    torch_compile: bool = False
-    label_smoothing_factor: float = 0.0
-    remove_unused_columns: bool = False
-    load_best_model_at_end: bool = False
 
 
 def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
@@ -52,21 +26,6 @@ def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
                     f"`{name}={step}` needs to know how long training is: pass `max_steps`, the optimizer steps of "
                     "the run."
                 )
-
-
-class LoopCallback:
-    """One of our callbacks under INC's name for it; its attributes, such as `pruners`, are those of the callback."""
-
-    def __init__(self, callback: TrainerCallback):
-        self.callback = callback
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "callback":  # not set yet, while an instance is copied
-            raise AttributeError(name)
-        return getattr(self.callback, name)
-
-    def __repr__(self) -> str:
-        return REPRS[type(self.callback)]
 
 
 class LoopHooks:
