@@ -1,11 +1,16 @@
 """The rows name what the models have, and all who read them find the same layers."""
 
+import runpy
+
 import pytest
 from tiny import MODELS, quantized, tiny_model
 from torch import nn
 
+from inc_hf.inference import fuse, share
 from inc_hf.inference.share import share_inputs
-from inc_hf.matching.families import FAMILIES, resolve_name
+from inc_hf.matching.families import FAMILIES, Family, resolve_name
+from inc_hf.prune import target
+from inc_hf.prune.slim import find, find_ffn
 from inc_hf.prune.slim.find import find_attentions
 from inc_hf.prune.target import find_heads
 
@@ -53,3 +58,18 @@ def test_all_find_the_same_attentions(name):
 )
 def test_names_from_a_module(name, child, full):
     assert resolve_name(name, child) == full
+
+
+TABLES = [(find, "ATTENTIONS"), (find_ffn, "NAMED"), (fuse, "LINEAR_AND_ACTIVATION"), (share, "SIBLINGS")]
+TABLES += [(target, "ATTENTIONS")]
+
+
+@pytest.mark.parametrize("module, table", TABLES, ids=["slimming", "feed-forward", "fusing", "sharing", "pruning"])
+@pytest.mark.parametrize(
+    "family", [Family(("a", "b", "c"), "d"), Family(first=("a",), second="b")], ids=["attention", "feed-forward"]
+)
+def test_a_row_may_leave_parts_out(family, module, table, monkeypatch):
+    """What the modules make of the rows, when they are imported."""
+    monkeypatch.setattr("inc_hf.matching.families.FAMILIES", {"new": family})
+    for names in runpy.run_path(module.__file__)[table]:
+        assert names and all(names)

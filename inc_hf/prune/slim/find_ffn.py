@@ -10,7 +10,7 @@ from inc_hf.prune.layout import matrix_shape
 from inc_hf.prune.slim.find import is_plain
 
 # Layers that write the inner columns, and the one that reads them.
-NAMED = tuple(dict.fromkeys((family.first, family.second) for family in FAMILIES.values()))
+NAMED = tuple(dict.fromkeys((family.first, family.second) for family in FAMILIES.values() if family.first))
 ACTIVATIONS = ("torch.nn.modules.activation", "transformers.activations")
 MIXING = ("Softmax", "Softmin", "LogSoftmax", "Softmax2d", "MultiheadAttention")
 
