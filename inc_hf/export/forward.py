@@ -1,6 +1,5 @@
 """One forward pass of a model as one file of ONNX (INC 2.X `model.export`)."""
 
-import inspect
 import os
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError
 from inc_hf.export.part import Part
 from inc_hf.export.write import checked, limit_of, write_files
-from inc_hf.models.inputs import example_batch
+from inc_hf.models.inputs import as_named, example_batch
 
 
 def export(
@@ -67,11 +66,7 @@ def _inputs_of(model: nn.Module, conf: Torch2ONNXConfig) -> dict[str, Tensor]:
 
 
 def _by_name(model: nn.Module, given: Any) -> dict[str, Tensor]:
-    if isinstance(given, Tensor):
-        given = (given,)
-    if isinstance(given, tuple | list):
-        given = dict(zip(inspect.signature(model.forward).parameters, given, strict=False))
-    inputs = {name: value for name, value in dict(given).items() if name != "labels"}
+    inputs = {name: value for name, value in as_named(model, given).items() if name != "labels"}
     for name, value in inputs.items():
         if not isinstance(value, Tensor):
             raise UsageError(f"The example input {name!r} must be a tensor, got {type(value).__name__}.")

@@ -17,6 +17,7 @@ from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError
 from inc_hf.export.onnx import ExportError, onnx_graph, write_onnx
 from inc_hf.export.part import Part
+from inc_hf.models.dtypes import float_dtypes
 from inc_hf.models.kv_cache import PAST, SWITCH, without_past
 from inc_hf.quantize.bf16 import bf16_modules, without_bf16
 from inc_hf.quantize.nn import quantized_modules
@@ -40,7 +41,7 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
         ValueError: the model is not of `conf.dtype`, or of a dtype that is not written.
     """
     has_halves = bool(bf16_modules(model))
-    is_half = has_halves or _floats_of(model) == {torch.bfloat16}
+    is_half = has_halves or float_dtypes(model) == {torch.bfloat16}
     dtype = "int8" if quantized_modules(model) else "bf16" if is_half else "fp32"
     conf = conf or Torch2ONNXConfig(dtype=dtype)
     if conf.dtype != dtype:
@@ -52,16 +53,11 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
         return without_bf16(copy.deepcopy(model)), conf
     if dtype == "bf16":  # its weights, exactly, in a model that computes in float32
         return copy.deepcopy(model).float(), conf
-    if other := _floats_of(model) - {torch.float32}:
+    if other := float_dtypes(model) - {torch.float32}:
         raise UsageError(
             f"Only models in float32 or all in bfloat16 are exported, this one has {other.pop()}; load it in float32."
         )
     return model, conf
-
-
-def _floats_of(model: nn.Module) -> set[torch.dtype]:
-    found = {p.dtype for p in model.parameters() if p.is_floating_point()}
-    return found | {module.dtype for module in quantized_modules(model).values()}
 
 
 def _words(dtype: str) -> str:

@@ -40,6 +40,18 @@ def recording_inputs(model: nn.Module, limit: int = 4) -> Iterator[list[Any]]:
         handle.remove()
 
 
+def as_named(model: nn.Module, batch: Any) -> dict[str, Any]:
+    """A batch by the names of the arguments of `model.forward`; a tensor, a tuple or a list by their places.
+
+    What comes after the last argument is left out, such as the label of a pair `(inputs, label)`.
+    """
+    if isinstance(batch, Tensor):
+        batch = (batch,)
+    if isinstance(batch, tuple | list):
+        return dict(zip(inspect.signature(model.forward).parameters, batch, strict=False))
+    return dict(batch)
+
+
 def _as_batch(signature: inspect.Signature, args: tuple, kwargs: dict[str, Any]) -> tuple | dict[str, Any]:
     """The arguments of a call as a tuple if all came by position, otherwise by name."""
     if args and not kwargs:

@@ -5,7 +5,7 @@ from tiny import MODELS, tiny_inputs, tiny_model
 from tiny import TinyNet as Net
 from torch import nn
 
-from inc_hf.models.inputs import dummy_batch, made_up_batch, recording_inputs
+from inc_hf.models.inputs import as_named, dummy_batch, made_up_batch, recording_inputs
 from inc_hf.quantize.workflow import run
 
 
@@ -149,3 +149,18 @@ class TestMadeUpBatch:
         monkeypatch.setattr("inc_hf.models.inputs._ids", broken)
         with pytest.raises(AttributeError, match="a bug"):
             made_up_batch(tiny_model("bert"))
+
+
+class TestAsNamed:
+    def test_by_place(self, bert):
+        ids, mask = torch.ones(1, 2), torch.zeros(1, 2)
+        assert as_named(bert, ids) == {"input_ids": ids}
+        assert as_named(bert, (ids, mask)) == as_named(bert, [ids, mask]) == {"input_ids": ids, "attention_mask": mask}
+
+    def test_by_name(self, bert):
+        batch = {"attention_mask": 1, "labels": 2}
+        assert as_named(bert, batch) == batch
+
+    def test_what_no_argument_is_left_for(self):
+        x = torch.ones(1, 4)
+        assert as_named(Net(), (x, 1)) == {"x": x}

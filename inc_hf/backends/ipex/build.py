@@ -1,7 +1,6 @@
 """From a model to a session of IPEX."""
 
 import copy
-import inspect
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,6 +15,8 @@ from inc_hf.backends.ipex.require import require_ipex
 from inc_hf.backends.ipex.session import IpexSession
 from inc_hf.backends.ipex.trace import TraceError, check, trace
 from inc_hf.errors import UsageError
+from inc_hf.models.dtypes import float_dtypes
+from inc_hf.models.inputs import as_named
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.workflow import check_is_float, evaluating, run
 
@@ -111,17 +112,12 @@ def _convert(ipex: Any, model: nn.Module, inputs: dict, batches: Iterable[Any], 
 
 
 def _check_float32(model: nn.Module) -> None:
-    found = {p.dtype for p in model.parameters() if p.is_floating_point()}
-    found |= {module.dtype for module in quantized_modules(model).values()}
-    if other := found - {torch.float32}:
+    if other := float_dtypes(model) - {torch.float32}:
         raise UsageError(f"IPEX takes models in float32, this one has {other.pop()}; load it in float32.")
 
 
 def _two_samples(model: nn.Module, batch: Any) -> dict[str, Tensor]:
     """Two samples of a batch by name, without labels: a batch of one would become a constant of the graph."""
-    if isinstance(batch, Tensor):
-        batch = (batch,)
-    if isinstance(batch, tuple | list):
-        batch = dict(zip(inspect.signature(model.forward).parameters, batch, strict=False))
-    tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor) and name != "labels"}
+    named = as_named(model, batch)
+    tensors = {name: value for name, value in named.items() if isinstance(value, Tensor) and name != "labels"}
     return {name: torch.cat([value, value])[:2] for name, value in tensors.items()}
