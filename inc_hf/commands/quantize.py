@@ -1,12 +1,12 @@
 """`inc-hf quantize`."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inc_hf.commands.arguments import add_hub_arguments, add_model_argument, model_of
 from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
+from inc_hf.commands.quantize_config import config_of
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
 from inc_hf.errors import UsageError, usage_error_for
 
@@ -140,38 +140,6 @@ def _quantized(
         format=args.format,
     )
     return quantizer, result
-
-
-def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
-    """The config that the arguments describe: that of the file, if there is one, with the options put over it."""
-    config = PostTrainingQuantConfig.load(args.config) if args.config else PostTrainingQuantConfig(approach="dynamic")
-    accuracy, tuning = config.accuracy_criterion, config.tuning_criterion
-    kept = {name: {"weight": {"dtype": "fp32"}} for name in args.keep_fp32}
-    return replace(
-        config,
-        approach=config.approach if args.approach is None else args.approach,
-        calibration_sampling_size=config.calibration_sampling_size if args.samples is None else args.samples,
-        recipes={**config.recipes, **_recipes_of(args)},
-        op_type_dict={**config.op_type_dict, **_op_types_of(args)},
-        op_name_dict={**config.op_name_dict, **kept},
-        accuracy_criterion=accuracy if args.tolerance is None else replace(accuracy, tolerable_loss=args.tolerance),
-        tuning_criterion=tuning if args.max_trials is None else replace(tuning, max_trials=args.max_trials),
-    )
-
-
-def _recipes_of(args: argparse.Namespace) -> dict[str, Any]:
-    if args.smooth_quant is None:
-        return {}
-    return {"smooth_quant": True, "smooth_quant_args": {"alpha": args.smooth_quant}}
-
-
-def _op_types_of(args: argparse.Namespace) -> dict[str, dict]:
-    settings: dict = {}
-    if args.observer is not None:
-        settings["activation"] = {"algorithm": args.observer}
-    if args.weight_bits is not None:
-        settings["weight"] = {"bits": args.weight_bits}
-    return {"Linear|Conv1D|Conv1d|Conv2d": settings} if settings else {}
 
 
 def read_texts(path: str) -> list[str]:

@@ -1,0 +1,39 @@
+"""From the arguments of `inc-hf quantize` to a config."""
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from inc_hf.config import PostTrainingQuantConfig
+
+
+def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
+    """The config that the arguments describe: that of the file, if there is one, with the options put over it."""
+    config = PostTrainingQuantConfig.load(args.config) if args.config else PostTrainingQuantConfig(approach="dynamic")
+    accuracy, tuning = config.accuracy_criterion, config.tuning_criterion
+    kept = {name: {"weight": {"dtype": "fp32"}} for name in args.keep_fp32}
+    return replace(
+        config,
+        approach=config.approach if args.approach is None else args.approach,
+        calibration_sampling_size=config.calibration_sampling_size if args.samples is None else args.samples,
+        recipes={**config.recipes, **_recipes_of(args)},
+        op_type_dict={**config.op_type_dict, **_op_types_of(args)},
+        op_name_dict={**config.op_name_dict, **kept},
+        accuracy_criterion=accuracy if args.tolerance is None else replace(accuracy, tolerable_loss=args.tolerance),
+        tuning_criterion=tuning if args.max_trials is None else replace(tuning, max_trials=args.max_trials),
+    )
+
+
+def _recipes_of(args: argparse.Namespace) -> dict[str, Any]:
+    if args.smooth_quant is None:
+        return {}
+    return {"smooth_quant": True, "smooth_quant_args": {"alpha": args.smooth_quant}}
+
+
+def _op_types_of(args: argparse.Namespace) -> dict[str, dict]:
+    settings: dict = {}
+    if args.observer is not None:
+        settings["activation"] = {"algorithm": args.observer}
+    if args.weight_bits is not None:
+        settings["weight"] = {"bits": args.weight_bits}
+    return {"Linear|Conv1D|Conv1d|Conv2d": settings} if settings else {}
