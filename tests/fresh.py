@@ -9,6 +9,7 @@ import functools
 import multiprocessing
 import os
 import runpy
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,22 @@ CONTEXT = multiprocessing.get_context("forkserver")
 def run_fresh(script: str | Path, *arguments: Any, timeout: float = 300, **where: Any) -> subprocess.CompletedProcess:
     """Run a script to its end, see `Fresh`."""
     return Fresh(script, *arguments, **where).communicate(timeout)
+
+
+def run_ranks(
+    script: Path, *arguments: Any, env: Mapping[str, str], ranks: int = 2, timeout: float = 300
+) -> list[subprocess.CompletedProcess]:
+    """Run a file in the processes of one group of `torch.distributed`, as `torchrun` would, to their ends."""
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(ranks)}
+    environments = [{**env, **group, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(ranks)]
+    processes = [Fresh(script, *arguments, env=environment) for environment in environments]
+    return [process.communicate(timeout) for process in processes]
+
+
+def _free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
 
 
 class Fresh:

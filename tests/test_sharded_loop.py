@@ -1,18 +1,17 @@
 """Masks on weights that `fully_shard` has cut over two processes."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
+from fresh import run_ranks
 from sharded_loop import CONFIGS, train
 from tiny import offline_environment
 
 
 def test_sharded_weights_get_the_same_masks(tmp_path):
     script = Path(__file__).parent / "sharded_loop.py"
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
-    subprocess.run([*command, str(tmp_path)], check=True, env=offline_environment(), timeout=300)
+    ends = run_ranks(script, tmp_path, env=offline_environment())
+    assert [end.returncode for end in ends] == [0, 0], ends
     results = [torch.load(tmp_path / f"result-{rank}.pt") for rank in (0, 1)]
     for name in CONFIGS:
         weights, zeros = train(name, sharded=False)

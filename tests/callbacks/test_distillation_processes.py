@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ from distilling import (
     token_labels,
     weights,
 )
-from fresh import Fresh
+from fresh import run_ranks
 from tiny import ENCODER, VOCABULARY, offline_environment
 from transformers import BertConfig, BertForTokenClassification, TrainerCallback
 
@@ -64,22 +63,13 @@ def trainer_with_checkpoints(folder, callbacks):
 
 
 def test_two_processes_equal_one(tmp_path):
-    rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
-    environments = [offline_environment(RANK=str(i), LOCAL_RANK=str(i), **rendezvous) for i in range(2)]
-    processes = [Fresh(Path(__file__), "train", tmp_path, env=environment) for environment in environments]
-    ends = [process.communicate(timeout=120) for process in processes]
+    ends = run_ranks(Path(__file__), "train", tmp_path, env=offline_environment(), timeout=120)
     assert [end.returncode for end in ends] == [0, 0], ends
     found = torch.load(tmp_path / "found-0.pt")
     for (logs, ends), (one_logs, one_ends) in zip(found, run_trainers(tmp_path / "one", 8), strict=True):
         torch.testing.assert_close(logs, one_logs, rtol=2e-5, atol=2e-5)
         # AdamW makes the noise of float32 in tiny gradients larger.
         torch.testing.assert_close(ends, one_ends, rtol=0, atol=2e-3)
-
-
-def free_port():
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")

@@ -4,7 +4,9 @@ import json
 
 import pytest
 import torch
+from fresh import run_fresh
 from interpreter import run_python
+from tiny import offline_environment
 
 pytest_plugins = ["checkpoint_fixture"]
 
@@ -32,7 +34,9 @@ print(json.dumps({"results": results, "has_inc_hf": "inc_hf" in sys.modules}))
 def stock_results(checkpoints) -> dict[str, list]:
     """What came of loading each checkpoint in a process that never imports inc_hf."""
     pytest.importorskip("compressed_tensors")
-    report = json.loads(run_python(STOCK, *map(str, checkpoints.values())).splitlines()[-1])
+    finished = run_fresh(STOCK, *checkpoints.values(), env=offline_environment())
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    report = json.loads(finished.stdout.splitlines()[-1])
     assert not report["has_inc_hf"]
     return {key: report["results"][str(directory)] for key, directory in checkpoints.items()}
 
