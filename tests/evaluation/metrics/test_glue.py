@@ -160,6 +160,6 @@ def test_import_is_light():
         import inc_hf.evaluation.metrics
         print(*{"evaluate", "datasets", "sklearn", "scipy"} & (set(sys.modules) - before))
     """
-    root = METRICS_FOLDER.parents[1]
+    root = METRICS_FOLDER.parents[2]
     output = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True).stdout
     assert output.strip() == ""
