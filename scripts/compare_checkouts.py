@@ -5,7 +5,7 @@
     python scripts/compare_checkouts.py BEFORE AFTER --only bert --output runs/compare
 
 Each checkout runs the cases of `compare/cases.py` in a process of its own, on one thread: quantize, save, load,
-optimize and run fourteen architectures; tune, train and prune one of them. Models come from the `tests/tiny.py` beside
+optimize and run fifteen architectures; tune, train and prune one of them. Models come from the `tests/tiny.py` beside
 this script, for both. All that the cases leave stays under `--output`, in `before/` and `after/`, and is compared file
 by file, but for what is never twice the same, `LEFT_OUT`.
 """

@@ -69,4 +69,4 @@ def write(name: str, kind: str, folder: Path) -> None:
     before = logits_of(model)
     paths = export_model(model, folder)
     assert torch.equal(logits_of(model), before)
-    assert sorted(folder.iterdir()) == sorted(paths)
+    assert sorted(folder.iterdir(), reverse=True) == paths

@@ -26,8 +26,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_due(covers: tuple[str, ...], changed: list[str] | None) -> bool:
-    """Whether one of the changed files is, or lies below, one of the paths; None means that anything may have."""
-    return changed is None or any(Path(file).is_relative_to(path) for file in changed for path in covers)
+    """Whether one of the changed files is, or lies below, one of the paths; None means that anything may have.
+
+    Without paths a test is always due.
+    """
+    return changed is None or not covers or any(Path(file).is_relative_to(path) for file in changed for path in covers)
 
 
 @functools.cache

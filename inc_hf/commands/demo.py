@@ -50,4 +50,5 @@ def _write_json(path: str, title: str, threads: int, rows: dict[str, dict]) -> N
 
     today = datetime.date.today().isoformat()
     facts = {"title": title, "date": today, "machine": describe_machine(), "threads": threads, "rows": rows}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(facts, indent=2) + "\n")

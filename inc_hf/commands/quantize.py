@@ -8,6 +8,7 @@ from inc_hf.commands.arguments import add_hub_arguments, add_model_argument, mod
 from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.commands.quantize_config import config_of
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
+from inc_hf.config.checks import check_int
 from inc_hf.errors import UsageError, usage_error_for
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
 
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
+    check_int("seed", args.seed, low=0, high=2**32 - 1)
     check_output_directory(args.output, args.overwrite)
     if args.push_to_hub:
         with usage_error_for(f"{args.push_to_hub} cannot be a repository"):

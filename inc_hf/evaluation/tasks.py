@@ -51,8 +51,10 @@ def _score(predictions: Tensor, references: Tensor, metric: str | None) -> dict[
     predictions, references = predictions[known], references[known]
     if metric is None and not predictions.is_floating_point():
         return {"accuracy": float((predictions == references).double().mean())}
-    result = load_metric("glue", metric or "stsb").compute(predictions=predictions, references=references)
-    main = GLUE_METRIC[metric or "stsb"]
+    name = metric or "stsb"
+    with usage_error_for(f"The metric of {name!r} does not fit the predictions", ValueError):
+        result = load_metric("glue", name).compute(predictions=predictions, references=references)
+    main = GLUE_METRIC[name]
     return {main: float(result[main])}
 
 

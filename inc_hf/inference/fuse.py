@@ -5,9 +5,9 @@ from torch import nn
 from inc_hf.matching.families import FAMILIES
 from inc_hf.quantize.nn import BF16Linear, QLinear
 
-# A Linear layer and the activation that follows it, from the module that holds both.
-LINEAR_AND_ACTIVATION = tuple(
-    dict.fromkeys((f.first[0].rpartition(".")[2], f.activation) for f in FAMILIES.values() if f.activation)
+# The ending of a class, its Linear layer, and the activation that follows it.
+FUSED = tuple(
+    dict.fromkeys((f.fused_in, f.first[0].rpartition(".")[2], f.activation) for f in FAMILIES.values() if f.fused_in)
 )
 
 
@@ -24,9 +24,9 @@ def fuse_activations(model: nn.Module) -> list[str]:
     """Let quantized and BF16 Linear layers apply the activation that follows them, in place; returns their names."""
     fused = []
     for name, module in model.named_modules():
-        for linear_name, activation in LINEAR_AND_ACTIVATION:
+        for ending, linear_name, activation in FUSED:
             linear = getattr(module, linear_name, None)
-            if not isinstance(linear, QLinear | BF16Linear):
+            if not type(module).__name__.endswith(ending) or not isinstance(linear, QLinear | BF16Linear):
                 continue
             kind = activation_name(getattr(module, activation, None))
             if kind is not None and linear.activation == "none":

@@ -85,12 +85,17 @@ def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -
     count = 0
     with evaluating(model):
         for batch in tqdm(batches, desc="Calibrating", unit="batch", disable=not progress, leave=False):
-            with usage_error_for("The calibration data does not fit the model", IndexError):  # ids of other tokens
+            with calibration_error():
                 run(model, batch)
             count += 1
     if not count:
         raise UsageError("Calibration got no data: the dataset is empty. Static quantization needs some samples.")
     return model
+
+
+def calibration_error() -> usage_error_for:
+    """Around a call of the model with calibration data: ids of another tokenizer, or inputs that it does not take."""
+    return usage_error_for("The calibration data does not fit the model", (IndexError, ValueError))
 
 
 def run(model: nn.Module, batch: Any) -> Any:

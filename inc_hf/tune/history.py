@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ class Trial:
 class History:
     """Baseline and trials; written to `path` (a JSON file) whenever one is added, unless `path` is None.
 
-    `earlier` are trials of a search that this one goes on with; `kept` are those of other searches in the same file,
-    which stay there.
+    `resumed` are the trials in the file that a search goes on from, `earlier` those of them that it takes up; `kept`
+    are those of other searches in its own file, which stay there.
     """
 
     path: Path | None = None
@@ -44,6 +44,7 @@ class History:
     trials: list[Trial] = field(default_factory=list)
     earlier: dict[str, Trial] = field(default_factory=dict)
     kept: list[Trial] = field(default_factory=list)
+    resumed: list[Trial] = field(default_factory=list)
 
     @classmethod
     def of_workspace(cls, workspace: str | os.PathLike, resume_from: str | os.PathLike | None = None) -> "History":
@@ -54,7 +55,7 @@ class History:
         """
         history = cls(Path(workspace) / FILE)
         if history.path.exists():
-            _, history.kept = _read(history.path)
+            _, history.kept = _read(history.path, "; choose another workspace, or move the file away")
         if resume_from:
             history.resume_from(resume_from)
         return history
@@ -83,26 +84,35 @@ class History:
             ValueError: the file is not a history of this version.
         """
         path = Path(path)
-        self.baseline, trials = _read(path / FILE if path.is_dir() else path)
-        self.earlier = _of_last_model(trials, self.baseline)
+        path = path / FILE if path.is_dir() else path
+        self.baseline, self.resumed = _read(path, " that can be resumed")
+        self.earlier = _of_model(self.resumed, self.baseline)
+
+    def begin(self, baseline: float) -> bool:
+        """Begin with a float model of this score; whether the trials to go on from, if there are any, are its own."""
+        mine = _of_model(self.resumed, baseline)
+        fits = bool(mine) or not self.resumed
+        self.baseline, self.earlier = baseline, mine or self.earlier
+        return fits
 
 
-def _read(path: Path) -> tuple[float, list[Trial]]:
+def _read(path: Path, what_now: str) -> tuple[float, list[Trial]]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["version"] != VERSION:
             raise ValueError(f"version {data['version']}, not {VERSION}")
         trials = [Trial(**{**trial, "score": float(trial["score"])}) for trial in data["trials"]]
-        return float(data["baseline"]), trials
+        baseline = float(data["baseline"])
+        # files of the first version hold one search, and its trials do not say with what they began
+        return baseline, [replace(t, baseline=baseline) if t.baseline is None else t for t in trials]
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a tuning history that can be resumed: {error!r}") from error
+        raise UsageError(f"{path} is not a tuning history{what_now}: {error!r}") from error
 
 
-def _of_last_model(trials: list[Trial], baseline: float) -> dict[str, Trial]:
-    """Fingerprint -> the newest trial, of those that began with the model that the file was last written for."""
-    known = [trial for trial in trials if trial.baseline is not None]  # old files do not say, and hold one model only
+def _of_model(trials: list[Trial], baseline: float) -> dict[str, Trial]:
+    """Fingerprint -> the newest trial, of those that began with a float model of this score."""
     found: dict[str, Trial] = {}
-    for trial in known or trials:  # the newest first
-        if not known or math.isclose(trial.baseline, baseline, rel_tol=1e-4):
+    for trial in trials:  # the newest first
+        if math.isclose(trial.baseline, baseline, rel_tol=1e-4):
             found.setdefault(trial.fingerprint, trial)
     return found

@@ -1,7 +1,6 @@
 """The way from a float model to the best of a space: baseline, candidates, trials."""
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,8 +42,12 @@ def search(
     history = History.of_workspace(options.workspace, options.resume_from)
     with recording_inputs(model, RANKING_BATCHES) as recorded:
         baseline = evaluate(model)
-    _warn_of_another_model(history, baseline)
-    history.baseline = baseline
+    resumed = history.baseline
+    if not history.begin(baseline):
+        logger.warning(
+            "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
+            "the same?", baseline, resumed, options.resume_from,
+        )  # fmt: skip
     inputs = list(batches[:RANKING_BATCHES]) or recorded
     space = space_of(inputs)
     strategy = STRATEGIES[tuning.strategy](space.candidates(), space.rank, accuracy.higher_is_better)
@@ -64,11 +67,3 @@ def check_strategy(tuning: TuningCriterion) -> None:
         raise UsageError(
             f"The strategy {tuning.strategy!r} is not available yet; choose from {', '.join(STRATEGIES)}."
         )
-
-
-def _warn_of_another_model(history: History, baseline: float) -> None:
-    if history.earlier and not math.isclose(history.baseline, baseline, rel_tol=1e-4):
-        logger.warning(
-            "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
-            "the same?", baseline, history.baseline, options.resume_from,
-        )  # fmt: skip

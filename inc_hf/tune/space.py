@@ -8,7 +8,7 @@ from torch import nn
 
 from inc_hf.models.inputs import made_up_batch
 from inc_hf.quantize.probe import reached_modules
-from inc_hf.quantize.workflow import evaluating, run
+from inc_hf.quantize.workflow import calibration_error, evaluating, run
 from inc_hf.tune.candidate import Candidate
 
 logger = logging.getLogger(__name__)
@@ -48,5 +48,5 @@ def reached_by(model: nn.Module, inputs: list) -> dict[str, int] | None:
     if batch is None:
         logger.info("Taking all modules as used, since no inputs are at hand to see which ones are.")
         return None
-    with evaluating(model):
+    with evaluating(model), calibration_error():
         return reached_modules(model, lambda: run(model, batch))

@@ -160,7 +160,14 @@ def test_killed_and_resumed_to_the_same_bits(how, tmp_path):
     assert same({step: whole["states"][step] for step in parts["states"]}, parts["states"])
 
 
-@pytest.mark.slow("inc_hf/callbacks", "inc_hf/prune", "tests/pruning_trainer.py", "tests/callbacks")
+@pytest.mark.slow(
+    "inc_hf/callbacks",
+    "inc_hf/config",
+    "inc_hf/matching",
+    "inc_hf/prune",
+    "tests/callbacks",
+    "tests/pruning_trainer.py",
+)
 def test_two_processes_killed_and_resumed(tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
     assert not script(f"{other}:kill", processes=2)

@@ -24,7 +24,14 @@ STEPS, FROZEN, KILLED = 8, 6, 5  # the last checkpoint before it was killed is t
 RUNS = {"dynamic": {}, "static": {}, "accumulated": {"gradient_accumulation_steps": 2}}
 OUTLIER = 5
 pytestmark = pytest.mark.slow(
-    "inc_hf/callbacks", "inc_hf/checkpoint", "inc_hf/quantize", "tests/callbacks", "tests/pruning_trainer.py"
+    "inc_hf/callbacks",
+    "inc_hf/checkpoint",
+    "inc_hf/config",
+    "inc_hf/models",
+    "inc_hf/ops",
+    "inc_hf/quantize",
+    "tests/callbacks",
+    "tests/pruning_trainer.py",
 )
 
 

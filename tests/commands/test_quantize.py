@@ -197,3 +197,14 @@ class TestBadInput:
         assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 2
         assert "Evaluation needs labels" in error_line(capsys.readouterr().err)
         assert not Path("out").exists()
+
+    def test_calibration_data_that_the_model_does_not_take(self, texts, capsys):
+        tiny_model("t5").save_pretrained("t5")
+        tiny_tokenizer().save_pretrained("t5")
+        assert main(["quantize", "t5", "-o", "out", "--approach", "static", "--texts", str(texts)]) == 2
+        assert "The calibration data does not fit the model" in error_line(capsys.readouterr().err)
+
+    def test_negative_seed_for_the_data(self, model_dir, labelled, capsys):
+        arguments = ["--approach", "static", "--dataset", str(labelled), "--seed", "-1"]
+        assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 2
+        assert "`seed` must be" in error_line(capsys.readouterr().err)

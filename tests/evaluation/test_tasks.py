@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from tiny import MODELS, tiny_inputs, tiny_model
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from inc_hf.errors import UsageError
 from inc_hf.evaluation.inc_metric import evaluate_metric
 from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.models.tasks import SCORED
@@ -378,3 +380,13 @@ class TestEvaluateMetric:
         assert evaluate(Identity()) == 0.25
         with pytest.raises(ValueError, match="evaluation data is empty, or an iterator"):
             evaluate(Identity())
+
+
+def test_a_metric_of_fewer_classes_than_the_model_has():
+    class ThreeClasses(nn.Module):
+        def forward(self, input_ids, labels):
+            return SimpleNamespace(logits=torch.eye(3))
+
+    batch = {"input_ids": torch.zeros(3, 2, dtype=torch.long), "labels": torch.tensor([0, 1, 1])}
+    with pytest.raises(UsageError, match="The metric of 'mrpc' does not fit the predictions: Target is multiclass"):
+        evaluate_task(ThreeClasses(), [batch], "text-classification", "mrpc")

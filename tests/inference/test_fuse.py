@@ -33,6 +33,22 @@ def test_fused_activations_change_nothing_but_the_last_bits(architecture):
     torch.testing.assert_close(logits(model), before, rtol=0, atol=0.05 * before.abs().max().item())
 
 
+class NormBetween(nn.Module):
+    """With children of BERT's names, and something between them."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.norm, self.intermediate_act_fn = nn.Linear(8, 8), nn.LayerNorm(8), nn.GELU()
+
+    def forward(self, x):
+        return self.intermediate_act_fn(self.norm(self.dense(x)))
+
+
+def test_a_layer_that_only_has_the_names_is_left_alone():
+    model = quantization.fit(NormBetween(), PostTrainingQuantConfig(approach="dynamic")).model
+    assert fuse_activations(model) == [] and model.dense.activation == "none"
+
+
 @needs_kernels
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_optimize_keeps_only_the_packed_weights(architecture, tmp_path):

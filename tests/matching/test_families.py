@@ -60,7 +60,7 @@ def test_names_from_a_module(name, child, full):
     assert resolve_name(name, child) == full
 
 
-TABLES = [(find, "ATTENTIONS"), (find_ffn, "NAMED"), (fuse, "LINEAR_AND_ACTIVATION"), (share, "SIBLINGS")]
+TABLES = [(find, "ATTENTIONS"), (find_ffn, "NAMED"), (fuse, "FUSED"), (share, "SIBLINGS")]
 TABLES += [(target, "ATTENTIONS")]
 
 

@@ -12,6 +12,9 @@ TRIALS = [
 ]
 
 
+BEGUN = [replace(trial, baseline=0.9) for trial in TRIALS]  # as they are read from a file that does not say
+
+
 @pytest.fixture
 def stored(tmp_path):
     history = History(tmp_path / "workspace" / "history.json", baseline=0.9)
@@ -48,7 +51,7 @@ def test_resume(stored, of):
     history = History()
     history.resume_from(stored if of == "file" else str(stored.parent))
     assert history.baseline == 0.9
-    assert history.earlier == {"aaaa": TRIALS[0], "bbbb": TRIALS[1]}
+    assert history.earlier == {"aaaa": BEGUN[0], "bbbb": BEGUN[1]}
     assert history.trials == []
 
 
@@ -59,7 +62,7 @@ def test_earlier_trials_stay_on_disk_until_they_are_tried_again(stored):
     history.add(TRIALS[1])
     again = History()
     again.resume_from(stored)
-    assert again.earlier == {"aaaa": TRIALS[0], "bbbb": TRIALS[1]}
+    assert again.earlier == {"aaaa": BEGUN[0], "bbbb": BEGUN[1]}
     history.add(TRIALS[0])
     assert [entry["fingerprint"] for entry in json.loads(stored.read_text())["trials"]] == ["bbbb", "aaaa"]
 
@@ -70,7 +73,7 @@ def fingerprints(path):
 
 def test_a_search_that_does_not_resume_keeps_what_is_there(stored):
     history = History.of_workspace(stored.parent)
-    assert history.earlier == {} and history.kept == TRIALS
+    assert history.earlier == {} and history.kept == BEGUN
     history.baseline = 0.5
     history.add(replace(TRIALS[0], score=0.3, baseline=0.5))
     assert fingerprints(stored) == ["aaaa", "aaaa", "bbbb"]
@@ -87,6 +90,18 @@ def test_trials_that_began_with_another_model_are_not_taken_up(tmp_path):
     other.baseline = 0.7
     other.add(replace(TRIALS[1], baseline=0.7))
     assert History.of_workspace(tmp_path, tmp_path).earlier == {"bbbb": replace(TRIALS[1], baseline=0.7)}
+
+
+def test_of_several_models_each_goes_on_with_its_own_trials(tmp_path):
+    for baseline in (0.9, 0.7):
+        history = History.of_workspace(tmp_path)
+        history.begin(baseline)
+        history.add(replace(TRIALS[0], score=baseline - 0.1, baseline=baseline))
+    for baseline in (0.9, 0.7):
+        history = History.of_workspace(tmp_path, resume_from=tmp_path)
+        assert history.begin(baseline)
+        assert history.earlier["aaaa"].score == baseline - 0.1
+    assert not history.begin(0.5), "worth a warning"
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])

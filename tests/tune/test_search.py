@@ -230,7 +230,7 @@ class TestTuning:
     def test_a_file_that_is_no_history_is_not_overwritten(self, workspace):
         workspace.mkdir()
         (workspace / "history.json").write_text("mine")
-        with pytest.raises(ValueError, match="not a tuning history"):
+        with pytest.raises(ValueError, match="not a tuning history; choose another workspace, or move the file away"):
             fit(net(), config(), eval_func=lambda model: 0.9)
         assert (workspace / "history.json").read_text() == "mine"
 
