@@ -40,9 +40,8 @@ compile_kernels() {
     "$root/scripts/build_kernels.sh" "$python" >"$venv/kernels.log" 2>&1 ||
         say "note: the C++ kernels could not be compiled, see $venv/kernels.log (or \`make build\`); inc-hf will be slow"
 }
-# Python compiles what it imports, a small part of what is installed; pip would compile all of it.
 pip_install() {
-    "$python" -m pip --require-virtualenv install --quiet --quiet --disable-pip-version-check --no-input --no-compile "$@"
+    "$python" -m pip --require-virtualenv install --quiet --quiet --disable-pip-version-check --no-input "$@"
 }
 
 # pip itself would only warn, and quietly here.
