@@ -104,7 +104,7 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
 
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
-    check_int("seed", args.seed, low=0, high=2**32 - 1)
+    check_int("random_seed", args.seed, low=0, high=2**32 - 1)
     check_output_directory(args.output, args.overwrite)
     if args.push_to_hub:
         with usage_error_for(f"{args.push_to_hub} cannot be a repository"):

@@ -207,4 +207,4 @@ class TestBadInput:
     def test_negative_seed_for_the_data(self, model_dir, labelled, capsys):
         arguments = ["--approach", "static", "--dataset", str(labelled), "--seed", "-1"]
         assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 2
-        assert "`seed` must be" in error_line(capsys.readouterr().err)
+        assert "`random_seed` must be" in error_line(capsys.readouterr().err)
