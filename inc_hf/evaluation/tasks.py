@@ -1,6 +1,6 @@
 """Scores of a model by task, on a labelled dataset."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -67,6 +67,20 @@ def labels_of(batch: Mapping[str, Tensor], key: str = "labels") -> Tensor:
     if key not in batch:
         raise UsageError(f"Evaluation needs labels: the batches have {sorted(batch)}, not {key!r}.")
     return batch[key]
+
+
+def check_repeatable(data: Any, name: str) -> None:
+    """Raise ValueError for an iterator, which a search could read for its first evaluation only."""
+    if not isinstance(data, Iterator):
+        return
+    try:
+        next(data)
+    except StopIteration:
+        check_not_empty([])
+    raise UsageError(
+        f"`{name}` is a {type(data).__name__}, which can be read once, but the model is evaluated several times; pass "
+        "a list, a dataloader or a dataset, or `datasets.IterableDataset.from_generator(function)`."
+    )
 
 
 def check_not_empty(collected: list[Tensor]) -> None:
