@@ -75,9 +75,7 @@ class TestCriterion:
 
     @pytest.mark.parametrize(("name", "given"), [("mse", True), ("accuracy", False), ("wer", True)])
     def test_a_contradiction(self, name, given):
-        with pytest.raises(
-            UsageError, match=f"{name!r} a .* is better.*_better={given}`.*to {not given}"
-        ):
+        with pytest.raises(UsageError, match=f"{name!r} a .* is better.*_better={given}`.*to {not given}"):
             scoring(lambda model: 1.0, metric_name=name, criterion=AccuracyCriterion(higher_is_better=given))
 
     def test_a_name_that_a_dict_brings(self):
