@@ -17,7 +17,7 @@ from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
-from inc_hf.models.batches import batches_of, take_samples
+from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import check_is_float
 from inc_hf.results.quantized import QuantizedModel
@@ -71,7 +71,8 @@ def fit(
 def _calibration_batches(model: nn.Module, conf: PostTrainingQuantConfig, dataloader: Iterable | None) -> list:
     if dataloader is None:
         return []
-    batches = take_samples(batches_of(dataloader, model), max(conf.calibration_sampling_size))
+    batches = batches_of(dataloader, model, keep_labels=labels_are_inputs(model))
+    batches = take_samples(batches, max(conf.calibration_sampling_size))
     if not batches:
         raise UsageError("The calibration data is empty; static quantization needs at least one sample.")
     return batches

@@ -12,8 +12,8 @@ from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
-from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.models.batches import batches_of, take_samples
+from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
+from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.models.tasks import SCORED, auto_class_of
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
@@ -135,7 +135,7 @@ class IncQuantizer:
         """The first samples of the dataset in batches; labels only stay where a decoder's inputs come from them."""
         if dataset is None:
             return None
-        keep_labels = bool(self.model.config.is_encoder_decoder)
+        keep_labels = labels_are_inputs(self.model)
         batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator, keep_labels)
         return take_samples(batches, max(config.calibration_sampling_size))
 
@@ -144,8 +144,13 @@ class IncQuantizer:
             return None
         if self.task is None:
             raise UsageError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(SCORED))}; or pass `eval_fn`.")
-        batches = list(batches_of(dataset, self.model, self.tokenizer, batch_size, collator))
-        return lambda model: evaluate_task(model, batches, self.task, self.metric_name)
+        check_repeatable(dataset, "eval_dataset")
+
+        def evaluate(model: PreTrainedModel) -> dict[str, float]:
+            batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator)
+            return evaluate_task(model, batches, self.task, self.metric_name)
+
+        return evaluate
 
     def get_calibration_dataset(
         self,

@@ -95,8 +95,8 @@ def _check(labels: Tensor, allowed: Tensor, first_row: int, what: str) -> None:
         place = (~allowed).nonzero()[0].tolist()
         label, row = labels[tuple(place)].item(), first_row + (place[0] if place else 0)
         raise UsageError(
-            f"The evaluation data does not fit the model: label {label} in row {row} (the first is 0) is out of range: "
-            f"{what}."
+            f"The evaluation data does not fit the model: label {label} in row {row} (the first is 0) is out of "
+            f"range: {what}."
         )
 
 

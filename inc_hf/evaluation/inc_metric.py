@@ -11,6 +11,8 @@ from inc_hf.evaluation.answers import answers_of, logits_of, numbers_of
 from inc_hf.evaluation.counts import AVERAGES, F1, Accuracy, Count, MeanError
 from inc_hf.evaluation.tasks import check_not_empty, labels_of
 from inc_hf.models.batches import batch_length, batches_of
+from inc_hf.models.labels import label_numbers
+from inc_hf.models.samples import named
 from inc_hf.quantize.workflow import run
 
 
@@ -28,7 +30,8 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
     def evaluate(model: nn.Module) -> float:
         measure, rows = start(model), 0
         for batch in dataloader:
-            inputs, labels = _split(batch)
+            inputs, labels = _split(named(batch, model))
+            labels = label_numbers(labels, model, rows)
             (inputs,) = batches_of([inputs], model, keep_labels=False)
             measure.update(logits_of(run(model, inputs)), labels, rows)
             rows += batch_length(inputs)

@@ -12,7 +12,8 @@ from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.evaluation.answers import IGNORED, Answers, Problem, answers_of, check_classes, classes_of, logits_of
 from inc_hf.evaluation.counts import Accuracy, Count
 from inc_hf.evaluation.glue import OF_NUMBERS, GlueScore, check_glue_task
-from inc_hf.models.batches import LABEL_COLUMNS, batch_length
+from inc_hf.models.batches import batch_length
+from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.tasks import SCORED
 from inc_hf.quantize.workflow import run
 

@@ -120,7 +120,7 @@ DATA = {
     "empty_parquet": "empty.parquet cannot be read as a dataset: .*0 bytes",
     "fake_data_json": "fake_data.json cannot be read as a dataset: JSON parse error",
     "number_data_json": "number_data.json cannot be read as a dataset: JSON parse error",
-    "mixed_data_jsonl": "holds what the tokenizer does not take",
+    "mixed_data_jsonl": "The data gives ['label', 'sentence'], but|holds what the tokenizer does not take",
     "nothing": "nothing doesn't contain any data files",
 }
 
