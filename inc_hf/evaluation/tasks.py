@@ -36,7 +36,7 @@ def evaluate_task(
     if task not in SCORED:
         raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}.")
     check_glue_task(metric)
-    answers_to = ANSWERS[SCORED[task].scored_by]
+    answers_to = SCORES[SCORED[task].scored_by]
     count: Count | None = None
     rows = 0
     with torch.no_grad():
@@ -129,4 +129,4 @@ def _next_token(model: nn.Module, output: Any, batch: Mapping[str, Tensor], row:
 
 
 # By `scored_by` of a task.
-ANSWERS: dict[str, Callable] = {"class": _classification, "span": _question_answering, "next token": _next_token}
+SCORES: dict[str, Callable] = {"class": _classification, "span": _question_answering, "next token": _next_token}
