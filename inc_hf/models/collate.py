@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from transformers import DataCollatorWithPadding, default_data_collator
 
-from inc_hf.models.samples import dimensions_of
+from inc_hf.models.samples import DIMENSIONS, dimensions_of
 
 IGNORED = -100
 SOUND = ("input_values", "input_features")
@@ -46,9 +46,9 @@ def _padded(samples: list[dict[str, Any]], keys: list[str], value: int) -> list[
         if any(not dimensions_of(sample.get(key)) for sample in samples):
             continue
         tensors = [_tensor(sample[key], value) for sample in samples]
-        if all(t is not None for t in tensors) and len({tensor.shape for tensor in tensors}) > 1:
+        if all(t is not None for t in tensors) and len(_lengths([sample[key] for sample in samples])) > 1:
             for sample, tensor in zip(samples, _to_largest(tensors, value), strict=True):
-                sample[key] = tensor
+                sample[key] = tensor.tolist() if key == "labels" else tensor  # as tokenizers take them
     return samples
 
 
@@ -79,8 +79,23 @@ def _with_mask(samples: list[dict[str, Any]], model: nn.Module) -> list[dict[str
         return samples
     if name in SOUND and getattr(getattr(model, "config", None), "feat_extract_norm", "layer") == "group":
         return samples
-    tensors = [_tensor(sample[name], 0) for sample in samples]
-    if any(t is None for t in tensors) or len({tensor.shape for tensor in tensors}) == 1:
+    if len(_lengths([sample[name] for sample in samples])) == 1:
         return samples
-    masks = [torch.ones(t.shape if name == "input_ids" else t.shape[:1], dtype=torch.long) for t in tensors]
-    return [{**sample, "attention_mask": mask} for sample, mask in zip(samples, masks, strict=True)]
+    return [{**sample, "attention_mask": _ones(sample[name], DIMENSIONS[name])} for sample in samples]
+
+
+def _lengths(values: list[Any]) -> set[tuple[int, ...]]:
+    """The shapes of all tensors or plain lists in `values`."""
+    shapes = set()
+    for value in values:
+        is_nested = isinstance(value, list | tuple) and dimensions_of(value) > 1
+        shapes |= _lengths(list(value)) if is_nested else {tuple(getattr(value, "shape", (len(value),)))}
+    return shapes
+
+
+def _ones(values: Any, dimensions: int) -> Any:
+    """A mask of ones for each place of a text, a sound or their frames; of several texts, one for each."""
+    if isinstance(values, list | tuple) and dimensions_of(values) > dimensions:
+        return [_ones(part, dimensions) for part in values]
+    shape = tuple(getattr(values, "shape", (len(values),)))
+    return torch.ones(shape[: 1 + len(shape) - dimensions], dtype=torch.long)

@@ -27,9 +27,10 @@ def label_numbers(label: Any, model: nn.Module, row: int) -> Any:
     """
     if isinstance(label, str):
         return _number(label, ids_of_words(model), row)
-    words = isinstance(label, list | tuple) and any(isinstance(part, str) for part in label)
     problem = getattr(getattr(model, "config", None), "problem_type", None)
-    if not words and not (label == [] and problem == "multi_label_classification"):
+    is_list = isinstance(label, list | tuple)
+    has_words = is_list and any(isinstance(part, str) for part in label)
+    if not has_words and not (is_list and not label and problem == "multi_label_classification"):
         return label
     numbers = [_number(part, ids_of_words(model), row) if isinstance(part, str) else part for part in label]
     if problem == "multi_label_classification":
@@ -55,7 +56,8 @@ def _number(word: str, ids: dict[str, int], row: int) -> int:
 def order_of(data: Any, model: nn.Module) -> list[int] | None:
     """The model's number of each class of a dataset whose classes have the model's names in another order, or None."""
     features = getattr(data, "features", None)
-    kind = next((features[name] for name in ("label", "labels") if name in features), None) if features else None
+    features = features if isinstance(features, Mapping) else {}
+    kind = features.get("label", features.get("labels"))
     kind = getattr(kind, "feature", kind)  # of a list of labels
     names = [name.lower() for name in getattr(kind, "names", None) or []]
     ids = {name.lower(): number for name, number in ids_of_words(model).items()}
