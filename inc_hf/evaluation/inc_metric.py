@@ -32,7 +32,8 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
         for batch in dataloader:
             inputs, labels = _split(named(batch, model))
             labels = label_numbers(labels, model, rows)
-            (inputs,) = batches_of([inputs], model, keep_labels=False)
+            if isinstance(inputs, Mapping):
+                (inputs,) = batches_of([inputs], model, keep_labels=False)
             measure.update(logits_of(run(model, inputs)), labels, rows)
             rows += batch_length(inputs)
         check_not_empty(rows)

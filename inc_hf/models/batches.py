@@ -87,7 +87,7 @@ class Reader:
     def collated(self, samples: list[Any]) -> Any:
         """A batch of samples."""
         if not isinstance(samples[0], Mapping):  # of a plain module
-            return _without_label(default_collate(samples))
+            return _without_label((self.collator or default_collate)(samples), self.model)
         samples = [self._usable(sample) for sample in samples]
         samples = [{key: v for key, v in s.items() if self.accepted is None or key in self.accepted} for s in samples]
         with usage_error_for("These samples do not make a batch of tensors"):
@@ -111,7 +111,7 @@ class Reader:
     def ready(self, batch: Any) -> Any:
         """A batch that came as one."""
         if not isinstance(batch, Mapping):
-            return _checked(_without_label(batch), self.accepted, self.model)
+            return _checked(_without_label(batch, self.model), self.accepted, self.model)
         main = batch.get(getattr(self.model, "main_input_name", ""), batch.get("inputs_embeds"))
         if isinstance(self.model, PreTrainedModel) and not isinstance(main, Tensor | np.ndarray) and _has_lists(batch):
             return self.collated(rows_of(batch))
@@ -139,11 +139,17 @@ def accepted_inputs(model: nn.Module, keep_labels: bool = True) -> set[str] | No
     return names if keep_labels else names - set(LABEL_COLUMNS)
 
 
-def _without_label(batch: Any) -> Any:
-    """A ready batch, INC's `(inputs, label)` without its label, in a form that `workflow.run` takes."""
-    if isinstance(batch, tuple | list) and len(batch) == 2 and isinstance(batch[0], Mapping | Tensor):
-        return batch[0] if isinstance(batch[0], Mapping) else (batch[0],)
-    return batch
+def _without_label(batch: Any, model: nn.Module) -> Any:
+    """A batch of a plain module without what stands behind its inputs: the label of INC's pairs `(inputs, label)`, or
+    the one part that `forward` does not take."""
+    if not isinstance(batch, tuple | list) or len(batch) < 2:
+        return batch
+    parameters = inspect.signature(model.forward).parameters.values()
+    taken = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p for p in taken if p.default is p.empty]
+    is_pair = len(batch) == 2 and isinstance(batch[0], Tensor) and len(needed) < 2
+    is_surplus = len(batch) == len(taken) + 1 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
+    return tuple(batch[:-1]) if is_pair or is_surplus else batch
 
 
 def _checked(batch: Any, accepted: set[str] | None, model: nn.Module) -> Any:

@@ -190,6 +190,23 @@ class TestPlainModules:
         assert torch.equal(torch.cat([batch[0] for batch in batches]), self.x)
 
 
+class Sum(torch.nn.Module):
+    def forward(self, x, y):
+        return x + y
+
+
+@pytest.mark.parametrize(
+    ("module", "parts", "kept"),
+    [(TinyNet(), 2, 1), (Sum(), 2, 2), (Sum(), 3, 2), (TinyNet(), 1, 1), (torch.nn.Sequential(TinyNet()), 2, 1)],
+    ids=["a pair", "two inputs", "two inputs and a label", "no label", "a sequence"],
+)
+def test_labels_behind_the_inputs_of_a_plain_module(module, parts, kept):
+    batch = tuple(torch.full((3, 4), float(i)) for i in range(parts))
+    for data in ([batch], TensorDataset(*batch)):
+        [found] = batches_of(data, module)
+        assert [part[0, 0].item() for part in found] == list(range(kept))
+
+
 class TestImages:
     images = [Image.fromarray(np.full((20, 24, 3), 40 * i, dtype=np.uint8)) for i in range(3)]
 
