@@ -44,6 +44,8 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
 
 def _split(batch: Any) -> tuple[Any, Any]:
     """Inputs and labels of a batch."""
+    if isinstance(batch, Mapping) and "start_positions" in batch:
+        raise UsageError('Spans are scored by `IncQuantizer(task="question-answering")`, or pass `eval_func`.')
     if isinstance(batch, Mapping):
         return batch, labels_of(batch)
     if not isinstance(batch, tuple | list) or len(batch) < 2:

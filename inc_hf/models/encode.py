@@ -28,7 +28,7 @@ def encoded(
     main_input = getattr(model, "main_input_name", "input_ids")
     if main_input in sample or "inputs_embeds" in sample:
         return dict(sample)
-    labels = {key: sample[key] for key in LABEL_COLUMNS if key in sample}
+    labels = {key: _target(sample[key], model, processor) for key in LABEL_COLUMNS if key in sample}
     if main_input != "input_ids":
         raw = _image(sample, model, processor) or _sound(sample, processor)
         return dict(sample) if raw is None else {**raw, **labels}
@@ -47,6 +47,16 @@ def _tokens(sample: Mapping[str, Any], columns: Columns, model: nn.Module, token
                 sample[first], sample[second] if second else None, truncation=limit is not None, max_length=limit
             )
         )
+
+
+def _target(label: Any, model: nn.Module, processor: Any) -> Any:
+    """A label; of a model that generates it from the input, text as tokens."""
+    tokenizer = getattr(processor, "tokenizer", processor)
+    generates = getattr(getattr(model, "config", None), "is_encoder_decoder", False) and model.can_generate()
+    if not isinstance(label, str) or not generates or tokenizer is None:
+        return label
+    limit = text_limit(model, tokenizer)
+    return tokenizer(text_target=label, truncation=limit is not None, max_length=limit)["input_ids"]
 
 
 def _image(sample: Mapping[str, Any], model: nn.Module, processor: Any) -> dict[str, Any] | None:

@@ -336,6 +336,12 @@ class TestProblems:
         found = evaluate_metric(data, {"f1": "macro"})(model)
         assert found == pytest.approx(f1_score(data[0][1], predicted(model, data[0][0]), average="macro"))
 
+    def test_spans(self):
+        model = of_task("question-answering")
+        batch = {**inputs_of(model, "question-answering", 2), "start_positions": torch.tensor([3, 4])}
+        with pytest.raises(UsageError, match="Spans are scored by"):
+            evaluate_metric([batch], "accuracy")(model)
+
     def test_labels_as_words(self):
         model = self.model_of(None)
         words = [model.config.id2label[int(number)] for number in predicted(model, tiny_inputs(model, 6))]

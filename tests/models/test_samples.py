@@ -153,6 +153,12 @@ def test_pairs_of_texts(bert):
     assert ids_of([batch]) == [TOKENIZER(*pair)["input_ids"] for pair in [("a film", "a plot"), ("bad", "good")]]
 
 
+def test_texts_as_labels_of_a_model_that_writes():
+    rows = [{"text": text, "labels": label} for text, label in zip(TEXTS, TEXTS[::-1], strict=True)]
+    [batch] = batches_of(rows, tiny_model("t5"), TOKENIZER)
+    assert [[i for i in row.tolist() if i != -100] for row in batch["labels"]] == IDS[::-1]
+
+
 def test_labels_of_tokens():
     model = transformers.BertForTokenClassification(transformers.BertConfig(vocab_size=VOCABULARY, **ENCODER))
     rows = [{"input_ids": ids, "labels": [1] * len(ids)} for ids in IDS]
