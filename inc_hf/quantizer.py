@@ -74,7 +74,7 @@ class IncQuantizer:
             task (`str`, *optional*): e.g. "text-classification"; with a labelled dataset and without `eval_fn` the
                 model is evaluated by it.
             seed (`int`): for shuffling and for all random generators.
-            tokenizer: for texts; saved beside the model.
+            tokenizer: for texts, or the processor of images or sound; saved beside the model.
             metric_name (`str`, *optional*): which entry of a dict of scores counts; without `eval_fn`, a GLUE task
                 whose metric is computed.
         """
@@ -100,11 +100,12 @@ class IncQuantizer:
 
         Args:
             quantization_config: defaults to dynamic quantization.
-            calibration_dataset: a dataset, a dataloader, or a list of texts; `calibration_sampling_size` of its
-                samples are used.
+            calibration_dataset: a dataset or a stream of one, a dataloader, a list or generator of texts or samples;
+                `calibration_sampling_size` of its samples are read.
             batch_size (`int`): for calibration and evaluation.
             data_collator: list of samples -> batch; by default the tokenizer pads.
-            eval_dataset: labelled data, in the same forms, for models without `eval_fn`; needs `task`.
+            eval_dataset: labelled data, in the same forms but for generators, since it is read for each evaluation; for
+                models without `eval_fn`. Needs `task`.
             overwrite (`bool`): whether a `save_directory` that is not empty may be overwritten.
             format (`str`, *optional*): "compressed-tensors" or "inc"; None is the first that can express the model.
 
