@@ -55,7 +55,8 @@ def fit(
         eval_func: model -> score, or a dict of scores of which `metric_name` counts. A name such as "eval_loss" says
             that a lower score is better.
         eval_dataloader, eval_metric: instead of `eval_func`; batches `(inputs, label)` and a metric: `"accuracy"`,
-            `"f1"`, `{"f1": "macro"}`, `"mse"`, `{"topk": 5}`, or an object with `update(preds, labels)`, `reset()` and `result()`.
+            `"f1"`, `{"f1": "macro"}`, `"mse"`, `{"topk": 5}`, or an object with `update(preds, labels)`, `reset()` and
+            `result()`.
 
     Raises:
         ValueError, TypeError: see the message; nothing has been changed or written then.

@@ -104,8 +104,8 @@ class IncQuantizer:
                 `calibration_sampling_size` of its samples are read.
             batch_size (`int`): for calibration and evaluation.
             data_collator: list of samples -> batch; by default the tokenizer pads.
-            eval_dataset: labelled data, in the same forms but for generators, since it is read for each evaluation; for
-                models without `eval_fn`. Needs `task`.
+            eval_dataset: labelled data, in the same forms but for generators, since it is read for each evaluation;
+                for models without `eval_fn`. Needs `task`.
             overwrite (`bool`): whether a `save_directory` that is not empty may be overwritten.
             format (`str`, *optional*): "compressed-tensors" or "inc"; None is the first that can express the model.
 
