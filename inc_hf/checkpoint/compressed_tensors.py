@@ -100,8 +100,9 @@ def _activation_arguments(module: QLinear, activation: ActivationScheme) -> dict
     }
     if not activation.dynamic:
         return {**arguments, "observer": activation.observer}
-    if activation.scale_dtype != "float32":
-        arguments["scale_dtype"] = f"torch.{activation.scale_dtype}"
+    # Our own word, which compressed-tensors keeps and does not read. Its own, `scale_dtype`, would make it round as we
+    # do, but fail in float16: it clamps the scales to the range of bfloat16 first.
+    arguments["observer_kwargs"] = {"scale_dtype": activation.scale_dtype}
     if module.input_ndim == 3:
         return {**arguments, "strategy": "token"}
     # Of a 2-D input, compressed-tensors' "token" is one scale for the whole batch; one group per row is what we mean.
@@ -189,4 +190,5 @@ def _is_one_group(inputs: dict[str, Any], in_features: int) -> bool:
 def _scale_dtype(inputs: dict[str, Any]) -> str:
     if not inputs.get("dynamic", False):
         return ActivationScheme.scale_dtype  # plays no part
-    return (inputs.get("scale_dtype") or "float32").removeprefix("torch.")
+    ours = (inputs.get("observer_kwargs") or {}).get("scale_dtype")
+    return (ours or inputs.get("scale_dtype") or "float32").removeprefix("torch.")

@@ -150,6 +150,10 @@ class TestForeignConfig:
         found = self.schemes(with_group("input_activations", scale_dtype=scale_dtype))
         assert {scheme.activation.scale_dtype for scheme in found.values()} == {expected}
 
+    def test_our_own_word_for_that_precision(self):
+        found = self.schemes(with_group("input_activations", observer_kwargs={"scale_dtype": "bfloat16"}))
+        assert {scheme.activation.scale_dtype for scheme in found.values()} == {"bfloat16"}
+
     @pytest.mark.parametrize("missing", ["type", "symmetric", "dynamic"])
     @pytest.mark.parametrize("section", ["weights", "input_activations"])
     def test_keys_with_defaults_may_be_missing(self, section, missing):
