@@ -15,7 +15,7 @@ from inc_hf.evaluation.scoring import scoring
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
 from inc_hf.results.mixed import MixedModel
 from inc_hf.results.quantized import QuantizedModel
-from inc_hf.tune import search
+from inc_hf.tune import Goal, search
 from inc_hf.tune.bf16_space import Bf16Space, kinds_to_convert
 from inc_hf.tune.search import check_strategy
 
@@ -52,13 +52,13 @@ def fit(
     conf = MixedPrecisionConfig() if conf is None else conf
     model = model.model if isinstance(model, QuantizedModel) else model
     _check(model, conf)
-    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name)
+    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
     kinds = kinds_to_convert(model, conf)
     logger.info(what_it_means_here())
     if evaluate is None:
         return MixedModel(use_bf16(model, kinds).eval())
     space_of = partial(Bf16Space, model, conf, kinds)
-    result = search(model, evaluate, space_of, conf.accuracy_criterion, conf.tuning_criterion)
+    result = search(model, evaluate, space_of, lambda score: Goal(score, evaluate.criterion), conf.tuning_criterion)
     return MixedModel(result.model, result)
 
 
