@@ -1,8 +1,6 @@
 """`inc-hf export`."""
 
 import argparse
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,18 +76,17 @@ def _apart(model: "PreTrainedModel", name: str, conf: Torch2ONNXConfig, args: ar
     from inc_hf.export.layout import FOLDER
 
     tokenizer = load_tokenizer(name)
-    with tempfile.TemporaryDirectory(prefix="inc_hf_onnx_") as folder:
-        names = [path.name for path in export_model(model, folder, conf)]
+    names: list[str] = []
 
-        def write(directory: Path) -> None:
-            model.config.save_pretrained(directory)
-            if model.can_generate():
-                model.generation_config.save_pretrained(directory)
-            if tokenizer is not None:
-                tokenizer.save_pretrained(directory)
-            shutil.copytree(folder, directory / FOLDER)
+    def write(directory: Path) -> None:
+        names.extend(path.name for path in export_model(model, directory / FOLDER, conf))
+        model.config.save_pretrained(directory)
+        if model.can_generate():
+            model.generation_config.save_pretrained(directory)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(directory)
 
-        save_checkpoint(write, args.output, args.overwrite)
+    save_checkpoint(write, args.output, args.overwrite)
     return [Path(args.output) / FOLDER / name for name in names]
 
 

@@ -3,14 +3,14 @@
 import copy
 import logging
 import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from inc_hf.atomic import locked, temporary_directory
 from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.compare import why_different
 from inc_hf.config import Torch2ONNXConfig
@@ -81,14 +81,22 @@ def write_files(
         ExportError: a part cannot be written, or computes something else.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".onnx.", dir=directory) as folder:
+    with temporary_directory(directory / "onnx") as folder:
         for name, parts in files.items():
-            write_onnx(_graph(parts, conf), Path(folder) / name)
-            _validate(parts, OPENERS[backend](Path(folder) / name), limit, f"{name} on {backend}")
-        written = sorted(Path(folder).iterdir())
+            write_onnx(_graph(parts, conf), folder / name)
+            _validate(parts, OPENERS[backend](folder / name), limit, f"{name} on {backend}")
+        _put(folder, directory, files)
+    return [directory / name for name in files]
+
+
+def _put(folder: Path, directory: Path, names: Iterable[str]) -> None:
+    """Move what was written to its place; weights that an older file had beside it go, since the new one has none."""
+    with locked(directory):
+        written = sorted(folder.iterdir())
         for path in written:
             os.replace(path, directory / path.name)
-    return [directory / name for name in files]
+        for data in {f"{name}_data" for name in names} - {path.name for path in written}:
+            (directory / data).unlink(missing_ok=True)
 
 
 def _graph(parts: list[Part], conf: Torch2ONNXConfig):
