@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
 from transformers import PreTrainedModel, set_seed
@@ -127,6 +128,8 @@ class IncQuantizer:
                 metric_name=self.metric_name if self.eval_fn else None,
             )
         if save_directory is not None:
+            # The search may have written its history there, into what was empty.
+            overwrite = overwrite or Path(options.workspace).resolve().is_relative_to(Path(save_directory).resolve())
             self.quantized_model.save_pretrained(save_directory, self.tokenizer, format, overwrite)
         return self.quantized_model
 

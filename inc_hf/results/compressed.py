@@ -1,6 +1,7 @@
 """What training with compression gives back: the model, how it scores, and how to keep it."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ class CompressedModel(nn.Module):
         refuse_to_save_others(self.model)
         return save_checkpoint(partial(write_model, self.model, None), save_directory, overwrite=True)
 
-    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
+    def export(
+        self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()
+    ) -> Path:
         """Write the model as ONNX, see [`inc_hf.export.export`]."""
-        return export(self.model, save_path, conf)
+        return export(self.model, save_path, conf, inputs=inputs)
