@@ -1,6 +1,7 @@
 """What mixed precision may vary: which modules keep their weights in float32."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torch import nn
@@ -33,6 +34,7 @@ class Bf16Space:
     conf: MixedPrecisionConfig
     kinds: dict[str, str]
     inputs: list
+    called: Mapping[str, int] = field(default_factory=dict)  # by the evaluation: the kinds are known before it
 
     def candidates(self) -> list[Candidate]:
         default = Candidate("bf16", dict.fromkeys(self.kinds, Half()))

@@ -1,8 +1,8 @@
 """What post-training quantization may vary: samples, observers, smoothing, and which modules stay in float."""
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from torch import nn
 
@@ -16,6 +16,7 @@ from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.sensitivity import rank_by_damage, together
 from inc_hf.tune.space import copy_of, reached_by
+from inc_hf.undo import restored
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +26,22 @@ OBSERVER_VARIANTS = ("mse", "percentile")
 
 @dataclass
 class QuantizationSpace:
-    """A [`Space`] of quantized models; `inputs` are a few batches, to see what is used and what harms."""
+    """A [`Space`] of quantized models; `inputs` are a few batches, to see what harms.
+
+    The modules that are used are those which the calibration data reaches, without it those which an evaluation
+    called.
+    """
 
     model: nn.Module
     conf: PostTrainingQuantConfig
     calibration: Calibration
     inputs: list
+    called: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.reached = reached_by(self.model, self.inputs)
+        self.reached = dict(self.called)
+        if self.calibration.batches or not self.called:
+            self.reached = reached_by(self.model, self.calibration.batches)
 
     def candidates(self) -> list[Candidate]:
         approach = self.conf.approach if self.conf.approach != "auto" else "default"
@@ -92,7 +100,8 @@ class QuantizationSpace:
         """Without inputs, from the last module to the first."""
         names = list(candidate.schemes)[::-1]
         if self.inputs:
-            names = [name for name, _ in rank_by_damage(self.model, self.build(candidate), self.inputs)]
+            with restored(self.model):
+                names = [name for name, _ in rank_by_damage(self.model, self.build(candidate), self.inputs)]
         return together(self.model, names)
 
 
