@@ -18,6 +18,7 @@ from inc_hf.results.quantized import QuantizedModel
 from inc_hf.tune import search
 from inc_hf.tune.bf16_space import Bf16Space, kinds_to_convert
 from inc_hf.tune.search import check_strategy
+from inc_hf.undo import restored_on_error
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +37,9 @@ def fit(
     activations as well (`ops.multiplies_in_bf16`). T5 itself rounds what its `wo` reads, to the dtype of that weight.
     Layers that are quantized already stay so: INT8 and BF16 mix in one model.
 
-    Without an evaluation the model itself is converted, in place. With one the model is left as it is; modules go back
-    to float32 until `conf.accuracy_criterion` is met, type by type (`quant_level` 0), the most harmful first (1), or
-    first the one and then the other ("auto"), and the best copy comes back.
+    Without an evaluation the model itself is converted, in place, or is as it was if that fails. With one the model
+    is left as it is; modules go back to float32 until `conf.accuracy_criterion` is met, type by type (`quant_level`
+    0), the most harmful first (1), or first the one and then the other ("auto"), and the best copy comes back.
 
     Args:
         model: a float32 model, or one that was partly quantized.
@@ -56,7 +57,8 @@ def fit(
     kinds = kinds_to_convert(model, conf)
     logger.info(what_it_means_here())
     if evaluate is None:
-        return MixedModel(use_bf16(model, kinds).eval())
+        with restored_on_error(model):
+            return MixedModel(use_bf16(model, kinds).eval())
     space_of = partial(Bf16Space, model, conf, kinds)
     result = search(model, evaluate, space_of, conf.accuracy_criterion, conf.tuning_criterion)
     return MixedModel(result.model, result)

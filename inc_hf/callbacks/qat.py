@@ -19,6 +19,7 @@ from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import evaluating
+from inc_hf.undo import restored_on_error
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,10 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         run = TrainerRun(state)
         run.refuse_second(self, "with all settings in one QuantizationAwareTrainingConfig")
         unprepare_qat(model)  # what an earlier run that was interrupted has left
+        with restored_on_error(model):
+            self._begin(args, model, optimizer)
+
+    def _begin(self, args: TrainingArguments, model: nn.Module, optimizer: Optimizer) -> None:
         settings = PostTrainingQuantConfig(
             device=self.config.device,
             backend=self.config.backend,
@@ -132,14 +137,16 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             optimizer.state[STATE] = {name: torch.tensor(b, dtype=torch.float64) for name, b in bounds.items()}
 
     def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
+        """Convert the model; if that fails, it is as it was, with the weights that were trained."""
+        with restored_on_error(model):
+            if self.ranges and args.load_best_model_at_end and state.best_model_checkpoint:
+                self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
+            if isinstance(model, PreTrainedModel):
+                note_inputs(model)
+            finish_qat(model)
+            if isinstance(model, PreTrainedModel):
+                attach_quantizer(model)
         optimizer.state.pop(STATE, None)
-        if self.ranges and args.load_best_model_at_end and state.best_model_checkpoint:
-            self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
-        if isinstance(model, PreTrainedModel):
-            note_inputs(model)
-        finish_qat(model)
-        if isinstance(model, PreTrainedModel):
-            attach_quantizer(model)
 
 
 @torch.no_grad()

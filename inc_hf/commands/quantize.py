@@ -101,11 +101,14 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
     from huggingface_hub.utils import validate_repo_id
 
     from inc_hf.checkpoint.save import check_output_directory
+    from inc_hf.writable import check_writable
 
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_int("random_seed", args.seed, low=0, high=2**32 - 1)
     check_output_directory(args.output, args.overwrite)
+    if args.workspace:
+        check_writable(args.workspace)
     if args.push_to_hub:
         with usage_error_for(f"{args.push_to_hub} cannot be a repository"):
             validate_repo_id(args.push_to_hub)

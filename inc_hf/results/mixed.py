@@ -50,9 +50,9 @@ class MixedModel(StandsForModel):
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
-        setattr(self.model.config, ENTRY, list(bf16_modules(self.model)))
 
         def write(directory: Path) -> None:
+            setattr(self.model.config, ENTRY, list(bf16_modules(self.model)))
             write_model(self.model, tokenizer, directory)
             load_in_float32(directory / "config.json")
 

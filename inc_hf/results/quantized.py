@@ -9,6 +9,7 @@ from torch import nn
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint, write_model
 from inc_hf.checkpoint.describe import Format
+from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
 from inc_hf.export import export
 from inc_hf.quantize.nn import quantized_modules
@@ -98,6 +99,7 @@ class QuantizedModel(StandsForModel):
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
+        check_output_directory(save_directory, overwrite)
         attach_quantizer(self.model, format)
 
         def write(directory: Path) -> None:

@@ -17,13 +17,15 @@ NEW = {"config.json": "new", "model-00001-of-00002.safetensors": "a", "model-000
 REPLACED = NEW | {"notes.txt": "mine", "runs/log": "kept"}
 
 # Kills itself at the n-th auditing event (each opened, renamed, copied or removed file is one) of a save.
-# The module is loaded by path, since importing the package takes seconds.
+# The room's own `__init__.py` is left out, since it imports torch and transformers, which takes seconds.
 SAVE_AND_DIE = """
-import importlib.util, os, signal, sys
+import os, signal, sys, types
 path, target, fatal, can_exchange = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "exchange"
-spec = importlib.util.spec_from_file_location("save", path)
-save = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(save)
+room = types.ModuleType("inc_hf.checkpoint")
+room.__path__ = [os.path.dirname(path)]
+sys.path.append(os.path.dirname(os.path.dirname(room.__path__[0])))
+sys.modules["inc_hf.checkpoint"] = room
+from inc_hf.checkpoint import save
 if not can_exchange:
     save._exchange = lambda a, b: False
 new = {"config.json": "new", "model-00001-of-00002.safetensors": "a", "model-00002-of-00002.safetensors": "b"}

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 import transformers
+from tiny import ENCODER, tiny_inputs, tiny_model
 from torch import nn
 
 from inc_hf import PostTrainingQuantConfig
@@ -12,7 +13,6 @@ from inc_hf.models.inputs import made_up_batch
 from inc_hf.quantization import fit
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.tune.space import reached_by
-from tests.tiny import ENCODER, tiny_inputs, tiny_model
 
 
 class Routed(nn.Module):

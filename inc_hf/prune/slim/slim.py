@@ -12,6 +12,7 @@ from inc_hf.prune.slim.cut import cut_columns, cut_heads
 from inc_hf.prune.slim.find import Attention, find_attentions
 from inc_hf.prune.slim.find_ffn import FeedForward, find_feed_forwards
 from inc_hf.prune.slim.keep import columns_to_keep, units_to_keep
+from inc_hf.undo import restored_on_error
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,8 @@ def model_slim(
             is a multiple of their number) and ViT.
 
     Raises:
-        ValueError: the model has no layers of the shapes in question, or `round_multiplier` is not positive.
+        ValueError: the model has no layers of the shapes in question, or `round_multiplier` is not positive. The model
+            is then as it was, as after any other error.
     """
     if round_multiplier < 1:
         raise UsageError(f"`round_multiplier` must be 1 or more, got {round_multiplier}.")
@@ -52,6 +54,14 @@ def model_slim(
             "DistilBERT, ViT, GPT-2 or Llama, and no feed-forward block of two Linear or Conv1D layers. "
             "A quantized model cannot be slimmed; slim it first."
         )
+    with restored_on_error(model):
+        _slim(model, attentions, blocks, round_multiplier, uniform)
+    return model
+
+
+def _slim(
+    model: nn.Module, attentions: list[Attention], blocks: list[FeedForward], round_multiplier: int, uniform: bool
+) -> None:
     before = sum(p.numel() for p in model.parameters())
     _cut(attentions, blocks, round_multiplier, uniform)
     after = sum(p.numel() for p in model.parameters())
@@ -61,7 +71,6 @@ def model_slim(
     )  # fmt: skip
     if getattr(model, "base_model_prefix", None) is not None:  # a model of transformers, with a config
         _write_config(model, attentions, blocks)
-    return model
 
 
 def _cut(attentions: list[Attention], blocks: list[FeedForward], round_multiplier: int, uniform: bool) -> None:
