@@ -10,13 +10,15 @@ from torch import nn
 
 from inc_hf import ops
 from inc_hf.config import MixedPrecisionConfig
+from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import scoring
-from inc_hf.quantize.bf16 import bf16_modules, use_bf16
+from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
+from inc_hf.quantize.coverage import inventory_of
 from inc_hf.results.mixed import MixedModel
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.tune import search
-from inc_hf.tune.bf16_space import Bf16Space, kinds_to_convert
+from inc_hf.tune.bf16_space import VERB, Bf16Space, kinds_to_convert
 from inc_hf.tune.search import check_strategy
 from inc_hf.undo import restored_on_error
 
@@ -54,14 +56,19 @@ def fit(
     model = model.model if isinstance(model, QuantizedModel) else model
     _check(model, conf)
     evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name)
-    kinds = kinds_to_convert(model, conf)
+    left: dict[str, Reason] = {}
+    kinds, inventory = kinds_to_convert(model, conf, left), inventory_of(model, candidates_of(model))
     logger.info(what_it_means_here())
     if evaluate is None:
         with restored_on_error(model):
-            return MixedModel(use_bf16(model, kinds).eval())
-    space_of = partial(Bf16Space, model, conf, kinds)
-    result = search(model, evaluate, space_of, conf.accuracy_criterion, conf.tuning_criterion)
-    return MixedModel(result.model, result)
+            mixed = MixedModel(use_bf16(model, kinds).eval())
+        mixed.coverage = inventory.coverage(VERB, kinds, left, kinds, kinds)
+    else:
+        space_of = partial(Bf16Space, model, conf, kinds, inventory, left)
+        result = search(model, evaluate, space_of, conf.accuracy_criterion, conf.tuning_criterion)
+        mixed = MixedModel(result.model, result)
+    mixed.coverage.log(logger)
+    return mixed
 
 
 def _check(model: nn.Module, conf: Any) -> None:

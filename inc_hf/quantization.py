@@ -89,7 +89,10 @@ def _converted(model: nn.Module, conf: PostTrainingQuantConfig, calibration: Cal
         space.quantize(model, candidate)
         if original is not None:
             _diagnose(original, model, calibration.batches[:RANKING_BATCHES])
-        return QuantizedModel(_attached(model), conf, candidate)
+        coverage = space.coverage(model, candidate)
+        result = QuantizedModel(_attached(model), conf, candidate, coverage=coverage)
+    coverage.log(logger)
+    return result
 
 
 def _tuned(
@@ -101,7 +104,8 @@ def _tuned(
     result = search(model, evaluate, space_of, conf.accuracy_criterion, tuning, calibration.batches)
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
-    return QuantizedModel(_attached(result.model), conf, result.candidate, result)
+    result.coverage.log(logger)
+    return QuantizedModel(_attached(result.model), conf, result.candidate, result, result.coverage)
 
 
 def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:

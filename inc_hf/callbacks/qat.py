@@ -13,9 +13,12 @@ from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
+from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.inputs import dummy_batch
 from inc_hf.quantize import resolve_schemes
+from inc_hf.quantize.coverage import Inventory, inventory_of
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import evaluating
@@ -44,6 +47,9 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             their range, INC's only one).
         freeze_step (`int` or `float`, *optional*, defaults to 0.8):
             Optimizer step from which on static ranges do not move any more; a float in (0, 1] is a share of the run.
+
+    Attributes:
+        coverage ([`Coverage`] or `None`): after training, what was quantized, and why the rest was not.
 
     Raises (when training begins):
         ValueError: the config does not fit the model, the model is quantized already, FSDP or DeepSpeed is in use, or
@@ -74,6 +80,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         self.config = config or QuantizationAwareTrainingConfig()
         self.approach, self.freeze_step = approach, freeze_step
         self.ranges: dict[str, MovingRange] = {}
+        self.coverage: Coverage | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config}, approach={self.approach!r}, freeze_step={self.freeze_step})"
@@ -104,7 +111,9 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             op_name_dict=self.config.op_name_dict,
         )
         check_supported(settings)
-        prepare_qat(model, resolve_schemes(model, settings))
+        self.left: dict[str, Reason] = {}
+        self.inventory: Inventory = inventory_of(model)
+        prepare_qat(model, resolve_schemes(model, settings, left=self.left))
         modules = qat_modules(model)
         self.ranges = {name: module.input_range for name, module in modules.items() if module.input_range is not None}
         self._restore(optimizer.state.get(STATE, {}))
@@ -138,6 +147,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
 
     def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
         """Convert the model; if that fails, it is as it was, with the weights that were trained."""
+        schemes = qat_modules(model)
         with restored_on_error(model):
             if self.ranges and args.load_best_model_at_end and state.best_model_checkpoint:
                 self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
@@ -147,6 +157,9 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             if isinstance(model, PreTrainedModel):
                 attach_quantizer(model)
         optimizer.state.pop(STATE, None)
+        converted = quantized_modules(model)
+        self.coverage = self.inventory.coverage("Quantized", converted, self.left, schemes, schemes)
+        self.coverage.log(logger)
 
 
 @torch.no_grad()

@@ -169,6 +169,8 @@ def report(result: "QuantizedModel", directory: Path) -> None:
     table.add_row("saved in", str(directory))
     table.add_row("format", result.model.config.quantization_config.to_dict()["quant_method"])
     table.add_row("modules quantized", str(result.summary()["quantization"]["quantized_modules"]))
+    if result.coverage is not None:
+        table.add_row("weights in integers", f"{100 * result.coverage.share:.1f} %")
     table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB")
     if result.score is not None:
         table.add_row("FP32 score", f"{result.baseline:.4f}")

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from torch import nn
 
 from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError
 from inc_hf.quantize import convert, prepare, resolve_schemes
+from inc_hf.quantize.coverage import inventory_of
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.resolve import smoothing_alphas
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.workflow import unprepare
@@ -42,10 +45,20 @@ class QuantizationSpace:
         self.reached = dict(self.called)
         if self.calibration.batches or not self.called:
             self.reached = reached_by(self.model, self.calibration.batches)
+        self.inventory = inventory_of(self.model)
+        self.left: dict[str, Reason] = {}
+        self.default: dict[str, Scheme] = {}
+
+    def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
+        """How much of the float model is quantized in `model`, which was made as the candidate says."""
+        return self.inventory.coverage(
+            "Quantized", quantized_modules(model), self.left, self.default, candidate.schemes
+        )
 
     def candidates(self) -> list[Candidate]:
         approach = self.conf.approach if self.conf.approach != "auto" else "default"
-        default = Candidate(approach, self._schemes(self.calibration.has_data))
+        self.default = self._schemes(self.calibration.has_data)
+        default = Candidate(approach, self.default)
         if not default.schemes:
             raise UsageError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
         if not default.needs_calibration:
@@ -56,7 +69,7 @@ class QuantizationSpace:
         return list(unique.values())
 
     def _schemes(self, has_data: bool) -> dict[str, Scheme]:
-        return resolve_schemes(self.model, self.conf, self.reached, has_data)
+        return resolve_schemes(self.model, self.conf, self.reached, has_data, self.left)
 
     def _variants(self, default: Candidate) -> Iterator[Candidate]:
         """The default with each number of samples, observers and alphas with the first; last, what is dynamic."""

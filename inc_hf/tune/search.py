@@ -53,7 +53,7 @@ def search(
     space = space_of(inputs, reached)
     strategy = STRATEGIES[tuning.strategy](space.candidates(), space.rank, accuracy.higher_is_better)
     result = tune(strategy, space.build, evaluate, Goal(baseline, accuracy), tuning, history)
-    result.inputs = inputs
+    result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:
         logger.warning(
             "The goal of %.4f was not met in %d trials; returning the best model found, %.4f (%s).",

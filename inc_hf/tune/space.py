@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from inc_hf.coverage import Coverage
 from inc_hf.models.inputs import made_up_batch
 from inc_hf.models.modalities import lacking
 from inc_hf.quantize.probe import reached_modules
@@ -31,6 +32,9 @@ class Space(Protocol):
 
     def build(self, candidate: Candidate) -> nn.Module:
         """A converted copy of the float model, which stays as it is."""
+
+    def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
+        """How much of the float model is changed in `model`, which was built from the candidate."""
 
     def rank(self, candidate: Candidate) -> list[list[str]]:
         """Names of the candidate's modules, the most harmful first; those that share a weight are one item, since

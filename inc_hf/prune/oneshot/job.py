@@ -29,6 +29,7 @@ class Job:
     statistics: Callable[[nn.Module], Statistics]
     apply: Callable[[Statistics], None]
     changed: list[nn.Module]
+    is_reached: bool = True  # by any data; known afterwards
 
     def remembered(self, keep: Callable[[Tensor], None]) -> "Job":
         """The same, calling `keep` with each weight before it is changed."""

@@ -1,5 +1,6 @@
 """The way in: check what is asked, and do it."""
 
+import logging
 from collections.abc import Iterable
 from copy import copy
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from torch import nn
 
 from inc_hf.config import WeightPruningConfig
 from inc_hf.errors import UsageError
+from inc_hf.prune.coverage import pruning_coverage
 from inc_hf.prune.oneshot.calls import inference_of
 from inc_hf.prune.oneshot.channels import channel_jobs
 from inc_hf.prune.oneshot.checks import check_type, kept_batches
@@ -18,6 +20,8 @@ from inc_hf.prune.oneshot.walk import do_jobs
 from inc_hf.prune.pruner import Pruner
 from inc_hf.prune.target import Target, check_owners, find_targets
 from inc_hf.undo import Snapshot, restored_on_error
+
+logger = logging.getLogger(__name__)
 
 
 def prune_oneshot(
@@ -73,8 +77,11 @@ def prune_layers(
         for config, targets in found:
             if config.pruning_type == "magnitude":
                 prune_by_magnitude(config, targets, before)
+        jobs = [job.remembered(before.keep) for job in jobs]
         if jobs:
-            do_jobs(model, [job.remembered(before.keep) for job in jobs], kept, progress)
+            do_jobs(model, jobs, kept, progress)
+    missed = {job.name for job in jobs if not job.is_reached}
+    pruning_coverage(model, configs, [targets for _, targets in found], missed).log(logger)
     return model
 
 
