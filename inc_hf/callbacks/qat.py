@@ -15,14 +15,16 @@ from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
 from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.models.inputs import dummy_batch
+from inc_hf.models.inputs import made_up_batch
+from inc_hf.models.modalities import lacking
 from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.coverage import Inventory, inventory_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
+from inc_hf.quantize.resolve import NEVER_CALLED
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import evaluating
-from inc_hf.undo import restored_on_error
+from inc_hf.undo import restored, restored_on_error
 
 logger = logging.getLogger(__name__)
 
@@ -151,27 +153,40 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         with restored_on_error(model):
             if self.ranges and args.load_best_model_at_end and state.best_model_checkpoint:
                 self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
-            if isinstance(model, PreTrainedModel):
-                note_inputs(model)
-            finish_qat(model)
+            uncalled = note_inputs(model)
+            self.left |= dict.fromkeys(uncalled, NEVER_CALLED)
+            finish_qat(model, uncalled)
             if isinstance(model, PreTrainedModel):
                 attach_quantizer(model)
         optimizer.state.pop(STATE, None)
         converted = quantized_modules(model)
-        self.coverage = self.inventory.coverage("Quantized", converted, self.left, schemes, schemes)
+        meant = schemes.keys() - set(uncalled)
+        self.coverage = self.inventory.coverage("Quantized", converted, self.left, meant, meant)
         self.coverage.log(logger)
 
 
 @torch.no_grad()
-def note_inputs(model: PreTrainedModel) -> None:
-    """Call the model once if it made no step, so that each layer knows the dimensions of its input.
+def note_inputs(model: nn.Module) -> list[str]:
+    """Call the model once if no step has called all layers, so that each knows the dimensions of its input; returns
+    the names of those which are never called, such as weights that are only read.
 
-    That is a run that was finished before, and is resumed to get the model.
+    Steps leave out layers at random (LayerDrop), and a run that was finished before, and is resumed to get the model,
+    has none.
     """
-    if any(module.input_ndim is not None for module in qat_modules(model).values()):
-        return
-    with evaluating(model):
-        model(**{name: tensor.to(model.device) for name, tensor in dummy_batch(model).items()})
+    modules = qat_modules(model)
+    if all(module.input_ndim is not None for module in modules.values()):
+        return []
+    batch = made_up_batch(model)
+    if batch is None:
+        return []
+    with restored(model), evaluating(model):
+        model(**batch)
+        found = {name: module.input_ndim for name, module in modules.items()}
+    for name, ndim in found.items():
+        modules[name].input_ndim = ndim
+    called = {id(module.weight) for module in modules.values() if module.input_ndim is not None}
+    unknown = lacking(model, batch)  # what else the model would call
+    return [] if unknown else [name for name, module in modules.items() if id(module.weight) not in called]
 
 
 def ranges_of_checkpoint(checkpoint: Path) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from inc_hf.quantize.settings import merged_settings, wants_float
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.sensitivity import rank_twins, together
 from inc_hf.tune.space import copy_of, reached_by
+from inc_hf.undo import restored
 
 VERB = "Stored in bfloat16"
 
@@ -71,7 +72,8 @@ class Bf16Space:
         names = list(candidate.schemes)
         if self.inputs:
             twins = bf16_modules(use_bf16(copy_of(self.model), names))
-            names = [name for name, _ in rank_twins(self.model, twins, self.inputs)]
+            with restored(self.model):
+                names = [name for name, _ in rank_twins(self.model, twins, self.inputs)]
         return together(self.model, names)
 
 
