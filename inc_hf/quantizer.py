@@ -20,6 +20,7 @@ from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
+from inc_hf.undo import restored_on_error
 
 
 class IncQuantizer:
@@ -97,7 +98,8 @@ class IncQuantizer:
     ) -> QuantizedModel:
         """Quantize the model, and save it if `save_directory` is given.
 
-        Without any evaluation the model itself is converted, in place; otherwise the best copy comes back.
+        Without any evaluation the model itself is converted, in place; otherwise the best copy comes back. If anything
+        fails or is interrupted, saving included, the model is as it was.
 
         Args:
             quantization_config: defaults to dynamic quantization.
@@ -118,8 +120,8 @@ class IncQuantizer:
             raise UsageError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
         if save_directory is not None:
             check_output_directory(save_directory, overwrite)
-        with _random_seed(self.seed):
-            self.quantized_model = fit(
+        with _random_seed(self.seed), restored_on_error(self.model):
+            result = fit(
                 self.model,
                 config,
                 calib_dataloader=self._calibration_batches(config, calibration_dataset, batch_size, data_collator),
@@ -127,11 +129,12 @@ class IncQuantizer:
                 eval_func=self.eval_fn or self._own_evaluation(eval_dataset, batch_size, data_collator),
                 metric_name=self.metric_name if self.eval_fn else None,
             )
-        if save_directory is not None:
-            # The search may have written its history there, into what was empty.
-            overwrite = overwrite or Path(options.workspace).resolve().is_relative_to(Path(save_directory).resolve())
-            self.quantized_model.save_pretrained(save_directory, self.tokenizer, format, overwrite)
-        return self.quantized_model
+            if save_directory is not None:
+                # The search may have written its history there, into what was empty.
+                has_history = Path(options.workspace).resolve().is_relative_to(Path(save_directory).resolve())
+                result.save_pretrained(save_directory, self.tokenizer, format, overwrite or has_history)
+        self.quantized_model = result
+        return result
 
     def _calibration_batches(
         self, config: PostTrainingQuantConfig, dataset: Any, batch_size: int, collator: Callable | None
