@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
+from inc_hf.quantize.nn import StoredWeight
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -32,6 +33,22 @@ def use_entry(model: "PreTrainedModel", names: list[str]) -> None:
     except ValueError as error:
         name = model.config.name_or_path
         raise CheckpointError(f"{name}: `{ENTRY}` in the config does not fit its model: {error}") from error
+    for module in bf16_modules(model).values():
+        module.await_weight(module.stored_weight())
+
+
+def take_weights(model: "PreTrainedModel") -> None:
+    """Store what was loaded, in place; those of one parameter share it."""
+    first: dict[int, StoredWeight] = {}
+    for module in bf16_modules(model).values():
+        stored = module._parameters["weight"]
+        if not module.awaits_weight:  # the same module under another name
+            continue
+        if id(stored) in first:
+            module.share_weight(first[id(stored)])
+        else:
+            module.store_weight(stored)
+            first[id(stored)] = module
 
 
 def missing_halves(model: "PreTrainedModel", info: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from inc_hf.checkpoint import CheckpointError, IncQuantizationConfig
 from inc_hf.checkpoint.adopt import as_dict
 from inc_hf.checkpoint.bf16 import ENTRY as BF16_MODULES
-from inc_hf.checkpoint.bf16 import missing_halves, use_entry
+from inc_hf.checkpoint.bf16 import missing_halves, take_weights, use_entry
 from inc_hf.errors import UsageError
 from inc_hf.models.building import changed_when_built
 from inc_hf.models.tasks import HUB_KEYWORDS
@@ -88,6 +88,7 @@ def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
         if "mismatched" not in str(error):
             raise
         raise CheckpointError(f"The weights of {name} do not fit its config.json: {error}") from error
+    take_weights(model)
     missing = sorted(info["missing_keys"]) if quantized_modules(model) else missing_halves(model, info)
     surplus = sorted(key for key in info["unexpected_keys"] if QUANTIZATION_PARAMETER.search(key))
     if missing or surplus:
