@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_hf.checkpoint.validate import CheckpointError
-from inc_hf.quantize.bf16 import use_bf16
+from inc_hf.quantize.bf16 import bf16_modules, use_bf16
+from inc_hf.quantize.nn import StoredWeight
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -34,3 +35,19 @@ def use_entry(model: "PreTrainedModel", names: list[str]) -> None:
     except ValueError as error:
         name = model.config.name_or_path
         raise CheckpointError(f"{name}: `{ENTRY}` in the config does not fit its model: {error}") from error
+    for module in bf16_modules(model).values():
+        module.await_weight(module.stored_weight())
+
+
+def take_weights(model: "PreTrainedModel") -> None:
+    """Store what was loaded, in place; those of one parameter share it."""
+    first: dict[int, StoredWeight] = {}
+    for module in bf16_modules(model).values():
+        stored = module._parameters["weight"]
+        if not module.awaits_weight:  # the same module under another name
+            continue
+        if id(stored) in first:
+            module.share_weight(first[id(stored)])
+        else:
+            module.store_weight(stored)
+            first[id(stored)] = module
