@@ -1,0 +1,65 @@
+"""What single architectures need beside the general rules of `configs.py`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+
+def sections(*sizes: int) -> dict[str, Any]:
+    return {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": list(sizes)}}
+
+
+def half_sections(*sizes: int) -> dict[str, Any]:
+    rope = sections(*sizes)["rope_parameters"]
+    return {"rope_parameters": {**rope, "partial_rotary_factor": 0.5}}
+
+
+HEAD_DIM = {"head_dim": 16}
+SWIN = {"image_size": 32, "patch_size": 2, "window_size": 4, "depths": [1, 1, 1, 1], "num_heads": [2, 4, 8, 16]}
+OVERRIDES: dict[str, dict[str, Any]] = {
+    "bamba": {"attn_layer_indices": [1]},
+    "bit": {"num_groups": 4},
+    "csm": {"codec_config": {"upsample_groups": 8}},
+    "deepseek_v2": {"num_experts_per_tok": 2},
+    "dbrx": {"attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0}},
+    "dinov3_convnext": {"hidden_sizes": [16, 32, 48, 64]},
+    "donut-swin": SWIN,
+    "efficientnet": {"hidden_dim": 1280},
+    "esm": {"vocab_size": 33, "mask_token_id": 32, "pad_token_id": 1},
+    "gemma3n_text": {"intermediate_size": 96, "num_kv_shared_layers": 0, "activation_sparsity_pattern": None},
+    "glm4v_moe_text": half_sections(1, 1, 2),
+    "glm4v_text": sections(2, 3, 3),
+    "glm5_next_text": {"num_key_value_heads": 4},
+    "glm_image_text": sections(2, 3, 3),
+    "glm_ocr_text": sections(2, 3, 3),
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "granitemoehybrid": {"layer_types": ["mamba", "attention"]},
+    "hiera": {"image_size": [32, 32], "depths": [1, 1, 1], "masked_unit_size": [4, 4]},
+    "hunyuan_v1_dense": HEAD_DIM,
+    "hunyuan_v1_moe": HEAD_DIM,
+    "hunyuan_vl_text": HEAD_DIM,
+    "layoutlmv3": {"coordinate_size": 11, "shape_size": 10},
+    "levit": {"image_size": 128, "hidden_sizes": [16, 32, 48], "num_attention_heads": [2, 4, 6]},
+    "lfm2_moe": {"num_hidden_layers": 4, "layer_types": ["conv", "conv", "full_attention", "conv"]},
+    "lilt": {"hidden_size": 96},
+    "maskformer-swin": SWIN,
+    "mamba2": {"num_heads": 8},
+    "mimi": {"upsample_groups": 8},
+    "mimi_decoder": {"upsample_groups": 8},
+    "mimi_encoder": {"upsample_groups": 8},
+    "ministral": HEAD_DIM,
+    "nemotron": {**HEAD_DIM, "num_key_value_heads": 2},
+    "qwen2_5_vl_text": sections(2, 3, 3),
+    "qwen2_vl_text": sections(2, 3, 3),
+    "swin": SWIN,
+    "swin2sr": SWIN,
+    "swinv2": SWIN,
+    "wav2vec2-bert": {"vocab_size": 32},
+    "wav2vec2-conformer": {"vocab_size": 32},
+    "xlstm": {"num_heads": 4, "num_blocks": 2},
+    "xmod": {"default_language": "en_XX"},
+    "zamba": {"num_hidden_layers": 3, "layers_block_type": ["mamba", "mamba", "hybrid"]},
+}
+# model type -> name of an input -> what makes it of the config; None leaves it out
+INPUTS: dict[str, dict[str, Callable[[PreTrainedConfig], Any]]] = {}
