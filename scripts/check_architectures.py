@@ -19,6 +19,7 @@ from architectures.checks import STEPS, check
 from architectures.heads import HEADS, model_types
 from architectures.processes import in_processes
 from architectures.table import write
+from transformers import CONFIG_MAPPING
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,7 +41,7 @@ def main() -> None:
     logging.getLogger("inc_hf").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     names = args.only or model_types()
-    if unknown := sorted(set(names) - set(model_types())):
+    if unknown := sorted(set(names) - set(CONFIG_MAPPING)):
         sys.exit(f"transformers {transformers.__version__} has no models of type {', '.join(unknown)}.")
     head = args.head if args.head else ""
     results = []

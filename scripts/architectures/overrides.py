@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
+from torch import Tensor
 from transformers import PreTrainedConfig
 
 
@@ -16,7 +18,7 @@ def half_sections(*sizes: int) -> dict[str, Any]:
 
 
 HEAD_DIM = {"head_dim": 16}
-SWIN = {"image_size": 32, "patch_size": 2, "window_size": 4, "depths": [1, 1, 1, 1], "num_heads": [2, 4, 8, 16]}
+SWIN = {"image_size": 64, "patch_size": 4, "window_size": 2, "depths": [1, 1, 1, 1], "num_heads": [2, 4, 8, 16]}
 OVERRIDES: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1]},
     "bit": {"num_groups": 4},
@@ -35,14 +37,21 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "glm_ocr_text": sections(2, 3, 3),
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"]},
-    "hiera": {"image_size": [32, 32], "depths": [1, 1, 1], "masked_unit_size": [4, 4]},
+    "hiera": {
+        "image_size": [32, 32],
+        "patch_stride": [2, 2],
+        "depths": [1, 1, 1, 1],
+        "num_query_pool": 2,
+        "masked_unit_size": [8, 8],
+    },
     "hunyuan_v1_dense": HEAD_DIM,
     "hunyuan_v1_moe": HEAD_DIM,
     "hunyuan_vl_text": HEAD_DIM,
     "layoutlmv3": {"coordinate_size": 11, "shape_size": 10},
-    "levit": {"image_size": 128, "hidden_sizes": [16, 32, 48], "num_attention_heads": [2, 4, 6]},
+    "levit": {"image_size": 128, "patch_size": 16, "hidden_sizes": [16, 32, 48], "num_attention_heads": [2, 4, 6]},
     "lfm2_moe": {"num_hidden_layers": 4, "layer_types": ["conv", "conv", "full_attention", "conv"]},
     "lilt": {"hidden_size": 96},
+    "lxmert": {"visual_feat_dim": 64},
     "maskformer-swin": SWIN,
     "mamba2": {"num_heads": 8},
     "mimi": {"upsample_groups": 8},
@@ -52,14 +61,56 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "nemotron": {**HEAD_DIM, "num_key_value_heads": 2},
     "qwen2_5_vl_text": sections(2, 3, 3),
     "qwen2_vl_text": sections(2, 3, 3),
+    "pix2struct_vision_model": {"patch_embed_hidden_size": 768},
     "swin": SWIN,
-    "swin2sr": SWIN,
+    "swin2sr": {"image_size": 16, "patch_size": 1, "window_size": 2, "depths": [1, 1], "num_heads": [2, 2]},
     "swinv2": SWIN,
     "wav2vec2-bert": {"vocab_size": 32},
     "wav2vec2-conformer": {"vocab_size": 32},
     "xlstm": {"num_heads": 4, "num_blocks": 2},
     "xmod": {"default_language": "en_XX"},
-    "zamba": {"num_hidden_layers": 3, "layers_block_type": ["mamba", "mamba", "hybrid"]},
+    "zamba2": {"num_hidden_layers": 2, "layers_block_type": ["mamba", "hybrid"], "layer_types": ["mamba", "hybrid"]},
+    "zamba": {"num_hidden_layers": 3, "layers_block_type": ["mamba", "hybrid", "hybrid"]},
 }
-# model type -> name of an input -> what makes it of the config; None leaves it out
-INPUTS: dict[str, dict[str, Callable[[PreTrainedConfig], Any]]] = {}
+BATCH, PATCHES = 2, 16
+
+
+def floats(*shape: int) -> Callable[[PreTrainedConfig], Tensor]:
+    return lambda config: torch.randn(BATCH, *shape)
+
+
+def ids(*shape: int, below: int = 100) -> Callable[[PreTrainedConfig], Tensor]:
+    return lambda config: torch.randint(5, below, (BATCH, *shape))
+
+
+def ones(*shape: int) -> Callable[[PreTrainedConfig], Tensor]:
+    return lambda config: torch.ones(BATCH, *shape, dtype=torch.long)
+
+
+def always(tensor: Tensor) -> Callable[[PreTrainedConfig], Tensor]:
+    return lambda config: tensor
+
+
+PATCHES_OF_ANY_SIZE = {
+    "pixel_values": floats(PATCHES, 3 * 8 * 8),
+    "pixel_attention_mask": ones(PATCHES),
+    "spatial_shapes": always(torch.tensor([[4, 4]] * BATCH)),
+}
+# model type -> name of an input -> what makes it of the config, for models whose signature does not tell
+INPUTS: dict[str, dict[str, Callable[[PreTrainedConfig], Any]]] = {
+    "decision_transformer": {
+        "states": floats(6, 17),
+        "actions": floats(6, 4),
+        "rewards": floats(6, 1),
+        "returns_to_go": floats(6, 1),
+        "timesteps": always(torch.arange(6).expand(BATCH, 6)),
+        "attention_mask": ones(6),
+    },
+    "lxmert": {"input_ids": ids(12), "visual_feats": floats(4, 64), "visual_pos": floats(4, 4)},
+    "mimi_decoder": {"latents": floats(64, 10)},
+    "pix2struct": {"flattened_patches": lambda config: torch.rand(BATCH, PATCHES, 770), "decoder_input_ids": ids(5)},
+    "siglip2": {"input_ids": ids(12), **PATCHES_OF_ANY_SIZE},
+    "siglip2_vision_model": PATCHES_OF_ANY_SIZE,
+    "timesfm": {"past_values": lambda config: list(torch.randn(BATCH, 64))},
+    "timesfm2_5": {"past_values": lambda config: list(torch.randn(BATCH, 64))},
+}
