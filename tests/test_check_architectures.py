@@ -16,11 +16,11 @@ CHECKED = {
     "bridgetower": "",
     "clip": "",
     "convbert": "",
+    "funnel": "",
     "levit": "",
     "opt": "",
     "qwen2_vl": "",
     "roformer": "",
-    "rwkv": "",
     "swin": "",
     "xlnet": "",
 }
