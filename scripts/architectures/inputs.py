@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 BATCH, LENGTH = 2, 12
+FIRST_PLAIN = 20  # special tokens are below, or behind `FIRST_SPECIAL`
 WAVE = 4000  # samples of sound
 FRAMES = 2  # of a video
 GRID = (1, 4, 4)  # patches of an image: time, height, width
@@ -78,9 +79,12 @@ def with_image(model: PreTrainedModel, made: Inputs) -> Iterator[Inputs]:
     token = next((t for n in ("image_token_id", "image_token_index") if (t := getattr(model.config, n, None))), None)
     if not isinstance(token, int):
         return
-    names = ("pixel_values", "image_grid_thw", "image_sizes", "pixel_attention_mask", "image_position_ids")
+    names = ("pixel_values", "image_grid_thw", "image_sizes", "image_merge_sizes")
     image = {name: made[name] for name in names if name in made}
-    for given in (image, {"pixel_values": made["pixel_values"]}):
+    pixels = made["pixel_values"]
+    others = [pixels.unsqueeze(1), torch.stack([pixels, pixels], 1)] if pixels.ndim == 4 else []
+    givens = [image, {"pixel_values": pixels}, *({**image, "pixel_values": other} for other in others)]
+    for given in givens:
         count = image_tokens(model, given)
         if not count or count % BATCH:
             continue
@@ -136,7 +140,8 @@ def number(config: PreTrainedConfig, *names: str, default: int) -> int:
 
 def text(config: PreTrainedConfig) -> Tensor:
     largest = min(FIRST_SPECIAL, getattr(text_config(config), "vocab_size", None) or FIRST_SPECIAL)
-    return torch.randint(min(5, largest - 1), largest, (BATCH, LENGTH))
+    smallest = FIRST_PLAIN if largest > 2 * FIRST_PLAIN else 1
+    return torch.randint(smallest, largest, (BATCH, LENGTH))
 
 
 def ones(config: PreTrainedConfig) -> Tensor:
@@ -168,6 +173,14 @@ def patches(config: PreTrainedConfig) -> Tensor:
 
 def grid(config: PreTrainedConfig) -> Tensor:
     return torch.tensor([GRID] * BATCH)
+
+
+def image_sizes(config: PreTrainedConfig) -> Tensor:
+    return torch.tensor([image(config).shape[-2:]] * BATCH)
+
+
+def merge_sizes(config: PreTrainedConfig) -> Tensor:
+    return torch.tensor([1] * BATCH)
 
 
 def video(config: PreTrainedConfig) -> Tensor:
@@ -227,6 +240,9 @@ MAKERS: dict[str, Callable[[PreTrainedConfig], Tensor | None]] = {
     "pixel_values": image,
     "image_grid_thw": grid,
     "grid_thw": grid,
+    "image_sizes": image_sizes,
+    "image_merge_sizes": merge_sizes,
+    "merge_sizes": merge_sizes,
     "pixel_values_videos": video,
     "input_features": features,
     "input_values": sound,

@@ -20,6 +20,7 @@ def half_sections(*sizes: int) -> dict[str, Any]:
 HEAD_DIM = {"head_dim": 16}
 SWIN = {"image_size": 64, "patch_size": 4, "window_size": 2, "depths": [1, 1, 1, 1], "num_heads": [2, 4, 8, 16]}
 OVERRIDES: dict[str, dict[str, Any]] = {
+    "aria": {"projector_patch_to_query_dict": {16: 4}},
     "bamba": {"attn_layer_indices": [1]},
     "bit": {"num_groups": 4},
     "csm": {"codec_config": {"upsample_groups": 8}},
@@ -29,6 +30,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "donut-swin": SWIN,
     "efficientnet": {"hidden_dim": 1280},
     "esm": {"vocab_size": 33, "mask_token_id": 32, "pad_token_id": 1},
+    "gemma3": {"mm_tokens_per_image": 4},
     "gemma3n_text": {"intermediate_size": 96, "num_kv_shared_layers": 0, "activation_sparsity_pattern": None},
     "glm4v_moe_text": half_sections(1, 1, 2),
     "glm4v_text": sections(2, 3, 3),
@@ -51,6 +53,9 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "levit": {"image_size": 128, "patch_size": 16, "hidden_sizes": [16, 32, 48], "num_attention_heads": [2, 4, 6]},
     "lfm2_moe": {"num_hidden_layers": 4, "layer_types": ["conv", "conv", "full_attention", "conv"]},
     "lilt": {"hidden_size": 96},
+    "llava_next": {"image_grid_pinpoints": [[32, 32]]},
+    "llava_next_video": {"image_grid_pinpoints": [[32, 32]]},
+    "llava_onevision": {"image_grid_pinpoints": [[32, 32]]},
     "lxmert": {"visual_feat_dim": 64},
     "maskformer-swin": SWIN,
     "mamba2": {"num_heads": 8},
@@ -65,6 +70,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "swin": SWIN,
     "swin2sr": {"image_size": 16, "patch_size": 1, "window_size": 2, "depths": [1, 1], "num_heads": [2, 2]},
     "swinv2": SWIN,
+    "vipllava": {"vision_feature_layers": [-1, -2]},
     "wav2vec2-bert": {"vocab_size": 32},
     "wav2vec2-conformer": {"vocab_size": 32},
     "xlstm": {"num_heads": 4, "num_blocks": 2},
@@ -108,6 +114,12 @@ INPUTS: dict[str, dict[str, Callable[[PreTrainedConfig], Any]]] = {
     },
     "lxmert": {"input_ids": ids(12), "visual_feats": floats(4, 64), "visual_pos": floats(4, 4)},
     "mimi_decoder": {"latents": floats(64, 10)},
+    "mllama": {
+        "input_ids": ids(12),
+        "pixel_values": floats(1, 4, 3, 32, 32),
+        "aspect_ratio_ids": ones(1),
+        "aspect_ratio_mask": ones(1, 4),
+    },
     "pix2struct": {"flattened_patches": lambda config: torch.rand(BATCH, PATCHES, 770), "decoder_input_ids": ids(5)},
     "siglip2": {"input_ids": ids(12), **PATCHES_OF_ANY_SIZE},
     "siglip2_vision_model": PATCHES_OF_ANY_SIZE,
