@@ -111,7 +111,7 @@ class QATEmbedding(FakeQuantized, nn.Embedding):
             return F.embedding(ids, weight, self.padding_idx) * embed_scale
         # Each row has a scale of its own, so that those which are not looked up need not be rounded.
         rows = F.embedding(ids, self.weight, self.padding_idx, scale_grad_by_freq=self.scale_grad_by_freq)
-        return fake_quantize_weight(rows.flatten(0, -2), self.scheme.weight).view_as(rows) * embed_scale
+        return fake_quantize_weight(rows.view(-1, rows.shape[-1]), self.scheme.weight).view_as(rows) * embed_scale
 
 
 class _QATConv(FakeQuantized):
