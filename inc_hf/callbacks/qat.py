@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 
 from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
-from inc_hf.checkpoint import attach_quantizer
+from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.inputs import dummy_batch
@@ -137,9 +137,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
         if isinstance(model, PreTrainedModel):
             note_inputs(model)
-        finish_qat(model)
-        if isinstance(model, PreTrainedModel):
-            attach_quantizer(model)
+        attach_quantizers(finish_qat(model))
 
 
 @torch.no_grad()

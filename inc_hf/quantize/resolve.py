@@ -11,6 +11,7 @@ from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
+from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
@@ -69,12 +70,16 @@ def quantizable_names(model: nn.Module) -> list[str]:
     """Names of the modules that can be quantized, in the order of the model.
 
     torch's own transformer layers have fast paths that read the float weights of their children, which stay in float.
+    So does what `kept_in_float` names.
     """
+    kept = kept_in_float(model)
     fused = [name for name, module in model.named_modules() if isinstance(module, FUSED_PARENTS)]
     return [
         name
         for name, module in model.named_modules()
-        if op_type(module) is not None and not any(name.startswith(f"{parent}.") or not parent for parent in fused)
+        if op_type(module) is not None
+        and name not in kept
+        and not any(name.startswith(f"{parent}.") or not parent for parent in fused)
     ]
 
 
