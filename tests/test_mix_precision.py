@@ -64,6 +64,17 @@ def test_every_tiny_model(name, tmp_path):
     assert relative(logits_of(plain), got) < limit
 
 
+def test_what_the_saver_of_transformers_writes(tmp_path):
+    model = tiny_model("bert")
+    mix_precision.fit(model)
+    got = logits_of(model)
+    model.save_pretrained(tmp_path)
+    assert model.dtype == torch.float32 and json.loads((tmp_path / "config.json").read_text())["dtype"] == "float32"
+    ours, plain = load_model(type(model), tmp_path), type(model).from_pretrained(tmp_path)
+    assert torch.equal(logits_of(ours), got) and len(bf16_modules(ours)) == len(bf16_modules(model))
+    assert plain.dtype == torch.float32 and relative(logits_of(plain), got) < LIMIT
+
+
 def test_half_the_size(tmp_path):
     model = tiny_model("bert", hidden_size=128, intermediate_size=512, vocab_size=2000)
     model.save_pretrained(tmp_path / "fp32")

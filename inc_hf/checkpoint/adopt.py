@@ -39,6 +39,7 @@ def adopt(model: "PreTrainedModel") -> None:
     inc_config = IncQuantizationConfig(**config)
     model.config.quantization_config = inc_config
     model.hf_quantizer = IncHfQuantizer(inc_config, pre_quantized=True)
+    model.hf_quantizer.note_modules(model)
 
 
 def _twins_of_compressed(model: "PreTrainedModel", schemes: dict) -> dict[str, QModule]:

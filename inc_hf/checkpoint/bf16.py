@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import nn
+
+from inc_hf.checkpoint.attach import pretrained_parts
 from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
 from inc_hf.quantize.nn import StoredWeight
@@ -12,6 +15,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ENTRY = "inc_bf16_modules"  # of config.json
+
+
+def note_bf16(model: nn.Module) -> None:
+    """Let the config of a model of transformers, or of each inside of another module, name its modules in bfloat16."""
+    for part in pretrained_parts(model):
+        if names := list(bf16_modules(part)):
+            setattr(part.config, ENTRY, names)
 
 
 def load_in_float32(file: Path) -> None:

@@ -9,7 +9,7 @@ from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from inc_hf.checkpoint.conversions import OWN_NAMES, without_converters
-from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.checkpoint.describe import quantization_config_of, schemes_of_config
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
 from inc_hf.matching.patterns import named_modules_with_duplicates
@@ -103,6 +103,7 @@ class IncHfQuantizer(HfQuantizer):
                 module.set_codes(self._codes_of(module, stored))
                 first[id(stored)] = module
         validate_model(model)
+        self.note_modules(model)
         return model
 
     def _codes_of(self, module: QModule, stored: nn.Parameter) -> torch.Tensor:
@@ -110,8 +111,22 @@ class IncHfQuantizer(HfQuantizer):
             return stored
         return unpack(stored.data, module.unpacked_shape, module.scheme.weight.num_bits)
 
+    def note_modules(self, model: "PreTrainedModel") -> None:
+        """Remember which modules the config describes."""
+        self.described = set(quantized_modules(model))
+
+    def _describe_again(self, model: "PreTrainedModel") -> None:
+        """Let the config tell of the present modules, if some were replaced (a new head, resized embeddings)."""
+        if set(quantized_modules(model)) == self.described:
+            return
+        format = "inc" if self.packs_weights else None
+        self.quantization_config = IncQuantizationConfig(**quantization_config_of(model, format))
+        model.config.quantization_config = self.quantization_config
+        self.note_modules(model)
+
     def get_state_dict_and_metadata(self, model: "PreTrainedModel"):
         """State dict with the weights in their stored form; tied weights stay one tensor."""
+        self._describe_again(model)
         if not self.packs_weights:
             return None, {}
         state_dict, packed = model.state_dict(), {}

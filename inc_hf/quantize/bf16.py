@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.errors import UsageError
-from inc_hf.quantize.nn import BF16Embedding, BF16Linear, StoredWeight, copy_attributes, op_type
+from inc_hf.quantize.nn import BF16Embedding, BF16Linear, StoredWeight, copy_attributes, op_type, weight_owner
 from inc_hf.quantize.resolve import quantizable_names
 
 KINDS = ("Linear", "Conv1D", "Embedding")
@@ -37,7 +37,7 @@ def use_bf16(model: nn.Module, names: Iterable[str]) -> nn.Module:
     first: dict[int, StoredWeight] = {}
     for name in names:
         module = model.get_submodule(name)
-        key = id(module.weight)
+        key = weight_owner(module)
         if key in first:
             twin = _twin(module, known[name], first[key].stored_weight())
             twin.share_weight(first[key])

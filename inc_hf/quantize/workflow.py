@@ -154,9 +154,11 @@ def _tied_weights(model: nn.Module) -> dict[tuple, QModule | None]:
 
 
 def _weight_key(module: nn.Module) -> tuple:
-    # The shape and strides tell apart weights that are views of one tensor and start at the same address.
+    # The shape and strides tell apart weights that are views of one tensor and start at the same address. One that is
+    # computed (weight norm) may have the address of an earlier one that is gone.
     matrix = weight_matrix(module)
-    return matrix.data_ptr(), matrix.shape, matrix.stride(), module.quantization_plan.scheme.weight
+    address = matrix.data_ptr() if "weight" in module._parameters else id(module)
+    return address, matrix.shape, matrix.stride(), module.quantization_plan.scheme.weight
 
 
 def _drop_uncalibrated(planned: dict[str, nn.Module]) -> None:

@@ -2,7 +2,7 @@
 
 from inc_hf.quantize.nn.bf16_embedding import BF16Embedding
 from inc_hf.quantize.nn.bf16_linear import BF16Linear
-from inc_hf.quantize.nn.float_modules import op_type, weight_matrix
+from inc_hf.quantize.nn.float_modules import op_type, weight_matrix, weight_owner
 from inc_hf.quantize.nn.float_view import FloatView
 from inc_hf.quantize.nn.packed_linear import PackedLinear
 from inc_hf.quantize.nn.packed_weight import PackedWeight
@@ -30,4 +30,5 @@ __all__ = [
     "op_type",
     "quantized_modules",
     "weight_matrix",
+    "weight_owner",
 ]
