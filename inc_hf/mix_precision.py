@@ -17,7 +17,7 @@ from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
 from inc_hf.quantize.coverage import inventory_of
 from inc_hf.results.mixed import MixedModel
 from inc_hf.results.quantized import QuantizedModel
-from inc_hf.tune import search
+from inc_hf.tune import Goal, search
 from inc_hf.tune.bf16_space import VERB, Bf16Space, kinds_to_convert
 from inc_hf.tune.search import check_strategy
 from inc_hf.undo import restored_on_error
@@ -55,7 +55,7 @@ def fit(
     conf = MixedPrecisionConfig() if conf is None else conf
     model = model.model if isinstance(model, QuantizedModel) else model
     _check(model, conf)
-    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name)
+    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
     left: dict[str, Reason] = {}
     kinds, inventory = kinds_to_convert(model, conf, left), inventory_of(model, candidates_of(model))
     logger.info(what_it_means_here())
@@ -65,7 +65,9 @@ def fit(
         mixed.coverage = inventory.coverage(VERB, kinds, left, kinds, kinds)
     else:
         space_of = partial(Bf16Space, model, conf, kinds, inventory, left)
-        result = search(model, evaluate, space_of, conf.accuracy_criterion, conf.tuning_criterion)
+        result = search(
+            model, evaluate, space_of, lambda score: Goal(score, evaluate.criterion), conf.tuning_criterion
+        )
         mixed = MixedModel(result.model, result)
     mixed.coverage.log(logger)
     return mixed

@@ -16,12 +16,12 @@ from transformers import PreTrainedModel
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.evaluation.scoring import scoring
-from inc_hf.models.batches import batches_of, take_samples
+from inc_hf.evaluation.scoring import Scoring, scoring
+from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import check_is_float
 from inc_hf.results.quantized import QuantizedModel
-from inc_hf.tune import diagnose, search, write_diagnosis
+from inc_hf.tune import Goal, diagnose, search, write_diagnosis
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.quantization_space import QuantizationSpace
 from inc_hf.tune.search import RANKING_BATCHES, check_strategy
@@ -55,15 +55,17 @@ def fit(
         calib_dataloader: batches for static activations: dicts, `(inputs, label)`, or tensors; its `batch_size`
             stays what it is.
         calib_func: called with the prepared model instead, runs it on calibration data.
-        eval_func: model -> score, or a dict of scores of which `metric_name` counts.
+        eval_func: model -> score, or a dict of scores of which `metric_name` counts. A name such as "eval_loss" says
+            that a lower score is better.
         eval_dataloader, eval_metric: instead of `eval_func`; batches `(inputs, label)` and a metric: `"accuracy"`,
-            `"f1"`, `"mse"`, `{"topk": 5}`, or an object with `update(preds, labels)`, `reset()` and `result()`.
+            `"f1"`, `{"f1": "macro"}`, `"mse"`, `{"topk": 5}`, or an object with `update(preds, labels)`, `reset()` and
+            `result()`.
 
     Raises:
         ValueError, TypeError: see the message; nothing has been changed or written then.
     """
     _check_request(model, conf, calib_dataloader, calib_func)
-    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name)
+    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
     _seed_everything(options.random_seed)
     calibration = Calibration(_calibration_batches(model, conf, calib_dataloader), calib_func)
     if evaluate is None:
@@ -74,7 +76,8 @@ def fit(
 def _calibration_batches(model: nn.Module, conf: PostTrainingQuantConfig, dataloader: Iterable | None) -> list:
     if dataloader is None:
         return []
-    batches = take_samples(batches_of(dataloader, model), max(conf.calibration_sampling_size))
+    batches = batches_of(dataloader, model, keep_labels=labels_are_inputs(model))
+    batches = take_samples(batches, max(conf.calibration_sampling_size))
     if not batches:
         raise UsageError("The calibration data is empty; static quantization needs at least one sample.")
     return batches
@@ -96,12 +99,14 @@ def _converted(model: nn.Module, conf: PostTrainingQuantConfig, calibration: Cal
 
 
 def _tuned(
-    model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration, evaluate: Callable[[nn.Module], float]
+    model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration, evaluate: Scoring
 ) -> QuantizedModel:
     """The best quantized copy that the strategy finds."""
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
     space_of = partial(QuantizationSpace, model, conf, calibration)
-    result = search(model, evaluate, space_of, conf.accuracy_criterion, tuning, calibration.batches)
+    result = search(
+        model, evaluate, space_of, lambda score: Goal(score, evaluate.criterion), tuning, calibration.batches
+    )
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
     result.coverage.log(logger)

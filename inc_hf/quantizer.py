@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
 from torch import nn
@@ -13,8 +14,8 @@ from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
-from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.models.batches import batches_of, take_samples
+from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
+from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.models.tasks import SCORED, auto_class_of
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
@@ -76,7 +77,7 @@ class IncQuantizer:
             task (`str`, *optional*): e.g. "text-classification"; with a labelled dataset and without `eval_fn` the
                 model is evaluated by it.
             seed (`int`): for shuffling and for all random generators.
-            tokenizer: for texts; saved beside the model.
+            tokenizer: for texts, or the processor of images or sound; saved beside the model.
             metric_name (`str`, *optional*): which entry of a dict of scores counts; without `eval_fn`, a GLUE task
                 whose metric is computed.
         """
@@ -103,11 +104,12 @@ class IncQuantizer:
 
         Args:
             quantization_config: defaults to dynamic quantization.
-            calibration_dataset: a dataset, a dataloader, or a list of texts; `calibration_sampling_size` of its
-                samples are used.
+            calibration_dataset: a dataset or a stream of one, a dataloader, a list or generator of texts or samples;
+                `calibration_sampling_size` of its samples are read.
             batch_size (`int`): for calibration and evaluation.
             data_collator: list of samples -> batch; by default the tokenizer pads.
-            eval_dataset: labelled data, in the same forms, for models without `eval_fn`; needs `task`.
+            eval_dataset: labelled data, in the same forms but for generators, since it is read for each evaluation;
+                for models without `eval_fn`. Needs `task`.
             overwrite (`bool`): whether a `save_directory` that is not empty may be overwritten.
             format (`str`, *optional*): "compressed-tensors" or "inc"; None is the first that can express the model.
 
@@ -131,7 +133,9 @@ class IncQuantizer:
                 metric_name=self.metric_name if self.eval_fn else None,
             )
             if save_directory is not None:
-                result.save_pretrained(save_directory, self.tokenizer, format, overwrite)
+                # The search may have written its history there, into what was empty.
+                has_history = Path(options.workspace).resolve().is_relative_to(Path(save_directory).resolve())
+                result.save_pretrained(save_directory, self.tokenizer, format, overwrite or has_history)
         self.quantized_model = result
         return result
 
@@ -141,7 +145,7 @@ class IncQuantizer:
         """The first samples of the dataset in batches; labels only stay where a decoder's inputs come from them."""
         if dataset is None:
             return None
-        keep_labels = bool(self.model.config.is_encoder_decoder)
+        keep_labels = labels_are_inputs(self.model)
         batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator, keep_labels)
         return take_samples(batches, max(config.calibration_sampling_size))
 
@@ -150,8 +154,13 @@ class IncQuantizer:
             return None
         if self.task is None:
             raise UsageError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(SCORED))}; or pass `eval_fn`.")
-        batches = list(batches_of(dataset, self.model, self.tokenizer, batch_size, collator))
-        return lambda model: evaluate_task(model, batches, self.task, self.metric_name)
+        check_repeatable(dataset, "eval_dataset")
+
+        def evaluate(model: PreTrainedModel) -> dict[str, float]:
+            batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator)
+            return evaluate_task(model, batches, self.task, self.metric_name)
+
+        return evaluate
 
     def get_calibration_dataset(
         self,

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from inc_hf.checkpoint.conversions import OWN_NAMES, save_as_it_is
 from inc_hf.checkpoint.describe import Format, quantization_config_of
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
 from inc_hf.errors import UsageError
@@ -19,6 +20,8 @@ def attach_quantizer(model: "PreTrainedModel", format: Format | None = None) -> 
     """
     config = IncQuantizationConfig(**quantization_config_of(model, format))
     _check_ties(model)
+    if config.config.get(OWN_NAMES):
+        save_as_it_is(model)
     model.config.quantization_config = config
     model.hf_quantizer = IncHfQuantizer(config, pre_quantized=True)
     model.is_quantized = True

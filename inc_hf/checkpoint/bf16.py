@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inc_hf.checkpoint.validate import CheckpointError
-from inc_hf.quantize.bf16 import bf16_modules, use_bf16
+from inc_hf.quantize.bf16 import use_bf16
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -27,14 +27,10 @@ def use_entry(model: "PreTrainedModel", names: list[str]) -> None:
     Raises:
         CheckpointError: the model has no such modules.
     """
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CheckpointError(f"`{ENTRY}` in the config must be a list of names of modules, got {names!r}.")
     try:
         use_bf16(model, names)
     except ValueError as error:
         name = model.config.name_or_path
         raise CheckpointError(f"{name}: `{ENTRY}` in the config does not fit its model: {error}") from error
-
-
-def missing_halves(model: "PreTrainedModel", info: dict[str, Any]) -> list[str]:
-    """Of what `from_pretrained` did not find, the weights that belong in bfloat16."""
-    halves = bf16_modules(model)
-    return sorted(key for key in info["missing_keys"] if key.rpartition(".")[0] in halves)

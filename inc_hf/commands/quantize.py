@@ -1,6 +1,7 @@
 """`inc-hf quantize`."""
 
 import argparse
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,8 @@ def _quantized(
     from inc_hf.commands.loading import load_dataset, load_model, load_tokenizer
     from inc_hf.quantizer import IncQuantizer
 
-    texts, dataset = read_texts(args.texts) if args.texts else None, load_dataset(args)
+    samples = max(config.calibration_sampling_size)
+    texts, dataset = read_texts(args.texts, samples) if args.texts else None, load_dataset(args)
     try:
         model, tokenizer = load_model(name, args.task), load_tokenizer(name)
     except OSError as error:
@@ -147,11 +149,10 @@ def _quantized(
     return quantizer, result
 
 
-def read_texts(path: str) -> list[str]:
-    """The lines of a text file that are not empty."""
-    with usage_error_for(f"{path} cannot be read as text"):
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    texts = [line.strip() for line in lines if line.strip()]
+def read_texts(path: str, limit: int | None = None) -> list[str]:
+    """The first lines of a text file that are not empty, at most `limit`; no more of the file is read."""
+    with usage_error_for(f"{path} cannot be read as text"), open(path, encoding="utf-8") as lines:
+        texts = list(islice((line.strip() for line in lines if line.strip()), limit))
     if not texts:
         raise UsageError(f"{path} has no text; put one sentence on each line.")
     return texts

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
+from inc_hf.export.built_in import METADATA, built_in
 from inc_hf.export.part import Axes, Part
 from inc_hf.models.inputs import example_batch
 from inc_hf.models.kv_cache import (
@@ -68,7 +69,8 @@ def seq2seq_parts(model: PreTrainedModel) -> tuple[Part, Part, Part]:
     inputs = [example, {name: _resized(name, tensor, 3) for name, tensor in example.items()}]
     is_text = "input_ids" in example
     length = {1: "encoder_sequence"} if is_text else {}
-    encoder = Part(Encoder(model), inputs, {name: {0: "batch"} | length for name in example})
+    names = {METADATA: built_in(model, example_batch(model)).to_json()}
+    encoder = Part(Encoder(model), inputs, {name: {0: "batch"} | length for name in example}, names)
     decoder = Seq2SeqDecoder(model)
     first = [_first_step(model, encoder.module, batch, count) for batch, count in zip(inputs, (3, 1), strict=True)]
     later = [_later_step(model, decoder, batch, count) for batch, count in zip(first, (2, 1), strict=True)]
@@ -76,7 +78,7 @@ def seq2seq_parts(model: PreTrainedModel) -> tuple[Part, Part, Part]:
     axes["input_ids"] = {0: "batch", 1: "decoder_sequence"}
     past: Axes = {name: {0: "batch", 2: "past_sequence"} for name in later[0] if OWN in name}
     past |= {name: {0: "batch", 2: "encoder_sequence"} for name in later[0] if CROSS in name}
-    return encoder, Part(decoder, first, axes), Part(decoder, later, axes | past)
+    return encoder, Part(decoder, first, axes, names), Part(decoder, later, axes | past)
 
 
 def _resized(name: str, tensor: Tensor, batch: int) -> Tensor:

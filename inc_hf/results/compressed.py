@@ -1,6 +1,7 @@
 """What training with compression gives back: the model, how it scores, and how to keep it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ class CompressedModel(nn.Module):
         tuning = {"met_criterion": self.met_criterion, "baseline": self.baseline, "score": self.score}
         write_summary(directory, coverage=self.coverage and self.coverage.to_dict(), tuning=tuning)
 
-    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
+    def export(
+        self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()
+    ) -> Path:
         """Write the model as ONNX, see [`inc_hf.export.export`]."""
-        return export(self.model, save_path, conf)
+        return export(self.model, save_path, conf, inputs=inputs)

@@ -1,6 +1,7 @@
 """What quantization gives back: the model, how it was reached, and how to keep it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,8 @@ class QuantizedModel(StandsForModel):
 
         return save_checkpoint(write, save_directory, overwrite)
 
-    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
+    def export(
+        self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()
+    ) -> Path:
         """Write the model as ONNX, see [`inc_hf.export.export`]."""
-        return export(self.model, save_path, conf)
+        return export(self.model, save_path, conf, inputs=inputs)

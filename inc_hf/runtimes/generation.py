@@ -24,8 +24,13 @@ from inc_hf.models.kv_cache import (
     pairs_of,
     without_past,
 )
-from inc_hf.runtimes.model import RuntimeModel
+from inc_hf.runtimes.arguments import logits_kept, refuse_what_is_missing
+from inc_hf.runtimes.model import RuntimeModel, refuse_another_class
 from inc_hf.runtimes.session import Session
+
+# What is not an input of a file, but is known to a step of generation.
+STEP = (CACHE, "past_key_values", "use_cache", "logits_to_keep")
+BOTH = ("decoder_input_ids", "decoder_attention_mask", "encoder_outputs")
 
 
 class Generating(RuntimeModel):
@@ -34,6 +39,7 @@ class Generating(RuntimeModel):
     @classmethod
     def check(cls, session: Session, path: Path, model_class: type[PreTrainedModel]) -> None:
         """Raise ValueError if a file is not one step of such a model, with the keys and values of those before."""
+        refuse_another_class(session, path, model_class)
         if "last_hidden_state" in session.output_names:
             return  # an encoder
         pasts = [name for name in session.input_names if name.startswith(PAST)]
@@ -54,7 +60,8 @@ class RuntimeDecoder(Generating):
         past = [] if cache is None else pairs_of(cache)
         ids, mask = _required(inputs, "input_ids"), inputs.get("attention_mask")
         length = past[0][0].shape[-2] if past else 0
-        feed = {"input_ids": ids, "attention_mask": mask, "position_ids": inputs.get("position_ids")}
+        refuse_what_is_missing(self, inputs, {*session.input_names, *STEP}, length)
+        feed = {name: inputs.get(name) for name in ("input_ids", "attention_mask", "position_ids", "token_type_ids")}
         if mask is None:
             feed["attention_mask"] = torch.ones(len(ids), length + ids.shape[1], dtype=torch.long)
         elif mask.ndim != 2:
@@ -65,7 +72,8 @@ class RuntimeDecoder(Generating):
         outputs = session(feed)
         if wants_cache(self, inputs):
             cache = written(cache or DynamicCache(), pairs_named(outputs, PRESENT))
-        results = self.with_loss({"logits": outputs["logits"]}, inputs)
+        logits = logits_kept(outputs["logits"], inputs.get("logits_to_keep"))
+        results = self.with_loss({"logits": logits}, inputs)
         return CausalLMOutputWithPast(**results, **{CACHE: cache})
 
 
@@ -95,6 +103,9 @@ class RuntimeSeq2Seq(Generating):
     def compute(self, inputs: dict[str, Any]) -> Seq2SeqLMOutput:
         """Run a step of the decoder, after the encoder unless its output came along."""
         session, cache = self.sessions[DECODER], cache_in(inputs)
+        encoder = self.sessions[ENCODER].input_names
+        taken = {*encoder, *(["attention_mask"] if "encoder_attention_mask" in session.input_names else []), *BOTH}
+        refuse_what_is_missing(self, inputs, taken | set(STEP))
         states = self._encoded(inputs)
         own, cross = ([], []) if cache is None else _pairs_of_both(cache)
         ids = self._decoder_ids(inputs)

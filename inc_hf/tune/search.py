@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from inc_hf.config import AccuracyCriterion, TuningCriterion, options
+from inc_hf.config import TuningCriterion, options
 from inc_hf.errors import UsageError
 from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantize.probe import recording_reached
@@ -24,7 +24,7 @@ def search(
     model: nn.Module,
     evaluate: Callable[[nn.Module], float],
     space_of: Callable[[list, Mapping[str, int]], Space],
-    accuracy: AccuracyCriterion,
+    goal_of: Callable[[float], Goal],
     tuning: TuningCriterion,
     batches: Sequence[Any] = (),
 ) -> TuneResult:
@@ -34,7 +34,8 @@ def search(
         model: the float model, which stays as it is.
         evaluate: model -> score.
         space_of: makes the space from a few inputs, and the modules that `evaluate` called (`reached_modules`).
-        accuracy, tuning: the goal, and how long to search for it.
+        goal_of: makes the goal from the float model's score.
+        tuning: how long to search for it.
         batches: whose first ones are these inputs; otherwise they are what `evaluate` calls the model with.
 
     Raises:
@@ -43,7 +44,7 @@ def search(
     history = History.of_workspace(options.workspace, options.resume_from)
     with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
         baseline = evaluate(model)
-    resumed = history.baseline
+    goal, resumed = goal_of(baseline), history.baseline
     if not history.begin(baseline):
         logger.warning(
             "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
@@ -51,8 +52,8 @@ def search(
         )  # fmt: skip
     inputs = list(batches[:RANKING_BATCHES]) or recorded
     space = space_of(inputs, reached)
-    strategy = STRATEGIES[tuning.strategy](space.candidates(), space.rank, accuracy.higher_is_better)
-    result = tune(strategy, space.build, evaluate, Goal(baseline, accuracy), tuning, history)
+    strategy = STRATEGIES[tuning.strategy](space.candidates(), space.rank, goal.criterion.higher_is_better)
+    result = tune(strategy, space.build, evaluate, goal, tuning, history)
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:
         logger.warning(
