@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
+from torch import nn
 from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
@@ -116,6 +117,8 @@ class IncQuantizer:
             ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.
         """
         config = quantization_config or PostTrainingQuantConfig(approach="dynamic")
+        if not isinstance(self.model, nn.Module):
+            raise UsageTypeError(f"`model` must be a PreTrainedModel, got {type(self.model).__name__}; load it first.")
         if format not in (None, *get_args(Format)):
             raise UsageError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
         if save_directory is not None:

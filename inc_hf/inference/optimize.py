@@ -31,7 +31,7 @@ def optimize(model: "PreTrainedModel", fuse: bool = True) -> "PreTrainedModel":
             move an activation of the next layer to the neighbouring integer.
 
     Raises:
-        ValueError: the model is not quantized, or not in a form that this package reads.
+        ValueError: the model is not quantized, or not in a form that this package reads. It is then as it was.
     """
     with restored_on_error(model):
         if not quantized_modules(model) and not bf16_modules(model):
@@ -39,5 +39,6 @@ def optimize(model: "PreTrainedModel", fuse: bool = True) -> "PreTrainedModel":
         if fuse:
             fuse_activations(model)
         share_inputs(model)
+    # Not undone if it fails, so that no weight is in memory twice: a packed layer computes what it did before.
     release_weights(model)
     return model

@@ -50,18 +50,22 @@ def inventory_of(model: nn.Module, supported: Collection[str] | None = None) -> 
         supported (*optional*): the modules that can be converted; by default all that can be quantized.
     """
     known = set(quantizable_names(model) if supported is None else supported)
-    modules = model.named_modules(remove_duplicate=False)
-    reasons = {name: why_unsupported(model, name, module) for name, module in modules if name not in known}
+    modules, fused = model.named_modules(remove_duplicate=False), fused_parents(model)
+    reasons = {name: why_unsupported(name, module, fused) for name, module in modules if name not in known}
     reasons |= {name: Reason(text) for name, text in kept_in_float(model).items()}
     return Inventory(weights_of(model), reasons)
 
 
-def why_unsupported(model: nn.Module, name: str, module: nn.Module) -> Reason:
-    """Why no module of few bits can take the place of this one."""
+def why_unsupported(name: str, module: nn.Module, fused: Collection[str]) -> Reason:
+    """Why no module of few bits can take the place of this one.
+
+    Args:
+        fused: names of torch's own transformer layers.
+    """
     if isinstance(module, QModule):
         return QUANTIZED
     if is_deep_weight(module):
         return DEEP
-    if any(name.startswith(f"{parent}.") or not parent for parent in fused_parents(model)):
+    if any(name.startswith(f"{parent}.") or not parent for parent in fused):
         return FUSED
     return Reason(f"of a kind that is not converted ({type(module).__name__})")

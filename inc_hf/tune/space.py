@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import re
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -91,7 +90,7 @@ def _reached_by_made_up(model: nn.Module, sought: set[str]) -> dict[str, int | N
 
 
 def _without_numbers(name: str) -> str:
-    return re.sub(r"\d+", "*", name)
+    return ".".join("*" if part.isdigit() else part for part in name.split("."))
 
 
 def _merged(order: list[str], reached: dict[str, int], unseen: dict[str, int | None]) -> dict[str, int | None]:
