@@ -9,6 +9,7 @@ from typing import Any
 
 from inc_hf.atomic import OLD, locked, remove_leavings, temporary_directory, unique_beside
 from inc_hf.checkpoint.stale import carry_over
+from inc_hf.writable import check_writable
 
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100
@@ -45,7 +46,8 @@ def write_model(model: Any, tokenizer: Any, directory: Path) -> None:
 
 
 def check_output_directory(save_directory: str | os.PathLike, overwrite: bool = False) -> None:
-    """Raise FileExistsError unless the directory is absent, empty, or may be overwritten, and can be replaced."""
+    """Raise FileExistsError unless the directory is absent, empty, or may be overwritten, and can be replaced;
+    NotWritableError if it cannot be written."""
     target = Path(save_directory)
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file, not a directory; choose another output directory.")
@@ -58,6 +60,7 @@ def check_output_directory(save_directory: str | os.PathLike, overwrite: bool = 
         raise FileExistsError(
             f"{target} is not empty; choose another directory, or pass `overwrite=True` (`--overwrite`)."
         )
+    check_writable(target.resolve().parent)
 
 
 def _open_to_umask(directory: Path) -> None:

@@ -47,11 +47,14 @@ def export(args: argparse.Namespace) -> int:
     """Write a model as ONNX, beside its weights or in a directory of its own; returns the exit code."""
     from inc_hf.checkpoint.save import check_output_directory
     from inc_hf.commands.loading import load_model
+    from inc_hf.writable import check_writable
 
     name = model_of(args, "inc-hf export MODEL")
     if args.output is None and not Path(name).is_dir():
         raise UsageError(f"{name} is no directory that could hold the files; say where with -o DIR.")
-    if args.output is not None:
+    if args.output is None:
+        check_writable(name)
+    else:
         check_output_directory(args.output, args.overwrite)
     model = load_model(name, args.task, dtype=dtype_to_load(name, args.dtype))
     conf = _config_of(model, args)

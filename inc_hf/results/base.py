@@ -1,5 +1,6 @@
 """Results that stand for a model, and what all of them need to be kept and published."""
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint.stale import stale_names
 from inc_hf.errors import UsageTypeError
+from inc_hf.version import versions
+
+INC_CONFIG_NAME = "inc_config.json"
 
 
 class StandsForModel:
@@ -55,6 +59,13 @@ class StandsForModel:
             token,
             commit_message or self.upload_message,
         )
+
+
+def write_summary(directory: Path, **about: Any) -> None:
+    """Write `inc_config.json`: versions, and what is told of how the model was made."""
+    numbers = {f"{name}_version": version for name, version in versions().items()}
+    text = json.dumps({**numbers, **about}, indent=2) + "\n"
+    (directory / INC_CONFIG_NAME).write_text(text, encoding="utf-8")
 
 
 def refuse_to_save_others(model: nn.Module) -> None:

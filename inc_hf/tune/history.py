@@ -9,6 +9,7 @@ from typing import Any
 
 from inc_hf.atomic import locked, write_text
 from inc_hf.errors import UsageError
+from inc_hf.writable import check_writable
 
 VERSION = 1
 FILE = "history.json"
@@ -51,8 +52,10 @@ class History:
         """The history of a workspace, which all searches in it share; with the trials of `resume_from`, if given.
 
         Raises:
-            ValueError: one of the files is not a history of this version; nothing is overwritten.
+            ValueError: one of the files is not a history of this version; nothing is overwritten. Or the workspace
+                cannot be written.
         """
+        check_writable(workspace)
         history = cls(Path(workspace) / FILE)
         if history.path.exists():
             _, history.kept = _read(history.path, "; choose another workspace, or move the file away")
