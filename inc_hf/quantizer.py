@@ -154,7 +154,8 @@ class IncQuantizer:
 
         def evaluate(model: PreTrainedModel) -> dict[str, float]:
             batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator)
-            return evaluate_task(model, batches, self.task, self.metric_name)
+            with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
+                return evaluate_task(model, batches, self.task, self.metric_name)
 
         return evaluate
 
