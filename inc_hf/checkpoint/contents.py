@@ -5,20 +5,37 @@ For where transformers says nothing of it: it fills what is missing with random 
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from inc_hf.checkpoint.header import read_header
-from inc_hf.checkpoint.validate import CheckpointError
+from inc_hf.checkpoint.validate import CheckpointError, check_scale
 
+SCALE = re.compile(r"\.(weight|input|smooth)_scale$")
 FLOATS = {"F64", "F32", "F16", "BF16"}
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 Entries = dict[str, dict[str, Any]]  # name -> dtype and shape, as in a header
+
+
+def files_of(name: str | os.PathLike, **hub: Any) -> list[Path]:
+    """The weight files of a checkpoint that are on this machine."""
+    from inc_hf.models.files import find_file  # which imports transformers
+
+    hub["local_files_only"] = True
+    try:
+        single = find_file(name, WEIGHTS, quiet=True, **hub)
+        index = None if single else find_file(name, INDEX, quiet=True, **hub)
+    except OSError:
+        return []
+    if single:
+        return [Path(single)]
+    return sorted(Path(index).parent.glob("*.safetensors")) if index else []
 
 
 def entries_of(name: str | os.PathLike, **hub: Any) -> Entries:
@@ -27,16 +44,19 @@ def entries_of(name: str | os.PathLike, **hub: Any) -> Entries:
     Raises:
         CheckpointError: a file is truncated.
     """
-    from inc_hf.models.files import find_file  # which imports transformers
+    return {key: entry for file in files_of(name, **hub) for key, entry in read_header(file).items()}
 
-    hub["local_files_only"] = True
-    try:
-        single = find_file(name, WEIGHTS, quiet=True, **hub)
-        index = None if single else find_file(name, INDEX, quiet=True, **hub)
-    except OSError:
-        return {}
-    files = [single] if single else sorted(Path(index).parent.glob("*.safetensors")) if index else []
-    return {key: entry for file in files for key, entry in read_header(Path(file)).items()}
+
+def check_scales(files: Iterable[Path]) -> None:
+    """Check the values of all scales in weight files, which is little to read.
+
+    Raises:
+        CheckpointError: names one that is not positive and finite, or denormal.
+    """
+    for file in files:
+        with safe_open(file, "pt") as tensors:
+            for key in filter(SCALE.search, tensors.keys()):
+                check_scale(key, tensors.get_tensor(key))
 
 
 def check_contents(model: nn.Module, expected: dict[str, Tensor], entries: Entries, where: object) -> None:

@@ -1,7 +1,7 @@
 """Checks of a loaded checkpoint: a wrong tensor is an error, not a wrong prediction."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from inc_hf.errors import UsageError
 from inc_hf.ops import activation_range, weight_qmax
@@ -38,17 +38,22 @@ def validate_model(model: nn.Module) -> None:
             validate_module(name, module)
 
 
+def check_scale(name: str, scale: Tensor) -> None:
+    """Raise CheckpointError, which names it, unless all values are positive, finite and not denormal."""
+    if not bool((scale.isfinite() & (scale > 0)).all()):
+        raise CheckpointError(f"`{name}` has values that are not positive and finite: the file is damaged.")
+    if bool((scale.float() < torch.finfo(torch.float32).tiny).any()):
+        raise CheckpointError(f"`{name}` has denormal values, too small for a scale: the file is damaged.")
+
+
 def validate_module(name: str, module: QModule) -> None:
     """Check the tensors of one, which `name` tells to the user; raises as `validate_model` does."""
     for key, tensor in (("weight", module.codes), ("input_zero_point", module.input_zero_point)):
         if tensor is not None and tensor.dtype != torch.int8:
             raise CheckpointError(f"`{name}.{key}` is {tensor.dtype} instead of int8.")
     for key in ("weight_scale", "input_scale", "smooth_scale"):
-        scale = module._buffers.get(key)
-        if scale is not None and not bool((scale.isfinite() & (scale > 0)).all()):
-            raise CheckpointError(f"`{name}.{key}` has values that are not positive and finite: the file is damaged.")
-        if scale is not None and bool((scale.float() < torch.finfo(torch.float32).tiny).any()):
-            raise CheckpointError(f"`{name}.{key}` has denormal values, too small for a scale: the file is damaged.")
+        if (scale := module._buffers.get(key)) is not None:
+            check_scale(f"{name}.{key}", scale)
     num_bits = module.scheme.weight.num_bits
     # compressed-tensors allows the most negative integer, -128 for 8 bits, though we never write it
     smallest, largest = -weight_qmax(num_bits) - 1, weight_qmax(num_bits)

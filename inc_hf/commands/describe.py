@@ -16,6 +16,7 @@ from inc_hf.checkpoint.header import read_header, weights_size
 from inc_hf.coverage import Coverage
 from inc_hf.errors import usage_error_for
 from inc_hf.results.base import INC_CONFIG_NAME
+from inc_hf.runtimes.check import check_files
 from inc_hf.version import versions
 
 
@@ -45,12 +46,13 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no checkpoint.
-        CheckpointError: a weight file is truncated, or the `quantization_config` malformed.
+        CheckpointError: a weight file is truncated, lacks a tensor or has a wrong one, or the config is malformed.
     """
     if not (directory / "config.json").is_file():
         raise FileNotFoundError(f"{directory} holds no checkpoint: config.json is missing.")
     with usage_error_for(f"{directory / 'config.json'} cannot be read"):
         config = AutoConfig.from_pretrained(directory)
+    check_files(directory, config)
     quantization = getattr(config, "quantization_config", None) or {}
     tensors = {
         name: entry for path in sorted(directory.glob("*.safetensors")) for name, entry in read_header(path).items()

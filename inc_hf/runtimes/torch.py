@@ -46,7 +46,7 @@ def load_on_torch(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
                 "this package reads 'inc' and 'compressed-tensors'."
             )
         config.quantization_config = IncQuantizationConfig.wrap(quantization)
-    loader = _loader_of(auto_class, config, hub.get("trust_remote_code", False))
+    loader = class_to_load(auto_class, config, hub.get("trust_remote_code", False))
     return _load_checked(loader, name, config=config, **hub, **kwargs)
 
 
@@ -66,7 +66,7 @@ def _config_of(
     return config, kwargs | own
 
 
-def _loader_of(auto_class: type, config: PreTrainedConfig, trust_remote_code: bool) -> type:
+def class_to_load(auto_class: type, config: PreTrainedConfig, trust_remote_code: bool) -> type:
     """What to call `from_pretrained` of. Of a slim checkpoint (`model_slim`), it is the class in the slim sizes; where
     weights are in bfloat16, that with such modules, so that they are never held in float32."""
     changes = [] if getattr(config, OWN_SIZES, None) is None else [_to_sizes_of_config]

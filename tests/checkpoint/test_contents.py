@@ -12,8 +12,10 @@ from transformers import AutoModelForSequenceClassification, BertForSequenceClas
 import inc_hf
 from inc_hf import IncModelForSequenceClassification, mix_precision
 from inc_hf.checkpoint import CheckpointError
+from inc_hf.commands.describe import describe_checkpoint
 from inc_hf.compression.pruner import model_slim, parse_auto_slim_config
 from inc_hf.config import MixedPrecisionConfig, WeightPruningConfig
+from inc_hf.errors import UsageError
 from inc_hf.prune.oneshot import prune_oneshot
 
 LAYER = "bert.encoder.layer.0"
@@ -45,8 +47,12 @@ def optimize(directory):
     return inc_hf.optimize(AutoModelForSequenceClassification.from_pretrained(directory))
 
 
+def info(directory):
+    return describe_checkpoint(directory)
+
+
 # Who reads which format.
-READERS = [(name, load) for name in FORMATS] + [("compressed-tensors", optimize)]
+READERS = [(name, read) for name in FORMATS for read in (load, info)] + [("compressed-tensors", optimize)]
 every_reader = pytest.mark.parametrize(("format", "read"), READERS, ids=[f"{n}, {r.__name__}" for n, r in READERS])
 
 
@@ -83,7 +89,9 @@ def write(saved, tmp_path):
 
 @every_reader
 def test_untouched(saved, write, format, read):
-    assert (logits_of(read(write(format))) - saved[format][2]).abs().max() < 1e-5
+    found = read(write(format))
+    if read is not info:
+        assert (logits_of(found) - saved[format][2]).abs().max() < 1e-5
 
 
 @every_reader
@@ -106,6 +114,8 @@ def test_integers_in_the_place_of_floats(saved, write, format, read):
 @every_reader
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_floats_that_are_no_numbers(saved, write, format, read, value):
+    if read is info:
+        pytest.skip("which reads no weights")
     key = f"{LAYER}.output.LayerNorm.bias"
     with pytest.raises(CheckpointError, match=f"`{key}` has NaN or infinite values"):
         read(
@@ -119,7 +129,7 @@ def test_floats_that_are_no_numbers(saved, write, format, read, value):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0, 1e-39])
 @pytest.mark.parametrize("key", ["weight_scale", "input_scale"])
 @pytest.mark.parametrize(
-    ("format", "read"), [("inc", load), ("compressed-tensors", load), ("compressed-tensors", optimize)]
+    ("format", "read"), [("inc", load), ("inc", info), ("compressed-tensors", load), ("compressed-tensors", optimize)]
 )
 def test_scales_that_are_none(saved, write, format, read, key, value):
     key = f"{LAYER}.output.dense.{key}"
@@ -180,5 +190,6 @@ def test_weights_in_several_files(saved, tmp_path):
 )
 def test_config_blocks_of_a_wrong_type(write, entries):
     format = "bf16" if "inc_bf16_modules" in entries else "slim heads" if "inc_hf_slim" in entries else "inc"
-    with pytest.raises(CheckpointError):
-        load(write(format, config=entries))
+    for read in (load, info):
+        with pytest.raises(UsageError if read is info else CheckpointError):
+            read(write(format, config=entries))

@@ -102,7 +102,7 @@ def test_zeros_that_are_locked(pruning_type, pattern):
         after = matrices_of(model, "classifier")
         lost[lock] = sum(int((zeros[name] & (weight != 0)).sum()) for name, weight in after.items())
     assert lost[True] == 0
-    assert (lost[False] > 0) == (pruning_type == "sparse_gpt")
+    assert (lost[False] > 0) == (pruning_type == "sparse_gpt" and pattern != "1x1")  # single zeros are pruned first
 
 
 def test_several_elements():

@@ -1,0 +1,41 @@
+"""A checkpoint checked without loading its weights."""
+
+import copy
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from inc_hf.checkpoint import IncHfQuantizer, IncQuantizationConfig
+from inc_hf.checkpoint.adopt import as_dict
+from inc_hf.checkpoint.contents import check_contents, check_scales, entries_of, files_of
+from inc_hf.runtimes.torch import class_to_load
+
+
+def check_files(directory: Path, config: PreTrainedConfig) -> None:
+    """Check that weight files hold what the model of `config` takes: the names, shapes and kinds of all tensors, and
+    the values of the scales. A class that transformers does not have cannot be checked.
+
+    Raises:
+        CheckpointError: names the tensor.
+    """
+    model = model_on_meta(config)
+    if model is not None:
+        check_contents(model, model.state_dict(), entries_of(directory), directory)
+    if getattr(config, "quantization_config", None) is not None:
+        check_scales(files_of(directory))
+
+
+def model_on_meta(config: PreTrainedConfig) -> PreTrainedModel | None:
+    """The model of a checkpoint without weights, of the modules that these are loaded into."""
+    model_class = getattr(transformers, (config.architectures or [""])[0], None)
+    if model_class is None or not issubclass(model_class, PreTrainedModel):
+        return None
+    quantization = as_dict(getattr(config, "quantization_config", None))
+    with torch.device("meta"):
+        model = class_to_load(model_class, config, trust_remote_code=False)(copy.deepcopy(config))
+    if quantization is not None and quantization.get("quant_method") in ("inc", "compressed-tensors"):
+        quantizer = IncHfQuantizer(IncQuantizationConfig(**quantization), pre_quantized=True)
+        model = quantizer._process_model_before_weight_loading(model)
+    return model
