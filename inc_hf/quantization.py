@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 
-from inc_hf.checkpoint import attach_quantizer
+from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
@@ -121,9 +120,8 @@ def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:
 
 
 def _attached(model: nn.Module) -> nn.Module:
-    """The model, in evaluation mode; one of transformers ready for `save_pretrained`."""
-    model.eval()
-    return attach_quantizer(model) if isinstance(model, PreTrainedModel) else model
+    """The model, in evaluation mode; what is of transformers is ready for `save_pretrained`."""
+    return attach_quantizers(model.eval())
 
 
 def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_func: Any) -> None:

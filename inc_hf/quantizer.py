@@ -14,6 +14,8 @@ from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
+from inc_hf.evaluation.direction import in_direction_of
+from inc_hf.evaluation.metrics import GLUE_METRIC
 from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.models.tasks import SCORED, auto_class_of
@@ -129,7 +131,7 @@ class IncQuantizer:
                 config,
                 calib_dataloader=self._calibration_batches(config, calibration_dataset, batch_size, data_collator),
                 calib_func=self.calibration_fn,
-                eval_func=self.eval_fn or self._own_evaluation(eval_dataset, batch_size, data_collator),
+                eval_func=self.eval_fn or self._own_evaluation(config, eval_dataset, batch_size, data_collator),
                 metric_name=self.metric_name if self.eval_fn else None,
             )
             if save_directory is not None:
@@ -149,16 +151,20 @@ class IncQuantizer:
         batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator, keep_labels)
         return take_samples(batches, max(config.calibration_sampling_size))
 
-    def _own_evaluation(self, dataset: Any, batch_size: int, collator: Callable | None) -> Callable | None:
+    def _own_evaluation(
+        self, config: PostTrainingQuantConfig, dataset: Any, batch_size: int, collator: Callable | None
+    ) -> Callable | None:
         if dataset is None:
             return None
         if self.task is None:
             raise UsageError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(SCORED))}; or pass `eval_fn`.")
+        in_direction_of(config.accuracy_criterion, GLUE_METRIC.get(self.metric_name, "accuracy"))
         check_repeatable(dataset, "eval_dataset")
 
         def evaluate(model: PreTrainedModel) -> dict[str, float]:
             batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator)
-            return evaluate_task(model, batches, self.task, self.metric_name)
+            with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
+                return evaluate_task(model, batches, self.task, self.metric_name)
 
         return evaluate
 

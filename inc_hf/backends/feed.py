@@ -29,7 +29,8 @@ def checked(
         ValueError: an input is missing, or of another type or size than the file takes.
     """
     if missing := [name for name in types if inputs.get(name) is None]:
-        raise UsageError(f"The ONNX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
+        got = ", ".join(name for name, value in inputs.items() if value is not None)
+        raise UsageError(f"The ONNX model needs the inputs {', '.join(missing)}, got {got}.")
     return {name: _fitting(name, inputs[name].detach(), shapes.get(name), types[name]) for name in types}
 
 

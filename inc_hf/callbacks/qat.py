@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
-from inc_hf.checkpoint import attach_quantizer
+from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
 from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError, UsageTypeError
@@ -155,9 +155,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
                 self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
             uncalled = note_inputs(model)
             self.left |= dict.fromkeys(uncalled, NEVER_CALLED)
-            finish_qat(model, uncalled)
-            if isinstance(model, PreTrainedModel):
-                attach_quantizer(model)
+            attach_quantizers(finish_qat(model, uncalled))
         optimizer.state.pop(STATE, None)
         converted = quantized_modules(model)
         meant = schemes.keys() - set(uncalled)

@@ -39,20 +39,24 @@ def adopt(model: "PreTrainedModel") -> None:
     inc_config = IncQuantizationConfig(**config)
     model.config.quantization_config = inc_config
     model.hf_quantizer = IncHfQuantizer(inc_config, pre_quantized=True)
+    model.hf_quantizer.note_modules(model)
 
 
 def _twins_of_compressed(model: "PreTrainedModel", schemes: dict) -> dict[str, QModule]:
     """Name -> module of ours, of each module of compressed-tensors."""
-    codes: dict[int, torch.Tensor] = {}
+    first: dict[int, QModule] = {}
     twins: dict[str, QModule] = {}
     for name, (scheme, input_ndim) in schemes.items():
         module = model.get_submodule(name)
         with torch.device("meta"):
             twin = empty_twin(module, scheme)
+        _fill(twin, module, input_ndim)
         address = module.weight.data_ptr()
-        if address not in codes:
-            codes[address] = _integer_weight(module)
-        _fill(twin, module, codes[address], input_ndim)
+        if address in first:
+            twin.share_weight(first[address])
+        else:
+            twin.set_codes(_integer_weight(module))
+            first[address] = twin
         twins[name] = twin.eval()
     return twins
 
@@ -84,8 +88,8 @@ def _integer_weight(module: nn.Module) -> torch.Tensor:
     return (module.weight.float() / module.weight_scale.float()).round().to(torch.int8)
 
 
-def _fill(twin: QModule, module: nn.Module, codes: torch.Tensor, input_ndim: int | None) -> None:
-    twin.set_codes(codes)
+def _fill(twin: QModule, module: nn.Module, input_ndim: int | None) -> None:
+    """All but the integers."""
     twin.weight_scale = module.weight_scale.detach().float()
     for key in ("input_scale", "input_zero_point"):
         if getattr(twin, key) is not None:

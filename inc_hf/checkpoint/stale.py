@@ -14,9 +14,9 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from inc_hf.config import options
 
@@ -41,6 +41,7 @@ TOKENIZER = (
     "sentencepiece.bpe.model", "source.spm", "target.spm", "bpe.codes",
 )  # fmt: skip
 PROCESSOR = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
+TRAINING = re.compile(r"checkpoint-\d+")
 STORIES = {"history.json": {"trials", "baseline"}, "stage.json": {"stage"}}  # and what is in ours
 LEAVING = re.compile(r"\..*\.[a-z0-9_]{8}\.part")  # of a save that was killed
 
@@ -80,8 +81,7 @@ def _is_apart(folder: Path, place: Path) -> bool:
     """Whether a folder is nothing of this model, whatever is in it."""
     if place.parts[0] in RUNTIME_FOLDERS:
         return False
-    is_training = re.fullmatch(r"checkpoint-\d+", folder.name)
-    return bool(is_training) or folder.name.startswith(".") or _is_checkpoint(folder)
+    return bool(TRAINING.fullmatch(folder.name)) or folder.name.startswith(".") or _is_checkpoint(folder)
 
 
 def _is_checkpoint(folder: Path) -> bool:
@@ -90,25 +90,44 @@ def _is_checkpoint(folder: Path) -> bool:
 
 
 def _is_of_model(path: Path, place: Path, new: Path) -> bool:
-    in_runtime = place.parts[0] in RUNTIME_FOLDERS
     if path.name in RUNTIME_FOLDERS and len(place.parts) == 1:  # a link to one
         return path.is_symlink()
-    if _matches(path, WEIGHTS + (RUNTIME_WEIGHTS if in_runtime else TOP_WEIGHTS if len(place.parts) == 1 else ())):
+    tells = len(place.parts) == 1 or place.parts[0] in RUNTIME_FOLDERS
+    is_named_so = _is_named_as_part(place, lambda name: (new / name).exists())
+    return is_named_so or tells and (_is_card(path) or _is_story(path))
+
+
+def _is_named_as_part(place: PurePath, has: Callable[[str], bool]) -> bool:
+    """Whether a file is one of a model by its name; `has` says whether the new model has a file."""
+    in_runtime, at_top = place.parts[0] in RUNTIME_FOLDERS, len(place.parts) == 1
+    if _matches(place, WEIGHTS + (RUNTIME_WEIGHTS if in_runtime else TOP_WEIGHTS if at_top else ())):
         return True
-    if not in_runtime and len(place.parts) > 1:
+    if not in_runtime and not at_top:
         return False
     return (
-        _matches(path, DESCRIPTIONS)
-        or _matches(path, TOKENIZER)
-        and (in_runtime or (new / TOKENIZER[0]).exists())
-        or _matches(path, PROCESSOR)
-        and (in_runtime or any((new / name).exists() for name in PROCESSOR))
-        or _is_card(path)
-        or _is_story(path)
+        _matches(place, DESCRIPTIONS)
+        or _matches(place, TOKENIZER)
+        and (in_runtime or has(TOKENIZER[0]))
+        or _matches(place, PROCESSOR)
+        and (in_runtime or any(has(name) for name in PROCESSOR))
     )
 
 
-def _matches(path: Path, patterns: tuple[str, ...]) -> bool:
+def stale_names(old: Iterable[str], new: Collection[str]) -> list[str]:
+    """The files of an older model in a repository of the Hub, by their names alone; its card is not among them."""
+    places = [PurePosixPath(name) for name in old]
+    marks = ("config.json", "adapter_config.json")
+    apart = {place.parent for place in places if place.name in marks and len(place.parts) > 1}
+
+    def is_apart(place: PurePosixPath) -> bool:
+        folders = place.parents[:-1] if place.parts[0] not in RUNTIME_FOLDERS else ()
+        return any(f in apart or TRAINING.fullmatch(f.name) or f.name.startswith(".") for f in folders)
+
+    gone = [place for place in places if _is_named_as_part(place, new.__contains__) and not is_apart(place)]
+    return [str(place) for place in gone if str(place) not in new]
+
+
+def _matches(path: PurePath, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(path.name, pattern) for pattern in patterns)
 
 

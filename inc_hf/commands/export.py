@@ -56,14 +56,14 @@ def export(args: argparse.Namespace) -> int:
         check_writable(name)
     else:
         check_output_directory(args.output, args.overwrite)
-    model = load_model(name, args.task, dtype=_dtype_of(name, args.dtype))
+    model = load_model(name, args.task, dtype=dtype_to_load(name, args.dtype))
     conf = _config_of(model, args)
     inputs = _inputs_of(args)
     _report(_beside(model, name, conf, inputs) if args.output is None else _apart(model, name, conf, inputs, args))
     return EXIT_OK
 
 
-def _dtype_of(name: str, asked: str | None) -> "torch.dtype":
+def dtype_to_load(name: str, asked: str | None) -> "torch.dtype":
     """What to load a checkpoint in."""
     import torch
     from transformers import AutoConfig

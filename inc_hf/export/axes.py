@@ -8,8 +8,9 @@ from transformers import PreTrainedModel
 
 from inc_hf.errors import UsageError
 from inc_hf.export.part import Axes
-from inc_hf.models.examples import Batch, Sizes, example
+from inc_hf.models.examples import Batch, example
 from inc_hf.models.inputs import MISFIT
+from inc_hf.models.makers import Sizes
 
 # Field of `Sizes` -> its values in the first and the second batch, and the names of the axes that it changes.
 FREE = {

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from inc_hf.backends.compare import named
-from inc_hf.models.examples import Batch, Sizes, example, main_inputs, parameters_of
+from inc_hf.models.examples import Batch, example, main_inputs
 from inc_hf.models.inputs import MISFIT
+from inc_hf.models.makers import Sizes, parameters_of
 from inc_hf.quantize.workflow import evaluating
 
 PLACES = "arange"  # 0, 1, 2, … along the last axis
@@ -77,7 +78,8 @@ def _tried(model: PreTrainedModel, batch: Batch) -> BuiltIn:
             if _same(without, _outputs(model, {**rest, name: default_of(tensor.shape, default)})):
                 found.defaults[name] = default
                 break
-        if name not in batch and _same(without, _outputs(model, {**rest, name: tensor})):
+        is_other = not any(is_default(tensor, default) for default in candidates[name])
+        if is_other and name not in batch and _same(without, _outputs(model, {**rest, name: tensor})):
             found.ignored.append(name)
     return found
 
@@ -87,6 +89,7 @@ def candidates_of(model: nn.Module) -> dict[str, list[float | str]]:
     config = model.config
     return {
         "attention_mask": [1],
+        "decoder_attention_mask": [1],
         "token_type_ids": [0],
         "position_ids": [PLACES],
         "bbox": [0],
@@ -112,10 +115,10 @@ def _like(name: str, model: PreTrainedModel, batch: Batch) -> Tensor | None:
         return None
     if name == "position_ids":
         return made.flip(-1)
-    if name in ("attention_mask", "pixel_mask"):
-        made[..., -2:] = 0
+    if name in ("attention_mask", "pixel_mask", "decoder_attention_mask"):
+        made[..., made.shape[-1] // 2 :] = 0
     if name == "token_type_ids":
-        made[..., -2:] = 1
+        made[..., made.shape[-1] // 2 :] = 1
     return made
 
 

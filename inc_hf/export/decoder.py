@@ -11,9 +11,9 @@ from transformers.cache_utils import DynamicLayer
 from inc_hf.errors import UsageError
 from inc_hf.export.built_in import METADATA, BuiltIn
 from inc_hf.export.part import Axes, Part
-from inc_hf.models.examples import parameters_of
-from inc_hf.models.inputs import example_batch
+from inc_hf.models.inputs import MISFIT, example_batch
 from inc_hf.models.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
+from inc_hf.models.makers import parameters_of
 
 
 class CachedDecoder(nn.Module):
@@ -44,7 +44,14 @@ def decoder_part(model: PreTrainedModel, inputs: Sequence[str] = ()) -> Part:
     besides = [name for name in inputs if name not in ("input_ids", "attention_mask", "position_ids")]
     if unknown := [name for name in besides if name != "token_type_ids" or name not in parameters_of(model)]:
         raise UsageError(f"A {type(model).__name__} with its cache cannot be written with {', '.join(unknown)}.")
-    cache = model(**example_batch(model), use_cache=True).get(CACHE)
+    try:
+        cache = model(**example_batch(model), use_cache=True).get(CACHE)
+    except MISFIT as error:
+        reason = f"{type(error).__name__}: {error}"[:300]
+        raise UsageError(
+            f"{type(model).__name__} does not run on text alone ({reason}), and only text and a cache are written to "
+            "ONNX for models that generate; use `backend='torch'`."
+        ) from error
     layers = getattr(cache, "layers", [])
     pairs = pairs_of(cache) if all(isinstance(layer, DynamicLayer) for layer in layers) else []
     if not pairs or any(tensor.ndim != 4 for pair in pairs for tensor in pair):

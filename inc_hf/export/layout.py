@@ -79,5 +79,5 @@ def parts_of(
             f"{type(model).__name__} is written with the inputs of an encoder and a decoder only, not with "
             f"{', '.join(inputs)}."
         )
-    encoder, first, later = seq2seq_parts(model)
+    encoder, first, later = seq2seq_parts(model, free)
     return {ENCODER: [encoder], DECODER: [first, later]}

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from inc_hf.atomic import locked, temporary_directory
 from inc_hf.backends import onnxruntime, openvino
@@ -41,6 +42,7 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
     Raises:
         ValueError: the model is not of `conf.dtype`, or of a dtype that is not written.
     """
+    _refuse_switching(model)
     has_halves, dtype = bool(bf16_modules(model)), dtype_of(model)
     conf = conf or Torch2ONNXConfig(dtype=dtype)
     if conf.dtype != dtype:
@@ -57,6 +59,15 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
             f"Only models in float32 or all in bfloat16 are exported, this one has {other.pop()}; load it in float32."
         )
     return model, conf
+
+
+def _refuse_switching(model: nn.Module) -> None:
+    """BigBird takes another attention for short texts, and keeps it: a file would have that for all lengths."""
+    if isinstance(model, PreTrainedModel) and getattr(model.config, "attention_type", None) == "block_sparse":
+        raise UsageError(
+            f"{type(model).__name__} attends in sparse blocks to long texts and fully to short ones, which one file "
+            "cannot; load it with `attention_type='original_full'` to export that, or use backend='torch'."
+        )
 
 
 def dtype_of(model: nn.Module) -> str:

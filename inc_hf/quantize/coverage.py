@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from inc_hf.coverage import DEEP, Coverage, Reason, Weight, coverage_of, is_deep_weight, weights_of
+from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import QModule
 from inc_hf.quantize.resolve import fused_parents, quantizable_names
 
@@ -51,6 +52,7 @@ def inventory_of(model: nn.Module, supported: Collection[str] | None = None) -> 
     known = set(quantizable_names(model) if supported is None else supported)
     modules, fused = model.named_modules(remove_duplicate=False), fused_parents(model)
     reasons = {name: why_unsupported(name, module, fused) for name, module in modules if name not in known}
+    reasons |= {name: Reason(text) for name, text in kept_in_float(model).items()}
     return Inventory(weights_of(model), reasons)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrize import is_parametrized
 
 from inc_hf.errors import UsageError
 from inc_hf.quantize.fake_quantize import fake_quantize_range, fake_quantize_tokens, fake_quantize_weight
@@ -111,7 +112,7 @@ class QATEmbedding(FakeQuantized, nn.Embedding):
             return F.embedding(ids, weight, self.padding_idx) * embed_scale
         # Each row has a scale of its own, so that those which are not looked up need not be rounded.
         rows = F.embedding(ids, self.weight, self.padding_idx, scale_grad_by_freq=self.scale_grad_by_freq)
-        return fake_quantize_weight(rows.flatten(0, -2), self.scheme.weight).view_as(rows) * embed_scale
+        return fake_quantize_weight(rows.view(-1, rows.shape[-1]), self.scheme.weight).view_as(rows) * embed_scale
 
 
 class _QATConv(FakeQuantized):
@@ -156,10 +157,18 @@ def prepare_qat(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
     for module in planned.values():
         scheme = module.quantization_plan.scheme
         module.quantization_plan.detach(module)
-        module.float_class, module.__class__ = type(module), QAT_CLASSES[op_type(module)]
+        module.float_class, module.__class__ = type(module), _qat_class(module)
         module.scheme, module.input_ndim = scheme, None
         module.input_range = MovingRange() if scheme.is_static else None
     return model
+
+
+def _qat_class(module: nn.Module) -> type:
+    """The class to exchange a module's for; a weight that is computed by parametrizations stays the property it is."""
+    qat_class = QAT_CLASSES[op_type(module)]
+    if not is_parametrized(module):
+        return qat_class
+    return type(qat_class.__name__, (qat_class, type(module)), {"__module__": qat_class.__module__})
 
 
 def qat_modules(model: nn.Module) -> dict[str, FakeQuantized]:

@@ -12,6 +12,7 @@ from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
+from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
@@ -78,12 +79,15 @@ def quantizable_names(model: nn.Module) -> list[str]:
     """Names of the modules that can be quantized, in the order of the model.
 
     torch's own transformer layers have fast paths that read the float weights of their children, which stay in float.
+    So does what `kept_in_float` names.
     """
-    fused = fused_parents(model)
+    kept, fused = kept_in_float(model), fused_parents(model)
     return [
         name
         for name, module in model.named_modules()
-        if op_type(module) is not None and not any(name.startswith(f"{parent}.") or not parent for parent in fused)
+        if op_type(module) is not None
+        and name not in kept
+        and not any(name.startswith(f"{parent}.") or not parent for parent in fused)
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
-from inc_hf.checkpoint.bf16 import ENTRY, load_in_float32
+from inc_hf.checkpoint.bf16 import load_in_float32, note_bf16
 from inc_hf.coverage import Coverage
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.results.base import StandsForModel, refuse_to_save_others, write_summary
@@ -30,6 +30,7 @@ class MixedModel(StandsForModel):
     def __init__(self, model: nn.Module, result: TuneResult | None = None):
         self.model = model
         self.coverage: Coverage | None = result.coverage if result else None
+        note_bf16(model)
         self.met_criterion = result.met_criterion if result else None
         self.score = result.trial.score if result else None
         self.baseline = result.goal.baseline if result else None
@@ -53,9 +54,9 @@ class MixedModel(StandsForModel):
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
+        note_bf16(self.model)
 
         def write(directory: Path) -> None:
-            setattr(self.model.config, ENTRY, list(bf16_modules(self.model)))
             write_model(self.model, tokenizer, directory)
             load_in_float32(directory / "config.json")
             tuning = {"met_criterion": self.met_criterion, "baseline": self.baseline, "score": self.score}

@@ -9,10 +9,13 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from inc_hf.errors import UsageError
 from inc_hf.export.built_in import BuiltIn, default_of, is_default
+from inc_hf.models.kv_cache import CACHE
 from inc_hf.runtimes.session import Session
 
 # Of no meaning where torch computes nothing, or seen to elsewhere.
-HANDLED = {"labels", "return_dict", "num_items_in_batch", "cache_position"}
+HANDLED = {"return_dict", "num_items_in_batch", "cache_position"}
+# What is not an input of a file, but is known to a step of generation.
+STEP = (CACHE, "past_key_values", "use_cache", "logits_to_keep", "encoder_outputs", "labels")
 # Ask for outputs that files do not have; a config may ask for them, too.
 ASKS_FOR_OUTPUTS = ("output_hidden_states", "output_attentions")
 
@@ -48,9 +51,15 @@ def refuse_what_is_missing(
         if not _is_built_in(name, value, model.built_in, parameters, start):
             raise UsageError(
                 f"`{name}` is not in the file of this {type(model).__name__}, which takes "
-                f"{', '.join(n for n in taken if n in parameters)}; leave it out, write the file with it "
-                f"(`inc-hf export --inputs {name}`, `export_model(..., inputs=[{name!r}])`), or use backend='torch'."
+                f"{', '.join(n for n in taken if n in parameters and n not in STEP)}; leave it out, "
+                f"{_how_to_write(name, model)}or use backend='torch'."
             )
+
+
+def _how_to_write(name: str, model: PreTrainedModel) -> str:
+    if model.can_generate() and name != "token_type_ids":
+        return ""
+    return f"write the file with it (`inc-hf export --inputs {name}`, `export_model(..., inputs=[{name!r}])`), "
 
 
 def _is_built_in(name: str, value: Any, built_in: BuiltIn, parameters: Mapping[str, Any], start: int) -> bool:
@@ -70,7 +79,8 @@ def feed_of(model: PreTrainedModel, session: Session, inputs: dict[str, Any]) ->
         ValueError: something that was given would be dropped.
     """
     refuse_what_is_missing(model, inputs, session.input_names)
-    main = inputs.get(model.main_input_name)
+    main, embeddings = inputs.get(model.main_input_name), inputs.get("inputs_embeds")
+    main = embeddings[..., 0] if main is None and embeddings is not None else main
     is_text = model.main_input_name == "input_ids"
     for name in session.input_names:
         default = model.built_in.defaults.get(name)

@@ -24,13 +24,9 @@ from inc_hf.models.kv_cache import (
     pairs_of,
     without_past,
 )
-from inc_hf.runtimes.arguments import logits_kept, refuse_what_is_missing
+from inc_hf.runtimes.arguments import STEP, logits_kept, refuse_what_is_missing
 from inc_hf.runtimes.model import RuntimeModel, refuse_another_class
 from inc_hf.runtimes.session import Session
-
-# What is not an input of a file, but is known to a step of generation.
-STEP = (CACHE, "past_key_values", "use_cache", "logits_to_keep")
-BOTH = ("decoder_input_ids", "decoder_attention_mask", "encoder_outputs")
 
 
 class Generating(RuntimeModel):
@@ -103,13 +99,17 @@ class RuntimeSeq2Seq(Generating):
     def compute(self, inputs: dict[str, Any]) -> Seq2SeqLMOutput:
         """Run a step of the decoder, after the encoder unless its output came along."""
         session, cache = self.sessions[DECODER], cache_in(inputs)
-        encoder = self.sessions[ENCODER].input_names
-        taken = {*encoder, *(["attention_mask"] if "encoder_attention_mask" in session.input_names else []), *BOTH}
-        refuse_what_is_missing(self, inputs, taken | set(STEP))
+        taken = {"decoder_input_ids", "decoder_attention_mask", *STEP, *self.sessions[ENCODER].input_names}
+        masks = {"attention_mask"} if "encoder_attention_mask" in session.input_names else set()
+        refuse_what_is_missing(self, inputs, taken | masks)
         states = self._encoded(inputs)
         own, cross = ([], []) if cache is None else _pairs_of_both(cache)
         ids = self._decoder_ids(inputs)
-        feed = {"input_ids": ids, "encoder_hidden_states": states, "encoder_attention_mask": inputs["attention_mask"]}
+        feed = {
+            "input_ids": ids,
+            "encoder_hidden_states": states,
+            "encoder_attention_mask": inputs.get("attention_mask"),
+        }
         if own:
             feed |= named_pairs(own, PAST, OWN) | named_pairs(cross, PAST, CROSS) | {SWITCH: torch.tensor([True])}
         else:
@@ -130,12 +130,13 @@ class RuntimeSeq2Seq(Generating):
         return {"loss": F.cross_entropy(outputs["logits"].flatten(0, 1), inputs["labels"].flatten()), **outputs}
 
     def _encoded(self, inputs: dict[str, Any]) -> Tensor:
-        """The output of the encoder; puts a mask of all of it into `inputs` if there is none."""
-        encoded = inputs.get("encoder_outputs")
+        """The output of the encoder; puts a mask of all of its input into `inputs` if there is none."""
+        encoded, main = inputs.get("encoder_outputs"), inputs.get(self.main_input_name)
         if encoded is None:
             encoded = self.get_encoder()(**inputs)
-        if inputs.get("attention_mask") is None:
-            inputs["attention_mask"] = torch.ones(encoded[0].shape[:2], dtype=torch.long)
+        if inputs.get("attention_mask") is None and (main is not None or self.main_input_name == "input_ids"):
+            read = encoded[0] if main is None else main  # of a text, both are as long
+            inputs["attention_mask"] = torch.ones(read.shape[:2], dtype=torch.long)
         return encoded[0]
 
     def _decoder_ids(self, inputs: dict[str, Any]) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, modeling_outputs
 from transformers.modeling_outputs import ModelOutput
 
@@ -27,7 +27,6 @@ OUTPUTS: dict[str, type[ModelOutput]] = {
     ending: getattr(modeling_outputs, task.output) for task in TASKS if task.output for ending in task.endings
 }
 SPANS = ("start_positions", "end_positions")
-TASK_LABELS = ("labels", *SPANS)
 # Their logits are of tokens, those of others of samples.
 OF_TOKENS = tuple(ending for task in TASKS if task.per_token for ending in task.endings)
 
@@ -62,8 +61,8 @@ class RuntimeModel:
                 f"{path} was not made of a {model_class.__name__}, which has no {', '.join(foreign)}; "
                 "write it anew with `inc_hf.export.export_model` or `inc-hf export`."
             )
-        shape = session.output_shapes.get("logits")
-        if shape and len(shape) != (3 if model_class.__name__.endswith(OF_TOKENS) else 2):
+        shape, is_known = session.output_shapes.get("logits"), model_class.__name__.endswith(tuple(OUTPUTS))
+        if shape and is_known and len(shape) != (3 if model_class.__name__.endswith(OF_TOKENS) else 2):
             raise UsageError(
                 f"{path} was not made of a {model_class.__name__}: its logits have {len(shape)} dimensions; load it "
                 "with the IncModelFor… of its task."
@@ -82,8 +81,7 @@ class RuntimeModel:
     def compute(self, inputs: dict[str, Any]) -> ModelOutput:
         """Run a batch, as [`feed_of`] says."""
         (session,) = self.sessions.values()
-        names = TASK_LABELS if self._has_loss() else ()
-        labels = {name: inputs.pop(name) for name in names if name in inputs}
+        labels = {name: inputs.pop(name) for name in self._labels_of(session) if name in inputs}
         outputs = session(feed_of(self, session, inputs))
         return output_class_of(type(self))(**self.with_loss(outputs, inputs | labels))
 
@@ -101,9 +99,12 @@ class RuntimeModel:
         name = "pooled_logits" if "pooled_logits" in inspect.signature(self.loss_function).parameters else "logits"
         return {"loss": self.loss_function(**{name: logits}, **settings), **outputs}
 
-    def _has_loss(self) -> bool:
-        """Whether the loss is one that is computed of logits alone."""
-        return type(self).__name__.endswith(tuple(OUTPUTS))
+    def _labels_of(self, session: Session) -> tuple[str, ...]:
+        """What the loss is computed of, besides the outputs, where they are all that it takes."""
+        if "start_logits" in session.output_names:
+            return SPANS
+        is_known = type(self).__name__.endswith(tuple(OUTPUTS))
+        return ("labels",) if is_known and "logits" in session.output_names else ()
 
     def save_pretrained(
         self,
@@ -178,9 +179,20 @@ def on_runtime(
     for module in model.modules():  # those of other sizes than none would have to be on some device
         module._parameters.clear()
         module._buffers.clear()
+    _refuse_parts(model, backend)
     model.backend, model.sessions, model.files = backend, sessions, files
     model.built_in = built_in or without_metadata(config)
     return model.eval()
+
+
+def _refuse_parts(model: nn.Module, backend: str) -> None:
+    """Let all modules inside say that they have nothing to compute with, as `get_image_features` would call them."""
+
+    def forward(*args: Any, **kwargs: Any) -> None:
+        raise UsageError(f"Parts of a model on {backend} cannot be called, only the whole; use backend='torch'.")
+
+    for module in list(model.modules())[1:]:
+        module.forward = forward
 
 
 def _forward_like(model_class: type[PreTrainedModel]) -> Any:

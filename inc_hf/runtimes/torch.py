@@ -13,7 +13,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from inc_hf.checkpoint import CheckpointError, IncQuantizationConfig
 from inc_hf.checkpoint.adopt import as_dict
 from inc_hf.checkpoint.bf16 import ENTRY as BF16_MODULES
-from inc_hf.checkpoint.bf16 import use_entry
+from inc_hf.checkpoint.bf16 import take_weights, use_entry
 from inc_hf.checkpoint.contents import check_contents, check_values, entries_of, float_tensors
 from inc_hf.errors import UsageError
 from inc_hf.models.building import changed_when_built
@@ -112,6 +112,7 @@ def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
         hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
         check_contents(model, float_tensors(model), entries_of(name, **hub), name)
         check_values(model, quantized_modules(model))
+    take_weights(model)
     return (model, info) if wants_info else model
 
 

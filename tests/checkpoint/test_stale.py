@@ -6,6 +6,7 @@ import pytest
 from folders import fill, names_in
 
 from inc_hf.checkpoint import save_checkpoint
+from inc_hf.checkpoint.stale import stale_names
 from inc_hf.config import options, set_workspace
 
 CARD = "---\ntags:\n- int8\n---\n# Older"
@@ -103,6 +104,17 @@ def test_a_folder_of_a_runtime_is_merged(tmp_path):
     save(tmp_path / "out", "onnx/model.onnx")
     assert names_in(tmp_path / "out" / "onnx") == ["model.onnx", "notes.txt"]
     assert (tmp_path / "out" / "onnx" / "model.onnx").read_text() == "new"
+
+
+def test_names_in_a_repository():
+    gone = [name for names in GONE.values() for name in names if not name.endswith(".part")]
+    gone = [name for name in gone if ".part/" not in name]
+    kept = [name for names in KEPT.values() for name in names if "2_Dense" not in name]
+    kept = [name for name in kept if name not in ("history.json", "stage.json", "diagnosis.csv")]
+    other = ["other/config.json", "other/model.safetensors"]
+    new = {"config.json", "model.safetensors", "README.md"}
+    found = stale_names([*gone, *kept, *other, *new], new)
+    assert sorted(found) == sorted(set(gone) - new)
 
 
 def test_a_link_to_the_files_of_a_runtime(tmp_path):

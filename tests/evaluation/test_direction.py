@@ -6,9 +6,9 @@ import pickle
 import pytest
 import torch
 from fitting import config
-from tiny import TinyNet
+from tiny import TinyNet, tiny_model
 
-from inc_hf import AccuracyCriterion, QuantizationAwareTrainingConfig, mix_precision
+from inc_hf import AccuracyCriterion, IncQuantizer, QuantizationAwareTrainingConfig, mix_precision
 from inc_hf.config import MixedPrecisionConfig
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.direction import higher_is_better
@@ -42,7 +42,14 @@ class Said:
     higher_is_better = False
 
 
-@pytest.mark.parametrize("name", [*LOWER, "negative_log_likelihood", {"mse": {}}, MeanSquaredError(), Said()], ids=str)
+def named(value):
+    """The same in every process, which the address of an object is not."""
+    return value if isinstance(value, str) else str(value) if isinstance(value, dict) else type(value).__name__
+
+
+@pytest.mark.parametrize(
+    "name", [*LOWER, "negative_log_likelihood", {"mse": {}}, MeanSquaredError(), Said()], ids=named
+)
 def test_lower(name):
     assert higher_is_better(name) is False
 
@@ -52,7 +59,7 @@ def test_higher(name):
     assert higher_is_better(name) is True
 
 
-@pytest.mark.parametrize("name", [None, "score", "lossless", object(), {}], ids=str)
+@pytest.mark.parametrize("name", [None, "score", "lossless", object(), {}], ids=named)
 def test_unknown(name):
     assert higher_is_better(name) is None
 
@@ -144,6 +151,13 @@ class TestVerbs:
                 conf = MixedPrecisionConfig(accuracy_criterion=goal)
                 mix_precision.fit(model, conf, eval_dataloader=[(x, x)], eval_metric="mse")
         assert not workspace.exists()
+
+    def test_a_contradiction_of_a_task(self):
+        model = tiny_model("bert")
+        model.register_forward_pre_hook(lambda *args: pytest.fail("was evaluated"))
+        quantizer = IncQuantizer.from_pretrained(model, task="text-classification")
+        with pytest.raises(UsageError, match="'accuracy' a higher score is better"):
+            quantizer.quantize(config(goal=AccuracyCriterion(higher_is_better=False)), eval_dataset=[{"label": 1}])
 
 
 class TestDataThatCanBeReadOnce:

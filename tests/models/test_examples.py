@@ -4,7 +4,8 @@ import pytest
 import torch
 from tiny import MODELS, MORE_INPUTS, tiny_model
 
-from inc_hf.models.examples import Sizes, example, usual_inputs
+from inc_hf.models.examples import example, usual_inputs
+from inc_hf.models.makers import Sizes
 
 TEXT = ["input_ids", "attention_mask"]
 USUAL = {

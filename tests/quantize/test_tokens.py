@@ -114,6 +114,15 @@ def test_a_decoder_that_reads_what_the_encoder_read():
     assert_same(make, [batch_of([text]) for text in ended], [batch_of(ended)])
 
 
+@pytest.mark.parametrize("observer", ["kl", "mse", "percentile"])
+def test_observers_that_choose_where_to_clip(observer):
+    """The moving average, of batches, is the only one that hangs on them."""
+    make = lambda: loud_padding(tiny_model("bert"))  # noqa: E731
+    settings = {"op_type_dict": {"Linear": {"activation": {"algorithm": [observer]}}}}
+    many = texts(LENGTHS * 2)
+    assert_same(make, [batch_of([text]) for text in many], [batch_of(many[:7]), batch_of(many[7:])], **settings)
+
+
 def test_choices():
     config = transformers.BertConfig(vocab_size=VOCABULARY, **ENCODER)
     torch.manual_seed(5)

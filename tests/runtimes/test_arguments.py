@@ -132,6 +132,8 @@ def test_two_towers():
         check("clip", **inputs, pixel_values=torch.randn(images, 3, 32, 32))
     with pytest.raises(ValueError, match="`return_loss` is not in the file of this CLIPModel"):
         both("clip")[1](**texts(2), pixel_values=torch.randn(2, 3, 32, 32), return_loss=True)
+    with pytest.raises(ValueError, match="Parts of a model on onnxruntime cannot be called, only the whole"):
+        both("clip")[1].get_text_features(**texts(2))
     with pytest.raises(ValueError, match=r"`pixel_values` has the shape \(image_batch, 3, 32, 32\) in this file"):
         both("clip")[1](**texts(2), pixel_values=torch.randn(2, 3, 48, 48))
 
