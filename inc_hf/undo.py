@@ -34,7 +34,8 @@ class Snapshot:
         for owner in self.owners:
             owner.restore()
         for tensor, values in reversed(self.values):
-            tensor.copy_(values)
+            if not torch.equal(tensor, values):  # some cannot be written, such as those of an inference mode
+                tensor.copy_(values)
 
 
 class _Owner:
