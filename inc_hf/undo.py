@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+LARGEST_BUFFER = 1 << 22  # numbers; what is larger is a weight, which no forward pass changes
+
 
 class Snapshot:
     """Everything that hangs on the modules of a model and on its configs, by reference: no weight is copied.
@@ -32,7 +34,8 @@ class Snapshot:
         for owner in self.owners:
             owner.restore()
         for tensor, values in reversed(self.values):
-            tensor.copy_(values)
+            if not torch.equal(tensor, values):  # some cannot be written, such as those of an inference mode
+                tensor.copy_(values)
 
 
 class _Owner:
@@ -86,7 +89,7 @@ def restored(model: nn.Module) -> Iterator[None]:
     """
     snapshot = Snapshot(model)
     for buffer in model.buffers():
-        if not buffer.is_meta and buffer.dtype is not torch.int8:  # no forward pass changes the weights of few bits
+        if not buffer.is_meta and buffer.numel() <= LARGEST_BUFFER:
             snapshot.keep(buffer)
     state, numbers = random.getstate(), np.random.get_state()
     try:

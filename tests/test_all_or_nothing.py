@@ -162,7 +162,7 @@ class TestQuantizationAwareTraining:
         def full(model):
             raise OSError("disk full")
 
-        monkeypatch.setattr("inc_hf.callbacks.qat.attach_quantizer", full)
+        monkeypatch.setattr("inc_hf.callbacks.qat.attach_quantizers", full)
         trainer = transformers.Trainer(
             tiny_model("bert"),
             transformers.TrainingArguments(**arguments(tmp_path, max_steps=1)),

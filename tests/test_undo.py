@@ -112,6 +112,16 @@ class TestRestored:
             change(net)
         assert describe(net) == before
 
+    def test_what_did_not_change_is_not_written(self):
+        net = Net()
+        with torch.inference_mode():
+            net.register_buffer("fixed", torch.ones(2))
+        net.register_buffer("spread", torch.ones(1).expand(3))
+        version = net.seen._version
+        with restored(net):
+            net(torch.ones(1, 2))
+        assert net.seen._version == version
+
     def test_random_numbers_go_on_as_if_nothing_was_drawn(self):
         def numbers():
             return random.random(), float(np.random.rand()), float(torch.rand(1))

@@ -19,7 +19,7 @@ from inc_hf.models.inputs import made_up_batch
 from inc_hf.models.modalities import lacking
 from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.coverage import Inventory, inventory_of
-from inc_hf.quantize.nn import quantized_modules
+from inc_hf.quantize.nn import quantized_modules, weight_owner
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
 from inc_hf.quantize.resolve import NEVER_CALLED
 from inc_hf.quantize.support import check_supported
@@ -188,9 +188,9 @@ def note_inputs(model: nn.Module) -> list[str]:
         found = {name: module.input_ndim for name, module in modules.items()}
     for name, ndim in found.items():
         modules[name].input_ndim = ndim
-    called = {id(module.weight) for module in modules.values() if module.input_ndim is not None}
+    called = {weight_owner(module) for module in modules.values() if module.input_ndim is not None}
     unknown = lacking(model, batch)  # what else the model would call
-    return [] if unknown else [name for name, module in modules.items() if id(module.weight) not in called]
+    return [] if unknown else [name for name, module in modules.items() if weight_owner(module) not in called]
 
 
 def ranges_of_checkpoint(checkpoint: Path) -> dict[str, Tensor]:

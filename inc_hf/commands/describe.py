@@ -77,12 +77,15 @@ def coverage_in_words(summary_file: Path, quantization: dict[str, Any], tensors:
     with damaged(summary_file):
         values = read_summary(summary_file).get("coverage")
         if values is not None:
-            return {"coverage": str(Coverage.from_dict(values)), "covered": Coverage.from_dict(values).share}
+            return _told(Coverage.from_dict(values))
     sizes = elements_by_dtype(t for name, t in tensors.items() if name.endswith("weight") and len(t["shape"]) > 1)
     if not quantization or not sizes["I8"]:
         return {}
-    found = Coverage("Quantized", sum(sizes.values()), sizes["I8"])
-    return {"coverage": str(found), "covered": found.share}
+    return _told(Coverage("Quantized", sum(sizes.values()), sizes["I8"]))
+
+
+def _told(coverage: Coverage) -> dict[str, Any]:
+    return {"coverage": str(coverage), "covered": round(coverage.share, 4)}
 
 
 def elements_by_dtype(tensors: Iterable[dict[str, Any]]) -> Counter[str]:

@@ -19,6 +19,8 @@ from inc_hf.export.write import checked, limit_of, write_freely
 from inc_hf.models.examples import usual_inputs
 from inc_hf.models.inputs import as_named
 from inc_hf.quantize.workflow import evaluating
+from inc_hf.undo import restored
+from inc_hf.writable import check_writable
 
 
 def export(
@@ -53,12 +55,14 @@ def export(
     require_export()
     model, conf = checked(model, conf)
     target = Path(save_path)
-    write_freely(
-        lambda free: {target.name: [forward_part(model, conf, inputs, free)]},
-        target.parent,
-        conf,
-        limit_of(conf, limit),
-    )
+    check_writable(target.parent)
+    with restored(model):
+        write_freely(
+            lambda free: {target.name: [forward_part(model, conf, inputs, free)]},
+            target.parent,
+            conf,
+            limit_of(conf, limit),
+        )
     return target
 
 

@@ -14,6 +14,8 @@ from inc_hf.export.forward import forward_part
 from inc_hf.export.part import Part
 from inc_hf.export.seq2seq import seq2seq_parts
 from inc_hf.export.write import checked, limit_of, write_freely
+from inc_hf.undo import restored
+from inc_hf.writable import check_writable
 
 FOLDER = "onnx"  # in a model's directory
 MODEL, ENCODER, DECODER = "model", "encoder_model", "decoder_model_merged"
@@ -59,7 +61,9 @@ def export_model(
     def files(free: bool) -> dict[str, list[Part]]:
         return {f"{stem}{suffix}.onnx": parts for stem, parts in parts_of(model, conf, inputs, free).items()}
 
-    return write_freely(files, Path(directory), conf, limit_of(conf, limit), backend)
+    check_writable(directory)
+    with restored(model):
+        return write_freely(files, Path(directory), conf, limit_of(conf, limit), backend)
 
 
 def parts_of(

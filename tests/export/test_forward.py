@@ -65,6 +65,28 @@ def test_integers_and_zeros_are_those_of_the_model(tmp_path):
     assert not any(array.dtype == "float32" and array.ndim == 2 and min(array.shape) > 1 for array in found.values())
 
 
+def test_the_model_comes_back_as_it_was(tmp_path):
+    """Some change with what they are called with, BigBird its kind of attention."""
+
+    class Changing(TinyNet):
+        def forward(self, x):
+            self.kind, self.linear.extra = "short", 1
+            return super().forward(x)
+
+    model = Changing()
+    model.kind = "long"
+    export(model, tmp_path / "model.onnx", Torch2ONNXConfig("fp32", example_inputs=torch.ones(2, 4)))
+    assert model.kind == "long" and not hasattr(model.linear, "extra")
+
+
+def test_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(ValueError, match="is a file; choose another directory"):
+        export(
+            nn.Identity(), tmp_path / "file" / "model.onnx", Torch2ONNXConfig("fp32", example_inputs=torch.ones(2, 4))
+        )
+
+
 def test_weights_beside_a_file_that_would_be_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr("inc_hf.export.onnx.graph.LARGEST", 100)
     model = model_of("bert", "dynamic")

@@ -36,7 +36,7 @@ def mask_gradients(
     """
     parts = [masked_part(target) for target in targets]
     weights = [part.module.weight for part in parts]
-    rows: dict[str, list[Tensor]] = {target.name: [] for target in targets}
+    rows: dict[str, list[Tensor | None]] = {target.name: [] for target in targets}
     frozen = [weight for weight in weights if not weight.requires_grad]
     for weight in frozen:
         weight.requires_grad_(True)
@@ -48,7 +48,7 @@ def mask_gradients(
     finally:
         for weight in frozen:
             weight.requires_grad_(False)
-    return {name: torch.stack(of_target) for name, of_target in rows.items()}
+    return {name: stacked(name, of_target) for name, of_target in rows.items()}
 
 
 def loss_of(model: nn.Module, batch: Any) -> Tensor:
@@ -65,11 +65,19 @@ def loss_of(model: nn.Module, batch: Any) -> Tensor:
     return loss
 
 
+def stacked(name: str, rows: list[Tensor | None]) -> Tensor:
+    """Shape `(batches, units)`; a batch that did not reach the layer has zeros."""
+    known = [row for row in rows if row is not None]
+    if not known:
+        raise UsageError(f"The loss does not depend on `{name}`; name it in `excluded_op_names`.")
+    return torch.stack([torch.zeros_like(known[0]) if row is None else row for row in rows])
+
+
 @torch.no_grad()
-def unit_gradients(part: Part, gradient: Tensor | None) -> Tensor:
-    """Shape `(units,)`."""
+def unit_gradients(part: Part, gradient: Tensor | None) -> Tensor | None:
+    """Shape `(units,)`; None if the batch did not reach the layer."""
     if gradient is None:
-        raise UsageError(f"The loss does not depend on `{part.name}`; name it in `excluded_op_names`.")
+        return None
     product = to_matrix(part.module, part.module.weight.float() * gradient.float())
     sums = part.pattern.reduce(product, "sum").flatten()
     if not sums.isfinite().all():

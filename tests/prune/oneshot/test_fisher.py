@@ -90,3 +90,19 @@ def test_layers_without_a_part_in_the_loss(labelled):
     model.spare = torch.nn.Linear(4, 4)
     with pytest.raises(ValueError, match="The loss does not depend on `spare`; name it in `excluded_op_names`"):
         mask_gradients(model, targets_of(model, "channelx1", op_names=["."]), labelled(model))
+
+
+def test_a_layer_that_only_some_batches_reach():
+    class Routed(TinyNet):
+        def __init__(self):
+            super().__init__()
+            self.other = torch.nn.Linear(4, 2)
+
+        def forward(self, x, labels):
+            return {"loss": (self.linear if x.sum() > 0 else self.other)(x).square().sum()}
+
+    net = Routed()
+    batches = [{"x": sign * torch.ones(1, 4), "labels": 1} for sign in (1, -1, 1)]
+    found = mask_gradients(net, targets_of(net, "channelx1", op_names=["."]), batches)
+    assert found["linear"].any(1).tolist() == [True, False, True]
+    assert found["other"].any(1).tolist() == [False, True, False]
