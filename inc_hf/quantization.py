@@ -15,16 +15,18 @@ from torch import nn
 from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.evaluation.scoring import scoring
-from inc_hf.models.batches import batches_of, take_samples
+from inc_hf.evaluation.scoring import Scoring, scoring
+from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import check_is_float
 from inc_hf.results.quantized import QuantizedModel
-from inc_hf.tune import diagnose, search, write_diagnosis
+from inc_hf.tune import Goal, diagnose, search, write_diagnosis
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.quantization_space import QuantizationSpace
 from inc_hf.tune.search import RANKING_BATCHES, check_strategy
 from inc_hf.tune.space import copy_of
+from inc_hf.undo import restored_on_error
+from inc_hf.writable import check_writable
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,8 @@ def fit(
 ) -> QuantizedModel:
     """Quantize `model`; with an evaluation, search for a configuration that meets `conf.accuracy_criterion`.
 
-    Without an evaluation the model itself is converted, in place. With one the float model is left as it is and the
+    Without an evaluation the model itself is converted, in place; if that fails or is interrupted, it is as it was,
+    for which the float weights stay in memory until the end. With one the float model is left as it is and the
     best quantized copy comes back, whether or not it meets the goal: see `met_criterion`. Each trial is written to
     `history.json` in the workspace (`set_workspace`), from which `set_resume_from` goes on.
 
@@ -51,15 +54,17 @@ def fit(
         calib_dataloader: batches for static activations: dicts, `(inputs, label)`, or tensors; its `batch_size`
             stays what it is.
         calib_func: called with the prepared model instead, runs it on calibration data.
-        eval_func: model -> score, or a dict of scores of which `metric_name` counts.
+        eval_func: model -> score, or a dict of scores of which `metric_name` counts. A name such as "eval_loss" says
+            that a lower score is better.
         eval_dataloader, eval_metric: instead of `eval_func`; batches `(inputs, label)` and a metric: `"accuracy"`,
-            `"f1"`, `"mse"`, `{"topk": 5}`, or an object with `update(preds, labels)`, `reset()` and `result()`.
+            `"f1"`, `{"f1": "macro"}`, `"mse"`, `{"topk": 5}`, or an object with `update(preds, labels)`, `reset()` and
+            `result()`.
 
     Raises:
         ValueError, TypeError: see the message; nothing has been changed or written then.
     """
     _check_request(model, conf, calib_dataloader, calib_func)
-    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name)
+    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
     _seed_everything(options.random_seed)
     calibration = Calibration(_calibration_batches(model, conf, calib_dataloader), calib_func)
     if evaluate is None:
@@ -70,33 +75,41 @@ def fit(
 def _calibration_batches(model: nn.Module, conf: PostTrainingQuantConfig, dataloader: Iterable | None) -> list:
     if dataloader is None:
         return []
-    batches = take_samples(batches_of(dataloader, model), max(conf.calibration_sampling_size))
+    batches = batches_of(dataloader, model, keep_labels=labels_are_inputs(model))
+    batches = take_samples(batches, max(conf.calibration_sampling_size))
     if not batches:
         raise UsageError("The calibration data is empty; static quantization needs at least one sample.")
     return batches
 
 
 def _converted(model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration) -> QuantizedModel:
-    """The model itself, converted with the default candidate."""
+    """The model itself, converted with the default candidate; as it was, if anything fails on the way."""
     space = QuantizationSpace(model, conf, calibration, calibration.batches)
     candidate = space.candidates()[0]
     original = copy_of(model) if conf.diagnosis else None
-    space.quantize(model, candidate)
-    if original is not None:
-        _diagnose(original, model, calibration.batches[:RANKING_BATCHES])
-    return QuantizedModel(_attached(model), conf, candidate)
+    with restored_on_error(model):
+        space.quantize(model, candidate)
+        if original is not None:
+            _diagnose(original, model, calibration.batches[:RANKING_BATCHES])
+        coverage = space.coverage(model, candidate)
+        result = QuantizedModel(_attached(model), conf, candidate, coverage=coverage)
+    coverage.log(logger)
+    return result
 
 
 def _tuned(
-    model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration, evaluate: Callable[[nn.Module], float]
+    model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration, evaluate: Scoring
 ) -> QuantizedModel:
     """The best quantized copy that the strategy finds."""
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
     space_of = partial(QuantizationSpace, model, conf, calibration)
-    result = search(model, evaluate, space_of, conf.accuracy_criterion, tuning, calibration.batches)
+    result = search(
+        model, evaluate, space_of, lambda score: Goal(score, evaluate.criterion), tuning, calibration.batches
+    )
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
-    return QuantizedModel(_attached(result.model), conf, result.candidate, result)
+    result.coverage.log(logger)
+    return QuantizedModel(_attached(result.model), conf, result.candidate, result, result.coverage)
 
 
 def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:
@@ -125,6 +138,8 @@ def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_fun
     if conf.recipe("smooth_quant") and calib_dataloader is None and calib_func is None:
         raise UsageError("SmoothQuant needs calibration data: pass `calib_dataloader` or `calib_func`.")
     check_supported(conf)
+    if conf.diagnosis:
+        check_writable(options.workspace)
     check_strategy(conf.tuning_criterion)
 
 

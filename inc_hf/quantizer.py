@@ -3,22 +3,27 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
+from torch import nn
 from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
-from inc_hf.evaluation.tasks import evaluate_task
-from inc_hf.models.batches import batches_of, take_samples
+from inc_hf.evaluation.direction import in_direction_of
+from inc_hf.evaluation.metrics import GLUE_METRIC
+from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
+from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.models.tasks import SCORED, auto_class_of
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
+from inc_hf.undo import restored_on_error
 
 
 class IncQuantizer:
@@ -74,7 +79,7 @@ class IncQuantizer:
             task (`str`, *optional*): e.g. "text-classification"; with a labelled dataset and without `eval_fn` the
                 model is evaluated by it.
             seed (`int`): for shuffling and for all random generators.
-            tokenizer: for texts; saved beside the model.
+            tokenizer: for texts, or the processor of images or sound; saved beside the model.
             metric_name (`str`, *optional*): which entry of a dict of scores counts; without `eval_fn`, a GLUE task
                 whose metric is computed.
         """
@@ -96,15 +101,17 @@ class IncQuantizer:
     ) -> QuantizedModel:
         """Quantize the model, and save it if `save_directory` is given.
 
-        Without any evaluation the model itself is converted, in place; otherwise the best copy comes back.
+        Without any evaluation the model itself is converted, in place; otherwise the best copy comes back. If anything
+        fails or is interrupted, saving included, the model is as it was.
 
         Args:
             quantization_config: defaults to dynamic quantization.
-            calibration_dataset: a dataset, a dataloader, or a list of texts; `calibration_sampling_size` of its
-                samples are used.
+            calibration_dataset: a dataset or a stream of one, a dataloader, a list or generator of texts or samples;
+                `calibration_sampling_size` of its samples are read.
             batch_size (`int`): for calibration and evaluation.
             data_collator: list of samples -> batch; by default the tokenizer pads.
-            eval_dataset: labelled data, in the same forms, for models without `eval_fn`; needs `task`.
+            eval_dataset: labelled data, in the same forms but for generators, since it is read for each evaluation;
+                for models without `eval_fn`. Needs `task`.
             overwrite (`bool`): whether a `save_directory` that is not empty may be overwritten.
             format (`str`, *optional*): "compressed-tensors" or "inc"; None is the first that can express the model.
 
@@ -112,22 +119,27 @@ class IncQuantizer:
             ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.
         """
         config = quantization_config or PostTrainingQuantConfig(approach="dynamic")
+        if not isinstance(self.model, nn.Module):
+            raise UsageTypeError(f"`model` must be a PreTrainedModel, got {type(self.model).__name__}; load it first.")
         if format not in (None, *get_args(Format)):
             raise UsageError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
         if save_directory is not None:
             check_output_directory(save_directory, overwrite)
-        with _random_seed(self.seed):
-            self.quantized_model = fit(
+        with _random_seed(self.seed), restored_on_error(self.model):
+            result = fit(
                 self.model,
                 config,
                 calib_dataloader=self._calibration_batches(config, calibration_dataset, batch_size, data_collator),
                 calib_func=self.calibration_fn,
-                eval_func=self.eval_fn or self._own_evaluation(eval_dataset, batch_size, data_collator),
+                eval_func=self.eval_fn or self._own_evaluation(config, eval_dataset, batch_size, data_collator),
                 metric_name=self.metric_name if self.eval_fn else None,
             )
-        if save_directory is not None:
-            self.quantized_model.save_pretrained(save_directory, self.tokenizer, format, overwrite)
-        return self.quantized_model
+            if save_directory is not None:
+                # The search may have written its history there, into what was empty.
+                has_history = Path(options.workspace).resolve().is_relative_to(Path(save_directory).resolve())
+                result.save_pretrained(save_directory, self.tokenizer, format, overwrite or has_history)
+        self.quantized_model = result
+        return result
 
     def _calibration_batches(
         self, config: PostTrainingQuantConfig, dataset: Any, batch_size: int, collator: Callable | None
@@ -135,17 +147,26 @@ class IncQuantizer:
         """The first samples of the dataset in batches; labels only stay where a decoder's inputs come from them."""
         if dataset is None:
             return None
-        keep_labels = bool(self.model.config.is_encoder_decoder)
+        keep_labels = labels_are_inputs(self.model)
         batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator, keep_labels)
         return take_samples(batches, max(config.calibration_sampling_size))
 
-    def _own_evaluation(self, dataset: Any, batch_size: int, collator: Callable | None) -> Callable | None:
+    def _own_evaluation(
+        self, config: PostTrainingQuantConfig, dataset: Any, batch_size: int, collator: Callable | None
+    ) -> Callable | None:
         if dataset is None:
             return None
         if self.task is None:
             raise UsageError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(SCORED))}; or pass `eval_fn`.")
-        batches = list(batches_of(dataset, self.model, self.tokenizer, batch_size, collator))
-        return lambda model: evaluate_task(model, batches, self.task, self.metric_name)
+        in_direction_of(config.accuracy_criterion, GLUE_METRIC.get(self.metric_name, "accuracy"))
+        check_repeatable(dataset, "eval_dataset")
+
+        def evaluate(model: PreTrainedModel) -> dict[str, float]:
+            batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator)
+            with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
+                return evaluate_task(model, batches, self.task, self.metric_name)
+
+        return evaluate
 
     def get_calibration_dataset(
         self,

@@ -66,6 +66,11 @@ class CompressionManager(LoopHooks):
         """Itself: INC has the hooks there."""
         return self
 
+    def on_train_end(self) -> None:
+        super().on_train_end()
+        found = {type(entry.callback): getattr(entry.callback, "coverage", None) for entry in self.callbacks_list}
+        self.model.coverage = found.get(QuantizationAwareTrainingCallback) or found.get(PruningCallback)
+
     def save(self, save_directory: str | os.PathLike) -> Path:
         """See [`CompressedModel.save`]."""
         return self.model.save(save_directory)
@@ -134,20 +139,21 @@ def fit(
 
     Args:
         train_func: trains the model that it is called with.
-        eval_func: model -> score, where higher is better unless the accuracy criterion says otherwise; called in
-            evaluation mode and without gradients.
+        eval_func: model -> score, where higher is better unless the accuracy criterion or the name of the metric says
+            otherwise; called in evaluation mode and without gradients.
         eval_dataloader, eval_metric: instead of `eval_func`, see `quantization.fit`.
         metric_name (`str`, *optional*): which entry counts if `eval_func` returns a dict.
 
     Raises:
         ValueError: only one of `eval_dataloader` and `eval_metric`, or a score that is not a number.
     """
-    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name)
+    criterion = _criterion_of(compression_manager)
+    evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, criterion)
     model = compression_manager.model
     goal = None
     if evaluate is not None:
         model.baseline = evaluate(copy.deepcopy(model.model))
-        goal = Goal(model.baseline, _criterion_of(compression_manager))
+        goal = Goal(model.baseline, evaluate.criterion)
     train_func(model)
     if goal is not None:
         model.score = evaluate(model)

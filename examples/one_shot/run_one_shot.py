@@ -14,11 +14,13 @@ weights, sparse, for `IncModelForSequenceClassification.from_pretrained`.
 """
 
 import copy
+import gc
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import datasets
 import numpy as np
+from accelerate import PartialState
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -159,3 +161,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    # One of several processes may hang or abort as it ends (pytorch/pytorch#179291), unless the model is gone first.
+    gc.collect()
+    PartialState().destroy_process_group()

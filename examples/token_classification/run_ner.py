@@ -13,6 +13,7 @@ model as it was before training, so it must be fine-tuned. All arguments of Trai
 """
 
 import copy
+import gc
 import random
 import re
 import subprocess
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+from accelerate import PartialState
 from transformers import (
     AutoConfig,
     AutoModelForTokenClassification,
@@ -248,3 +250,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    # One of several processes may hang or abort as it ends (pytorch/pytorch#179291), unless the model is gone first.
+    gc.collect()
+    PartialState().destroy_process_group()

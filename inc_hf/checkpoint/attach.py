@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from inc_hf.checkpoint.conversions import OWN_NAMES, save_as_it_is
 from inc_hf.checkpoint.describe import Format, quantization_config_of
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
 from inc_hf.checkpoint.ties import check_ties
@@ -21,6 +22,8 @@ def attach_quantizer(model: "PreTrainedModel", format: Format | None = None) -> 
     """
     config = IncQuantizationConfig(**quantization_config_of(model, format))
     check_ties(model)
+    if config.config.get(OWN_NAMES):
+        save_as_it_is(model)
     model.config.quantization_config = config
     model.hf_quantizer = IncHfQuantizer(config, pre_quantized=True)
     model.hf_quantizer.note_modules(model)

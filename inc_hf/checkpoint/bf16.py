@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -38,6 +38,8 @@ def use_entry(model: "PreTrainedModel", names: list[str]) -> None:
     Raises:
         CheckpointError: the model has no such modules.
     """
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CheckpointError(f"`{ENTRY}` in the config must be a list of names of modules, got {names!r}.")
     try:
         use_bf16(model, names)
     except ValueError as error:
@@ -59,9 +61,3 @@ def take_weights(model: "PreTrainedModel") -> None:
         else:
             module.store_weight(stored)
             first[id(stored)] = module
-
-
-def missing_halves(model: "PreTrainedModel", info: dict[str, Any]) -> list[str]:
-    """Of what `from_pretrained` did not find, the weights that belong in bfloat16."""
-    halves = bf16_modules(model)
-    return sorted(key for key in info["missing_keys"] if key.rpartition(".")[0] in halves)

@@ -8,6 +8,7 @@ from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING, register_quanti
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
+from inc_hf.checkpoint.conversions import OWN_NAMES, without_converters
 from inc_hf.checkpoint.describe import quantization_config_of, schemes_of_config
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
@@ -79,6 +80,11 @@ class IncHfQuantizer(HfQuantizer):
                 stored = torch.empty(packed_shape(stored.shape, bits), dtype=_stored_dtype(bits))
             twin.await_weight(stored)
         return twin
+
+    def update_weight_conversions(self, weight_conversions: list, model: "PreTrainedModel") -> list:
+        if self.quantization_config.config.get(OWN_NAMES):
+            return without_converters(weight_conversions)
+        return super().update_weight_conversions(weight_conversions, model)
 
     def get_new_dtype(self, converter, param, dtype: torch.dtype | None) -> torch.dtype | None:
         new_dtype = super().get_new_dtype(converter, param, dtype)

@@ -1,6 +1,7 @@
 """`inc-hf quantize`."""
 
 import argparse
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,11 +102,14 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
     from huggingface_hub.utils import validate_repo_id
 
     from inc_hf.checkpoint.save import check_output_directory
+    from inc_hf.writable import check_writable
 
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_int("random_seed", args.seed, low=0, high=2**32 - 1)
     check_output_directory(args.output, args.overwrite)
+    if args.workspace:
+        check_writable(args.workspace)
     if args.push_to_hub:
         with usage_error_for(f"{args.push_to_hub} cannot be a repository"):
             validate_repo_id(args.push_to_hub)
@@ -125,7 +129,8 @@ def _quantized(
     from inc_hf.commands.loading import load_dataset, load_model, load_tokenizer
     from inc_hf.quantizer import IncQuantizer
 
-    texts, dataset = read_texts(args.texts) if args.texts else None, load_dataset(args)
+    samples = max(config.calibration_sampling_size)
+    texts, dataset = read_texts(args.texts, samples) if args.texts else None, load_dataset(args)
     try:
         model, tokenizer = load_model(name, args.task), load_tokenizer(name)
     except OSError as error:
@@ -144,11 +149,10 @@ def _quantized(
     return quantizer, result
 
 
-def read_texts(path: str) -> list[str]:
-    """The lines of a text file that are not empty."""
-    with usage_error_for(f"{path} cannot be read as text"):
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    texts = [line.strip() for line in lines if line.strip()]
+def read_texts(path: str, limit: int | None = None) -> list[str]:
+    """The first lines of a text file that are not empty, at most `limit`; no more of the file is read."""
+    with usage_error_for(f"{path} cannot be read as text"), open(path, encoding="utf-8") as lines:
+        texts = list(islice((line.strip() for line in lines if line.strip()), limit))
     if not texts:
         raise UsageError(f"{path} has no text; put one sentence on each line.")
     return texts
@@ -166,6 +170,8 @@ def report(result: "QuantizedModel", directory: Path) -> None:
     table.add_row("saved in", str(directory))
     table.add_row("format", result.model.config.quantization_config.to_dict()["quant_method"])
     table.add_row("modules quantized", str(result.summary()["quantization"]["quantized_modules"]))
+    if result.coverage is not None:
+        table.add_row("weights in integers", f"{100 * result.coverage.share:.1f} %")
     table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB")
     if result.score is not None:
         table.add_row("FP32 score", f"{result.baseline:.4f}")

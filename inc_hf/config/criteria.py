@@ -27,7 +27,8 @@ class AccuracyCriterion(ConfigMixin):
 
     Args:
         higher_is_better (`bool`, *optional*, defaults to `True`):
-            Whether a higher score is a better one; `False` for a loss or an error rate.
+            Whether a higher score is a better one. Where it is left out, the metric's name says it, if it has one of
+            a known kind: "mse" or "eval_loss" are better lower; what contradicts such a name is refused.
         criterion (`str`, *optional*, defaults to `"relative"`):
             What `tolerable_loss` is measured in: `"relative"` (a share of the float model's score) or `"absolute"`
             (the unit of the score).
@@ -38,6 +39,12 @@ class AccuracyCriterion(ConfigMixin):
     higher_is_better: bool = True
     criterion: str = "relative"
     tolerable_loss: float = 0.01
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "AccuracyCriterion":
+        """Takes note of whether the direction was given: afterwards it looks like the default."""
+        criterion = super().__new__(cls)
+        criterion.direction_is_given = bool(args) or "higher_is_better" in kwargs
+        return criterion
 
     def __post_init__(self):
         check_bool("higher_is_better", self.higher_is_better)

@@ -1,87 +1,132 @@
 """INC's metrics over a dataloader."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from inc_hf.errors import UsageError
+from inc_hf.evaluation.answers import answers_of, logits_of, numbers_of
+from inc_hf.evaluation.counts import AVERAGES, F1, Accuracy, Count, MeanError
 from inc_hf.evaluation.tasks import check_not_empty, labels_of
-from inc_hf.models.batches import batches_of
+from inc_hf.models.batches import batch_length, batches_of
+from inc_hf.models.labels import label_numbers
+from inc_hf.models.samples import named
 from inc_hf.quantize.workflow import run
 
 
 def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], float]:
-    """INC's `eval_dataloader` and `eval_metric` as an evaluation function.
+    """INC's `eval_dataloader` and `eval_metric` as an evaluation function, which keeps one batch in memory.
 
     Args:
         dataloader: batches `(inputs, label)`, or dicts with `labels`.
-        metric: "accuracy", "f1", "mse", "mae", "rmse", `{"topk": k}`, or an object with `update(preds, labels)`,
-            `reset()` and `result()`.
+        metric: "accuracy" (of each label, where a sample has several), "f1" of two classes, `{"f1": "macro"}`,
+            "micro" or "weighted" of more, "mse", "mae", "rmse", `{"topk": k}`, or an object with
+            `update(preds, labels)`, `reset()` and `result()`.
     """
-    score = _metric_function(metric)
+    start = _start_of(metric)
 
     def evaluate(model: nn.Module) -> float:
-        outputs, labels = [], []
+        measure, rows = start(model), 0
         for batch in dataloader:
-            label = labels_of(batch) if isinstance(batch, Mapping) else batch[1]
-            inputs = next(batches_of(iter([batch]), model, keep_labels=False))
-            output = run(model, inputs)
-            outputs.append(output if isinstance(output, Tensor) else output["logits"])
-            labels.append(label)
-        check_not_empty(outputs)
-        return score(outputs, labels)
+            inputs, labels = _split(named(batch, model))
+            labels = label_numbers(labels, model, rows)
+            if isinstance(inputs, Mapping):
+                (inputs,) = batches_of([inputs], model, keep_labels=False)
+            measure.update(logits_of(run(model, inputs)), labels, rows)
+            rows += batch_length(inputs)
+        check_not_empty(rows)
+        return measure.result()
 
     return evaluate
 
 
-def _metric_function(metric: Any) -> Callable[[list[Tensor], list[Tensor]], float]:
+def _split(batch: Any) -> tuple[Any, Any]:
+    """Inputs and labels of a batch."""
+    if isinstance(batch, Mapping) and "start_positions" in batch:
+        raise UsageError('Spans are scored by `IncQuantizer(task="question-answering")`, or pass `eval_func`.')
+    if isinstance(batch, Mapping):
+        return batch, labels_of(batch)
+    if not isinstance(batch, tuple | list) or len(batch) < 2:
+        raise UsageError(
+            f"Evaluation needs labels: a batch is a {type(batch).__name__}; pass pairs (inputs, label), or dicts with "
+            "'labels'."
+        )
+    *inputs, labels = batch
+    return inputs[0] if len(inputs) == 1 else tuple(inputs), labels
+
+
+def _start_of(metric: Any) -> Callable[[nn.Module], "Measure"]:
+    """Model -> what is to count its outputs.
+
+    Raises:
+        ValueError: an unknown name, or settings that it does not have.
+    """
     if hasattr(metric, "update") and hasattr(metric, "result"):
-        return lambda outputs, labels: _accumulate(metric, outputs, labels)
+        return lambda model: OfObject(metric)
     if isinstance(metric, dict) and len(metric) != 1:
         raise UsageError(f"Pass one metric, got {', '.join(metric) or 'none'}; an `eval_func` can combine several.")
     name, argument = next(iter(metric.items())) if isinstance(metric, dict) else (metric, None)
-    if str(name).lower() not in METRICS:
+    key = str(name).lower()
+    if key not in METRICS:
         raise UsageError(f"Unknown metric {name!r}; choose one of {', '.join(METRICS)}, or pass an object.")
-    function = METRICS[str(name).lower()]
-    if str(name).lower() != "topk" and argument:
-        raise UsageError(f"The metric {name!r} takes no settings, got {argument!r}.")
-    if str(name).lower() == "topk" and argument is not None and not (isinstance(argument, int) and argument >= 1):
+    _check_argument(key, name, argument)
+    settings = (argument,) if key in ("topk", "f1") else ()
+    return lambda model: OfCount(model, METRICS[key](*settings), key in NUMBERS)
+
+
+def _check_argument(key: str, name: Any, argument: Any) -> None:
+    if key == "topk" and argument is not None and not (isinstance(argument, int) and argument >= 1):
         raise UsageError(f"`k` of the metric {name!r} must be an int of at least 1, got {argument!r}.")
-    return lambda outputs, labels: float(function(torch.cat(outputs), torch.cat(labels), argument))
+    if key == "f1" and argument and argument not in AVERAGES:
+        raise UsageError(f"The average of the metric {name!r} must be one of {', '.join(AVERAGES)}, got {argument!r}.")
+    if key not in ("topk", "f1") and argument:
+        raise UsageError(f"The metric {name!r} takes no settings, got {argument!r}.")
 
 
-def _accumulate(metric: Any, outputs: list[Tensor], labels: list[Tensor]) -> float:
-    metric.reset()
-    for output, label in zip(outputs, labels, strict=True):
-        metric.update(output, label)
-    return metric.result()
+class Measure(Protocol):
+    """One evaluation by a metric."""
+
+    def update(self, outputs: Tensor, labels: Any, row: int) -> None: ...
+
+    def result(self) -> float: ...
 
 
-def _topk(logits: Tensor, labels: Tensor, k: int | None) -> Tensor:
-    labels = labels.reshape(*logits.shape[:-1], 1)
-    return (logits.topk(k or 1, -1).indices == labels).any(-1).double().mean()
+class OfObject:
+    """By an object in INC's form, from the start."""
+
+    def __init__(self, metric: Any):
+        self.metric = metric
+        metric.reset()
+
+    def update(self, outputs: Tensor, labels: Any, row: int) -> None:
+        self.metric.update(outputs, labels)
+
+    def result(self) -> float:
+        return self.metric.result()
 
 
-def _f1(logits: Tensor, labels: Tensor, _: None) -> float:
-    """F1 of class 1, of two classes."""
-    predicted = logits.argmax(-1)
-    labels = labels.reshape(predicted.shape)
-    true_positives = ((predicted == 1) & (labels == 1)).sum()
-    return float(2 * true_positives / ((predicted == 1).sum() + (labels == 1).sum()).clamp(min=1))
+class OfCount:
+    """By a metric of ours; `of_numbers` is one that compares numbers, whatever the model is for."""
+
+    def __init__(self, model: nn.Module, count: Count, of_numbers: bool):
+        self.count = count
+        self.read = numbers_of if of_numbers else partial(answers_of, model)
+
+    def update(self, outputs: Tensor, labels: Any, row: int) -> None:
+        self.count.update(self.read(outputs, labels, row))
+
+    def result(self) -> float:
+        return self.count.result()
 
 
-def _difference(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Never broadcast: outputs of shape `(samples, 1)` belong to labels of shape `(samples,)`, and the reverse."""
-    return outputs.reshape(labels.shape) - labels
-
-
-METRICS: dict[str, Callable] = {
-    "topk": _topk,
-    "accuracy": _topk,
-    "f1": _f1,
-    "mse": lambda x, y, _: _difference(x, y).square().mean(),
-    "rmse": lambda x, y, _: _difference(x, y).square().mean().sqrt(),
-    "mae": lambda x, y, _: _difference(x, y).abs().mean(),
+METRICS: dict[str, Callable[..., Count]] = {
+    "topk": Accuracy,
+    "accuracy": Accuracy,
+    "f1": F1,
+    "mse": partial(MeanError, squared=True),
+    "rmse": partial(MeanError, squared=True, root=True),
+    "mae": partial(MeanError, squared=False),
 }
+NUMBERS = ("mse", "rmse", "mae")

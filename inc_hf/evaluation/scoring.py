@@ -7,9 +7,38 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.config import AccuracyCriterion
 from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.inc_metric import evaluate_metric
+from inc_hf.evaluation.tasks import check_repeatable
 from inc_hf.quantize.workflow import evaluating
+
+
+class Scoring:
+    """Model -> score, in evaluation mode and without gradients.
+
+    Args:
+        eval_func: model -> score, or a dict of scores. What it raises is raised.
+        metric: the metric or its name, None if that is seen when a dict with one score comes.
+        metric_name: which entry of a dict counts.
+        criterion: the goal.
+
+    Raises:
+        ValueError: the criterion contradicts the metric.
+    """
+
+    def __init__(self, eval_func: Callable, metric: Any, metric_name: str | None, criterion: AccuracyCriterion):
+        self.eval_func, self.metric_name = eval_func, metric_name
+        self.criterion = in_direction_of(criterion, metric)
+
+    def __call__(self, model: nn.Module) -> float:
+        with torch.no_grad(), evaluating(model):
+            result = self.eval_func(model)
+        score = check_score(result, self.metric_name)
+        if isinstance(result, Mapping) and self.metric_name is None:
+            self.criterion = in_direction_of(self.criterion, next(iter(result)))
+        return score
 
 
 def scoring(
@@ -17,28 +46,28 @@ def scoring(
     eval_dataloader: Iterable | None = None,
     eval_metric: Any = None,
     metric_name: str | None = None,
-) -> Callable[[nn.Module], float] | None:
-    """Model -> score, in evaluation mode and without gradients; None if there is nothing to evaluate by.
+    criterion: AccuracyCriterion | None = None,
+) -> Scoring | None:
+    """Model -> score, with the goal in the direction of the metric; None if there is nothing to evaluate by.
 
     Args:
         eval_func: model -> score, or a dict of scores of which `metric_name` counts. What it raises is raised.
         eval_dataloader, eval_metric: instead of it, see [`evaluate_metric`].
+        criterion: the goal, by default the default one.
 
     Raises:
-        ValueError: only one of `eval_dataloader` and `eval_metric`.
+        ValueError: only one of `eval_dataloader` and `eval_metric`, data that can be read once only, or a criterion
+            that contradicts the metric.
     """
-    if eval_func is None and (eval_dataloader is None) != (eval_metric is None):
+    criterion = criterion or AccuracyCriterion()
+    if eval_func is not None:
+        return Scoring(eval_func, metric_name, metric_name, criterion)
+    if (eval_dataloader is None) != (eval_metric is None):
         raise UsageError("`eval_dataloader` and `eval_metric` go together; pass both, or `eval_func`.")
-    if eval_func is None and eval_dataloader is not None:
-        eval_func = evaluate_metric(eval_dataloader, eval_metric)
-    if eval_func is None:
+    if eval_dataloader is None:
         return None
-
-    def score(model: nn.Module) -> float:
-        with torch.no_grad(), evaluating(model):
-            return check_score(eval_func(model), metric_name)
-
-    return score
+    check_repeatable(eval_dataloader, "eval_dataloader")
+    return Scoring(evaluate_metric(eval_dataloader, eval_metric), eval_metric, metric_name, criterion)
 
 
 def check_score(score: Any, metric: str | None = None) -> float:

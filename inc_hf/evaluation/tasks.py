@@ -1,6 +1,7 @@
 """Scores of a model by task, on a labelled dataset."""
 
-from collections.abc import Callable, Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -8,7 +9,11 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError, usage_error_for
-from inc_hf.evaluation.metrics import GLUE_METRIC, load_metric
+from inc_hf.evaluation.answers import IGNORED, Answers, Problem, answers_of, check_classes, classes_of, logits_of
+from inc_hf.evaluation.counts import Accuracy, Count
+from inc_hf.evaluation.glue import OF_NUMBERS, GlueScore, check_glue_task
+from inc_hf.models.batches import batch_length
+from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.tasks import SCORED
 from inc_hf.quantize.workflow import run
 
@@ -16,46 +21,55 @@ from inc_hf.quantize.workflow import run
 def evaluate_task(
     model: nn.Module, batches: Iterable[Mapping[str, Tensor]], task: str, metric: str | None = None
 ) -> dict[str, float]:
-    """Score of a model on labelled batches.
+    """Score of a model on labelled batches, of which only one is in memory.
 
     Args:
         task (`str`): one of `inc_hf.models.tasks.SCORED`.
         metric (`str`, *optional*): a GLUE task such as "mrpc", whose metric is computed; None is the accuracy of the
-            task's predictions (of tokens, for language models), or Pearson's correlation for one label.
+            task's predictions (of tokens, for language models; of each label, where a sample has several), or
+            Pearson's correlation for one number a sample.
 
     Raises:
-        ValueError: an unknown task or metric, no batches, or batches without labels.
+        ValueError: an unknown task or metric, or one that does not fit what the model gives, no batches, batches
+            without labels, or labels that the model does not know.
     """
     if task not in SCORED:
         raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}.")
-    if metric is not None and metric not in GLUE_METRIC:
-        raise UsageError(f"Unknown GLUE task {metric!r}; choose one of {', '.join(sorted(GLUE_METRIC))}.")
-    score = SCORES[SCORED[task].scored_by]
-    predictions, references = [], []
+    check_glue_task(metric)
+    answers_to = SCORES[SCORED[task].scored_by]
+    count: Count | None = None
+    rows = 0
     with torch.no_grad():
         for batch in tqdm(batches, desc="Evaluating", unit="batch", leave=False):
-            # torch's, for a label or a token that the model does not know, and for labels of another task
+            inputs = _inputs_of(model, batch, SCORED[task].output is None, rows)
+            # torch's, for a token that the model does not know, and for labels of another task
             with usage_error_for("The evaluation data does not fit the model", (IndexError, ValueError)):
-                output = run(model, batch)
-            predicted, reference = score(output, batch)
-            predictions.append(predicted.reshape(-1))
-            references.append(reference.reshape(-1))
-    check_not_empty(predictions)
-    return _score(torch.cat(predictions), torch.cat(references), metric)
+                output = run(model, inputs)
+            for answers in answers_to(model, output, batch, rows):
+                count = count or count_for(metric, answers)
+                count.update(answers)
+            rows += batch_length(batch)
+    check_not_empty(rows)
+    return {getattr(count, "name", "accuracy"): count.result()}
 
 
-def _score(predictions: Tensor, references: Tensor, metric: str | None) -> dict[str, float]:
-    known = references != -100
-    if not known.any():
-        raise UsageError("All labels are -100, which stands for what is not to be counted; evaluation needs others.")
-    predictions, references = predictions[known], references[known]
-    if metric is None and not predictions.is_floating_point():
-        return {"accuracy": float((predictions == references).double().mean())}
-    name = metric or "stsb"
-    with usage_error_for(f"The metric of {name!r} does not fit the predictions", ValueError):
-        result = load_metric("glue", name).compute(predictions=predictions, references=references)
-    main = GLUE_METRIC[name]
-    return {main: float(result[main])}
+def count_for(metric: str | None, answers: Answers) -> Count:
+    """What counts answers of this kind."""
+    if answers.problem is Problem.NUMBERS and answers.samples != len(answers.labels):
+        raise UsageError("Several numbers a sample (regression) have no metric here; pass `eval_fn`.")
+    if metric is None and answers.problem is not Problem.NUMBERS:
+        return Accuracy()
+    return GlueScore(metric or OF_NUMBERS)
+
+
+def _inputs_of(model: nn.Module, batch: Mapping[str, Any], generates: bool, first_row: int) -> dict[str, Any]:
+    """The batch without labels, whose loss nobody wants; a decoder that generates makes its inputs from them."""
+    if "labels" in batch and generates and getattr(model.config, "is_encoder_decoder", False):
+        check_classes(batch["labels"], model.config.get_text_config(decoder=True).vocab_size, first_row)
+        return dict(batch)
+    parameters = inspect.signature(model.forward).parameters
+    needed = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    return {key: value for key, value in batch.items() if key not in LABEL_COLUMNS or key in needed}
 
 
 def labels_of(batch: Mapping[str, Tensor], key: str = "labels") -> Tensor:
@@ -69,30 +83,49 @@ def labels_of(batch: Mapping[str, Tensor], key: str = "labels") -> Tensor:
     return batch[key]
 
 
-def check_not_empty(collected: list[Tensor]) -> None:
-    """Raise ValueError if no batch came."""
-    if not collected:
+def check_repeatable(data: Any, name: str) -> None:
+    """Raise ValueError for an iterator, which a search could read for its first evaluation only."""
+    if not isinstance(data, Iterator):
+        return
+    if next(data, None) is None:
+        check_not_empty(0)
+    raise UsageError(
+        f"`{name}` is a {type(data).__name__}, which can be read once, but the model is evaluated several times; pass "
+        "a list, a dataloader or a dataset, or `datasets.IterableDataset.from_generator(function)`."
+    )
+
+
+def check_not_empty(rows: int) -> None:
+    """Raise ValueError if no sample came."""
+    if not rows:
         raise UsageError(
             "The evaluation data is empty, or an iterator that was read before; pass a list or a dataloader."
         )
 
 
-def _classification(output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    logits = output.logits
-    return (logits[..., 0] if logits.shape[-1] == 1 else logits.argmax(-1)), labels_of(batch)
+def _classification(model: nn.Module, output: Any, batch: Mapping[str, Tensor], row: int) -> list[Answers]:
+    return [answers_of(model, logits_of(output), labels_of(batch), row)]
 
 
-def _question_answering(output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    predicted = torch.stack([output.start_logits.argmax(-1), output.end_logits.argmax(-1)])
-    return predicted, torch.stack([labels_of(batch, "start_positions"), labels_of(batch, "end_positions")])
+def _question_answering(model: nn.Module, output: Any, batch: Mapping[str, Tensor], row: int) -> list[Answers]:
+    return [
+        classes_of(output.start_logits, labels_of(batch, "start_positions"), row),
+        classes_of(output.end_logits, labels_of(batch, "end_positions"), row),
+    ]
 
 
-def _next_token(output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _next_token(model: nn.Module, output: Any, batch: Mapping[str, Tensor], row: int) -> list[Answers]:
     labels = batch.get("labels")
     if labels is None:
         mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
-        labels = batch["input_ids"].masked_fill(mask == 0, -100)
-    return output.logits[:, :-1].argmax(-1), labels[:, 1:]
+        labels = batch["input_ids"].masked_fill(mask == 0, IGNORED)
+    logits = logits_of(output)
+    if labels.shape != logits.shape[:-1]:
+        raise UsageError(
+            f"The evaluation data does not fit the model: labels of shape {tuple(labels.shape)} for the tokens of "
+            f"{tuple(logits.shape[:-1])}."
+        )
+    return [classes_of(logits[:, :-1], labels[:, 1:], row)]
 
 
 # By `scored_by` of a task.

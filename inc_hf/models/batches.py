@@ -1,28 +1,23 @@
-"""Batches of model inputs from what users have: datasets, dataloaders, lists of texts."""
+"""Batches of model inputs from what users have: datasets, streams, dataloaders, lists of texts."""
 
-import copy
 import inspect
 import reprlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
-from transformers import DataCollatorWithPadding, PreTrainedModel, default_data_collator
+from torch.utils.data import default_collate
+from transformers import PreTrainedModel
 
 from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
-
-# Columns of GLUE and of most sentence datasets, in pairs where two belong together.
-TEXT_COLUMNS = (
-    ("sentence", None),
-    ("text", None),
-    ("sentence1", "sentence2"),
-    ("premise", "hypothesis"),
-    ("question1", "question2"),
-    ("question", "sentence"),
-    ("question", "context"),
-)
-LABEL_COLUMNS = ("labels", "label", "start_positions", "end_positions")
+from inc_hf.models.collate import collate
+from inc_hf.models.encode import encoded
+from inc_hf.models.labels import LABEL_COLUMNS, OTHER_NAMES, in_order, label_numbers, order_of
+from inc_hf.models.samples import elements_of, is_batch, length_of, named, rows_of, text_columns
 
 
 def batches_of(
@@ -33,20 +28,41 @@ def batches_of(
     collator: Callable | None = None,
     keep_labels: bool = True,
 ) -> Iterator[dict[str, Tensor]]:
-    """Batches of `model`'s inputs, as dicts of tensors.
+    """Batches of `model`'s inputs, as dicts of tensors; only one of them is in memory at a time.
 
     Args:
-        data: a `datasets.Dataset` (tokenized, or with text columns), a list of texts, a list of dicts with one sample
-            each, or an iterable of ready batches such as a `DataLoader` (dicts, tuples `(inputs, label)`, tensors).
-        tokenizer: needed for texts; also pads.
+        data: samples, or ready batches; whichever it is, its first element tells. A `datasets.Dataset` or a stream
+            (tokenized, or with columns of text, images or sound), a list or generator of texts, of dicts or of pairs
+            with a label, a `DataLoader` (of dicts, tuples `(inputs, label)`, tensors, texts).
+        tokenizer: needed for texts, which it also pads; a processor for images and sound.
         batch_size (`int`): samples in a batch, for all but ready batches.
-        collator: list of samples -> batch; the default pads with the tokenizer, or stacks.
-        keep_labels (`bool`): whether labels stay in the batches.
+        collator: list of samples -> batch; the default pads.
+        keep_labels (`bool`): whether labels stay in the batches. Words become numbers by the model's `label2id`.
 
     Raises:
         ValueError: no data, texts without a tokenizer, or columns that the model does not know.
     """
-    if data is None or (hasattr(data, "__len__") and len(data) == 0):
+    _check(data, batch_size)
+    elements = elements_of(data)
+    first = next(elements, None)
+    if first is None:
+        return
+    reader = Reader(model, tokenizer, collator, accepted_inputs(model, keep_labels), order_of(data, model))
+    elements = (named(element, model) for element in chain([first], elements))
+    if not is_batch(named(first, model), data, model):
+        while samples := list(islice(elements, batch_size)):
+            yield reader.collated(samples)
+        return
+    for batch in elements:
+        yield reader.ready(batch)
+
+
+def _has_lists(batch: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, list | tuple) and value for value in batch.values())
+
+
+def _check(data: Any, batch_size: int) -> None:
+    if data is None or length_of(data) == 0:
         raise UsageError("The dataset is empty; calibration and evaluation need at least one sample.")
     if isinstance(data, str | Mapping):
         raise UsageTypeError(
@@ -54,26 +70,64 @@ def batches_of(
         )
     if batch_size < 1:
         raise UsageError(f"`batch_size` must be at least 1, got {batch_size}.")
-    accepted = accepted_inputs(model, keep_labels)
-    if _holds_batches(data):
-        for batch in data:
-            yield _checked(_without_label(batch), accepted, model)
-        return
-    collate = collator or (_padding_collator(tokenizer) if tokenizer is not None else default_data_collator)
-    for start in range(0, len(data), batch_size):
-        stop = min(start + batch_size, len(data))
-        samples = _encode([_sample(data[i]) for i in range(start, stop)], accepted, tokenizer, model)
+
+
+@dataclass
+class Reader:
+    """Makes inputs of samples and of ready batches; counts the rows, for messages."""
+
+    model: nn.Module
+    processor: Any
+    collator: Callable | None
+    accepted: set[str] | None
+    order: list[int] | None
+    rows: int = 0
+    columns: tuple[str, str | None] | None = None
+
+    def collated(self, samples: list[Any]) -> Any:
+        """A batch of samples."""
+        if not isinstance(samples[0], Mapping):  # of a plain module
+            return _without_label((self.collator or default_collate)(samples), self.model)
+        samples = [self._usable(sample) for sample in samples]
+        samples = [{key: v for key, v in s.items() if self.accepted is None or key in self.accepted} for s in samples]
         with usage_error_for("These samples do not make a batch of tensors"):
-            batch = collate(samples)
-        yield _checked(batch, accepted, model)
+            batch = self.collator(samples) if self.collator else collate(samples, self.model, self.processor)
+        return _checked(batch, self.accepted, self.model)
+
+    def _usable(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """A sample through the tokenizer, with numbers as labels."""
+        self.columns = self.columns or text_columns(sample)
+        inputs = encoded(sample, self.model, self.processor, self.columns)
+        _check_main_input(inputs, sample, self.model)
+        self.rows += 1
+        return self._with_labels(inputs, self.rows - 1)
+
+    def _with_labels(self, columns: Mapping[str, Any], row: int) -> dict[str, Any]:
+        columns = {("labels" if key in OTHER_NAMES else key): value for key, value in columns.items()}
+        if "labels" in columns:
+            columns["labels"] = in_order(label_numbers(columns["labels"], self.model, row), self.order)
+        return columns
+
+    def ready(self, batch: Any) -> Any:
+        """A batch that came as one."""
+        if not isinstance(batch, Mapping):
+            return _checked(_without_label(batch, self.model), self.accepted, self.model)
+        main = batch.get(getattr(self.model, "main_input_name", ""), batch.get("inputs_embeds"))
+        if isinstance(self.model, PreTrainedModel) and not isinstance(main, Tensor | np.ndarray) and _has_lists(batch):
+            return self.collated(rows_of(batch))
+        batch = self._with_labels(batch, self.rows)
+        self.rows += batch_length(batch)
+        arrays = {key: value for key, value in batch.items() if isinstance(value, np.ndarray)}
+        if isinstance(batch.get("labels"), list):
+            arrays["labels"] = batch["labels"]
+        tensors = {key: torch.as_tensor(value) for key, value in arrays.items()}
+        return _checked({**batch, **tensors}, self.accepted, self.model)
 
 
-def _padding_collator(tokenizer: Any) -> Callable:
-    """Pads with the end of the text where the tokenizer has no padding token, as those of most decoders."""
-    if tokenizer.pad_token is None and tokenizer.eos_token is not None:
-        tokenizer = copy.deepcopy(tokenizer)
-        tokenizer.pad_token = tokenizer.eos_token
-    return DataCollatorWithPadding(tokenizer)
+def labels_are_inputs(model: nn.Module) -> bool:
+    """Whether calibration needs labels: a decoder's inputs come from them, and a plain module may do anything. To all
+    others they are a loss, which may not even fit."""
+    return not isinstance(model, PreTrainedModel) or bool(model.config.is_encoder_decoder)
 
 
 def accepted_inputs(model: nn.Module, keep_labels: bool = True) -> set[str] | None:
@@ -85,68 +139,17 @@ def accepted_inputs(model: nn.Module, keep_labels: bool = True) -> set[str] | No
     return names if keep_labels else names - set(LABEL_COLUMNS)
 
 
-def _holds_batches(data: Any) -> bool:
-    """Whether `data` yields batches: a DataLoader or another iterable that is not a sequence of samples."""
-    if isinstance(data, DataLoader) or not hasattr(data, "__getitem__"):
-        return True
-    first = _sample(data[0])
-    if isinstance(first, Mapping):
-        tensors = [value for value in first.values() if isinstance(value, Tensor)]
-        return bool(tensors) and max(t.ndim for t in tensors) >= 2 and not _is_image_sample(first)
-    return not isinstance(first, str)
-
-
-def _is_image_sample(sample: Mapping[str, Any]) -> bool:
-    """One image or spectrogram per sample: `pixel_values` of 3 dimensions, `input_features` of 2."""
-    sizes = {"pixel_values": 3, "input_features": 2, "input_values": 1}
-    return any(isinstance(sample.get(k), Tensor) and sample[k].ndim == size for k, size in sizes.items())
-
-
-def _sample(item: Any) -> Any:
-    return item[0] if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], Mapping) else item
-
-
-def _without_label(batch: Any) -> Any:
-    """A ready batch, INC's `(inputs, label)` without its label, in a form that `workflow.run` takes."""
-    if isinstance(batch, tuple | list) and len(batch) == 2 and isinstance(batch[0], Mapping | Tensor):
-        return batch[0] if isinstance(batch[0], Mapping) else (batch[0],)
-    return batch
-
-
-def _encode(samples: list[Any], accepted: set[str] | None, tokenizer: Any, model: nn.Module) -> list[dict[str, Any]]:
-    if isinstance(samples[0], str):
-        samples = [{"text": text} for text in samples]
-    main_input = getattr(model, "main_input_name", "input_ids")
-    if main_input not in samples[0] and (columns := text_columns(samples[0])):
-        samples = [_tokenize(sample, columns, tokenizer, model) for sample in samples]
-    _check_main_input(samples[0], samples[0], model)
-    return [
-        {("labels" if key == "label" else key): value for key, value in sample.items() if _keep(key, accepted)}
-        for sample in samples
-    ]
-
-
-def _keep(key: str, accepted: set[str] | None) -> bool:
-    return accepted is None or key in accepted or (key == "label" and "labels" in accepted)
-
-
-def text_columns(sample: Mapping[str, Any]) -> tuple[str, str | None] | None:
-    """The column, or the two columns, of a sample that hold its text."""
-    for first, second in reversed(TEXT_COLUMNS):
-        if isinstance(sample.get(first), str) and (second is None or isinstance(sample.get(second), str)):
-            return first, second
-    texts = [key for key, value in sample.items() if isinstance(value, str)]
-    return (texts[0], None) if len(texts) == 1 else None
-
-
-def _tokenize(sample: Mapping[str, Any], columns: tuple[str, str | None], tokenizer: Any, model: nn.Module) -> dict:
-    if tokenizer is None:
-        raise UsageError(f"The data holds text (column {columns[0]!r}); pass `tokenizer=` or tokenize it before.")
-    first, second = columns
-    limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 512, 512)
-    with usage_error_for(f"Column {first!r} holds what the tokenizer does not take"):
-        encoded = tokenizer(sample[first], sample[second] if second else None, truncation=True, max_length=limit)
-    return {**encoded, **{key: sample[key] for key in LABEL_COLUMNS if key in sample}}
+def _without_label(batch: Any, model: nn.Module) -> Any:
+    """A batch of a plain module without what stands behind its inputs: the label of INC's pairs `(inputs, label)`, or
+    the one part that `forward` does not take."""
+    if not isinstance(batch, tuple | list) or len(batch) < 2:
+        return batch
+    parameters = inspect.signature(model.forward).parameters.values()
+    taken = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p for p in taken if p.default is p.empty]
+    is_pair = len(batch) == 2 and isinstance(batch[0], Tensor) and len(needed) < 2
+    is_surplus = len(batch) == len(taken) + 1 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
+    return tuple(batch[:-1]) if is_pair or is_surplus else batch
 
 
 def _checked(batch: Any, accepted: set[str] | None, model: nn.Module) -> Any:
@@ -161,11 +164,16 @@ def _checked(batch: Any, accepted: set[str] | None, model: nn.Module) -> Any:
             return inputs
         tensors = {key: value for key, value in inputs.items() if isinstance(value, Tensor)}
         _check_main_input(tensors, batch, model)
-        return tensors
+        return {key: _in_dtype_of(model, value) for key, value in tensors.items()}
     parts = batch if isinstance(batch, tuple | list) else [batch]
     if isinstance(model, PreTrainedModel) and not all(isinstance(part, Tensor) for part in parts):
         raise UsageTypeError(f"Got {reprlib.repr(batch)} as a batch; {type(model).__name__} needs a dict of tensors.")
     return batch
+
+
+def _in_dtype_of(model: PreTrainedModel, value: Tensor) -> Tensor:
+    """NumPy's float64 is no wish for it."""
+    return value.to(model.dtype) if value.dtype == torch.float64 else value
 
 
 def _check_main_input(usable: Collection[str], came: Collection[str], model: nn.Module) -> None:
@@ -188,12 +196,12 @@ def take_samples(batches: Iterable[Any], num_samples: int | None) -> list[Any]:
         return list(batches)
     taken: list[Any] = []
     missing = num_samples
-    for batch in batches:
-        if missing <= 0:
-            break
+    for batch in batches if missing > 0 else ():
         length = batch_length(batch)
         taken.append(_cut(batch, missing) if length > missing else batch)
         missing -= length
+        if missing <= 0:  # before the next one is read, for which a stream may wait
+            break
     return taken
 
 

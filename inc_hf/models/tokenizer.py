@@ -1,11 +1,16 @@
-"""The tokenizer of a checkpoint, if it has one."""
+"""The tokenizer of a checkpoint, or its processor of images or sound, if it has one."""
 
+import json
+import logging
 import os
+from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
+from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
 
 from inc_hf.models.files import find_file
+
+logger = logging.getLogger(__name__)
 
 # The first is in every checkpoint with a tokenizer of today, the others in older ones.
 TOKENIZER_FILES = (
@@ -20,6 +25,23 @@ TOKENIZER_FILES = (
 )
 
 
+PROCESSOR_FILE = "preprocessor_config.json"
+
+
 def load_tokenizer(name: str | os.PathLike) -> Any:
-    """The tokenizer of a checkpoint, or None: `AutoTokenizer` makes up an empty one where there are no files."""
-    return AutoTokenizer.from_pretrained(name) if any(find_file(name, file) for file in TOKENIZER_FILES) else None
+    """The tokenizer of a checkpoint, or what it has for images or sound, or None: `AutoTokenizer` makes up an empty
+    one where there are no files."""
+    if any(find_file(name, file) for file in TOKENIZER_FILES):
+        return AutoTokenizer.from_pretrained(name)
+    path = find_file(name, PROCESSOR_FILE)
+    return None if path is None else _processor(name, path)
+
+
+def _processor(name: str | os.PathLike, path: str) -> Any:
+    """None, with a word, if this installation cannot make it: who brings tensors does not need it."""
+    hears = "sampling_rate" in json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        return (AutoFeatureExtractor if hears else AutoImageProcessor).from_pretrained(name)
+    except (ImportError, ValueError) as error:  # a package that is not there, a kind that transformers does not know
+        logger.warning("The processor of %s cannot be loaded: %s", name, error)
+        return None

@@ -4,8 +4,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inc_hf.ops.devices import refuse_elsewhere
 from inc_hf.ops.elementwise import activate_reference
 from inc_hf.ops.library import is_available, is_native
+from inc_hf.ops.numbers import ACTIVATIONS, BF16_VARIANTS, IN_USE, name_of, number_of
+
+
+def bf16_variants() -> list[str]:
+    """The variants of the kernels that this CPU executes, best first; empty without the library."""
+    numbers = BF16_VARIANTS if is_available() else {}
+    return [name for name, number in numbers.items() if torch.ops.inc_hf.bf16_is_supported(number)]
+
+
+def bf16_variant() -> str:
+    """The variant that runs; the library must be there."""
+    return name_of(torch.ops.inc_hf.bf16_variant(), BF16_VARIANTS)
+
+
+def bf16_describe(packed: Tensor) -> str:
+    """The variant that `packed` is for."""
+    return name_of(torch.ops.inc_hf.bf16_describe.default(packed), BF16_VARIANTS)
 
 
 def multiplies_in_bf16() -> bool:
@@ -13,7 +31,7 @@ def multiplies_in_bf16() -> bool:
 
     They do where that is faster: with AVX512-BF16 on AMD's CPUs. Intel's take longer for it than for float32.
     """
-    return is_native() and torch.ops.inc_hf.bf16_variant() == "avx512bf16"
+    return is_native() and bf16_variant() == "avx512bf16"
 
 
 def bf16_pack(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> Tensor:
@@ -33,7 +51,8 @@ def bf16_pack(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> 
         ValueError: wrong type, shape or device, or a variant that is unknown or that this CPU lacks.
     """
     bias = None if bias is None else bias.detach().float()
-    return torch.ops.inc_hf.bf16_pack.default(weight.detach(), bias, variant)
+    number = number_of(variant, BF16_VARIANTS, "variant") if variant else IN_USE
+    return torch.ops.inc_hf.bf16_pack.default(weight.detach(), bias, number)
 
 
 def bf16_unpack(packed: Tensor) -> Tensor:
@@ -99,10 +118,11 @@ def bf16_linear_packed(
     if x.dtype == torch.float64 or x.device.type not in ("cpu", "meta") or differentiable:
         weight, bias = bf16_unpack(packed), torch.ops.inc_hf.bf16_unpack_bias.default(packed)
         return bf16_linear(x, weight.to(x.device), bias.to(x.device), activation, residual)
+    number = number_of(activation, ACTIVATIONS, "activation")
     op = torch.ops.inc_hf.bf16_linear_packed.default
     if x.dtype not in (torch.float16, torch.bfloat16):
-        return op(x, packed, out_features, activation, residual)
-    return op(x.float(), packed, out_features, activation, None if residual is None else residual.float()).to(x.dtype)
+        return op(x, packed, out_features, number, residual)
+    return op(x.float(), packed, out_features, number, None if residual is None else residual.float()).to(x.dtype)
 
 
 if is_available():
@@ -110,6 +130,7 @@ if is_available():
 
     @torch.library.register_fake("inc_hf::bf16_pack")
     def _(weight, bias, variant):
+        refuse_elsewhere(weight, bias=bias)
         return weight.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.uint8)
 
     @torch.library.register_fake("inc_hf::bf16_unpack")
@@ -123,4 +144,5 @@ if is_available():
 
     @torch.library.register_fake("inc_hf::bf16_linear_packed")
     def _(x, packed, out_features, activation, residual):
+        refuse_elsewhere(x, packed=packed, residual=residual)
         return x.new_empty(*x.shape[:-1], out_features)

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inc_hf.ops.devices import refuse_elsewhere
 from inc_hf.ops.library import is_available, is_native
+from inc_hf.ops.numbers import ACTIVATIONS as NUMBERS
+from inc_hf.ops.numbers import number_of
 from inc_hf.ops.reference import ACTIVATIONS
 
 
@@ -28,7 +31,7 @@ def activate(x: Tensor, name: str) -> Tensor:
         ValueError: an unknown name.
     """
     if _is_native(x):
-        return torch.ops.inc_hf.activate.default(x, name)
+        return torch.ops.inc_hf.activate.default(x, number_of(name, NUMBERS, "activation"))
     return activate_reference(x, name)
 
 
@@ -149,8 +152,10 @@ if is_available():
 
     @torch.library.register_fake("inc_hf::layer_norm")
     def _(x, residual, weight, bias, eps):
+        refuse_elsewhere(x, residual=residual, weight=weight, bias=bias)
         return x.new_empty(x.shape)
 
     @torch.library.register_fake("inc_hf::softmax")
     def _(x, mask):
+        refuse_elsewhere(x, mask=mask)
         return x.new_empty(x.shape)

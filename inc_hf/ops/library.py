@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from inc_hf.errors import UsageError
+from inc_hf.ops.numbers import ISAS as NUMBERS
 from inc_hf.ops.reference import has_vnni
 
 LIBRARY = Path(__file__).parents[1] / "_kernels.so"
@@ -40,7 +41,7 @@ def is_available() -> bool:
 
 def supported_isas() -> list[str]:
     """The native variants that this CPU executes, best first; empty without the library."""
-    return torch.ops.inc_hf.isas().split(",") if is_available() else []
+    return [isa for isa in NATIVE_ISAS if is_available() and torch.ops.inc_hf.isa_is_supported(NUMBERS[isa])]
 
 
 @functools.cache

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
+from inc_hf.ops.devices import refuse_elsewhere
 from inc_hf.ops.library import is_available
+from inc_hf.ops.numbers import ACTIVATIONS, IN_USE, ISAS, PACKED_KINDS, PACKINGS, name_of, number_of
 
 HALF_DTYPES = (torch.float16, torch.bfloat16)
 
@@ -17,13 +19,6 @@ def rounds_to_bfloat16(scale_dtype: torch.dtype) -> bool:
     if scale_dtype not in (torch.bfloat16, torch.float32):
         raise ValueError(f"`scale_dtype` must be torch.bfloat16 or torch.float32, got {scale_dtype}.")
     return scale_dtype == torch.bfloat16
-
-
-def _refuse_elsewhere(**tensors: Tensor | None) -> None:
-    """torch sends a call with any meta tensor to the functions for shapes, even if all others hold numbers."""
-    for name, tensor in tensors.items():
-        if tensor is not None and tensor.device.type != "cpu":
-            raise ValueError(f"`{name}` must be on the CPU, got a tensor on {tensor.device}.")
 
 
 def q8_pack(
@@ -48,7 +43,8 @@ def q8_pack(
         ValueError: wrong type, shape or device, a scale that is not positive, an unknown kind or ISA.
     """
     bias = None if bias is None else bias.float()
-    return torch.ops.inc_hf.q8_pack.default(weight, weight_scale, bias, isa, kind)
+    isa_number = number_of(isa, ISAS, "ISA") if isa else IN_USE
+    return torch.ops.inc_hf.q8_pack.default(weight, weight_scale, bias, isa_number, number_of(kind, PACKINGS, "kind"))
 
 
 def q8_unpack(packed: Tensor) -> Tensor:
@@ -62,7 +58,8 @@ def q8_unpack(packed: Tensor) -> Tensor:
 
 def q8_describe(packed: Tensor) -> str:
     """ISA and kind of a packed weight: e.g. "avx2 sparse"."""
-    return torch.ops.inc_hf.q8_describe.default(packed)
+    isa, kind = torch.ops.inc_hf.q8_describe.default(packed)
+    return f"{name_of(isa, ISAS)} {PACKED_KINDS[kind]}"
 
 
 def q8_quantize(
@@ -102,8 +99,9 @@ def q8_matmul(
 
     With `out_scale`, the result is rounded to codes again, ready for the next layer.
     """
+    number = number_of(activation, ACTIVATIONS, "activation")
     return torch.ops.inc_hf.q8_matmul.default(
-        codes, scales, packed, zero_point, out_features, activation, residual, out_scale, out_zero_point
+        codes, scales, packed, zero_point, out_features, number, residual, out_scale, out_zero_point
     )
 
 
@@ -137,11 +135,12 @@ def q8_linear_packed(
             another CPU.
     """
     round_scale = rounds_to_bfloat16(scale_dtype)
+    number = number_of(activation, ACTIVATIONS, "activation")
     op = torch.ops.inc_hf.q8_linear_packed.default
     if x.dtype not in HALF_DTYPES:  # the op takes float32 and refuses others
-        return op(x, packed, input_scale, input_zero_point, num_bits, round_scale, out_features, activation, residual)
+        return op(x, packed, input_scale, input_zero_point, num_bits, round_scale, out_features, number, residual)
     residual = None if residual is None else residual.float()
-    y = op(x.float(), packed, input_scale, input_zero_point, num_bits, round_scale, out_features, activation, residual)
+    y = op(x.float(), packed, input_scale, input_zero_point, num_bits, round_scale, out_features, number, residual)
     return y.to(x.dtype)
 
 
@@ -171,7 +170,7 @@ def q8_linear_portable(
         input_zero_point,
         num_bits,
         round_scale,
-        activation,
+        number_of(activation, ACTIVATIONS, "activation"),
     )
     return y.to(x.dtype)
 
@@ -181,8 +180,8 @@ if is_available():
 
     @torch.library.register_fake("inc_hf::q8_pack")
     def _(weight, weight_scale, bias, isa, kind):
-        if len({t.device for t in (weight, weight_scale, bias) if t is not None}) > 1:
-            _refuse_elsewhere(weight=weight, weight_scale=weight_scale, bias=bias)
+        refuse_elsewhere(weight, weight_scale=weight_scale, bias=bias)
+        refuse_elsewhere(weight_scale, weight=weight)
         return weight.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.uint8)
 
     @torch.library.register_fake("inc_hf::q8_unpack")
@@ -192,25 +191,44 @@ if is_available():
 
     @torch.library.register_fake("inc_hf::q8_quantize")
     def _(x, scale, zero_point, num_bits, round_scale):
+        refuse_elsewhere(x, scale=scale, zero_point=zero_point)
         padded = (x.shape[-1] + 15) // 16 * 16
         return x.new_empty(*x.shape[:-1], padded, dtype=torch.uint8), x.new_empty(*x.shape[:-1], 1)
 
     @torch.library.register_fake("inc_hf::q8_accumulate")
     def _(codes, packed, zero_point, out_features):
+        refuse_elsewhere(codes, packed=packed)
         return codes.new_empty(*codes.shape[:-1], out_features, dtype=torch.int32)
 
     @torch.library.register_fake("inc_hf::q8_matmul")
     def _(codes, scales, packed, zero_point, out_features, activation, residual, out_scale, out_zero_point):
+        refuse_elsewhere(
+            codes,
+            scales=scales,
+            packed=packed,
+            residual=residual,
+            out_scale=out_scale,
+            out_zero_point=out_zero_point,
+        )
         if out_scale is None:
             return codes.new_empty(*codes.shape[:-1], out_features, dtype=torch.float32)
         return codes.new_empty(*codes.shape[:-1], (out_features + 15) // 16 * 16)
 
     @torch.library.register_fake("inc_hf::q8_linear_packed")
     def _(x, packed, input_scale, input_zero_point, num_bits, round_scale, out_features, activation, residual):
-        if x.device.type == "cpu":
-            _refuse_elsewhere(packed=packed, input_scale=input_scale, residual=residual)
+        refuse_elsewhere(
+            x, packed=packed, input_scale=input_scale, input_zero_point=input_zero_point, residual=residual
+        )
         return x.new_empty(*x.shape[:-1], out_features)
 
     @torch.library.register_fake("inc_hf::q8_linear")
     def _(x, weight, weight_scale, bias, input_scale, input_zero_point, num_bits, round_scale, activation):
+        refuse_elsewhere(
+            x,
+            weight=weight,
+            weight_scale=weight_scale,
+            bias=bias,
+            input_scale=input_scale,
+            input_zero_point=input_zero_point,
+        )
         return x.new_empty(*x.shape[:-1], weight.shape[0])

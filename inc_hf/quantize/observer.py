@@ -1,5 +1,7 @@
 """Observers see the inputs of a module during calibration and choose the range that its integers cover."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -91,8 +93,10 @@ class HistogramObserver(MinMaxObserver):
         super().update(x, low, high)
         amax = max(abs(low), abs(high))
         if self.edge == 0.0:
-            # Not 0 for zeros either, which are counted like all others: the middle bin keeps them when it grows.
-            self.edge = max(amax, torch.finfo(torch.float32).tiny)
+            # Not 0 for zeros either, which are counted like all others: the middle bin keeps them when it grows. A
+            # power of two, so that the bins hang on the values alone, and not on the batch that came first.
+            mantissa, exponent = math.frexp(max(amax, torch.finfo(torch.float32).tiny))
+            self.edge = 2.0 ** (exponent if mantissa > 0.5 else exponent - 1)
         while amax > self.edge:
             self._double()
         # In float64, since float32 cannot count beyond 2^24, and in pieces, so that the copy stays small.

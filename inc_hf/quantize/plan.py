@@ -10,13 +10,15 @@ from inc_hf.quantize.observer import MinMaxObserver, build_observer
 from inc_hf.quantize.probe import first_input
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.smoothquant import ChannelRange
+from inc_hf.quantize.tokens import Tokens
 
 
 class Plan:
     """What `prepare` attaches to a module: its scheme, the observer of its input, and the hook that feeds it."""
 
-    def __init__(self, name: str, scheme: Scheme, input_ndim: int | None = None):
+    def __init__(self, name: str, scheme: Scheme, tokens: Tokens, input_ndim: int | None = None):
         self.name = name
+        self.tokens = tokens
         self.scheme = scheme
         self.channels = ChannelRange() if scheme.smooth_alpha is not None else None
         observes = scheme.is_static and self.channels is None
@@ -26,13 +28,17 @@ class Plan:
 
     def attach(self, module: nn.Module) -> None:
         """Put the plan on the module, and let it see the inputs."""
+        self.tokens.attach()
         self.hook = module.register_forward_pre_hook(self._see, with_kwargs=True)
         module.quantization_plan = self
 
     def _see(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
         x = first_input(args, kwargs)
         self.input_ndim = x.ndim
-        if not self.scheme.needs_calibration or not x.numel():
+        if not self.scheme.needs_calibration:
+            return
+        x = self.tokens.rows(self.name, module, x)
+        if not x.numel():
             return
         if not x.isfinite().all():
             raise UsageError(
@@ -59,4 +65,5 @@ class Plan:
     def detach(self, module: nn.Module) -> None:
         """Take the plan and its hook off the module."""
         self.hook.remove()
+        self.tokens.detach()
         del module.quantization_plan

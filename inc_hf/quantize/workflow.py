@@ -17,6 +17,7 @@ from inc_hf.quantize.nn import QLinear, QModule, empty_twin, op_type, quantized_
 from inc_hf.quantize.plan import Plan
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.smoothquant import smoothing_factors
+from inc_hf.quantize.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ def prepare(
             raise UsageError(f"`{name}` is not a module that can be quantized; see `resolve_schemes`.")
         if not modules[name].weight.isfinite().all():
             raise UsageError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
-    plans = {name: Plan(name, scheme, (input_ndims or {}).get(name)) for name, scheme in schemes.items()}
+    tokens = Tokens(model)
+    plans = {name: Plan(name, scheme, tokens, (input_ndims or {}).get(name)) for name, scheme in schemes.items()}
     for name, plan in plans.items():
         if not hasattr(modules[name], "quantization_plan"):
             plan.attach(modules[name])
@@ -74,6 +76,8 @@ def unprepare(model: nn.Module) -> nn.Module:
 @torch.no_grad()
 def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -> nn.Module:
     """Run the prepared model on `batches` so that its observers see their ranges; the observers change, in place.
+
+    What the attention mask leaves out is padding, and widens no range.
 
     Args:
         batches: inputs of the model; each a mapping (passed as keywords), a tuple or list (passed as positions), or

@@ -28,30 +28,27 @@ std::string supported_variants(const char* separator) {
   return names;
 }
 
-Variant variant_named(const std::string& name) {
-  if (name.empty()) return bf16gemm::variant_of(current_isa());
-  std::string choices;
-  for (Variant variant : bf16gemm::kAllVariants) {
-    if (name == bf16gemm::variant_name(variant)) {
-      REQUIRE(bf16gemm::is_supported(variant),
-              "This CPU lacks " + name + "; choose one of " + supported_variants(", ") + ".");
-      return variant;
-    }
-    choices += std::string(choices.empty() ? "" : ", ") + bf16gemm::variant_name(variant);
-  }
-  throw std::invalid_argument("Unknown variant '" + name + "'; choose one of " + choices + ".");
+Variant supported_variant(int64_t number) {
+  if (number == kInUse) return bf16gemm::variant_of(current_isa());
+  const Variant variant = member(bf16gemm::kAllVariants, number, "variant");
+  REQUIRE(bf16gemm::is_supported(variant), "This CPU lacks " + std::string(bf16gemm::variant_name(variant)) +
+                                               "; choose one of " + supported_variants(", ") + ".");
+  return variant;
 }
 
-std::string bf16_variants() { return supported_variants(","); }
-std::string bf16_variant() { return variant_name(bf16gemm::variant_of(current_isa())); }
+bool bf16_is_supported(int64_t variant) {
+  return bf16gemm::is_supported(member(bf16gemm::kAllVariants, variant, "variant"));
+}
 
-Tensor bf16_pack(const Tensor& weight, OptionalTensor bias, std::string variant_name) {
+int64_t bf16_variant() { return static_cast<int64_t>(bf16gemm::variant_of(current_isa())); }
+
+Tensor bf16_pack(const Tensor& weight, OptionalTensor bias, int64_t variant_number) {
   require_tensor(weight, "weight", ScalarType::BFloat16);
   REQUIRE(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
   const int64_t n = weight.size(0), k = weight.size(1);
   const Tensor w = torch::stable::contiguous(weight);
   if (bias.has_value()) bias = require_vector(*bias, "bias", ScalarType::Float, n);
-  const Variant variant = variant_named(variant_name);
+  const Variant variant = supported_variant(variant_number);
   const std::vector<int64_t> shape = {static_cast<int64_t>(bf16gemm::packed_size(variant, n, k))};
   Tensor packed = torch::stable::new_empty(weight, shape, ScalarType::Byte);
   bf16gemm::pack(variant, static_cast<const uint16_t*>(w.const_data_ptr()), k,
@@ -76,37 +73,37 @@ Tensor bf16_unpack_bias(const Tensor& packed) {
   return bias;
 }
 
-std::string bf16_describe(const Tensor& packed) { return bf16gemm::variant_name(header_of(packed).variant); }
+int64_t bf16_describe(const Tensor& packed) { return static_cast<int64_t>(header_of(packed).variant); }
 
-Tensor bf16_linear_packed(const Tensor& x, const Tensor& packed, int64_t out_features, std::string activation_name,
+Tensor bf16_linear_packed(const Tensor& x, const Tensor& packed, int64_t out_features, int64_t activation,
                           OptionalTensor residual) {
   const Header header = header_of(packed);
   require_out_features(header.n, out_features);
   const Rows rows = rows_of(x, "x");
   REQUIRE(rows.k == header.k,
           "`x` must have " + std::to_string(header.k) + " features, got shape " + shape_of(x) + ".");
-  const Activation activation = parse_activation(activation_name.c_str());
+  const Activation kind = member(kAllActivations, activation, "activation");
   Tensor y = empty_like_rows(x, out_features, ScalarType::Float);
   const float* added = residual_data(residual, y);
   bf16gemm::run(packed.const_data_ptr(), rows.data(), rows.stride, rows.m, static_cast<float*>(y.mutable_data_ptr()),
-                activation, added, torch_parallel_for);
+                kind, added, torch_parallel_for);
   return y;
 }
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
-  m.def("bf16_variants() -> str");
-  m.def("bf16_variant() -> str");
-  m.def("bf16_pack(Tensor weight, Tensor? bias, str variant) -> Tensor");
+  m.def("bf16_is_supported(int variant) -> bool");
+  m.def("bf16_variant() -> int");
+  m.def("bf16_pack(Tensor weight, Tensor? bias, int variant) -> Tensor");
   m.def("bf16_unpack(Tensor packed) -> Tensor");
   m.def("bf16_unpack_bias(Tensor packed) -> Tensor");
-  m.def("bf16_describe(Tensor packed) -> str");
-  m.def("bf16_linear_packed(Tensor x, Tensor packed, int out_features, str activation, Tensor? residual) -> Tensor");
+  m.def("bf16_describe(Tensor packed) -> int");
+  m.def("bf16_linear_packed(Tensor x, Tensor packed, int out_features, int activation, Tensor? residual) -> Tensor");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(inc_hf, CompositeExplicitAutograd, m) {
-  m.impl("bf16_variants", TORCH_BOX(&bf16_variants));
+  m.impl("bf16_is_supported", TORCH_BOX(&bf16_is_supported));
   m.impl("bf16_variant", TORCH_BOX(&bf16_variant));
 }
 

@@ -23,6 +23,19 @@ using torch::stable::Tensor;
     if (!(condition)) throw std::invalid_argument(message); \
   } while (false)
 
+// What `number` stands for: the ops take and return numbers of C++'s enumerations, in `inc_hf/ops/numbers.py` by name,
+// because the stable ABI does not free the copy that it makes of a string.
+template <typename Enum, size_t count>
+Enum member(const Enum (&all)[count], int64_t number, const char* name) {
+  for (const Enum value : all) {
+    if (static_cast<int64_t>(value) == number) return value;
+  }
+  throw std::invalid_argument("`" + std::string(name) + "` must be one of the " + std::to_string(count) +
+                              " numbers in inc_hf/ops/numbers.py, got " + std::to_string(number) + ".");
+}
+
+inline constexpr int64_t kInUse = -1;  // instead of a number: the variant that runs
+
 std::string shape_of(const Tensor& x);
 
 // What came instead of a tensor as an op made it: "shape (3, 80)", with ", not contiguous" if it is not.

@@ -23,12 +23,12 @@ const float* optional_vector(OptionalTensor& x, const char* name, int64_t numel)
   return floats(*x);
 }
 
-Tensor activate(const Tensor& x, std::string activation_name) {
+Tensor activate(const Tensor& x, int64_t activation) {
   require_tensor(x, "x", ScalarType::Float);
-  const Activation activation = parse_activation(activation_name.c_str());
+  const Activation kind = member(kAllActivations, activation, "activation");
   const Tensor input = torch::stable::contiguous(x);
   Tensor y = torch::stable::empty_like(input);
-  inc_hf::activate(current_isa(), activation, floats(input), mutable_floats(y), x.numel(), torch_parallel_for);
+  inc_hf::activate(current_isa(), kind, floats(input), mutable_floats(y), x.numel(), torch_parallel_for);
   return y;
 }
 
@@ -74,7 +74,7 @@ Tensor softmax(const Tensor& x, OptionalTensor mask) {
 }  // namespace
 
 STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
-  m.def("activate(Tensor x, str activation) -> Tensor");
+  m.def("activate(Tensor x, int activation) -> Tensor");
   m.def("layer_norm(Tensor x, Tensor? residual, Tensor? weight, Tensor? bias, float eps) -> Tensor");
   m.def("softmax(Tensor x, Tensor? mask) -> Tensor");
 }

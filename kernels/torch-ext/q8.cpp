@@ -16,21 +16,14 @@ PackedWeight packed_weight(const Tensor& packed) {
   return check_packed(packed.const_data_ptr(), packed.numel());
 }
 
-Isa isa_named(const std::string& name) {
-  const Isa isa = name.empty() ? current_isa() : parse_isa(name.c_str());
-  REQUIRE(is_supported(isa), "This CPU lacks " + name + "; choose one of " + supported_isas(", ") + ".");
+Isa supported_isa(int64_t number) {
+  const Isa isa = number == kInUse ? current_isa() : member(kAllIsas, number, "isa");
+  REQUIRE(is_supported(isa),
+          "This CPU lacks " + std::string(isa_name(isa)) + "; choose one of " + supported_isas(", ") + ".");
   return isa;
 }
 
-Sparsity sparsity_named(const std::string& name) {
-  if (name == "auto") return Sparsity::kAuto;
-  if (name == "dense") return Sparsity::kDense;
-  REQUIRE(name == "sparse", "Unknown kind '" + name + "'; choose one of auto, dense, sparse.");
-  return Sparsity::kSparse;
-}
-
-Tensor q8_pack(const Tensor& weight, const Tensor& weight_scale, OptionalTensor bias, std::string isa,
-               std::string sparsity) {
+Tensor q8_pack(const Tensor& weight, const Tensor& weight_scale, OptionalTensor bias, int64_t isa, int64_t kind) {
   require_tensor(weight, "weight", ScalarType::Char);
   REQUIRE(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
   const int64_t n = weight.size(0);
@@ -44,7 +37,7 @@ Tensor q8_pack(const Tensor& weight, const Tensor& weight_scale, OptionalTensor 
                           static_cast<const float*>(scale.const_data_ptr()),
                           scale.numel() != 1 || n == 1,
                           bias.has_value() ? static_cast<const float*>(bias->const_data_ptr()) : nullptr};
-  const PackedHeader header = plan_packing(to_pack, isa_named(isa), sparsity_named(sparsity));
+  const PackedHeader header = plan_packing(to_pack, supported_isa(isa), member(kAllSparsities, kind, "kind"));
   const std::vector<int64_t> shape = {header.bytes};
   Tensor packed = torch::stable::new_empty(weight, shape, ScalarType::Byte);
   pack(to_pack, header, packed.mutable_data_ptr());
@@ -59,10 +52,9 @@ Tensor q8_unpack(const Tensor& packed) {
   return w;
 }
 
-std::string q8_describe(const Tensor& packed) {
+std::tuple<int64_t, int64_t> q8_describe(const Tensor& packed) {
   const PackedHeader header = packed_weight(packed).header;
-  const char* kinds[] = {"dense", "dense pairs", "sparse"};
-  return std::string(isa_name(header.isa)) + " " + kinds[static_cast<int>(header.kind)];
+  return {static_cast<int64_t>(header.isa), static_cast<int64_t>(header.kind)};
 }
 
 // `side` is "input" or "out", for the messages.
@@ -123,9 +115,9 @@ Tensor q8_accumulate(const Tensor& codes, const Tensor& packed, int64_t zero_poi
   return y;
 }
 
-Epilogue epilogue_into(Tensor& y, OptionalTensor& residual, const std::string& activation) {
+Epilogue epilogue_into(Tensor& y, OptionalTensor& residual, int64_t activation) {
   Epilogue epilogue = {};
-  epilogue.activation = parse_activation(activation.c_str());
+  epilogue.activation = member(kAllActivations, activation, "activation");
   epilogue.residual = residual_data(residual, y);
   epilogue.y = y.mutable_data_ptr();
   epilogue.stride = y.size(y.dim() - 1);
@@ -133,7 +125,7 @@ Epilogue epilogue_into(Tensor& y, OptionalTensor& residual, const std::string& a
 }
 
 Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed, int64_t zero_point,
-                 int64_t out_features, std::string activation, OptionalTensor residual, const OptionalTensor& out_scale,
+                 int64_t out_features, int64_t activation, OptionalTensor residual, const OptionalTensor& out_scale,
                  const OptionalTensor& out_zero_point) {
   const PackedWeight weight = packed_weight(packed);
   require_out_features(weight.header.n, out_features);
@@ -163,7 +155,7 @@ Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed
 
 Tensor q8_linear_packed(const Tensor& x, const Tensor& packed, const OptionalTensor& input_scale,
                         const OptionalTensor& input_zero_point, int64_t num_bits, bool round_scale,
-                        int64_t out_features, std::string activation, OptionalTensor residual) {
+                        int64_t out_features, int64_t activation, OptionalTensor residual) {
   const PackedWeight weight = packed_weight(packed);
   require_out_features(weight.header.n, out_features);
   const Rows rows = rows_of(x, "x");
@@ -180,8 +172,8 @@ Tensor q8_linear_packed(const Tensor& x, const Tensor& packed, const OptionalTen
 // On a weight as it is in a checkpoint, for exported programs: packs it at every call, but runs on any CPU.
 Tensor q8_linear(const Tensor& x, const Tensor& weight, const Tensor& weight_scale, const OptionalTensor& bias,
                  const OptionalTensor& input_scale, const OptionalTensor& input_zero_point, int64_t num_bits,
-                 bool round_scale, std::string activation) {
-  const Tensor packed = q8_pack(weight, weight_scale, bias, "", "dense");
+                 bool round_scale, int64_t activation) {
+  const Tensor packed = q8_pack(weight, weight_scale, bias, kInUse, static_cast<int64_t>(Sparsity::kDense));
   return q8_linear_packed(x, packed, input_scale, input_zero_point, num_bits, round_scale, weight.size(0), activation,
                           std::nullopt);
 }
@@ -189,20 +181,20 @@ Tensor q8_linear(const Tensor& x, const Tensor& weight, const Tensor& weight_sca
 }  // namespace
 
 STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
-  m.def("q8_pack(Tensor weight, Tensor weight_scale, Tensor? bias, str isa, str kind) -> Tensor");
+  m.def("q8_pack(Tensor weight, Tensor weight_scale, Tensor? bias, int isa, int kind) -> Tensor");
   m.def("q8_unpack(Tensor packed) -> Tensor");
-  m.def("q8_describe(Tensor packed) -> str");
+  m.def("q8_describe(Tensor packed) -> (int, int)");
   m.def("q8_quantize(Tensor x, Tensor? scale, Tensor? zero_point, int num_bits, bool round_scale) -> (Tensor, Tensor)");
   m.def("q8_accumulate(Tensor codes, Tensor packed, int zero_point, int out_features) -> Tensor");
   m.def(
-      "q8_matmul(Tensor codes, Tensor scales, Tensor packed, int zero_point, int out_features, str activation, "
+      "q8_matmul(Tensor codes, Tensor scales, Tensor packed, int zero_point, int out_features, int activation, "
       "Tensor? residual, Tensor? out_scale, Tensor? out_zero_point) -> Tensor");
   m.def(
       "q8_linear_packed(Tensor x, Tensor packed, Tensor? input_scale, Tensor? input_zero_point, int num_bits, "
-      "bool round_scale, int out_features, str activation, Tensor? residual) -> Tensor");
+      "bool round_scale, int out_features, int activation, Tensor? residual) -> Tensor");
   m.def(
       "q8_linear(Tensor x, Tensor weight, Tensor weight_scale, Tensor? bias, Tensor? input_scale, "
-      "Tensor? input_zero_point, int num_bits, bool round_scale, str activation) -> Tensor");
+      "Tensor? input_zero_point, int num_bits, bool round_scale, int activation) -> Tensor");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(inc_hf, CPU, m) {

@@ -6,20 +6,20 @@
 namespace inc_hf::torch_ext {
 namespace {
 
-std::string isa() { return isa_name(current_isa()); }
+int64_t isa() { return static_cast<int64_t>(current_isa()); }
 
-std::string isas() { return supported_isas(","); }
+bool isa_is_supported(int64_t isa) { return is_supported(member(kAllIsas, isa, "isa")); }
 
 }  // namespace
 
 STABLE_TORCH_LIBRARY(inc_hf, m) {
-  m.def("isa() -> str");
-  m.def("isas() -> str");
+  m.def("isa() -> int");
+  m.def("isa_is_supported(int isa) -> bool");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(inc_hf, CompositeExplicitAutograd, m) {
   m.impl("isa", TORCH_BOX(&isa));
-  m.impl("isas", TORCH_BOX(&isas));
+  m.impl("isa_is_supported", TORCH_BOX(&isa_is_supported));
 }
 
 }  // namespace inc_hf::torch_ext

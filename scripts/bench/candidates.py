@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inc_hf import ops
+from inc_hf.ops.bf16 import bf16_variants
 
 FP32 = "fp32"
 # Engine of torch's dynamic INT8 -> name. Not qnnpack, which is for ARM: on x86 it is slower than FP32.
@@ -86,7 +87,7 @@ def candidates(layer: Layer, isas: list[str]) -> list[Candidate]:
     fp32 = Candidate(FP32, partial(F.linear, layer.x, layer.weight, layer.bias), 0.0)
     q8 = [c for isa in isas for bits in WEIGHT_BITS[isa] for c in q8_candidates(layer, isa, bits)]
     variants = dict.fromkeys(variant for isa in isas for variant in BF16_VARIANTS[isa])
-    supported = torch.ops.inc_hf.bf16_variants().split(",")
+    supported = bf16_variants()
     bf16 = [bf16_candidate(layer, variant) for variant in variants if variant in supported]
     return [fp32, *torch_candidates(layer), *q8, *bf16]
 

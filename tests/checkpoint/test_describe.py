@@ -79,7 +79,7 @@ class TestCompressedTensors:
         groups = groups_by_target(quantization_config_of(model))
         assert groups.get("classifier", groups["Linear"])["input_activations"] == {
             **PER_TOKEN,
-            "scale_dtype": "torch.bfloat16",
+            "observer_kwargs": {"scale_dtype": "bfloat16"},
             **words,
         }
 

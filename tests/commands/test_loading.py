@@ -111,8 +111,8 @@ DATA = {
     "ragged_csv": "ragged.csv cannot be read as a dataset: .*Expected 2 fields in line 3, saw 4",
     "noise_csv": "noise.csv cannot be read as a dataset: .*utf-8",
     "words_csv": "These samples do not make a batch of tensors",
-    "large_csv": "The evaluation data does not fit the model: .*Target 7 is out of bounds",
-    "negative_csv": "The evaluation data does not fit the model: .*Target -3 is out of bounds",
+    "large_csv": "The evaluation data does not fit the model: label 7 in row 0 .* is out of range: labels are 0 to 1",
+    "negative_csv": "The evaluation data does not fit the model: label -3 in row 0 .* is out of range",
     "unlabelled_csv": "Evaluation needs labels",
     "numbers_csv": "The data gives ['a', 'b'], but",
     "missing_csv": "The data gives ['label', 'sentence'], but|holds what the tokenizer does not take",
@@ -120,7 +120,7 @@ DATA = {
     "empty_parquet": "empty.parquet cannot be read as a dataset: .*0 bytes",
     "fake_data_json": "fake_data.json cannot be read as a dataset: JSON parse error",
     "number_data_json": "number_data.json cannot be read as a dataset: JSON parse error",
-    "mixed_data_jsonl": "holds what the tokenizer does not take",
+    "mixed_data_jsonl": "The data gives ['label', 'sentence'], but|holds what the tokenizer does not take",
     "nothing": "nothing doesn't contain any data files",
 }
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from inc_hf.models.batches import accepted_inputs, batch_length, batches_of, take_samples
-from inc_hf.models.batches import text_columns as columns_of
+from inc_hf.models.samples import text_columns as columns_of
 from inc_hf.quantize.workflow import run
 
 TEXTS = ["the film was good", "a dull plot", "great actor but a very bad film", "not good", "bad"]
@@ -184,8 +184,9 @@ class TestReadyBatches:
     @pytest.mark.parametrize("form", [tuple, list])
     def test_label_beside_a_dict(self, bert, form):
         inputs = tiny_inputs(bert)
-        [batch] = batches_of([form([inputs, torch.zeros(3)])], bert)
-        assert set(batch) == set(inputs)
+        data = [form([inputs, torch.zeros(3)])]
+        assert set(next(batches_of(data, bert))) == {*inputs, "labels"}
+        assert set(next(batches_of(data, bert, keep_labels=False))) == set(inputs)
 
     def test_of_a_plain_module(self):
         x, y = torch.randn(6, 4), torch.zeros(6)
@@ -246,17 +247,10 @@ class TestBadData:
 
     @pytest.mark.parametrize(
         "data",
-        [
-            (text for text in TEXTS),
-            [("a film", 1), ("a plot", 0)],
-            (pair for pair in [("a film", 1)]),
-            ({"input_ids": ids} for ids in [[[2, 3], [2, 3]]]),
-            [[2, 5, 3], [2, 6, 3]],
-        ],
-        ids=["generator of texts", "labelled texts", "generator of labelled texts", "no tensors", "token ids"],
+        [[[2, 5, 3], [2, 6, 3]], [7, 8], [object()], [()], [(1, 2, 3)]],
+        ids=["token ids", "numbers", "objects", "nothing", "tuples"],
     )
-    def test_no_batches_of_tensors(self, bert, data):
-        """What is not a sequence of samples has to give ready batches."""
+    def test_no_telling_what_it_is(self, bert, data):
         with pytest.raises((ValueError, TypeError), match="BertForSequenceClassification needs"):
             next(batches_of(data, bert))
 

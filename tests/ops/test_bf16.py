@@ -5,11 +5,13 @@ from hypothesis import strategies as st
 
 from inc_hf import ops
 from inc_hf.ops import bf16_linear, bf16_linear_packed, bf16_pack, bf16_unpack
+from inc_hf.ops.bf16 import bf16_describe, bf16_variants
+from inc_hf.ops.numbers import ACTIVATIONS, IN_USE
 
 WHY_NOT = f"no native kernels: {ops.why_unavailable()}"
 pytestmark = pytest.mark.skipif(not ops.is_available(), reason=WHY_NOT)
 
-SUPPORTED = torch.ops.inc_hf.bf16_variants().split(",") if ops.is_available() else []
+SUPPORTED = bf16_variants()
 VARIANTS = [
     pytest.param(
         name,
@@ -78,12 +80,12 @@ def test_pack_keeps_every_bit(variant):
         assert packed.dtype == torch.uint8 and packed.dim() == 1
         assert torch.equal(bf16_unpack(packed).view(torch.int16), bits)
         assert torch.equal(torch.ops.inc_hf.bf16_unpack_bias(packed), bias)
-        assert torch.ops.inc_hf.bf16_describe(packed) == variant
+        assert bf16_describe(packed) == variant
 
 
 def test_the_default_variant_runs_here():
     weight, _ = layer()
-    assert torch.ops.inc_hf.bf16_describe(bf16_pack(weight)) in SUPPORTED
+    assert bf16_describe(bf16_pack(weight)) in SUPPORTED
     assert not torch.ops.inc_hf.bf16_unpack_bias(bf16_pack(weight)).any()
 
 
@@ -173,11 +175,11 @@ def test_inference_mode_and_autocast_change_nothing():
 def test_opcheck():
     weight, bias = layer()
     op, packed = torch.ops.inc_hf, bf16_pack(weight, bias)
-    torch.library.opcheck(op.bf16_pack.default, (weight, bias, ""))
+    torch.library.opcheck(op.bf16_pack.default, (weight, bias, IN_USE))
     torch.library.opcheck(op.bf16_unpack.default, (packed,))
     torch.library.opcheck(op.bf16_unpack_bias.default, (packed,))
     for x, residual in ((torch.randn(5, 70), None), (torch.randn(2, 70, 3).mT, torch.randn(2, 3, 21))):
-        torch.library.opcheck(op.bf16_linear_packed.default, (x, packed, 21, "gelu", residual))
+        torch.library.opcheck(op.bf16_linear_packed.default, (x, packed, 21, ACTIVATIONS["gelu"], residual))
 
 
 class Layer(torch.nn.Module):
@@ -288,7 +290,7 @@ def test_a_header_with_a_wrong_byte_is_refused_or_harmless(variant, flip):
         corrupt[at] ^= flip
         y = every_op(corrupt, x)
         if y is not None:  # a byte without meaning, or the other of two variants of one layout
-            assert_close(y, torch.ops.inc_hf.bf16_describe(corrupt), x, weight, bias)
+            assert_close(y, bf16_describe(corrupt), x, weight, bias)
 
 
 @given(st.integers(0, 63), st.binary(min_size=1, max_size=24), st.integers(-80, 80))

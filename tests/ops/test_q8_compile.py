@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from inc_hf import ops
+from inc_hf.ops.numbers import ACTIVATIONS, IN_USE, PACKINGS
 
 pytestmark = pytest.mark.skipif(not ops.is_available(), reason=f"no native kernels: {ops.why_unavailable()}")
+RELU, SILU = ACTIVATIONS["relu"], ACTIVATIONS["silu"]
 SCALE, ZERO_POINT = torch.tensor([0.021]), torch.tensor([-19], dtype=torch.int8)
 QUANTIZERS = {
     "dynamic": {},
@@ -69,9 +71,9 @@ def test_opcheck_of_the_layers(quantizer):
     scale, zero_point = quantizer.get("input_scale"), quantizer.get("input_zero_point")
     round_scale = "scale_dtype" not in quantizer
     for x, residual in ((torch.randn(5, 70), None), (torch.randn(2, 70, 3).mT, torch.randn(2, 3, 21))):
-        arguments = (x, packed, scale, zero_point, 8, round_scale, 21, "gelu", residual)
+        arguments = (x, packed, scale, zero_point, 8, round_scale, 21, ACTIVATIONS["gelu"], residual)
         torch.library.opcheck(torch.ops.inc_hf.q8_linear_packed.default, arguments)
-        arguments = (x, weight, weight_scale, bias, scale, zero_point, 7, round_scale, "none")
+        arguments = (x, weight, weight_scale, bias, scale, zero_point, 7, round_scale, ACTIVATIONS["none"])
         torch.library.opcheck(torch.ops.inc_hf.q8_linear.default, arguments)
         torch.library.opcheck(torch.ops.inc_hf.q8_quantize.default, (x, scale, zero_point, 8, round_scale))
 
@@ -81,12 +83,16 @@ def test_opcheck_of_packing_and_products(kind):
     weight, weight_scale, bias = layer()
     op, packed = torch.ops.inc_hf, ops.q8_pack(weight, weight_scale, bias, kind)
     codes, scales = ops.q8_quantize(torch.randn(2, 3, 70))
-    torch.library.opcheck(op.q8_pack.default, (weight, weight_scale, bias, "", kind))
+    torch.library.opcheck(op.q8_pack.default, (weight, weight_scale, bias, IN_USE, PACKINGS[kind]))
     torch.library.opcheck(op.q8_unpack.default, (packed,))
     torch.library.opcheck(op.q8_accumulate.default, (codes, packed, -3, 21))
     residual = torch.randn(2, 3, 21)
-    torch.library.opcheck(op.q8_matmul.default, (codes, scales, packed, 0, 21, "silu", residual, None, None))
-    torch.library.opcheck(op.q8_matmul.default, (codes, scales, packed, 5, 21, "relu", None, SCALE, ZERO_POINT))
+    torch.library.opcheck(
+        op.q8_matmul.default, (codes, scales, packed, 0, 21, ACTIVATIONS["silu"], residual, None, None)
+    )
+    torch.library.opcheck(
+        op.q8_matmul.default, (codes, scales, packed, 5, 21, ACTIVATIONS["relu"], None, SCALE, ZERO_POINT)
+    )
 
 
 @every_model

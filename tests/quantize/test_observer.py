@@ -323,3 +323,12 @@ def test_kl_costs_what_the_definition_says():
     expected = torch.nn.functional.kl_div((q / q.sum()).log(), p / p.sum(), reduction="sum").item()
     assert observer.cost(low, high) == pytest.approx(expected, rel=1e-9)
     assert expected > 0
+
+
+@pytest.mark.parametrize("name", ["mse", "kl", "percentile"])
+def test_the_order_of_batches_does_not_matter(name):
+    batches = [torch.randn(50, 4, generator=torch.Generator().manual_seed(i)) * (i + 1) ** 1.3 for i in range(5)]
+    expected = observe(name, torch.cat(batches))
+    for order in (batches, batches[::-1], torch.cat(batches).split(7)):
+        found = observe(name, *order)
+        assert torch.equal(found.counts, expected.counts) and found.range() == expected.range()

@@ -11,6 +11,7 @@ from inc_hf.callbacks import PruningCallback
 from inc_hf.callbacks.loop import LoopHooks
 from inc_hf.config import WeightPruningConfig
 from inc_hf.errors import UsageError
+from inc_hf.models.batches import batches_of, labels_are_inputs
 from inc_hf.prune import Pruner
 from inc_hf.prune.oneshot import prune_oneshot
 from inc_hf.prune.target import select_layers
@@ -73,7 +74,8 @@ def prepare_pruning(
         model (`nn.Module`): changed in place.
         config: a [`WeightPruningConfig`], or a dict of its fields.
         optimizer (`torch.optim.Optimizer`, *optional*): of the loop. INC replaced its `step`; this uses torch's hooks.
-        dataloader (*optional*): batches for the types that need no training, see [`prune_oneshot`].
+        dataloader (*optional*): data for the types that need no training, in any form that
+            [`inc_hf.models.batches.batches_of`] takes; all of it is used, see [`prune_oneshot`].
         loss_func, device: accepted as in INC; the loss is the model's own, the device that of its weights.
         framework (`str`, *optional*, defaults to `"pytorch"`): the only one.
         max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it, or -1.
@@ -95,7 +97,9 @@ def prepare_pruning(
         config = WeightPruningConfig.from_dict(config)
     if optimizer is not None:
         return Pruning(model, config, optimizer, max_steps)
-    return prune_oneshot(model, config, dataloader)
+    wants_loss = any(part.pruning_type == "retrain_free" for part in config.merged_configs())
+    batches = batches_of(dataloader, model, keep_labels=wants_loss or labels_are_inputs(model))
+    return prune_oneshot(model, config, batches)
 
 
 def parse_to_prune(config: SimpleNamespace, model: nn.Module) -> dict[str, nn.Module]:

@@ -53,6 +53,8 @@ struct Weight {
 
 enum class Sparsity { kAuto, kDense, kSparse };
 
+inline constexpr Sparsity kAllSparsities[] = {Sparsity::kAuto, Sparsity::kDense, Sparsity::kSparse};
+
 // How a weight is best packed for `isa`, and how many bytes that takes. Throws std::invalid_argument for a k beyond
 // kMaxK or scales that are not positive and finite.
 PackedHeader plan_packing(const Weight& weight, Isa isa, Sparsity sparsity);
