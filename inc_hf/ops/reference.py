@@ -111,6 +111,8 @@ def q8_linear(
         activation (`str`): applied to the result, one of `ACTIVATIONS`.
         residual (`torch.Tensor` of shape `(..., out_features)`, *optional*): added last.
     """
+    if weight.dtype != torch.int8:
+        raise ValueError(f"`weight` must be int8, got {weight.dtype}; of a quantized module, pass its `codes`.")
     rows = x.reshape(-1, x.shape[-1])
     scale = per_token_scale(rows, num_bits, scale_dtype) if input_scale is None else input_scale
     accumulator = int_matmul(quantize_activation(rows, scale, input_zero_point, num_bits), weight)

@@ -76,6 +76,7 @@ class _FloatTwin(nn.Module):
         self.weight, self.bias = weight, getattr(module, "bias", None)
         self.transposed = getattr(module, "transposed", None)
         self.activation, self.scale = getattr(module, "activation", "none"), getattr(module, "embed_scale", 1.0)
+        copy_attributes(module, self)  # models read them
 
     def forward(self, x: Tensor) -> Tensor:
         if self.transposed is None:

@@ -26,7 +26,8 @@ def share_and_left(model: nn.Module, quantized: QuantizedModel) -> tuple[float, 
     sizes: dict[int, int] = {}
     changed: set[int] = set()
     left: Counter[str] = Counter()
-    for name, module in model.named_modules():
+    for full_name, module in model.named_modules():
+        name = full_name.partition(".parametrizations.")[0]  # weight norm keeps the weights of a layer below it
         own = {key: p for key, p in module.named_parameters(recurse=False) if is_weight(module, key, p)}
         for key, parameter in own.items():
             sizes[id(parameter)] = parameter.numel()

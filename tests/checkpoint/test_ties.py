@@ -39,7 +39,8 @@ def test_a_masked_lm_with_a_tied_bias(model, format, tmp_path):
     loaded = load_model(type(model), tmp_path / "saved")
     assert torch.equal(scores(loaded), expected) and torch.equal(scores(optimize(loaded)), expected)
     stock = type(model).from_pretrained(tmp_path / "saved").eval()
-    assert torch.allclose(scores(stock), expected, atol=1e-5)
+    # Its dynamic scales are float32 or those of a half type, ours bfloat16.
+    assert (scores(stock) - expected).norm() < 0.02 * expected.norm()
 
 
 def test_weights_that_are_no_longer_tied():

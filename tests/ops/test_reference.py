@@ -227,6 +227,12 @@ def test_q8_linear_against_float64(shape, has_bias, per_channel, activation):
     assert ((y.double() - expected).abs() <= FLOAT32_EPILOGUE * magnitude).all()
 
 
+def test_q8_linear_refuses_a_float_weight():
+    """That of a quantized module is its `codes`; its `weight` is float."""
+    with pytest.raises(ValueError, match="must be int8, got torch.float32"):
+        ops.q8_linear(torch.randn(3, 8), torch.randn(4, 8), torch.ones(4, 1))
+
+
 @pytest.mark.parametrize("num_bits", [7, 4])
 def test_q8_linear_with_fewer_bits(num_bits):
     x, (weight, weight_scale, bias) = torch.randn(6, 40), layer(40)

@@ -62,8 +62,9 @@ def test_what_rwkv_writes_to():
     model, ids = RwkvForCausalLM(config).eval(), torch.arange(5, 14)[None]
     with torch.no_grad():
         before = model(ids).logits
-        fit(model, DYNAMIC)
+        coverage = fit(model, DYNAMIC).coverage
         assert (model(ids).logits - before).norm() < 0.1 * before.norm()
+    assert "RWKV scales its weight in place" in str(coverage)
     assert {name.rpartition("blocks.0.")[2] for name in kept_in_float(model) if "blocks.0." in name} == {
         "attention.output",
         "feed_forward.value",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inc_hf import ops
-from inc_hf.quantize.nn import QConv, QLinear, QModule, quantized_modules
+from inc_hf.quantize.nn import QConv, QLinear, QModule, copy_attributes, quantized_modules
 
 SHIFT = 128  # from int8 to uint8
 
@@ -29,6 +29,7 @@ class IpexForm(nn.Module):
     def __init__(self, module: QModule):
         super().__init__()
         self.module, self.scheme = module, module.scheme
+        copy_attributes(module, self)  # models read them
         self.scale = module.input_scale.item() if self.scheme.is_static else 1.0
         self.zero_point = 0 if module.input_zero_point is None else int(module.input_zero_point)
         self.register_buffer("quantized", quantized_weight(module))

@@ -75,6 +75,7 @@ class OnnxLinear(nn.Module):
     def __init__(self, module: QLinear, quant_format: str):
         super().__init__()
         self.module, self.as_qdq = module, quant_format == "QDQ"
+        copy_attributes(module, self)  # models read them
         # The module stays packed.
         codes = ops.q8_unpack(module.packed) if module.is_released else module.codes.detach()
         self.register_buffer("codes", codes)

@@ -90,8 +90,9 @@ class StoredWeight(nn.Module):
             return super()._apply(fn, recurse)
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
-        with self.as_stored():
-            super()._save_to_state_dict(destination, prefix, keep_vars)
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if not self.awaits_weight:
+            destination[f"{prefix}weight"] = self.stored_weight()
 
     def _load_from_state_dict(self, state_dict, prefix, metadata, strict, missing, unexpected, errors):
         given = state_dict.get(f"{prefix}weight")
