@@ -3,7 +3,7 @@
 import copy
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +131,20 @@ def _inputs_in_words(part: Part) -> str:
     return ", ".join(f"{n} ({', '.join(map(str, s))})" for n, s in shapes.items() if not n.startswith(PAST))
 
 
-def _put(folder: Path, directory: Path, names: Iterable[str]) -> None:
-    """Move what was written to its place; weights that an older file had beside it go, since the new one has none."""
+def _put(folder: Path, directory: Path, names: Collection[str]) -> None:
+    """Move what was written to its place, and remove weights that an older file had beside it.
+
+    Where several files belong together, the older ones go first, and weights come before the graph that names them:
+    who is killed here leaves some files missing, which readers see, and not some old and some new.
+    """
+    written = sorted(folder.iterdir(), key=lambda path: (not path.name.endswith("_data"), path.name))
+    data = {f"{name}_data" for name in names}
     with locked(directory):
-        written = sorted(folder.iterdir())
+        if len(written) > 1 or any((directory / name).exists() for name in data):
+            for name in (*names, *data):
+                (directory / name).unlink(missing_ok=True)
         for path in written:
             os.replace(path, directory / path.name)
-        for data in {f"{name}_data" for name in names} - {path.name for path in written}:
-            (directory / data).unlink(missing_ok=True)
 
 
 def _graph(parts: list[Part], conf: Torch2ONNXConfig):

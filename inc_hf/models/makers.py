@@ -9,7 +9,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from inc_hf.errors import UsageError
-from inc_hf.models.sizes import IMAGE_SIZES, count_of_types, first_int, first_of, size_in, text_config, vision_config
+from inc_hf.models.modalities import first_int
+from inc_hf.models.sizes import IMAGE_SIZES, count_of_types, first_of, size_in, text_config, vision_config
 
 SOUND = ("input_values", "input_features")
 

@@ -5,6 +5,7 @@ from typing import Any
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from inc_hf.errors import UsageError
+from inc_hf.models.modalities import first_int
 
 IMAGE_SIZES = ("image_size", "input_size", "crop_size")
 
@@ -50,8 +51,3 @@ def count_of_types(model: PreTrainedModel) -> int:
 def first_of(config: Any, *names: str) -> Any:
     """The first of these settings that there is."""
     return next((v for name in names if (v := getattr(config, name, None)) is not None), None)
-
-
-def first_int(config: Any, *names: str) -> int | None:
-    """The first of these settings that there is, a whole number."""
-    return next((v for name in names if isinstance(v := getattr(config, name, None), int)), None)

@@ -35,16 +35,16 @@ class Generating(RuntimeModel):
     @classmethod
     def check(cls, session: Session, path: Path, model_class: type[PreTrainedModel]) -> None:
         """Raise ValueError if a file is not one step of such a model, with the keys and values of those before."""
-        refuse_another_class(session, path, model_class)
-        if "last_hidden_state" in session.output_names:
-            return  # an encoder
         pasts = [name for name in session.input_names if name.startswith(PAST)]
         presents = [name for name in session.output_names if name.startswith(PRESENT)]
-        if not pasts or len(pasts) != len(presents) or "logits" not in session.output_names:
+        is_encoder = "last_hidden_state" in session.output_names
+        has_both = bool(pasts) and len(pasts) == len(presents)
+        if not is_encoder and not (has_both and "logits" in session.output_names):
             raise UsageError(
                 f"{path} is not one step of a {model_class.__name__} with keys and values as {PAST}.N.key and "
                 f"{PRESENT}.N.key; write it anew with `inc_hf.export.export_model` or `inc-hf export`."
             )
+        refuse_another_class(session, path, model_class)
 
 
 class RuntimeDecoder(Generating):

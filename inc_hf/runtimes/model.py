@@ -53,7 +53,6 @@ class RuntimeModel:
     @classmethod
     def check(cls, session: Session, path: Path, model_class: type[PreTrainedModel]) -> None:
         """Raise ValueError if a file was not made of such a model."""
-        refuse_another_class(session, path, model_class)
         taken = set(inspect.signature(model_class.forward).parameters)
         given = {field.name for field in dataclasses.fields(output_class_of(model_class))}
         if foreign := sorted({*session.input_names} - taken | {*session.output_names} - given):
@@ -67,6 +66,7 @@ class RuntimeModel:
                 f"{path} was not made of a {model_class.__name__}: its logits have {len(shape)} dimensions; load it "
                 "with the IncModelFor… of its task."
             )
+        refuse_another_class(session, path, model_class)
 
     @property
     def device(self) -> torch.device:

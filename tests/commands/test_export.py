@@ -43,11 +43,7 @@ def test_in_a_directory_of_its_own(int8, tmp_path):
     model = IncModelForSequenceClassification.from_pretrained("out", backend="onnxruntime")
     assert pipeline("text-classification", model=model, tokenizer="out")("the film was good")[0]["label"]
     assert main(["export", str(int8), "-o", "out"]) == 2
-    assert main(["export", str(int8), "-o", "out", "--overwrite"]) == 0
-
-
-def test_optional_inputs(int8, tmp_path):
-    assert main(["export", str(int8), "-o", "out", "--inputs", "position_ids, attention_mask"]) == 0
+    assert main(["export", str(int8), "-o", "out", "--overwrite", "--inputs", "position_ids, attention_mask"]) == 0
     session = open_session(tmp_path / "out" / "onnx" / "model_quantized.onnx")
     assert session.input_names == ["input_ids", "attention_mask", "token_type_ids", "position_ids"]
 
