@@ -84,7 +84,7 @@ class Encoder:
             return {key: value[0] for key, value in processor(images=image, return_tensors="pt").items()}
 
     def _sound(self, sample: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What a feature extractor makes of the sound in a sample, in the form of `datasets.Audio`; None without one."""
+        """What a feature extractor makes of the sound in a sample, as in `datasets.Audio`; None without one."""
         name = next((key for key, value in sample.items() if _is_sound(value)), None)
         if name is None:
             return None
