@@ -57,6 +57,10 @@ def _check(data: Any, batch_size: int) -> None:
         raise UsageTypeError(
             f"Got one {type(data).__name__} as data; pass a list of texts, a dataset or a dataloader."
         )
+    if type(data).__module__.partition(".")[0] == "pandas":
+        raise UsageTypeError(
+            f"Got a {type(data).__name__} of pandas; pass `datasets.Dataset.from_pandas(data)`, or a list of texts."
+        )
     if batch_size < 1:
         raise UsageError(f"`batch_size` must be at least 1, got {batch_size}.")
 

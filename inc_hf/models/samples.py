@@ -111,7 +111,7 @@ def named(element: Any, model: nn.Module) -> Any:
         return dict(element)
     parts = list(element) if isinstance(element, tuple | list) else [element]
     if len(parts) == 2 and isinstance(parts[0], Mapping):
-        return {**parts[0], "labels": parts[1]}
+        return {**parts[0], **({} if parts[1] is None else {"labels": parts[1]})}
     if not isinstance(model, PreTrainedModel):
         return {"text": element} if isinstance(element, str) else element
     if isinstance(element, list) and parts and all(isinstance(part, str) for part in parts):
