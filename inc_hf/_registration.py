@@ -4,7 +4,8 @@ Transformers' registry of quantizers takes more than a second to import, so we w
 
 That is the moment when `transformers.modeling_utils` imports the registry, and is itself half executed. Hence a rule:
 nothing that `inc_hf.checkpoint` imports, however indirectly, may import from transformers at its top, as what it asks
-for, such as `PreTrainedModel`, may not be there yet; only checkpoint/quantizer.py does, from the quantizers API.
+for, such as `PreTrainedModel`, may not be there yet; only checkpoint/quantizer.py and stock.py do, from the quantizers
+API.
 tests/test_registration.py holds it.
 """
 

@@ -10,14 +10,17 @@ from torch import nn
 
 from inc_hf import ops
 from inc_hf.config import MixedPrecisionConfig
+from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import scoring
-from inc_hf.quantize.bf16 import bf16_modules, use_bf16
+from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
+from inc_hf.quantize.coverage import inventory_of
 from inc_hf.results.mixed import MixedModel
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.tune import Goal, search
-from inc_hf.tune.bf16_space import Bf16Space, kinds_to_convert
+from inc_hf.tune.bf16_space import VERB, Bf16Space, kinds_to_convert
 from inc_hf.tune.search import check_strategy
+from inc_hf.undo import restored_on_error
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +39,9 @@ def fit(
     activations as well (`ops.multiplies_in_bf16`). T5 itself rounds what its `wo` reads, to the dtype of that weight.
     Layers that are quantized already stay so: INT8 and BF16 mix in one model.
 
-    Without an evaluation the model itself is converted, in place. With one the model is left as it is; modules go back
-    to float32 until `conf.accuracy_criterion` is met, type by type (`quant_level` 0), the most harmful first (1), or
-    first the one and then the other ("auto"), and the best copy comes back.
+    Without an evaluation the model itself is converted, in place, or is as it was if that fails. With one the model
+    is left as it is; modules go back to float32 until `conf.accuracy_criterion` is met, type by type (`quant_level`
+    0), the most harmful first (1), or first the one and then the other ("auto"), and the best copy comes back.
 
     Args:
         model: a float32 model, or one that was partly quantized.
@@ -53,13 +56,21 @@ def fit(
     model = model.model if isinstance(model, QuantizedModel) else model
     _check(model, conf)
     evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
-    kinds = kinds_to_convert(model, conf)
+    left: dict[str, Reason] = {}
+    kinds, inventory = kinds_to_convert(model, conf, left), inventory_of(model, candidates_of(model))
     logger.info(what_it_means_here())
     if evaluate is None:
-        return MixedModel(use_bf16(model, kinds).eval())
-    space_of = partial(Bf16Space, model, conf, kinds)
-    result = search(model, evaluate, space_of, lambda score: Goal(score, evaluate.criterion), conf.tuning_criterion)
-    return MixedModel(result.model, result)
+        with restored_on_error(model):
+            mixed = MixedModel(use_bf16(model, kinds).eval())
+        mixed.coverage = inventory.coverage(VERB, kinds, left, kinds, kinds)
+    else:
+        space_of = partial(Bf16Space, model, conf, kinds, inventory, left)
+        result = search(
+            model, evaluate, space_of, lambda score: Goal(score, evaluate.criterion), conf.tuning_criterion
+        )
+        mixed = MixedModel(result.model, result)
+    mixed.coverage.log(logger)
+    return mixed
 
 
 def _check(model: nn.Module, conf: Any) -> None:

@@ -14,6 +14,7 @@ from inc_hf.checkpoint import save_checkpoint, write_model
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
+from inc_hf.writable import check_writable
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def run_stages(
         `PreTrainedModel`: the last model, as it came from its stage, or loaded if all stages were done.
 
     Raises:
-        ValueError: there are no stages, or the directory has other ones.
+        ValueError: there are no stages, or the directory has other ones, or it cannot be written.
         TypeError: a stage returns something else than a model.
 
     Example:
@@ -58,6 +59,7 @@ def run_stages(
     if not stages:
         raise UsageError("`stages` is empty; give at least one, `{name: function}`.")
     folders = [Path(save_directory) / f"{i}-{name}" for i, name in enumerate(stages, start=1)]
+    check_writable(save_directory)
     _refuse_other_stages(Path(save_directory), folders)
     done = list(itertools.takewhile(lambda folder: (folder / DONE).is_file(), folders))
     if done:

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 
-from inc_hf.checkpoint import attach_quantizer
+from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
@@ -26,6 +25,8 @@ from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.quantization_space import QuantizationSpace
 from inc_hf.tune.search import RANKING_BATCHES, check_strategy
 from inc_hf.tune.space import copy_of
+from inc_hf.undo import restored_on_error
+from inc_hf.writable import check_writable
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def fit(
 ) -> QuantizedModel:
     """Quantize `model`; with an evaluation, search for a configuration that meets `conf.accuracy_criterion`.
 
-    Without an evaluation the model itself is converted, in place. With one the float model is left as it is and the
+    Without an evaluation the model itself is converted, in place; if that fails or is interrupted, it is as it was,
+    for which the float weights stay in memory until the end. With one the float model is left as it is and the
     best quantized copy comes back, whether or not it meets the goal: see `met_criterion`. Each trial is written to
     `history.json` in the workspace (`set_workspace`), from which `set_resume_from` goes on.
 
@@ -81,14 +83,18 @@ def _calibration_batches(model: nn.Module, conf: PostTrainingQuantConfig, datalo
 
 
 def _converted(model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration) -> QuantizedModel:
-    """The model itself, converted with the default candidate."""
+    """The model itself, converted with the default candidate; as it was, if anything fails on the way."""
     space = QuantizationSpace(model, conf, calibration, calibration.batches)
     candidate = space.candidates()[0]
     original = copy_of(model) if conf.diagnosis else None
-    space.quantize(model, candidate)
-    if original is not None:
-        _diagnose(original, model, calibration.batches[:RANKING_BATCHES])
-    return QuantizedModel(_attached(model), conf, candidate)
+    with restored_on_error(model):
+        space.quantize(model, candidate)
+        if original is not None:
+            _diagnose(original, model, calibration.batches[:RANKING_BATCHES])
+        coverage = space.coverage(model, candidate)
+        result = QuantizedModel(_attached(model), conf, candidate, coverage=coverage)
+    coverage.log(logger)
+    return result
 
 
 def _tuned(
@@ -102,7 +108,8 @@ def _tuned(
     )
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
-    return QuantizedModel(_attached(result.model), conf, result.candidate, result)
+    result.coverage.log(logger)
+    return QuantizedModel(_attached(result.model), conf, result.candidate, result, result.coverage)
 
 
 def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:
@@ -113,9 +120,8 @@ def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:
 
 
 def _attached(model: nn.Module) -> nn.Module:
-    """The model, in evaluation mode; one of transformers ready for `save_pretrained`."""
-    model.eval()
-    return attach_quantizer(model) if isinstance(model, PreTrainedModel) else model
+    """The model, in evaluation mode; what is of transformers is ready for `save_pretrained`."""
+    return attach_quantizers(model.eval())
 
 
 def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_func: Any) -> None:
@@ -132,6 +138,8 @@ def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_fun
     if conf.recipe("smooth_quant") and calib_dataloader is None and calib_func is None:
         raise UsageError("SmoothQuant needs calibration data: pass `calib_dataloader` or `calib_func`.")
     check_supported(conf)
+    if conf.diagnosis:
+        check_writable(options.workspace)
     check_strategy(conf.tuning_criterion)
 
 

@@ -3,14 +3,16 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
+from torch import nn
 from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.metrics import GLUE_METRIC
@@ -21,6 +23,7 @@ from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
+from inc_hf.undo import restored_on_error
 
 
 class IncQuantizer:
@@ -98,7 +101,8 @@ class IncQuantizer:
     ) -> QuantizedModel:
         """Quantize the model, and save it if `save_directory` is given.
 
-        Without any evaluation the model itself is converted, in place; otherwise the best copy comes back.
+        Without any evaluation the model itself is converted, in place; otherwise the best copy comes back. If anything
+        fails or is interrupted, saving included, the model is as it was.
 
         Args:
             quantization_config: defaults to dynamic quantization.
@@ -115,12 +119,14 @@ class IncQuantizer:
             ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.
         """
         config = quantization_config or PostTrainingQuantConfig(approach="dynamic")
+        if not isinstance(self.model, nn.Module):
+            raise UsageTypeError(f"`model` must be a PreTrainedModel, got {type(self.model).__name__}; load it first.")
         if format not in (None, *get_args(Format)):
             raise UsageError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
         if save_directory is not None:
             check_output_directory(save_directory, overwrite)
-        with _random_seed(self.seed):
-            self.quantized_model = fit(
+        with _random_seed(self.seed), restored_on_error(self.model):
+            result = fit(
                 self.model,
                 config,
                 calib_dataloader=self._calibration_batches(config, calibration_dataset, batch_size, data_collator),
@@ -128,9 +134,12 @@ class IncQuantizer:
                 eval_func=self.eval_fn or self._own_evaluation(config, eval_dataset, batch_size, data_collator),
                 metric_name=self.metric_name if self.eval_fn else None,
             )
-        if save_directory is not None:
-            self.quantized_model.save_pretrained(save_directory, self.tokenizer, format, overwrite)
-        return self.quantized_model
+            if save_directory is not None:
+                # The search may have written its history there, into what was empty.
+                has_history = Path(options.workspace).resolve().is_relative_to(Path(save_directory).resolve())
+                result.save_pretrained(save_directory, self.tokenizer, format, overwrite or has_history)
+        self.quantized_model = result
+        return result
 
     def _calibration_batches(
         self, config: PostTrainingQuantConfig, dataset: Any, batch_size: int, collator: Callable | None

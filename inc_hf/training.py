@@ -66,6 +66,11 @@ class CompressionManager(LoopHooks):
         """Itself: INC has the hooks there."""
         return self
 
+    def on_train_end(self) -> None:
+        super().on_train_end()
+        found = {type(entry.callback): getattr(entry.callback, "coverage", None) for entry in self.callbacks_list}
+        self.model.coverage = found.get(QuantizationAwareTrainingCallback) or found.get(PruningCallback)
+
     def save(self, save_directory: str | os.PathLike) -> Path:
         """See [`CompressedModel.save`]."""
         return self.model.save(save_directory)

@@ -64,6 +64,17 @@ def test_every_tiny_model(name, tmp_path):
     assert relative(logits_of(plain), got) < limit
 
 
+def test_what_the_saver_of_transformers_writes(tmp_path):
+    model = tiny_model("bert")
+    mix_precision.fit(model)
+    got = logits_of(model)
+    model.save_pretrained(tmp_path)
+    assert model.dtype == torch.float32 and json.loads((tmp_path / "config.json").read_text())["dtype"] == "float32"
+    ours, plain = load_model(type(model), tmp_path), type(model).from_pretrained(tmp_path)
+    assert torch.equal(logits_of(ours), got) and len(bf16_modules(ours)) == len(bf16_modules(model))
+    assert plain.dtype == torch.float32 and relative(logits_of(plain), got) < LIMIT
+
+
 def test_half_the_size(tmp_path):
     model = tiny_model("bert", hidden_size=128, intermediate_size=512, vocab_size=2000)
     model.save_pretrained(tmp_path / "fp32")
@@ -85,7 +96,7 @@ def test_layers(native, monkeypatch):
     expected = nn.functional.linear(x, weight, linear.bias.detach())
     with torch.no_grad():
         assert relative(twin(x), expected) < LIMIT
-        twin.weight.data = (2 * twin.weight.data).clone()  # another tensor: packed anew
+        twin.store_weight(2 * twin.stored_weight())  # another tensor: packed anew
         assert relative(twin(x) - linear.bias, 2 * (expected - linear.bias)) < LIMIT
     x.requires_grad_()
     twin(x).sum().backward()
@@ -108,7 +119,8 @@ def test_what_is_kept_in_float():
 def test_tied_weights_stay_tied(tmp_path):
     model = tiny_model("gpt2")
     result = mix_precision.fit(model)
-    assert model.lm_head.weight is model.transformer.wte.weight and model.lm_head.weight.dtype == torch.bfloat16
+    assert model.lm_head.weight is model.transformer.wte.weight and model.lm_head.weight.dtype == torch.float32
+    assert model.lm_head.stored is model.transformer.wte.stored and model.lm_head.stored.dtype == torch.bfloat16
     assert isinstance(model.lm_head, BF16Linear) and isinstance(model.transformer.wte, BF16Embedding)
     result.save_pretrained(tmp_path / "saved")
     loaded = load_model(type(model), tmp_path / "saved")

@@ -9,8 +9,8 @@ from interpreter import run_python
 from test_layers import imported_names
 
 ROOT = Path(__file__).parents[1]
-# What one file may have of transformers at its top: the registry, which has just been executed when we are imported,
-# and the base classes of quantizers and of their configs, which the registry itself has imported before.
+# What two files may have of transformers at their top: the registry, which has just been executed when we are
+# imported, and the base classes of quantizers and of their configs, which the registry itself has imported before.
 ALLOWED = {
     "inc_hf.checkpoint.quantizer": {
         "transformers.quantizers.auto.AUTO_QUANTIZER_MAPPING",
@@ -18,7 +18,11 @@ ALLOWED = {
         "transformers.quantizers.auto.register_quantizer",
         "transformers.quantizers.base.HfQuantizer",
         "transformers.utils.quantization_config.QuantizationConfigMixin",
-    }
+    },
+    "inc_hf.checkpoint.stock": {
+        "transformers.quantizers.auto.AUTO_QUANTIZER_MAPPING",
+        "transformers.quantizers.quantizer_compressed_tensors.CompressedTensorsHfQuantizer",
+    },
 }
 
 

@@ -81,6 +81,40 @@ MODELS = {
     ),
     "vit": ("ViTForImageClassification", "ViTConfig", {**ENCODER, "image_size": 16, "patch_size": 4}),
 }
+# As above: models whose inputs are more than text, or other ones.
+MORE_INPUTS = {
+    "layoutlm": ("LayoutLMForTokenClassification", "LayoutLMConfig", ENCODER),
+    "markuplm": ("MarkupLMForTokenClassification", "MarkupLMConfig", {**ENCODER, "max_depth": 4}),
+    "tapas": ("TapasForSequenceClassification", "TapasConfig", ENCODER),
+    "xlnet": (
+        "XLNetForSequenceClassification",
+        "XLNetConfig",
+        {"d_model": 16, "n_layer": 1, "n_head": 2, "d_inner": 32},
+    ),
+    "hubert": (
+        "HubertForSequenceClassification",
+        "HubertConfig",
+        {
+            **ENCODER,
+            **dict.fromkeys(("num_conv_pos_embeddings", "num_conv_pos_embedding_groups"), 4),
+            **{"conv_dim": (8, 8), "conv_stride": (5, 4), "conv_kernel": (10, 8), "num_feat_extract_layers": 2},
+        },
+    ),
+    "clip": (
+        "CLIPModel",
+        "CLIPConfig",
+        {
+            "text_config": {**ENCODER, "vocab_size": VOCABULARY, "eos_token_id": 2},
+            "vision_config": {**ENCODER, "image_size": 32, "patch_size": 8},
+            "projection_dim": 16,
+        },
+    ),
+    "convnext": (
+        "ConvNextForImageClassification",
+        "ConvNextConfig",
+        {"hidden_sizes": [8, 16], "depths": [1, 1], "num_stages": 2, "image_size": 32},
+    ),
+}
 
 
 class TinyNet(nn.Module):
@@ -95,8 +129,8 @@ class TinyNet(nn.Module):
 
 
 def tiny_model(name: str, **values: Any) -> PreTrainedModel:
-    """One of `MODELS` in evaluation mode; `values` overrides its config. The same weights at every call."""
-    class_name, config_name, defaults = MODELS[name]
+    """A model of the two lists above, in evaluation mode; `values` overrides its config. Always the same weights."""
+    class_name, config_name, defaults = (MODELS | MORE_INPUTS)[name]
     generator = torch.random.get_rng_state()
     torch.manual_seed(1)
     config = getattr(transformers, config_name)(**{"vocab_size": VOCABULARY, **defaults, **values})

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from inc_hf import ops
+from inc_hf.backends.feed import checked, in_words
 from inc_hf.errors import UsageError
 
 EXACT = ("session.x64quantprecision", "session.disable_quant_qdq")  # the first does not reach fused operators
@@ -88,6 +89,7 @@ class OnnxSession:
     Attributes:
         input_names, output_names (`list[str]`): in the order of the file.
         input_shapes, output_shapes (`dict[str, list[int | str]]`): axes that may change have a name.
+        metadata (`dict[str, str]`): what the file tells about itself.
     """
 
     def __init__(self, session: Any):
@@ -95,16 +97,20 @@ class OnnxSession:
         self.input_names = [value.name for value in session.get_inputs()]
         self.output_names = [value.name for value in session.get_outputs()]
         self.input_shapes = {value.name: list(value.shape) for value in session.get_inputs()}
+        self.input_types = {value.name: value.type for value in session.get_inputs()}
         self.output_shapes = {value.name: list(value.shape) for value in session.get_outputs()}
+        self.metadata = dict(session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run a batch; inputs that the file does not know are left out.
 
         Raises:
-            ValueError: an input is missing.
+            ValueError: an input is missing, or is not what the file takes.
         """
-        if missing := [name for name in self.input_names if inputs.get(name) is None]:
-            raise UsageError(f"The ONNX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
-        feed = {name: np.ascontiguousarray(inputs[name].detach().numpy()) for name in self.input_names}
-        outputs = self.session.run(self.output_names, feed)
+        feed = checked(inputs, self.input_shapes, self.input_types)
+        arrays = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in feed.items()}
+        try:
+            outputs = self.session.run(self.output_names, arrays)
+        except Exception as error:  # the exceptions of ONNX Runtime have no common class
+            raise UsageError(f"ONNX Runtime cannot run {in_words(feed)}: {str(error).strip()[:500]}") from error
         return {name: torch.from_numpy(value) for name, value in zip(self.output_names, outputs, strict=True)}

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inc_hf.backends.feed import checked, in_words
 from inc_hf.errors import UsageError
 
 LARGE_HEAD = 128
@@ -56,7 +57,7 @@ def open_session(path: str | os.PathLike, threads: int | None = None) -> "OpenVi
             if has_large_heads(model):
                 _refuse_static(model, path)
                 settings["SNIPPETS_MODE"] = "DISABLE"
-            return OpenVinoSession(core.compile_model(model, "CPU", settings))
+            return OpenVinoSession(core.compile_model(model, "CPU", settings), _metadata(model))
     except RuntimeError as error:
         raise UsageError(f"OpenVINO cannot load {os.fspath(path)}: {str(error).strip()[-500:]}") from error
 
@@ -132,24 +133,35 @@ class OpenVinoSession:
         input_names, output_names (`list[str]`): in the order of the file.
         input_shapes, output_shapes (`dict[str, list[int | str]]`): axes that may change are "?"; an output whose
             number of axes is not known is missing.
+        metadata (`dict[str, str]`): what the file tells about itself.
     """
 
-    def __init__(self, compiled: Any):
-        self.compiled = compiled
+    def __init__(self, compiled: Any, metadata: dict[str, str]):
+        self.compiled, self.metadata = compiled, metadata
         self.input_names = [port.any_name for port in compiled.inputs]
         self.output_names = [port.any_name for port in compiled.outputs]
+        self.input_types = {port.any_name: port.get_element_type().get_type_name() for port in compiled.inputs}
         self.input_shapes, self.output_shapes = _shapes(compiled.inputs), _shapes(compiled.outputs)
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run a batch; inputs that the file does not know are left out.
 
         Raises:
-            ValueError: an input is missing.
+            ValueError: an input is missing, or is not what the file takes.
         """
-        if missing := [name for name in self.input_names if inputs.get(name) is None]:
-            raise UsageError(f"The ONNX model needs the inputs {', '.join(missing)}, got {', '.join(inputs)}.")
-        results = self.compiled({name: inputs[name].detach().numpy() for name in self.input_names})
+        feed = checked(inputs, self.input_shapes, self.input_types)
+        try:
+            results = self.compiled({name: tensor.numpy() for name, tensor in feed.items()})
+        except RuntimeError as error:
+            raise UsageError(f"OpenVINO cannot run {in_words(feed)}: {str(error).strip()[-500:]}") from error
         return {name: torch.from_numpy(results[index]) for index, name in enumerate(self.output_names)}
+
+
+def _metadata(model: Any) -> dict[str, str]:
+    """What the ONNX file tells about itself."""
+    if not model.has_rt_info("framework"):
+        return {}
+    return {key: model.get_rt_info(["framework", key]).astype(str) for key in model.get_rt_info("framework").value}
 
 
 def _shapes(ports: Any) -> dict[str, list[int | str]]:

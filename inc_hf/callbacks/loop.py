@@ -14,6 +14,7 @@ from inc_hf.callbacks.loop_order import LoopOrder, Phase
 from inc_hf.callbacks.pruning import PruningCallback
 from inc_hf.config import WeightPruningConfig
 from inc_hf.errors import UsageError
+from inc_hf.undo import restored_on_error
 
 
 def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
@@ -97,7 +98,8 @@ class LoopHooks:
         self._arguments = LoopArguments(first.device, self.seed, world_size)
         self._optimizer = optimizer or SimpleNamespace(state={}, param_groups=[{"lr": None}])
         self.state = TrainerState(max_steps=self.max_steps, global_step=global_step)
-        self._fire("on_train_begin")
+        with restored_on_error(self.raw_model):  # one callback may have begun when another refuses
+            self._fire("on_train_begin")
         self._order.call("on_train_begin")  # only now: where a callback refused, training has not begun
 
     def on_epoch_begin(self, epoch: int) -> None:

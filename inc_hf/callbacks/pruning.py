@@ -11,8 +11,10 @@ from inc_hf.callbacks.reporting import add_to_logs
 from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
 from inc_hf.config import WeightPruningConfig
+from inc_hf.coverage import Coverage
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
+from inc_hf.prune.coverage import NO_GRADIENT, pruning_coverage
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ class PruningCallback(TrainerCallback):
         config (`WeightPruningConfig`, *optional*):
             What to prune, how far and when; steps are optimizer steps.
 
+    Attributes:
+        coverage ([`Coverage`] or `None`): after training, which layers were pruned, and why others stayed dense.
+
     Raises (when training begins):
         ValueError: the config does not fit the model or the length of the run, FSDP or DeepSpeed is in use, or
             the Trainer has a second `PruningCallback`.
@@ -49,6 +54,7 @@ class PruningCallback(TrainerCallback):
             raise UsageTypeError(f"`config` must be a WeightPruningConfig, got {type(config).__name__}.")
         self.config = config or WeightPruningConfig()
         self.pruners: list[Pruner] = []
+        self.coverage: Coverage | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config})"
@@ -117,3 +123,10 @@ class PruningCallback(TrainerCallback):
         if any(state.global_step <= pruner.last_change for pruner in self.pruners):
             logger.warning("Training ended before the last update of the masks: `target_sparsity` is not reached.")
         logger.info("Pruned: %.2f%% of the Linear and Conv weights are zero.", 100 * get_sparsity_ratio([], model)[0])
+        self.coverage = self._coverage(model)
+        self.coverage.log(logger)
+
+    def _coverage(self, model: nn.Module) -> Coverage:
+        missed = {name for pruner in self.pruners for name in pruner.unscored}
+        configs, found = [pruner.config for pruner in self.pruners], [pruner.targets for pruner in self.pruners]
+        return pruning_coverage(model, configs, found, missed, NO_GRADIENT)

@@ -7,18 +7,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
-from inc_hf.checkpoint import attach_quantizer
+from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
+from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.models.inputs import dummy_batch
+from inc_hf.models.inputs import made_up_batch
+from inc_hf.models.modalities import lacking
 from inc_hf.quantize import resolve_schemes
+from inc_hf.quantize.coverage import Inventory, inventory_of
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
+from inc_hf.quantize.resolve import NEVER_CALLED
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import evaluating
+from inc_hf.undo import restored, restored_on_error
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +49,9 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             their range, INC's only one).
         freeze_step (`int` or `float`, *optional*, defaults to 0.8):
             Optimizer step from which on static ranges do not move any more; a float in (0, 1] is a share of the run.
+
+    Attributes:
+        coverage ([`Coverage`] or `None`): after training, what was quantized, and why the rest was not.
 
     Raises (when training begins):
         ValueError: the config does not fit the model, the model is quantized already, FSDP or DeepSpeed is in use, or
@@ -73,6 +82,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         self.config = config or QuantizationAwareTrainingConfig()
         self.approach, self.freeze_step = approach, freeze_step
         self.ranges: dict[str, MovingRange] = {}
+        self.coverage: Coverage | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config}, approach={self.approach!r}, freeze_step={self.freeze_step})"
@@ -90,6 +100,10 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         run = TrainerRun(state)
         run.refuse_second(self, "with all settings in one QuantizationAwareTrainingConfig")
         unprepare_qat(model)  # what an earlier run that was interrupted has left
+        with restored_on_error(model):
+            self._begin(args, model, optimizer)
+
+    def _begin(self, args: TrainingArguments, model: nn.Module, optimizer: Optimizer) -> None:
         settings = PostTrainingQuantConfig(
             device=self.config.device,
             backend=self.config.backend,
@@ -99,7 +113,9 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             op_name_dict=self.config.op_name_dict,
         )
         check_supported(settings)
-        prepare_qat(model, resolve_schemes(model, settings))
+        self.left: dict[str, Reason] = {}
+        self.inventory: Inventory = inventory_of(model)
+        prepare_qat(model, resolve_schemes(model, settings, left=self.left))
         modules = qat_modules(model)
         self.ranges = {name: module.input_range for name, module in modules.items() if module.input_range is not None}
         self._restore(optimizer.state.get(STATE, {}))
@@ -132,26 +148,43 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             optimizer.state[STATE] = {name: torch.tensor(b, dtype=torch.float64) for name, b in bounds.items()}
 
     def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
+        """Convert the model; if that fails, it is as it was, with the weights that were trained."""
+        schemes = qat_modules(model)
+        with restored_on_error(model):
+            if self.ranges and args.load_best_model_at_end and state.best_model_checkpoint:
+                self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
+            uncalled = note_inputs(model)
+            self.left |= dict.fromkeys(uncalled, NEVER_CALLED)
+            attach_quantizers(finish_qat(model, uncalled))
         optimizer.state.pop(STATE, None)
-        if self.ranges and args.load_best_model_at_end and state.best_model_checkpoint:
-            self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
-        if isinstance(model, PreTrainedModel):
-            note_inputs(model)
-        finish_qat(model)
-        if isinstance(model, PreTrainedModel):
-            attach_quantizer(model)
+        converted = quantized_modules(model)
+        meant = schemes.keys() - set(uncalled)
+        self.coverage = self.inventory.coverage("Quantized", converted, self.left, meant, meant)
+        self.coverage.log(logger)
 
 
 @torch.no_grad()
-def note_inputs(model: PreTrainedModel) -> None:
-    """Call the model once if it made no step, so that each layer knows the dimensions of its input.
+def note_inputs(model: nn.Module) -> list[str]:
+    """Call the model once if no step has called all layers, so that each knows the dimensions of its input; returns
+    the names of those which are never called, such as weights that are only read.
 
-    That is a run that was finished before, and is resumed to get the model.
+    Steps leave out layers at random (LayerDrop), and a run that was finished before, and is resumed to get the model,
+    has none.
     """
-    if any(module.input_ndim is not None for module in qat_modules(model).values()):
-        return
-    with evaluating(model):
-        model(**{name: tensor.to(model.device) for name, tensor in dummy_batch(model).items()})
+    modules = qat_modules(model)
+    if all(module.input_ndim is not None for module in modules.values()):
+        return []
+    batch = made_up_batch(model)
+    if batch is None:
+        return []
+    with restored(model), evaluating(model):
+        model(**batch)
+        found = {name: module.input_ndim for name, module in modules.items()}
+    for name, ndim in found.items():
+        modules[name].input_ndim = ndim
+    called = {id(module.weight) for module in modules.values() if module.input_ndim is not None}
+    unknown = lacking(model, batch)  # what else the model would call
+    return [] if unknown else [name for name, module in modules.items() if id(module.weight) not in called]
 
 
 def ranges_of_checkpoint(checkpoint: Path) -> dict[str, Tensor]:

@@ -8,21 +8,24 @@ Two formats, both JSON in `config.json` and safetensors beside it:
   Weights are stored in a shape that a stock transformers refuses, so that it never loads integers as floats.
 
 This package is imported while transformers is half imported, see `inc_hf/_registration.py`: nothing that it imports,
-however indirectly, may import from transformers at its top, but the quantizers API in quantizer.py. Annotations take
-`TYPE_CHECKING`.
+however indirectly, may import from transformers at its top, but the quantizers API in quantizer.py and stock.py.
+Annotations take `TYPE_CHECKING`.
 """
 
-from inc_hf.checkpoint.attach import attach_quantizer
+from inc_hf.checkpoint.attach import attach_quantizer, attach_quantizers
 from inc_hf.checkpoint.describe import quantization_config_of
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
 from inc_hf.checkpoint.save import replace_directory, save_checkpoint, write_model
+from inc_hf.checkpoint.stock import StockQuantizer
 from inc_hf.checkpoint.validate import CheckpointError, validate_model
 
 __all__ = [
     "CheckpointError",
     "IncHfQuantizer",
     "IncQuantizationConfig",
+    "StockQuantizer",
     "attach_quantizer",
+    "attach_quantizers",
     "quantization_config_of",
     "replace_directory",
     "save_checkpoint",

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from inc_hf.checkpoint.contents import check_contents, check_values, entries_of, float_tensors
 from inc_hf.checkpoint.describe import schemes_of_config
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
-from inc_hf.checkpoint.validate import validate_model
+from inc_hf.checkpoint.validate import CheckpointError, validate_module
 from inc_hf.errors import UsageError
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin
 
@@ -32,27 +33,51 @@ def adopt(model: "PreTrainedModel") -> None:
         raise UsageError(
             f"`optimize` reads compressed-tensors models, got quant_method {config.get('quant_method')!r}."
         )
-    _replace_compressed_modules(model, schemes_of_config(config, model))
+    twins = _twins_of_compressed(model, schemes_of_config(config, model))
+    _check(model, twins)
+    _exchange(model, twins)
     inc_config = IncQuantizationConfig(**config)
     model.config.quantization_config = inc_config
     model.hf_quantizer = IncHfQuantizer(inc_config, pre_quantized=True)
-    validate_model(model)
+    model.hf_quantizer.note_modules(model)
 
 
-def _replace_compressed_modules(model: "PreTrainedModel", schemes: dict) -> None:
-    if hasattr(model, "ct_decompress_hook"):
-        model.ct_decompress_hook.remove()
-        del model.ct_decompress_hook
-    codes: dict[int, torch.Tensor] = {}
+def _twins_of_compressed(model: "PreTrainedModel", schemes: dict) -> dict[str, QModule]:
+    """Name -> module of ours, of each module of compressed-tensors."""
+    first: dict[int, QModule] = {}
+    twins: dict[str, QModule] = {}
     for name, (scheme, input_ndim) in schemes.items():
         module = model.get_submodule(name)
         with torch.device("meta"):
             twin = empty_twin(module, scheme)
+        _fill(twin, module, input_ndim)
         address = module.weight.data_ptr()
-        if address not in codes:
-            codes[address] = _integer_weight(module)
-        _fill(twin, module, codes[address], input_ndim)
-        model.set_submodule(name, twin.eval())
+        if address in first:
+            twin.share_weight(first[address])
+        else:
+            twin.set_codes(_integer_weight(module))
+            first[address] = twin
+        twins[name] = twin.eval()
+    return twins
+
+
+def _check(model: "PreTrainedModel", twins: dict[str, QModule]) -> None:
+    """Check what stock transformers did not, before anything is changed."""
+    for name, twin in twins.items():
+        validate_module(name, twin)
+    check_values(model, twins)
+    expected = {key: value for key, value in float_tensors(model).items() if key.rpartition(".")[0] not in twins}
+    for name, twin in twins.items():
+        expected |= {f"{name}.{key}": value for key, value in twin.state_dict().items()}
+    check_contents(model, expected, entries_of(model.name_or_path), model.name_or_path)
+
+
+def _exchange(model: "PreTrainedModel", twins: dict[str, QModule]) -> None:
+    if hasattr(model, "ct_decompress_hook"):
+        model.ct_decompress_hook.remove()
+        del model.ct_decompress_hook
+    for name, twin in twins.items():
+        model.set_submodule(name, twin)
 
 
 def _integer_weight(module: nn.Module) -> torch.Tensor:
@@ -63,8 +88,8 @@ def _integer_weight(module: nn.Module) -> torch.Tensor:
     return (module.weight.float() / module.weight_scale.float()).round().to(torch.int8)
 
 
-def _fill(twin: QModule, module: nn.Module, codes: torch.Tensor, input_ndim: int | None) -> None:
-    twin.set_codes(codes)
+def _fill(twin: QModule, module: nn.Module, input_ndim: int | None) -> None:
+    """All but the integers."""
     twin.weight_scale = module.weight_scale.detach().float()
     for key in ("input_scale", "input_zero_point"):
         if getattr(twin, key) is not None:
@@ -80,8 +105,14 @@ def _fill(twin: QModule, module: nn.Module, codes: torch.Tensor, input_ndim: int
 
 
 def as_dict(config: Any) -> dict[str, Any] | None:
-    """A `quantization_config`, which is a dict or an object of transformers, as the dict of `config.json`."""
+    """A `quantization_config`, which is a dict or an object of transformers, as the dict of `config.json`.
+
+    Raises:
+        CheckpointError: it is neither.
+    """
     if config is None:
         return None
+    if not isinstance(config, dict) and not hasattr(config, "to_dict"):
+        raise CheckpointError(f"The `quantization_config` of the checkpoint must be a table, got {config!r}.")
     values = config if isinstance(config, dict) else config.to_dict()
     return {key: getattr(value, "value", value) for key, value in values.items()}

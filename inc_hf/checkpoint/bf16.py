@@ -2,15 +2,26 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from torch import nn
+
+from inc_hf.checkpoint.attach import pretrained_parts
 from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
+from inc_hf.quantize.nn import StoredWeight
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ENTRY = "inc_bf16_modules"  # of config.json
+
+
+def note_bf16(model: nn.Module) -> None:
+    """Let the config of a model of transformers, or of each inside of another module, name its modules in bfloat16."""
+    for part in pretrained_parts(model):
+        if names := list(bf16_modules(part)):
+            setattr(part.config, ENTRY, names)
 
 
 def load_in_float32(file: Path) -> None:
@@ -27,14 +38,26 @@ def use_entry(model: "PreTrainedModel", names: list[str]) -> None:
     Raises:
         CheckpointError: the model has no such modules.
     """
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CheckpointError(f"`{ENTRY}` in the config must be a list of names of modules, got {names!r}.")
     try:
         use_bf16(model, names)
     except ValueError as error:
         name = model.config.name_or_path
         raise CheckpointError(f"{name}: `{ENTRY}` in the config does not fit its model: {error}") from error
+    for module in bf16_modules(model).values():
+        module.await_weight(module.stored_weight())
 
 
-def missing_halves(model: "PreTrainedModel", info: dict[str, Any]) -> list[str]:
-    """Of what `from_pretrained` did not find, the weights that belong in bfloat16."""
-    halves = bf16_modules(model)
-    return sorted(key for key in info["missing_keys"] if key.rpartition(".")[0] in halves)
+def take_weights(model: "PreTrainedModel") -> None:
+    """Store what was loaded, in place; those of one parameter share it."""
+    first: dict[int, StoredWeight] = {}
+    for module in bf16_modules(model).values():
+        stored = module._parameters["weight"]
+        if not module.awaits_weight:  # the same module under another name
+            continue
+        if id(stored) in first:
+            module.share_weight(first[id(stored)])
+        else:
+            module.store_weight(stored)
+            first[id(stored)] = module

@@ -3,18 +3,22 @@
 The package compressed-tensors itself is not needed, neither to write nor to read.
 """
 
-import re
+import time
 from collections.abc import Iterable
 from typing import Any
 
+import regex
 from torch import nn
 
+from inc_hf.checkpoint.conversions import OWN_NAMES, converted_keys, why_stock_fails
+from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
 from inc_hf.quantize.nn import QConv, QEmbedding, QLinear, QModule, op_type
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
 
 FORMAT = "int-quantized"
+PATTERN_SECONDS = 2  # for all patterns of a checkpoint on all names
 
 
 class NotExpressibleError(UsageError):
@@ -28,8 +32,11 @@ def to_compressed_tensors(model: nn.Module) -> dict[str, Any]:
     classes and names that stay in float are ignored by name.
 
     Raises:
-        NotExpressibleError: a module is a convolution, a `transformers.Conv1D`, or has weights of 4 bits or fewer.
+        NotExpressibleError: a module is a convolution, a `transformers.Conv1D`, or has weights of 4 bits or fewer; or
+            stock transformers cannot load such a model.
     """
+    if reason := why_stock_fails(model):
+        raise NotExpressibleError(f'{reason}; save with format="inc".')
     quantized = {name: module for name, module in model.named_modules() if isinstance(module, QModule)}
     groups: dict[str, list[str]] = {}
     schemes: dict[str, tuple[str, dict]] = {}
@@ -51,6 +58,7 @@ def to_compressed_tensors(model: nn.Module) -> dict[str, Any]:
         "quant_method": "compressed-tensors",
         "format": FORMAT,
         "quantization_status": "compressed",
+        **({OWN_NAMES: True} if converted_keys(model) else {}),
         "config_groups": {f"group_{index}": group for index, group in enumerate(config_groups)},
         "ignore": _ignored(model, {schemes[key][0] for key in groups}),
     }
@@ -122,57 +130,71 @@ def from_compressed_tensors(config: dict[str, Any], model: nn.Module) -> dict[st
     """Module name -> (scheme, input_ndim) for a float (or meta) model and a compressed-tensors config.
 
     Raises:
-        ValueError: the config asks for something that is not W8A8-like integer quantization.
+        CheckpointError: the config asks for something that is not W8A8-like integer quantization.
     """
     for format in (config["format"], *(group.get("format") for group in config["config_groups"].values())):
         if format not in (FORMAT, None):
-            raise UsageError(f"The compressed-tensors format {format!r} is not supported, only {FORMAT!r}.")
+            raise CheckpointError(f"The compressed-tensors format {format!r} is not supported, only {FORMAT!r}.")
     if (config.get("transform_config") or {}).get("config_groups"):
-        raise UsageError("The checkpoint rotates its activations (`transform_config`), which this package cannot do.")
+        raise CheckpointError(
+            "The checkpoint rotates its activations (`transform_config`), which this package cannot do."
+        )
     targets = {target: group for group in config["config_groups"].values() for target in group["targets"]}
     ignored = config.get("ignore") or []
     _check_targets(targets, model)
-    found = {}
+    found, deadline = {}, time.monotonic() + PATTERN_SECONDS
     for name, module in model.named_modules():
         kind = op_type(module)
-        if kind in ("Linear", "Embedding") and not _matching(name, kind, ignored):
-            matching = _matching(name, kind, targets)
+        if kind in ("Linear", "Embedding") and not _matching(name, kind, ignored, deadline):
+            matching = _matching(name, kind, targets, deadline)
             if matching:
                 found[name] = _parse_group(name, targets[matching[0]], module.weight.shape[1])
     return found
 
 
-def _matching(name: str, kind: str, targets: Iterable[str]) -> list[str]:
+def _matching(name: str, kind: str, targets: Iterable[str], deadline: float) -> list[str]:
     """The targets that mean this module, in the order of compressed-tensors: its own name first, then regular
     expressions by the alphabet, then its class."""
-    patterns = [t for t in sorted(targets) if t.startswith("re:") and re.match(t.removeprefix("re:"), name)]
+    patterns = [t for t in sorted(targets) if t.startswith("re:") and _matches(t.removeprefix("re:"), name, deadline)]
     return [t for t in targets if t == name] + patterns + [t for t in targets if t == kind]
+
+
+def _matches(pattern: str, name: str, deadline: float) -> bool:
+    """`re.match` until `deadline`, since a few characters of a checkpoint could keep it busy for years."""
+    try:
+        return regex.match(pattern, name, timeout=max(deadline - time.monotonic(), 1e-3)) is not None
+    except TimeoutError:
+        raise CheckpointError(f"The pattern {pattern!r} of the checkpoint takes too long on `{name}`.") from None
+    except regex.error as error:
+        raise CheckpointError(f"The pattern {pattern!r} of the checkpoint is malformed: {error}.") from error
 
 
 def _check_targets(targets: dict[str, dict], model: nn.Module) -> None:
     names = {name for name, _ in model.named_modules()}
     for target in targets:
         if target not in names and target not in ("Linear", "Embedding") and not target.startswith("re:"):
-            raise UsageError(f"The checkpoint quantizes `{target}`, which the model lacks{nearest(target, names)}")
+            raise CheckpointError(
+                f"The checkpoint quantizes `{target}`, which the model lacks{nearest(target, names)}"
+            )
 
 
 def _parse_group(name: str, group: dict[str, Any], in_features: int) -> tuple[Scheme, int | None]:
     weights, inputs = group["weights"], group.get("input_activations")
     if weights.get("type", "int") != "int" or not weights.get("symmetric", True):
-        raise UsageError(f"`{name}`: only symmetric integer weights are supported, got {weights}.")
+        raise CheckpointError(f"`{name}`: only symmetric integer weights are supported, got {weights}.")
     if weights["strategy"] not in ("channel", "tensor") or group.get("output_activations"):
-        raise UsageError(f"`{name}`: only weights per channel or per tensor and input activations are supported.")
+        raise CheckpointError(f"`{name}`: only weights per channel or per tensor and input activations are supported.")
     weight = WeightScheme(weights["num_bits"], weights["strategy"] == "channel")
     if inputs is None:
         return Scheme(weight), None
     if inputs.get("type", "int") != "int":
-        raise UsageError(f"`{name}`: only integer activations are supported, got {inputs}.")
+        raise CheckpointError(f"`{name}`: only integer activations are supported, got {inputs}.")
     dynamic, symmetric = bool(inputs.get("dynamic", False)), inputs.get("symmetric", True)
     is_per_token = inputs["strategy"] == "token" or _is_one_group(inputs, in_features)
     if dynamic and not (is_per_token and symmetric):
-        raise UsageError(f"`{name}`: dynamic activations must be symmetric and per token, got {inputs}.")
+        raise CheckpointError(f"`{name}`: dynamic activations must be symmetric and per token, got {inputs}.")
     if not dynamic and inputs["strategy"] != "tensor":
-        raise UsageError(f"`{name}`: static activations must be per tensor, got {inputs}.")
+        raise CheckpointError(f"`{name}`: static activations must be per tensor, got {inputs}.")
     activation = ActivationScheme(
         num_bits=inputs["num_bits"],
         dynamic=dynamic,

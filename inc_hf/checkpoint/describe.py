@@ -7,6 +7,8 @@ from typing import Any, Literal
 from torch import nn
 
 from inc_hf.checkpoint.compressed_tensors import NotExpressibleError, from_compressed_tensors, to_compressed_tensors
+from inc_hf.checkpoint.conversions import OWN_NAMES, converted_keys
+from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
 from inc_hf.quantize.nn import op_type, quantized_modules
@@ -60,20 +62,21 @@ def to_inc(model: nn.Module) -> dict[str, Any]:
             group = {"scheme": scheme, "modules": []}
             groups.append(group)
         group["modules"].append(name)
-    return {"quant_method": "inc", "format_version": FORMAT_VERSION, "groups": groups}
+    own_names = {OWN_NAMES: True} if converted_keys(model) else {}
+    return {"quant_method": "inc", "format_version": FORMAT_VERSION, **own_names, "groups": groups}
 
 
 def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:
     """Module name -> (scheme, input_ndim), for either format and a float (or meta) model.
 
     Raises:
-        ValueError: the config is malformed, of an unknown version, or names what the model lacks.
+        CheckpointError: the config is malformed, of an unknown version, or names what the model lacks.
     """
     try:
         is_inc = config["quant_method"] == "inc"
         found = _schemes_of_inc(config, model) if is_inc else from_compressed_tensors(config, model)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise CheckpointError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
     for name, (scheme, _) in found.items():
         _check_scheme(name, scheme)
     return found
@@ -81,16 +84,16 @@ def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tup
 
 def _check_scheme(name: str, scheme: Scheme) -> None:
     for part in filter(None, (scheme.weight, scheme.activation)):
-        if part.num_bits not in range(2, 9):
-            raise UsageError(f"`{name}`: integers have 2 to 8 bits, the checkpoint says {part.num_bits!r}.")
+        if type(part.num_bits) is not int or part.num_bits not in range(2, 9):
+            raise CheckpointError(f"`{name}`: integers have 2 to 8 bits, the checkpoint says {part.num_bits!r}.")
     dtype = "float32" if scheme.activation is None else scheme.activation.scale_dtype
     if dtype not in SCALE_DTYPES:
-        raise UsageError(f"`{name}`: scales are {', '.join(SCALE_DTYPES)}, the checkpoint says {dtype!r}.")
+        raise CheckpointError(f"`{name}`: scales are {', '.join(SCALE_DTYPES)}, the checkpoint says {dtype!r}.")
 
 
 def _schemes_of_inc(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:
     if config["format_version"] != FORMAT_VERSION:
-        raise UsageError(
+        raise CheckpointError(
             f"The checkpoint has format version {config['format_version']}, this inc_hf reads {FORMAT_VERSION}; "
             "upgrade with `pip install -U inc-hf`."
         )
@@ -99,6 +102,8 @@ def _schemes_of_inc(config: dict[str, Any], model: nn.Module) -> dict[str, tuple
     for group in config["groups"]:
         for name in group["modules"]:
             if kinds.get(name) is None:
-                raise UsageError(f"The checkpoint quantizes `{name}`, which the model lacks{nearest(name, kinds)}")
+                raise CheckpointError(
+                    f"The checkpoint quantizes `{name}`, which the model lacks{nearest(name, kinds)}"
+                )
             found[name] = Scheme.from_dict(group["scheme"]), None
     return found

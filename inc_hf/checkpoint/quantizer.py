@@ -8,11 +8,12 @@ from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING, register_quanti
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
-from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.checkpoint.conversions import OWN_NAMES, without_converters
+from inc_hf.checkpoint.describe import quantization_config_of, schemes_of_config
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
 from inc_hf.matching.patterns import named_modules_with_duplicates
-from inc_hf.quantize.nn import FloatWeightView, QLinear, QModule, empty_twin, quantized_modules
+from inc_hf.quantize.nn import QLinear, QModule, empty_twin, quantized_modules
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -73,14 +74,17 @@ class IncHfQuantizer(HfQuantizer):
             twin = empty_twin(module, scheme)
             if isinstance(twin, QLinear):
                 twin.input_ndim = input_ndim
-            if isinstance(twin, FloatWeightView):
-                twin.loading = True
+            stored = twin.codes
             if self.packs_weights:
-                twin.unpacked_shape = tuple(twin.codes.shape)
-                bits = scheme.weight.num_bits
-                stored = torch.empty(packed_shape(twin.unpacked_shape, bits), dtype=_stored_dtype(bits))
-                twin.set_codes(stored)
+                bits, twin.unpacked_shape = scheme.weight.num_bits, tuple(stored.shape)
+                stored = torch.empty(packed_shape(stored.shape, bits), dtype=_stored_dtype(bits))
+            twin.await_weight(stored)
         return twin
+
+    def update_weight_conversions(self, weight_conversions: list, model: "PreTrainedModel") -> list:
+        if self.quantization_config.config.get(OWN_NAMES):
+            return without_converters(weight_conversions)
+        return super().update_weight_conversions(weight_conversions, model)
 
     def get_new_dtype(self, converter, param, dtype: torch.dtype | None) -> torch.dtype | None:
         new_dtype = super().get_new_dtype(converter, param, dtype)
@@ -90,21 +94,39 @@ class IncHfQuantizer(HfQuantizer):
 
     def _process_model_after_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
         check_loaded(model)
-        unpacked: dict[int, nn.Parameter] = {}
+        first: dict[int, QModule] = {}
         for module in quantized_modules(model).values():
-            stored = module.codes
-            if self.packs_weights and stored.device.type != "meta":
-                if id(stored) not in unpacked:
-                    codes = unpack(stored.data, module.unpacked_shape, module.scheme.weight.num_bits)
-                    unpacked[id(stored)] = nn.Parameter(codes, requires_grad=False)
-                module.set_codes(unpacked[id(stored)])
-            if isinstance(module, FloatWeightView):
-                module.loading = False
+            stored = module.weight
+            if id(stored) in first:
+                module.share_weight(first[id(stored)])
+            else:
+                module.set_codes(self._codes_of(module, stored))
+                first[id(stored)] = module
         validate_model(model)
+        self.note_modules(model)
         return model
+
+    def _codes_of(self, module: QModule, stored: nn.Parameter) -> torch.Tensor:
+        if not self.packs_weights or stored.is_meta:
+            return stored
+        return unpack(stored.data, module.unpacked_shape, module.scheme.weight.num_bits)
+
+    def note_modules(self, model: "PreTrainedModel") -> None:
+        """Remember which modules the config describes."""
+        self.described = set(quantized_modules(model))
+
+    def _describe_again(self, model: "PreTrainedModel") -> None:
+        """Let the config tell of the present modules, if some were replaced (a new head, resized embeddings)."""
+        if set(quantized_modules(model)) == self.described:
+            return
+        format = "inc" if self.packs_weights else None
+        self.quantization_config = IncQuantizationConfig(**quantization_config_of(model, format))
+        model.config.quantization_config = self.quantization_config
+        self.note_modules(model)
 
     def get_state_dict_and_metadata(self, model: "PreTrainedModel"):
         """State dict with the weights in their stored form; tied weights stay one tensor."""
+        self._describe_again(model)
         if not self.packs_weights:
             return None, {}
         state_dict, packed = model.state_dict(), {}

@@ -3,21 +3,23 @@
 import ctypes
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from inc_hf.atomic import OLD, locked, remove_leavings, temporary_directory, unique_beside
+from inc_hf.checkpoint.stale import carry_over
+from inc_hf.writable import check_writable
+
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100
-WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin*", "*.onnx")
 
 
 def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.PathLike, overwrite: bool = False) -> Path:
     """Let `write` fill a temporary directory beside `save_directory`, then put it in its place.
 
-    With `overwrite`, files that the new save does not write are kept, old weights excepted. What a symbolic link
-    points to is replaced, the link stays.
+    With `overwrite`, what of the older model is not written anew goes with it, and all else stays, see
+    [`inc_hf.checkpoint.stale`]. What a symbolic link points to is replaced, the link stays.
 
     Raises:
         FileExistsError: `save_directory` cannot be replaced, or holds files and `overwrite` is not set.
@@ -25,14 +27,14 @@ def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.Path
     check_output_directory(save_directory, overwrite)
     target = Path(save_directory).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-    try:
+    with temporary_directory(target) as temporary:
         write(temporary)
         _open_to_umask(temporary)
-        _carry_over(target, temporary)
-        replace_directory(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with locked(target.parent):  # of two processes that save there, one is the last, or refused
+            check_output_directory(target, overwrite)
+            carry_over(target, temporary)
+            replace_directory(temporary, target)
+    remove_leavings(target, OLD)
     return Path(save_directory)
 
 
@@ -44,7 +46,8 @@ def write_model(model: Any, tokenizer: Any, directory: Path) -> None:
 
 
 def check_output_directory(save_directory: str | os.PathLike, overwrite: bool = False) -> None:
-    """Raise FileExistsError unless the directory is absent, empty, or may be overwritten, and can be replaced."""
+    """Raise FileExistsError unless the directory is absent, empty, or may be overwritten, and can be replaced;
+    NotWritableError if it cannot be written."""
     target = Path(save_directory)
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file, not a directory; choose another output directory.")
@@ -57,6 +60,7 @@ def check_output_directory(save_directory: str | os.PathLike, overwrite: bool = 
         raise FileExistsError(
             f"{target} is not empty; choose another directory, or pass `overwrite=True` (`--overwrite`)."
         )
+    check_writable(target.resolve().parent)
 
 
 def _open_to_umask(directory: Path) -> None:
@@ -64,18 +68,6 @@ def _open_to_umask(directory: Path) -> None:
     for path in directory.rglob("*"):
         if path.is_file():
             path.chmod(0o666 & ~_umask())
-
-
-def _carry_over(target: Path, temporary: Path) -> None:
-    """Copy what the new save does not write itself, except weights, which would be stale."""
-    for entry in target.iterdir() if target.is_dir() else ():
-        is_stale = any(entry.match(pattern) for pattern in WEIGHT_FILES)
-        if (temporary / entry.name).exists() or is_stale:
-            continue
-        if entry.is_dir():
-            shutil.copytree(entry, temporary / entry.name, symlinks=True)
-        else:
-            shutil.copy2(entry, temporary / entry.name, follow_symlinks=False)
 
 
 def replace_directory(temporary: Path, target: Path) -> None:
@@ -87,7 +79,7 @@ def replace_directory(temporary: Path, target: Path) -> None:
     if not target.exists() or not any(target.iterdir()):
         os.replace(temporary, target)
     elif not _exchange(temporary, target):
-        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+        old = unique_beside(target, OLD)
         os.replace(target, old)
         os.replace(temporary, target)
         shutil.rmtree(old)

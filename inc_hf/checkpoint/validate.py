@@ -35,10 +35,11 @@ def validate_model(model: nn.Module) -> None:
     """
     for name, module in quantized_modules(model).items():
         if module.codes.device.type != "meta":
-            _validate_module(name, module)
+            validate_module(name, module)
 
 
-def _validate_module(name: str, module: QModule) -> None:
+def validate_module(name: str, module: QModule) -> None:
+    """Check the tensors of one, which `name` tells to the user; raises as `validate_model` does."""
     for key, tensor in (("weight", module.codes), ("input_zero_point", module.input_zero_point)):
         if tensor is not None and tensor.dtype != torch.int8:
             raise CheckpointError(f"`{name}.{key}` is {tensor.dtype} instead of int8.")
@@ -46,6 +47,8 @@ def _validate_module(name: str, module: QModule) -> None:
         scale = module._buffers.get(key)
         if scale is not None and not bool((scale.isfinite() & (scale > 0)).all()):
             raise CheckpointError(f"`{name}.{key}` has values that are not positive and finite: the file is damaged.")
+        if scale is not None and bool((scale.float() < torch.finfo(torch.float32).tiny).any()):
+            raise CheckpointError(f"`{name}.{key}` has denormal values, too small for a scale: the file is damaged.")
     num_bits = module.scheme.weight.num_bits
     # compressed-tensors allows the most negative integer, -128 for 8 bits, though we never write it
     smallest, largest = -weight_qmax(num_bits) - 1, weight_qmax(num_bits)

@@ -1,10 +1,10 @@
 """Arguments that several commands have, and what has to be true of them."""
 
 import argparse
-import os
 from pathlib import Path
 
 from inc_hf.errors import UsageError
+from inc_hf.writable import check_writable
 
 
 def add_model_argument(parser: argparse.ArgumentParser, of: str = "a model") -> None:
@@ -48,13 +48,11 @@ def check_output_file(path: str) -> None:
     """Refuse a file that could not be written when all else is done.
 
     Raises:
-        UsageError: it is a directory, or lies in what is none.
+        UsageError: it is a directory, or lies where nothing can be written.
     """
     if Path(path).is_dir():
         raise UsageError(f"{path} is a directory; give the name of a file.")
-    parent = next(parent for parent in Path(path).absolute().parents if parent.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise UsageError(f"{path} cannot be written: {parent} is no directory that you may write to.")
+    check_writable(Path(path).absolute().parent)
 
 
 def check_score_arguments(args: argparse.Namespace) -> None:

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from transformers import AutoConfig
 from inc_hf import ops
 from inc_hf.checkpoint import CheckpointError
 from inc_hf.checkpoint.header import read_header, weights_size
+from inc_hf.coverage import Coverage
 from inc_hf.errors import usage_error_for
-from inc_hf.results.quantized import INC_CONFIG_NAME
+from inc_hf.results.base import INC_CONFIG_NAME
 from inc_hf.version import versions
 
 
@@ -60,10 +62,25 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
         "quantized_modules": sum(name.endswith(".weight_scale") for name in tensors),
         "schemes": schemes_in_words(quantization),
         "elements": {dtype: f"{count / 1e6:.2f} M" for dtype, count in elements.most_common()},
+        **coverage_in_words(directory / INC_CONFIG_NAME, quantization, tensors),
         "weights_on_disk": f"{weights_size(directory) / 1e6:.1f} MB",
         "as_fp32": f"{sum(elements.values()) * 4 / 1e6:.1f} MB",
         **how_it_was_made(directory / INC_CONFIG_NAME),
     }
+
+
+def coverage_in_words(summary_file: Path, quantization: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+    """How much of the weights was compressed, what was left, and why; of a quantized checkpoint that does not say so,
+    such as one of a Trainer, what its tensors show."""
+    with damaged(summary_file):
+        values = read_summary(summary_file).get("coverage")
+        if values is not None:
+            return {"coverage": str(Coverage.from_dict(values)), "covered": Coverage.from_dict(values).share}
+    sizes = elements_by_dtype(t for name, t in tensors.items() if name.endswith("weight") and len(t["shape"]) > 1)
+    if not quantization or not sizes["I8"]:
+        return {}
+    found = Coverage("Quantized", sum(sizes.values()), sizes["I8"])
+    return {"coverage": str(found), "covered": found.share}
 
 
 def elements_by_dtype(tensors: Iterable[dict[str, Any]]) -> Counter[str]:
@@ -80,14 +97,27 @@ def how_it_was_made(summary_file: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is damaged.
     """
-    try:
-        summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.is_file() else {}
-        if "inc_hf_version" not in summary:
+    with damaged(summary_file):
+        summary = read_summary(summary_file)
+        if not summary:
             return {}
         made = {"made_with": f"inc_hf {summary['inc_hf_version']}"}
         return made if summary["tuning"]["score"] is None else {**made, "tuning": summary["tuning"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{summary_file} is damaged: {error!r}; it can be deleted.") from error
+
+
+def read_summary(summary_file: Path) -> dict[str, Any]:
+    """What is in the summary, if it is there and ours."""
+    summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.is_file() else {}
+    return summary if "inc_hf_version" in summary else {}
+
+
+@contextmanager
+def damaged(file: Path) -> Iterator[None]:
+    """Around reading a summary: what is wrong with it becomes a [`CheckpointError`]."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{file} is damaged: {error!r}; it can be deleted.") from error
 
 
 def schemes_in_words(quantization: dict[str, Any]) -> dict[str, str]:

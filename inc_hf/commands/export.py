@@ -1,17 +1,16 @@
 """`inc-hf export`."""
 
 import argparse
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_hf.commands.arguments import add_model_argument, model_of
 from inc_hf.commands.exit_codes import EXIT_OK
 from inc_hf.config import Torch2ONNXConfig
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, usage_error_for
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 
@@ -26,8 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype",
         choices=("fp32", "bf16"),
-        default="fp32",
-        help="of a model that is not quantized; bf16 halves the file, and computes in fp32 (default: %(default)s)",
+        help="of a model that is not quantized; bf16 halves the file, and computes in fp32 (default: bf16 of a "
+        "checkpoint in bfloat16, otherwise fp32)",
+    )
+    parser.add_argument(
+        "--inputs",
+        metavar="NAME,NAME",
+        default="",
+        help="optional inputs of the model besides those that its tokenizer or processor gives, e.g. position_ids",
     )
     parser.add_argument(
         "--quant-format",
@@ -40,37 +45,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Write a model as ONNX, beside its weights or in a directory of its own; returns the exit code."""
-    import torch
-
     from inc_hf.checkpoint.save import check_output_directory
     from inc_hf.commands.loading import load_model
+    from inc_hf.writable import check_writable
 
     name = model_of(args, "inc-hf export MODEL")
     if args.output is None and not Path(name).is_dir():
         raise UsageError(f"{name} is no directory that could hold the files; say where with -o DIR.")
-    if args.output is not None:
+    if args.output is None:
+        check_writable(name)
+    else:
         check_output_directory(args.output, args.overwrite)
-    model = load_model(name, args.task, **({"dtype": torch.bfloat16} if args.dtype == "bf16" else {}))
+    model = load_model(name, args.task, dtype=dtype_to_load(name, args.dtype))
     conf = _config_of(model, args)
-    _report(_beside(model, name, conf) if args.output is None else _apart(model, name, conf, args))
+    inputs = _inputs_of(args)
+    _report(_beside(model, name, conf, inputs) if args.output is None else _apart(model, name, conf, inputs, args))
     return EXIT_OK
 
 
+def dtype_to_load(name: str, asked: str | None) -> "torch.dtype":
+    """What to load a checkpoint in."""
+    import torch
+    from transformers import AutoConfig
+
+    with usage_error_for(f"{name} cannot be loaded"):
+        config = AutoConfig.from_pretrained(name)
+    if getattr(config, "quantization_config", None) is not None:
+        if asked == "bf16":
+            raise UsageError(f"{name} is quantized; --dtype bf16 is for models that are not.")
+        return torch.float32
+    is_half = config.dtype == torch.bfloat16 if asked is None else asked == "bf16"
+    return torch.bfloat16 if is_half else torch.float32
+
+
 def _config_of(model: "PreTrainedModel", args: argparse.Namespace) -> Torch2ONNXConfig:
-    from inc_hf.quantize.nn import quantized_modules
+    from inc_hf.export.write import dtype_of
 
-    dtype = "int8" if quantized_modules(model) else args.dtype
-    return Torch2ONNXConfig(dtype=dtype, opset_version=args.opset, quant_format=args.quant_format)
+    return Torch2ONNXConfig(dtype=dtype_of(model), opset_version=args.opset, quant_format=args.quant_format)
 
 
-def _beside(model: "PreTrainedModel", directory: str, conf: Torch2ONNXConfig) -> list[Path]:
+def _inputs_of(args: argparse.Namespace) -> list[str]:
+    return [name.strip() for name in args.inputs.split(",") if name.strip()]
+
+
+def _beside(model: "PreTrainedModel", directory: str, conf: Torch2ONNXConfig, inputs: list[str]) -> list[Path]:
     from inc_hf.export import export_model
     from inc_hf.export.layout import FOLDER
 
-    return export_model(model, Path(directory) / FOLDER, conf)
+    return export_model(model, Path(directory) / FOLDER, conf, inputs=inputs)
 
 
-def _apart(model: "PreTrainedModel", name: str, conf: Torch2ONNXConfig, args: argparse.Namespace) -> list[Path]:
+def _apart(
+    model: "PreTrainedModel", name: str, conf: Torch2ONNXConfig, inputs: list[str], args: argparse.Namespace
+) -> list[Path]:
     """With all that a pipeline needs but the weights of torch."""
     from inc_hf.checkpoint.save import save_checkpoint
     from inc_hf.commands.loading import load_tokenizer
@@ -78,18 +105,17 @@ def _apart(model: "PreTrainedModel", name: str, conf: Torch2ONNXConfig, args: ar
     from inc_hf.export.layout import FOLDER
 
     tokenizer = load_tokenizer(name)
-    with tempfile.TemporaryDirectory(prefix="inc_hf_onnx_") as folder:
-        names = [path.name for path in export_model(model, folder, conf)]
+    names: list[str] = []
 
-        def write(directory: Path) -> None:
-            model.config.save_pretrained(directory)
-            if model.can_generate():
-                model.generation_config.save_pretrained(directory)
-            if tokenizer is not None:
-                tokenizer.save_pretrained(directory)
-            shutil.copytree(folder, directory / FOLDER)
+    def write(directory: Path) -> None:
+        names.extend(path.name for path in export_model(model, directory / FOLDER, conf, inputs=inputs))
+        model.config.save_pretrained(directory)
+        if model.can_generate():
+            model.generation_config.save_pretrained(directory)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(directory)
 
-        save_checkpoint(write, args.output, args.overwrite)
+    save_checkpoint(write, args.output, args.overwrite)
     return [Path(args.output) / FOLDER / name for name in names]
 
 

@@ -102,11 +102,14 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
     from huggingface_hub.utils import validate_repo_id
 
     from inc_hf.checkpoint.save import check_output_directory
+    from inc_hf.writable import check_writable
 
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_int("random_seed", args.seed, low=0, high=2**32 - 1)
     check_output_directory(args.output, args.overwrite)
+    if args.workspace:
+        check_writable(args.workspace)
     if args.push_to_hub:
         with usage_error_for(f"{args.push_to_hub} cannot be a repository"):
             validate_repo_id(args.push_to_hub)
@@ -167,6 +170,8 @@ def report(result: "QuantizedModel", directory: Path) -> None:
     table.add_row("saved in", str(directory))
     table.add_row("format", result.model.config.quantization_config.to_dict()["quant_method"])
     table.add_row("modules quantized", str(result.summary()["quantization"]["quantized_modules"]))
+    if result.coverage is not None:
+        table.add_row("weights in integers", f"{100 * result.coverage.share:.1f} %")
     table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB")
     if result.score is not None:
         table.add_row("FP32 score", f"{result.baseline:.4f}")

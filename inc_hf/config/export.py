@@ -33,11 +33,13 @@ class Torch2ONNXConfig(ConfigMixin):
             A batch: a dict by the names of `forward`, a tuple in its order, or one tensor. None makes one up for
             models of transformers.
         input_names (`list[str]`, *optional*):
-            Which inputs the file has, by their names in the model; INC's could be chosen. None is all of the example.
+            Which inputs the file has, by their names in the model; INC's could be chosen. None is all of the example,
+            or what the processor of such a model gives.
         output_names (`list[str]`, *optional*):
             Which outputs the file has. None is all that are tensors.
         dynamic_axes (`dict`, *optional*):
-            `{input: {axis: name}}`, or its JSON text: axes whose length may change. None is the batch, and the
+            `{input: {axis: name}}`, or its JSON text: axes whose length may change. None is the batch, and the length
+            of texts and sounds and the size of images, where the model allows it; of an example, the batch and the
             sequence of token ids.
     """
 

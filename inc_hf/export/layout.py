@@ -1,17 +1,19 @@
 """The files that a model is run from, under the names that transformers.js, Optimum and sentence-transformers know."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from transformers import PreTrainedModel
 
 from inc_hf.backends.onnxruntime import require_export
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.errors import UsageError
 from inc_hf.export.decoder import decoder_part
 from inc_hf.export.forward import forward_part
 from inc_hf.export.part import Part
 from inc_hf.export.seq2seq import seq2seq_parts
-from inc_hf.export.write import checked, limit_of, write_files
+from inc_hf.export.write import checked, limit_of, write_freely
 
 FOLDER = "onnx"  # in a model's directory
 MODEL, ENCODER, DECODER = "model", "encoder_model", "decoder_model_merged"
@@ -24,6 +26,7 @@ def export_model(
     conf: Torch2ONNXConfig | None = None,
     limit: float | None = None,
     backend: str = "onnxruntime",
+    inputs: Sequence[str] = (),
 ) -> list[Path]:
     """Write the files that run a model, with a cache of keys and values if it generates text.
 
@@ -38,6 +41,8 @@ def export_model(
         limit (`float`, *optional*): largest difference from torch, relative to the largest output; by default 1e-4 for
             a float model and 0.05 for a quantized one.
         backend (`str`): what runs the files when they are compared with torch, "onnxruntime" or "openvino".
+        inputs (`list[str]`, *optional*): optional inputs that the file is to have besides those that a processor
+            gives, such as "position_ids"; "inputs_embeds" is instead of tokens.
 
     Returns:
         `list[Path]`: of the files.
@@ -50,15 +55,25 @@ def export_model(
     require_export()
     model, conf = checked(model, conf)
     suffix = SUFFIXES[conf.dtype]
-    files = {f"{stem}{suffix}.onnx": parts for stem, parts in parts_of(model, conf).items()}
-    return write_files(files, Path(directory), conf, limit_of(conf, limit), backend)
+
+    def files(free: bool) -> dict[str, list[Part]]:
+        return {f"{stem}{suffix}.onnx": parts for stem, parts in parts_of(model, conf, inputs, free).items()}
+
+    return write_freely(files, Path(directory), conf, limit_of(conf, limit), backend)
 
 
-def parts_of(model: PreTrainedModel, conf: Torch2ONNXConfig) -> dict[str, list[Part]]:
+def parts_of(
+    model: PreTrainedModel, conf: Torch2ONNXConfig, inputs: Sequence[str] = (), free: bool = True
+) -> dict[str, list[Part]]:
     """How the model is cut into files: the name of each, without what says the dtype, and its parts."""
     if not model.can_generate():
-        return {MODEL: [forward_part(model, conf)]}
+        return {MODEL: [forward_part(model, conf, inputs, free)]}
     if not model.config.is_encoder_decoder:
-        return {MODEL: [decoder_part(model)]}
-    encoder, first, later = seq2seq_parts(model)
+        return {MODEL: [decoder_part(model, inputs)]}
+    if inputs:
+        raise UsageError(
+            f"{type(model).__name__} is written with the inputs of an encoder and a decoder only, not with "
+            f"{', '.join(inputs)}."
+        )
+    encoder, first, later = seq2seq_parts(model, free)
     return {ENCODER: [encoder], DECODER: [first, later]}

@@ -1,6 +1,6 @@
 """What becomes one graph of ONNX."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -15,8 +15,10 @@ class Part:
         module (`nn.Module`): takes and returns tensors by name.
         batches (`list[dict[str, torch.Tensor]]`): of several sizes; the first is traced, all are compared.
         axes (`dict[str, dict[int, str]]`): `{input: {axis: name}}`, the axes whose length may change.
+        metadata (`dict[str, str]`): what the file tells about itself.
     """
 
     module: nn.Module
     batches: list[dict[str, Tensor]]
     axes: Axes
+    metadata: dict[str, str] = field(default_factory=dict)

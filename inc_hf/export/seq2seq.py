@@ -5,8 +5,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
+from inc_hf.errors import UsageError
+from inc_hf.export.axes import batches_and_axes
+from inc_hf.export.built_in import METADATA, built_in
 from inc_hf.export.part import Axes, Part
-from inc_hf.models.inputs import example_batch
+from inc_hf.models.examples import example, usual_inputs
+from inc_hf.models.inputs import MISFIT
 from inc_hf.models.kv_cache import (
     CACHE,
     CROSS,
@@ -19,10 +23,12 @@ from inc_hf.models.kv_cache import (
     pairs_named,
     pairs_of,
 )
+from inc_hf.models.makers import SOUND
+from inc_hf.quantize.workflow import evaluating
 
 
 class Encoder(nn.Module):
-    """`input_ids` and `attention_mask`, or `input_features`, in; `last_hidden_state` out."""
+    """Texts or sounds, and their mask, in; `last_hidden_state` out."""
 
     def __init__(self, model: PreTrainedModel):
         super().__init__()
@@ -62,31 +68,53 @@ class Seq2SeqDecoder(nn.Module):
 
 
 @torch.no_grad()
-def seq2seq_parts(model: PreTrainedModel) -> tuple[Part, Part, Part]:
-    """The encoder, the first step of the decoder, and a later step."""
-    example = {n: t for n, t in example_batch(model).items() if not n.startswith("decoder_")}
-    inputs = [example, {name: _resized(name, tensor, 3) for name, tensor in example.items()}]
-    is_text = "input_ids" in example
-    length = {1: "encoder_sequence"} if is_text else {}
-    encoder = Part(Encoder(model), inputs, {name: {0: "batch"} | length for name in example})
-    decoder = Seq2SeqDecoder(model)
-    first = [_first_step(model, encoder.module, batch, count) for batch, count in zip(inputs, (3, 1), strict=True)]
-    later = [_later_step(model, decoder, batch, count) for batch, count in zip(first, (2, 1), strict=True)]
-    axes: Axes = {name: {0: "batch"} | length for name in ("encoder_hidden_states", "encoder_attention_mask")}
+def seq2seq_parts(model: PreTrainedModel, free: bool = True) -> tuple[Part, Part, Part]:
+    """The encoder, the first step of the decoder, and a later step.
+
+    Args:
+        free (`bool`): whether the length of sounds may change, where the model allows it.
+    """
+    names, story = _encoder_inputs(model)
+    with evaluating(model):
+        batches, axes = batches_and_axes(model, [*names, "decoder_input_ids"], free)
+        inputs = [{name: batch[name] for name in names} for batch in batches]
+        axes = {name: _encoder_axes(axes[name]) for name in names}
+        encoder = Part(Encoder(model), inputs, axes, story)
+        decoder = Seq2SeqDecoder(model)
+        try:
+            first = [_first_step(model, encoder.module, *each) for each in zip(inputs, (3, 1), strict=True)]
+            later = [_later_step(model, decoder, *each) for each in zip(first, (2, 1), strict=True)]
+        except MISFIT as error:
+            raise UsageError(
+                f"{type(model).__name__} is not cut into an encoder and a decoder that keeps keys and values "
+                f"({type(error).__name__}: {error}), as ONNX needs it; use `backend='torch'`."
+            ) from error
+    own, past = _decoder_axes(axes, later[0])
+    return encoder, Part(decoder, first, own, story), Part(decoder, later, own | past)
+
+
+def _encoder_inputs(model: PreTrainedModel) -> tuple[list[str], dict[str, str]]:
+    """What the encoder takes, and what the file tells of it: Whisper looks at no mask."""
+    names = usual_inputs(model)
+    hears = model.main_input_name in SOUND
+    known = built_in(model, example(model, names=[n for n in names if not hears or n != "attention_mask"]))
+    taken = [name for name in names if not name.startswith("decoder_") and name not in known.ignored]
+    return taken, {METADATA: known.to_json()}
+
+
+def _encoder_axes(axes: dict[int, str]) -> dict[int, str]:
+    return {axis: "encoder_sequence" if name == "sequence" else name for axis, name in axes.items()}
+
+
+def _decoder_axes(encoder: Axes, later: dict[str, Tensor]) -> tuple[Axes, Axes]:
+    """Those of every step, and those of keys and values."""
+    is_free = any(len(axes) > 1 for axes in encoder.values())
+    axes: Axes = {"encoder_hidden_states": {0: "batch"} | ({1: "encoder_sequence"} if is_free else {})}
+    if "attention_mask" in encoder:
+        axes["encoder_attention_mask"] = encoder["attention_mask"]
     axes["input_ids"] = {0: "batch", 1: "decoder_sequence"}
-    past: Axes = {name: {0: "batch", 2: "past_sequence"} for name in later[0] if OWN in name}
-    past |= {name: {0: "batch", 2: "encoder_sequence"} for name in later[0] if CROSS in name}
-    return encoder, Part(decoder, first, axes), Part(decoder, later, axes | past)
-
-
-def _resized(name: str, tensor: Tensor, batch: int) -> Tensor:
-    """Another size of batch and, for text, one token less; the first sample is padded."""
-    if tensor.is_floating_point():
-        return torch.randn(batch, *tensor.shape[1:], generator=torch.Generator().manual_seed(0)).to(tensor.dtype)
-    tensor = tensor[:1, 1:].repeat(batch, 1)
-    if name == "attention_mask":
-        tensor[0, -2:] = 0
-    return tensor
+    past: Axes = {name: {0: "batch", 2: "past_sequence"} for name in later if OWN in name}
+    return axes, past | {name: {0: "batch", 2: "encoder_sequence"} for name in later if CROSS in name}
 
 
 def _first_step(

@@ -3,18 +3,20 @@
 import copy
 import logging
 import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
+from inc_hf.atomic import locked, temporary_directory
 from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.compare import why_different
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError
+from inc_hf.export.axes import FREE_NAMES
 from inc_hf.export.onnx import ExportError, onnx_graph, write_onnx
 from inc_hf.export.part import Part
 from inc_hf.models.dtypes import float_dtypes
@@ -40,9 +42,8 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
     Raises:
         ValueError: the model is not of `conf.dtype`, or of a dtype that is not written.
     """
-    has_halves = bool(bf16_modules(model))
-    is_half = has_halves or float_dtypes(model) == {torch.bfloat16}
-    dtype = "int8" if quantized_modules(model) else "bf16" if is_half else "fp32"
+    _refuse_switching(model)
+    has_halves, dtype = bool(bf16_modules(model)), dtype_of(model)
     conf = conf or Torch2ONNXConfig(dtype=dtype)
     if conf.dtype != dtype:
         raise UsageError(
@@ -58,6 +59,21 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
             f"Only models in float32 or all in bfloat16 are exported, this one has {other.pop()}; load it in float32."
         )
     return model, conf
+
+
+def _refuse_switching(model: nn.Module) -> None:
+    """BigBird takes another attention for short texts, and keeps it: a file would have that for all lengths."""
+    if isinstance(model, PreTrainedModel) and getattr(model.config, "attention_type", None) == "block_sparse":
+        raise UsageError(
+            f"{type(model).__name__} attends in sparse blocks to long texts and fully to short ones, which one file "
+            "cannot; load it with `attention_type='original_full'` to export that, or use backend='torch'."
+        )
+
+
+def dtype_of(model: nn.Module) -> str:
+    """The `dtype` of a Torch2ONNXConfig for a model as it is."""
+    is_half = bool(bf16_modules(model)) or float_dtypes(model) == {torch.bfloat16}
+    return "int8" if quantized_modules(model) else "bf16" if is_half else "fp32"
 
 
 def _words(dtype: str) -> str:
@@ -81,14 +97,48 @@ def write_files(
         ExportError: a part cannot be written, or computes something else.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".onnx.", dir=directory) as folder:
+    with temporary_directory(directory / "onnx") as folder:
         for name, parts in files.items():
-            write_onnx(_graph(parts, conf), Path(folder) / name)
-            _validate(parts, OPENERS[backend](Path(folder) / name), limit, f"{name} on {backend}")
-        written = sorted(Path(folder).iterdir())
+            write_onnx(_graph(parts, conf), folder / name)
+            _validate(parts, OPENERS[backend](folder / name), limit, f"{name} on {backend}")
+        _put(folder, directory, files)
+    return [directory / name for name in files]
+
+
+def write_freely(make: Callable[[bool], dict[str, list[Part]]], *args: Any, **kwargs: Any) -> list[Path]:
+    """[`write_files`], with as many axes that may change as can be written.
+
+    Args:
+        make (`Callable`): the files; gets whether more may change than the batch and the number of tokens.
+    """
+    files = make(True)
+    try:
+        return write_files(files, *args, **kwargs)
+    except ExportError as error:
+        if not any(FREE_NAMES.intersection(axes.values()) for p in _parts(files) for axes in p.axes.values()):
+            raise
+        logger.warning("Written for one size only, which is said below, since: %s", str(error).splitlines()[0])
+        return write_files(make(False), *args, **kwargs)
+
+
+def _parts(files: dict[str, list[Part]]) -> list[Part]:
+    return [part for parts in files.values() for part in parts]
+
+
+def _inputs_in_words(part: Part) -> str:
+    """The inputs with the sizes that they are bound to, such as "pixel_values (batch, 3, 224, 224)"."""
+    shapes = {n: [part.axes.get(n, {}).get(i, d) for i, d in enumerate(t.shape)] for n, t in part.batches[0].items()}
+    return ", ".join(f"{n} ({', '.join(map(str, s))})" for n, s in shapes.items() if not n.startswith(PAST))
+
+
+def _put(folder: Path, directory: Path, names: Iterable[str]) -> None:
+    """Move what was written to its place; weights that an older file had beside it go, since the new one has none."""
+    with locked(directory):
+        written = sorted(folder.iterdir())
         for path in written:
             os.replace(path, directory / path.name)
-    return [directory / name for name in files]
+        for data in {f"{name}_data" for name in names} - {path.name for path in written}:
+            (directory / data).unlink(missing_ok=True)
 
 
 def _graph(parts: list[Part], conf: Torch2ONNXConfig):
@@ -105,6 +155,7 @@ def _graph(parts: list[Part], conf: Torch2ONNXConfig):
         from inc_hf.export.onnx.merge import merge
 
         graph = merge(*graphs, SWITCH)
+    graph.metadata_props.update(parts[0].metadata)
     if conf.dtype == "bf16":
         from inc_hf.export.onnx.bf16 import store_in_bf16
 
@@ -125,4 +176,4 @@ def _validate(parts: list[Part], session: Any, limit: float, name: str) -> None:
             for batch in part.batches:
                 if reason := why_different(lambda b: session(_completed(b, session)), part.module, batch, limit):
                     raise ExportError(f"{name} computes something else: {reason}; nothing was written.")
-    logger.info("%s: the outputs are those of torch.", name)
+    logger.info("%s: the outputs are those of torch, on batches of %s.", name, _inputs_in_words(parts[0]))

@@ -10,6 +10,7 @@ from inc_hf.inference.release import release_weights
 from inc_hf.inference.share import share_inputs
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.nn import quantized_modules
+from inc_hf.undo import restored_on_error
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -30,12 +31,14 @@ def optimize(model: "PreTrainedModel", fuse: bool = True) -> "PreTrainedModel":
             move an activation of the next layer to the neighbouring integer.
 
     Raises:
-        ValueError: the model is not quantized, or not in a form that this package reads.
+        ValueError: the model is not quantized, or not in a form that this package reads. It is then as it was.
     """
-    if not quantized_modules(model) and not bf16_modules(model):
-        adopt(model)
-    if fuse:
-        fuse_activations(model)
-    share_inputs(model)
+    with restored_on_error(model):
+        if not quantized_modules(model) and not bf16_modules(model):
+            adopt(model)
+        if fuse:
+            fuse_activations(model)
+        share_inputs(model)
+    # Not undone if it fails, so that no weight is in memory twice: a packed layer computes what it did before.
     release_weights(model)
     return model

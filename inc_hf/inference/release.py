@@ -5,7 +5,7 @@ from collections import Counter
 from torch import nn
 
 from inc_hf import ops
-from inc_hf.quantize.nn import PackedWeight
+from inc_hf.quantize.nn import PackedWeight, StoredWeight
 
 
 def release_weights(model: nn.Module) -> None:
@@ -15,9 +15,10 @@ def release_weights(model: nn.Module) -> None:
     """
     if not ops.is_native():
         return
-    owners = Counter(p.data_ptr() for module in model.modules() for p in module._parameters.values() if p is not None)
-    for module in model.modules():
+    modules = [module for module in model.modules() if isinstance(module, StoredWeight)]
+    owners = Counter(id(module._buffers["stored"]) for module in modules)
+    for module in modules:
         if isinstance(module, PackedWeight) and not module.is_released and module.runs_packed():
             module.pack()
-            if owners[module.weight.data_ptr()] == 1:
+            if owners[id(module.stored_weight())] == 1:
                 module.release_weight()

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,9 @@ from transformers import Cache, PreTrainedConfig, PreTrainedModel
 
 from inc_hf.errors import UsageError
 from inc_hf.models.kv_cache import CACHE
+from inc_hf.models.modalities import with_all_modalities
 from inc_hf.quantize.workflow import evaluating
+from inc_hf.undo import restored
 
 logger = logging.getLogger(__name__)
 
@@ -128,28 +130,32 @@ MISFIT = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, Asse
 
 @torch.no_grad()
 def made_up_batch(model: nn.Module) -> dict[str, Tensor] | None:
-    """[`dummy_batch`] if the model takes it, otherwise None.
+    """Inputs of every modality that the model takes, of real sizes; otherwise [`dummy_batch`] if the model takes that,
+    otherwise None. [`modalities.lacking`] says what is missing. The model is left as it was.
 
-    Only the model's own forward pass may fail here: what fails later with these inputs is no misfit.
+    Only what the model itself computes may fail here: what fails later with these inputs is no misfit.
     """
     if not isinstance(model, PreTrainedModel):
         return None
     try:
         batch = dummy_batch(model)
+        ids = _ids(model.config)
     except UsageError as error:
         logger.info("No inputs for %s are made up: %s", type(model).__name__, error)
         return None
-    return batch if _takes(model, batch) else None
+    with restored(model), evaluating(model):
+        return _taken(model, lambda: with_all_modalities(model, batch, ids)) or _taken(model, lambda: batch)
 
 
-def _takes(model: PreTrainedModel, batch: dict[str, Tensor]) -> bool:
+def _taken(model: PreTrainedModel, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor] | None:
+    """The batch that `make` gives, if the model takes it."""
     try:
-        with evaluating(model):
-            model(**batch)
+        batch = {name: tensor.to(model.device) for name, tensor in make().items()}
+        model(**batch)
     except MISFIT as error:
         logger.info("Made-up inputs do not fit %s: %s", type(model).__name__, error)
-        return False
-    return True
+        return None
+    return batch
 
 
 def example_batch(model: PreTrainedModel) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 `import inc_hf` reads the rows and is to be quick, so that this file imports transformers only where it is called.
 """
 
+import copy
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -132,8 +133,20 @@ def class_of_architecture(config: "PreTrainedConfig") -> type | None:
     return next((getattr(transformers, name) for name in config.architectures or () if name in known), None)
 
 
-def model_class_of(auto_class: type, config: "PreTrainedConfig") -> type:
-    """The class of torch that a checkpoint is loaded with."""
+def model_class_of(auto_class: type, config: "PreTrainedConfig", trust_remote_code: bool = False) -> type:
+    """The class of torch that a checkpoint is loaded with.
+
+    Raises:
+        ValueError: that of transformers, if such a config is of no model for this task.
+    """
+    import torch
     from transformers import PreTrainedModel
 
-    return auto_class if issubclass(auto_class, PreTrainedModel) else auto_class._model_mapping[type(config)]
+    if issubclass(auto_class, PreTrainedModel):
+        return auto_class
+    known = auto_class._model_mapping
+    found = known[type(config)] if type(config) in known else None
+    if isinstance(found, type) and not hasattr(config, "auto_map"):
+        return found
+    with torch.device("meta"):
+        return type(auto_class.from_config(copy.deepcopy(config), trust_remote_code=trust_remote_code))

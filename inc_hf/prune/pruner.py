@@ -1,5 +1,6 @@
 """Pruning at work on the layers of one element of `pruning_configs`."""
 
+import logging
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,8 @@ from inc_hf.prune.progressive import advance, is_progressive, share_due, stages_
 from inc_hf.prune.schedule import schedule_of
 from inc_hf.prune.scores import Scores
 from inc_hf.prune.target import Part, Target, check_owners, find_targets
+
+logger = logging.getLogger(__name__)
 
 
 def prepare(model: nn.Module, config: WeightPruningConfig, total_steps: int) -> list["Pruner"]:
@@ -53,6 +56,7 @@ class Pruner:
         self.elements: dict[str, Tensor] = {}  # of elements, by part: of N:M, and while a progressive update lasts
         self.goal: dict[str, Tensor] = {}  # the elements at the end of the progressive update that lasts
         self.locked: dict[str, Tensor] = {}  # units that were zero from the beginning, and stay so
+        self.unscored: list[str] = []  # parts that had no gradient yet at the last update, and stay as they were
         self.initial = 0.0
         self._check()
         if config.resume_from_pruned_checkpoint or config.lock_init_sparsity:
@@ -91,17 +95,22 @@ class Pruner:
             if due:
                 self._take_zeros()
         else:
-            due = self.schedule.is_update(step) and self._prune(self.schedule.sparsity(step, self.initial))
+            due = self.schedule.is_update(step) and self._prune(step, self.schedule.sparsity(step, self.initial))
         if self.goal:
             due = self._advance(step) or due
         if due:
             self.apply()
         return due
 
-    def _prune(self, sparsity: float) -> bool:
+    def _prune(self, step: int, sparsity: float) -> bool:
         if sparsity <= self.initial:
             return False
         units = self._lowest_units(sparsity)
+        self.unscored = sorted(part.name for part in self.parts() if not self.scores.is_scored(part))
+        if not units:
+            self._wait(step)
+            return False
+        units = {t.name: units.get(t.name, self._unchanged(t)) for t in self.targets}
         if self.progressive:
             self.elements = self.elements or self._element_masks()
         self.masks = units
@@ -117,17 +126,31 @@ class Pruner:
         low = c.min_sparsity_ratio_per_op * min(1.0, sparsity / max(self.schedule.target, 1e-12))
         shares = (min(1.0, s / self.pattern.zeros_per_unit) for s in (sparsity, low, c.max_sparsity_ratio_per_op))
         scores = self.scores.of_units()
-        for name, locked in self.locked.items():
-            scores[name] = scores[name].masked_fill(~locked, -torch.inf)
+        if not scores:
+            return {}
+        for name in scores.keys() & self.locked.keys():
+            scores[name] = scores[name].masked_fill(~self.locked[name], -torch.inf)
         masks = (prune_globally if c.pruning_scope == "global" else prune_locally)(scores, *shares)
         return {name: mask & self.locked.get(name, mask) for name, mask in masks.items()}
 
+    def _wait(self, step: int) -> None:
+        """Nothing to prune by: an update to come may have it, since models skip layers at random (LayerDrop)."""
+        names = ", ".join(self.unscored)
+        if step >= self.schedule.last_step:
+            raise UsageError(f"There is no gradient to prune by in {names}; exclude layers that are not trained.")
+        logger.warning("No gradient has come to %s yet; nothing is pruned at step %d.", names, step)
+
+    def _unchanged(self, target: Target) -> Tensor:
+        return self.masks[target.name] if target.name in self.masks else self.scores.all_kept(target)
+
     def _element_masks(self) -> dict[str, Tensor]:
-        return {
-            part.name: self.scores.element_mask(part, self.masks[target.name]) if self.masks else part.all_kept()
-            for target in self.targets
-            for part in target.parts
-        }
+        parts = [(target, part) for target in self.targets for part in target.parts]
+        return {part.name: self._element_mask(target, part) for target, part in parts}
+
+    def _element_mask(self, target: Target, part: Part) -> Tensor:
+        if not self.scores.is_scored(part) and part.name in self.elements:
+            return self.elements[part.name]
+        return self.scores.element_mask(part, self.masks[target.name]) if self.masks else part.all_kept()
 
     def _advance(self, step: int) -> bool:
         share = 1.0 if step == self.last_change else share_due(self.schedule, step)
@@ -176,7 +199,7 @@ class Pruner:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs: masks and scores by name, not copied."""
-        state = {name: getattr(self, name) for name in ("masks", "elements", "goal", "locked", "initial")}
+        state = {name: getattr(self, name) for name in ("masks", "elements", "goal", "locked", "initial", "unscored")}
         return {**state, "scores": self.scores.kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

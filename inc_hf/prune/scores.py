@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from inc_hf.errors import UsageError
 from inc_hf.prune.criterion import criterion_of
 from inc_hf.prune.layout import to_matrix, whole
 from inc_hf.prune.pattern import NMPattern
@@ -58,18 +57,22 @@ class Scores:
         if not self.criterion.needs_gradient:
             score = self.criterion.score(whole(part.module.weight.detach()).float(), None)
             return to_matrix(part.module, score)
-        return self.kept[part.name].float()
+        return self.kept[part.name].float() if part.name in self.kept else part.all_kept().float()
 
     def of_units(self) -> dict[str, Tensor]:
-        """The scores of each target's units, float32: the mean of its parts.
-
-        Raises:
-            ValueError: a layer never had a gradient.
+        """The scores of each target's units, float32: the mean of its parts. A target of which a part has never had a
+        gradient, since every step so far has left it out (LayerDrop), is not in it.
         """
-        unseen = [p.name for p in self.parts() if self.criterion.needs_gradient and p.name not in self.kept]
-        if unseen:
-            raise UsageError(f"There is no gradient to prune by in {', '.join(unseen)}; exclude frozen layers.")
-        return {target.name: self._units_of(target) for target in self.targets}
+        return {t.name: self._units_of(t) for t in self.targets if all(self.is_scored(part) for part in t.parts)}
+
+    def is_scored(self, part: Part) -> bool:
+        """Whether there is what the scores come from."""
+        return not self.criterion.needs_gradient or part.name in self.kept
+
+    def all_kept(self, target: Target) -> Tensor:
+        """The mask of a target's units that prunes none."""
+        parts = [self.reduce(part, part.all_kept().float()) for part in target.parts]
+        return torch.ones_like(parts[0] if len(parts) == 1 else parts[0].flatten(), dtype=torch.bool)
 
     def _units_of(self, target: Target) -> Tensor:
         ready = self.criterion.needs_gradient and not self.by_element

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from inc_hf.errors import UsageError
 from inc_hf.matching.families import FAMILIES, resolve_name
@@ -96,6 +97,7 @@ def check_owners(by_config: list[list[Target]]) -> None:
 def select_layers(model: nn.Module, config: SimpleNamespace) -> dict[str, nn.Module]:
     """Layers by type and name. Without `op_names` the head of the model is left out, which is said."""
     candidates = {name: m for name, m in model.named_modules() if is_prunable(m, config.pruning_op_types)}
+    _say_what_is_computed(model, config.pruning_op_types)
     for regex in config.op_names:
         if not any(re.search(regex, name) for name in candidates):
             raise UsageError(f"`op_names` {regex!r} matches no layer{nearest(regex, candidates)}")
@@ -115,6 +117,18 @@ def select_layers(model: nn.Module, config: SimpleNamespace) -> dict[str, nn.Mod
     # One weight, one layer: that of PEFT shows the weight of its base layer as its own.
     first = {id(module.weight): name for name, module in reversed(chosen.items())}
     return {name: module for name, module in chosen.items() if first[id(module.weight)] == name}
+
+
+def _say_what_is_computed(model: nn.Module, types: list[str]) -> None:
+    """A word on layers of these types that stay dense, as their weight is no parameter."""
+    of_types = {n: m for n, m in model.named_modules() if any(t in type(m).__name__ for t in types)}
+    computed = [name for name, module in of_types.items() if is_parametrized(module, "weight")]
+    if computed:
+        logger.warning(
+            "Weight norm or another parametrization computes the weights of these layers, so they stay dense: %s. "
+            "Remove it before (`torch.nn.utils.parametrize.remove_parametrizations`) to have them pruned.",
+            ", ".join(computed),
+        )
 
 
 def is_prunable(module: nn.Module, types: list[str]) -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.errors import UsageError
-from inc_hf.quantize.nn import BF16Embedding, BF16Linear, op_type
+from inc_hf.quantize.nn import BF16Embedding, BF16Linear, StoredWeight, copy_attributes, op_type, weight_owner
 from inc_hf.quantize.resolve import quantizable_names
 
 KINDS = ("Linear", "Conv1D", "Embedding")
@@ -34,13 +34,17 @@ def use_bf16(model: nn.Module, names: Iterable[str]) -> nn.Module:
     known = candidates_of(model)
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"The model has no layers {', '.join(unknown[:5])} that could have weights in bfloat16.")
-    halves: dict[int, nn.Parameter] = {}
+    first: dict[int, StoredWeight] = {}
     for name in names:
         module = model.get_submodule(name)
-        key = id(module.weight)
-        if key not in halves:
-            halves[key] = nn.Parameter(module.weight.detach().to(torch.bfloat16), requires_grad=False)
-        model.set_submodule(name, _twin(module, known[name], halves[key]))
+        key = weight_owner(module)
+        if key in first:
+            twin = _twin(module, known[name], first[key].stored_weight())
+            twin.share_weight(first[key])
+        else:
+            half = nn.Parameter(module.weight.detach().to(torch.bfloat16), requires_grad=False)
+            twin = first[key] = _twin(module, known[name], half)
+        model.set_submodule(name, twin)
     return model
 
 
@@ -50,16 +54,16 @@ def _twin(module: nn.Module, kind: str, weight: nn.Parameter) -> nn.Module:
     else:
         bias = None if module.bias is None else nn.Parameter(module.bias.detach().float(), requires_grad=False)
         twin = BF16Linear(weight, bias, kind == "Conv1D")
-    return twin.train(module.training)
+    return copy_attributes(module, twin).train(module.training)
 
 
 def without_bf16(model: nn.Module) -> nn.Module:
     """Float modules with the same values in the places of those with bfloat16, in place."""
     floats: dict[int, nn.Parameter] = {}
     for name, module in bf16_modules(model).items():
-        key = id(module.weight)
+        key = id(module.stored_weight())
         if key not in floats:
-            floats[key] = nn.Parameter(module.weight.detach().float(), requires_grad=False)
+            floats[key] = nn.Parameter(module.weight.clone(), requires_grad=False)
         model.set_submodule(name, _FloatTwin(module, floats[key]).eval())
     return model
 

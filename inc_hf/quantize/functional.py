@@ -30,13 +30,13 @@ def quantize_weight(weight: Tensor, num_bits: int = 8, per_channel: bool = True)
         raise UsageError("The weight has NaN or infinite values, so it has no scale; check the FP32 model.")
     qmax = weight_qmax(num_bits)
     scale = (amax if per_channel else amax.amax(0, keepdim=True)) / qmax
-    scale = torch.where(scale == 0, torch.finfo(torch.float32).eps, scale)
+    # Denormal scales are too coarse, and many CPUs take them for 0.
+    scale = torch.where(scale < torch.finfo(torch.float32).tiny, torch.finfo(torch.float32).eps, scale)
     codes = torch.empty(matrix.shape, dtype=torch.int8, device=weight.device)
     rows_per_slice = max(1, SLICE_ELEMENTS // max(1, matrix.shape[1]))
     for start in range(0, matrix.shape[0], rows_per_slice):
         rows = slice(start, start + rows_per_slice)
         row_scale = scale[rows, None] if per_channel else scale
-        # Clamped, because a scale among the denormals is too coarse for `amax / scale <= qmax`.
         codes[rows] = (matrix[rows].float() / row_scale).round_().clamp_(-qmax, qmax).to(torch.int8)
     return codes.reshape(weight.shape), scale[:, None] if per_channel else scale
 

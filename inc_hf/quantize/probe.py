@@ -1,6 +1,7 @@
 """Which modules a forward pass reaches, in which order, and with inputs of how many dimensions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -19,17 +20,25 @@ def reached_modules(model: nn.Module, forward: Callable[[], object]) -> dict[str
     """Name -> `ndim` of the input, in the order of the calls, of all modules that `forward()` calls and that could
     be quantized. A module that is only read (DeBERTa's `rel_embeddings`) or never used is not in it.
     """
-    reached: dict[str, int] = {}
-    hooks = []
-    for name, module in named_modules_with_duplicates(model):
-        if op_type(module) is not None:
-            hooks.append(module.register_forward_pre_hook(_recorder(name, reached), with_kwargs=True))
-    try:
+    with recording_reached(model) as reached:
         forward()
+    return reached
+
+
+@contextmanager
+def recording_reached(model: nn.Module) -> Iterator[dict[str, int]]:
+    """Collect what [`reached_modules`] tells, of all calls of the model inside the block."""
+    reached: dict[str, int] = {}
+    hooks = [
+        module.register_forward_pre_hook(_recorder(name, reached), with_kwargs=True)
+        for name, module in named_modules_with_duplicates(model)
+        if op_type(module) is not None
+    ]
+    try:
+        yield reached
     finally:
         for hook in hooks:
             hook.remove()
-    return reached
 
 
 def _recorder(name: str, reached: dict[str, int]) -> Callable:

@@ -4,11 +4,12 @@ The layers stay the objects that they are, and only their class changes: their p
 that optimizers, pruning and checkpoints do not notice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrize import is_parametrized
 
 from inc_hf.errors import UsageError
 from inc_hf.quantize.fake_quantize import fake_quantize_range, fake_quantize_tokens, fake_quantize_weight
@@ -104,13 +105,14 @@ class QATConv1D(FakeQuantized):
 
 class QATEmbedding(FakeQuantized, nn.Embedding):
     def forward(self, ids: Tensor) -> Tensor:
+        self.input_ndim = ids.ndim
         embed_scale = getattr(self, "embed_scale", 1.0)  # of BART's scaled embeddings
         if not self.scheme.weight.per_channel:
             weight = self.rounded_weight()
             return F.embedding(ids, weight, self.padding_idx) * embed_scale
         # Each row has a scale of its own, so that those which are not looked up need not be rounded.
         rows = F.embedding(ids, self.weight, self.padding_idx, scale_grad_by_freq=self.scale_grad_by_freq)
-        return fake_quantize_weight(rows.flatten(0, -2), self.scheme.weight).view_as(rows) * embed_scale
+        return fake_quantize_weight(rows.view(-1, rows.shape[-1]), self.scheme.weight).view_as(rows) * embed_scale
 
 
 class _QATConv(FakeQuantized):
@@ -155,10 +157,18 @@ def prepare_qat(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
     for module in planned.values():
         scheme = module.quantization_plan.scheme
         module.quantization_plan.detach(module)
-        module.float_class, module.__class__ = type(module), QAT_CLASSES[op_type(module)]
+        module.float_class, module.__class__ = type(module), _qat_class(module)
         module.scheme, module.input_ndim = scheme, None
         module.input_range = MovingRange() if scheme.is_static else None
     return model
+
+
+def _qat_class(module: nn.Module) -> type:
+    """The class to exchange a module's for; a weight that is computed by parametrizations stays the property it is."""
+    qat_class = QAT_CLASSES[op_type(module)]
+    if not is_parametrized(module):
+        return qat_class
+    return type(qat_class.__name__, (qat_class, type(module)), {"__module__": qat_class.__module__})
 
 
 def qat_modules(model: nn.Module) -> dict[str, FakeQuantized]:
@@ -175,8 +185,11 @@ def unprepare_qat(model: nn.Module) -> nn.Module:
     return model
 
 
-def finish_qat(model: nn.Module) -> nn.Module:
+def finish_qat(model: nn.Module, in_float: Collection[str] = ()) -> nn.Module:
     """Replace the modules of `prepare_qat` by their quantized twins, in place, as post-training quantization does.
+
+    Args:
+        in_float: names of modules that become float layers again.
 
     Raises:
         ValueError: `prepare_qat` was not called, or no static layer has seen an input.
@@ -184,7 +197,7 @@ def finish_qat(model: nn.Module) -> nn.Module:
     found = qat_modules(model)
     if not found:
         raise UsageError("No module was prepared for quantization-aware training; call `prepare_qat` first.")
-    schemes = {name: module.scheme for name, module in found.items()}
+    schemes = {name: module.scheme for name, module in found.items() if name not in in_float}
     ndims = {name: module.input_ndim for name, module in found.items()}
     bounds = {name: module.input_range and module.input_range.current() for name, module in found.items()}
     prepare(unprepare_qat(model), schemes, ndims)

@@ -8,9 +8,11 @@ from typing import Any
 from torch import nn
 
 from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
+from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
@@ -18,6 +20,9 @@ from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, 
 logger = logging.getLogger(__name__)
 
 FUSED_PARENTS = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+NEVER_CALLED = Reason("never called by the model on this data")
+BY_CONFIG = Reason("left in float by the config", asked=True)
+SHARED = Reason("that share their weight with one in float")
 MATMULS = ("Linear", "Conv1D", "Conv1d", "Conv2d")
 
 
@@ -26,6 +31,7 @@ def resolve_schemes(
     config: PostTrainingQuantConfig,
     reached: Mapping[str, int] | None = None,
     has_calibration_data: bool = True,
+    left: dict[str, Reason] | None = None,
 ) -> dict[str, Scheme]:
     """Module name -> scheme of all modules that `config` quantizes; what is absent stays in float.
 
@@ -36,13 +42,16 @@ def resolve_schemes(
         reached (`dict`, *optional*): the modules that a forward pass calls, in its order (`probe.reached_modules`);
             others stay in float. None takes all modules, in the order of the model.
         has_calibration_data (`bool`): decides between static and dynamic for `approach="auto"`.
+        left (`dict`, *optional*): gets the reason for each of these modules that stays in float.
 
     Raises:
         ValueError: a pattern of `op_name_dict` matches nothing, or a setting is not available for a module.
     """
-    names = quantizable_names(model)
+    names = known = quantizable_names(model)
     if reached is not None:
         names = reached_or_tied(model, names, reached)
+    left = {} if left is None else left
+    left.update(dict.fromkeys(set(known).difference(names), NEVER_CALLED))
     kinds = {name: op_type(model.get_submodule(name)) for name in names}
     approach = config.approach
     if approach == "auto":
@@ -62,20 +71,29 @@ def resolve_schemes(
         for name, scheme in schemes.items()
         if scheme is not None
     }
-    return _equalize_tied(model, smoothed, kinds)
+    left.update({name: BY_CONFIG for name in names if name not in smoothed})
+    return _equalize_tied(model, smoothed, kinds, left)
 
 
 def quantizable_names(model: nn.Module) -> list[str]:
     """Names of the modules that can be quantized, in the order of the model.
 
     torch's own transformer layers have fast paths that read the float weights of their children, which stay in float.
+    So does what `kept_in_float` names.
     """
-    fused = [name for name, module in model.named_modules() if isinstance(module, FUSED_PARENTS)]
+    kept, fused = kept_in_float(model), fused_parents(model)
     return [
         name
         for name, module in model.named_modules()
-        if op_type(module) is not None and not any(name.startswith(f"{parent}.") or not parent for parent in fused)
+        if op_type(module) is not None
+        and name not in kept
+        and not any(name.startswith(f"{parent}.") or not parent for parent in fused)
     ]
+
+
+def fused_parents(model: nn.Module) -> list[str]:
+    """Names of torch's own transformer layers."""
+    return [name for name, module in model.named_modules() if isinstance(module, FUSED_PARENTS)]
 
 
 def smoothing_alphas(config: PostTrainingQuantConfig) -> list[float | None]:
@@ -165,7 +183,9 @@ def tied_names(model: nn.Module) -> list[list[str]]:
     return [names for names in holders.values() if len(names) > 1]
 
 
-def _equalize_tied(model: nn.Module, schemes: dict[str, Scheme], kinds: Mapping[str, str]) -> dict[str, Scheme]:
+def _equalize_tied(
+    model: nn.Module, schemes: dict[str, Scheme], kinds: Mapping[str, str], left: dict[str, Reason]
+) -> dict[str, Scheme]:
     """Modules that share a weight are quantized alike or not at all, so that it stays one tensor, also on disk.
 
     An embedding takes the weight scheme of the Linear that it is tied to.
@@ -175,8 +195,10 @@ def _equalize_tied(model: nn.Module, schemes: dict[str, Scheme], kinds: Mapping[
         if len(in_float) not in (0, len(names)):
             logger.info("In float with %s, whose weight they share: %s", in_float[0], ", ".join(names))
         if in_float:
+            reason = left.get(in_float[0], SHARED)
             for name in names:
                 schemes.pop(name, None)
+                left.setdefault(name, Reason(SHARED.text, reason.asked))
             continue
         weights = [schemes[name].weight for name in sorted(names, key=lambda name: kinds[name] == "Embedding")]
         for name in names:

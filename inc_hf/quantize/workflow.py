@@ -147,16 +147,18 @@ def convert(model: nn.Module, progress: bool = False) -> nn.Module:
     return model
 
 
-def _tied_weights(model: nn.Module) -> dict[tuple, tuple | None]:
-    """Key of each weight that several prepared modules share -> its integers, None before the first use."""
+def _tied_weights(model: nn.Module) -> dict[tuple, QModule | None]:
+    """Key of each weight that several prepared modules share -> its first twin, None before that is made."""
     counts = Counter(_weight_key(module) for module in planned_modules(model).values())
     return {key: None for key, count in counts.items() if count > 1}
 
 
 def _weight_key(module: nn.Module) -> tuple:
-    # The shape and strides tell apart weights that are views of one tensor and start at the same address.
+    # The shape and strides tell apart weights that are views of one tensor and start at the same address. One that is
+    # computed (weight norm) may have the address of an earlier one that is gone.
     matrix = weight_matrix(module)
-    return matrix.data_ptr(), matrix.shape, matrix.stride(), module.quantization_plan.scheme.weight
+    address = matrix.data_ptr() if "weight" in module._parameters else id(module)
+    return address, matrix.shape, matrix.stride(), module.quantization_plan.scheme.weight
 
 
 def _drop_uncalibrated(planned: dict[str, nn.Module]) -> None:
@@ -170,21 +172,24 @@ def _drop_uncalibrated(planned: dict[str, nn.Module]) -> None:
         planned[name].quantization_plan.detach(planned[name])
 
 
-def _quantize_module(module: nn.Module, tied: dict[tuple, tuple | None]) -> QModule:
-    """Quantized twin of one module; the integers of tied weights are remembered in `tied`."""
+def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QModule:
+    """Quantized twin of one module; the first one of each tied weight is remembered in `tied`."""
     plan: Plan = module.quantization_plan
+    key = _weight_key(module)
     with torch.device("meta"):
         twin = empty_twin(module, plan.scheme)
-    key = _weight_key(module)
     weight = weight_matrix(module)
     if plan.channels is not None:
         twin.smooth_scale = smoothing_factors(plan.channels.amax, weight, plan.scheme.smooth_alpha)
         weight = weight * twin.smooth_scale
-    codes, scale = tied.get(key) or quantize_weight(weight, **vars(plan.scheme.weight))
-    twin.set_codes(codes)
-    twin.weight_scale = scale.clone()
+    if (first := tied.get(key)) is not None:
+        twin.weight_scale = first.weight_scale.clone()
+        twin.share_weight(first)
+    else:
+        codes, twin.weight_scale = quantize_weight(weight, **vars(plan.scheme.weight))
+        twin.set_codes(codes)
     if key in tied:
-        tied[key] = twin.codes, scale  # the parameter, so that it stays one wherever the model goes
+        tied[key] = first or twin
     if getattr(module, "bias", None) is not None:
         twin.bias = nn.Parameter(module.bias.detach(), requires_grad=False)
     if plan.scheme.is_static:

@@ -1,8 +1,10 @@
 """Results that stand for a model, and what all of them need to be kept and published."""
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +12,11 @@ from huggingface_hub import HfApi
 from torch import nn
 from transformers import PreTrainedModel
 
+from inc_hf.checkpoint.stale import stale_names
 from inc_hf.errors import UsageTypeError
+from inc_hf.version import versions
+
+INC_CONFIG_NAME = "inc_config.json"
 
 
 class StandsForModel:
@@ -55,6 +61,13 @@ class StandsForModel:
         )
 
 
+def write_summary(directory: Path, **about: Any) -> None:
+    """Write `inc_config.json`: versions, and what is told of how the model was made."""
+    numbers = {f"{name}_version": version for name, version in versions().items()}
+    text = json.dumps({**numbers, **about}, indent=2) + "\n"
+    (directory / INC_CONFIG_NAME).write_text(text, encoding="utf-8")
+
+
 def refuse_to_save_others(model: nn.Module) -> None:
     """Raise TypeError if the model is not one of transformers."""
     if not isinstance(model, PreTrainedModel):
@@ -67,12 +80,19 @@ def refuse_to_save_others(model: nn.Module) -> None:
 def push_directory(
     write: Callable[[Path], Any], repo_id: str, private: bool | None, token: str | None, commit_message: str
 ) -> str:
-    """Let `write` fill a temporary directory and upload it as one commit; returns the commit's address."""
+    """Let `write` fill a temporary directory and upload it as one commit; returns the commit's address.
+
+    What an older model has there, and the new one has not, is removed in the same commit, but for its card.
+    """
     api = HfApi(token=token)
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / "model")
         repo = api.create_repo(repo_id, private=private, exist_ok=True)
+        new = {str(path.relative_to(Path(folder) / "model")) for path in (Path(folder) / "model").rglob("*")}
         info = api.upload_folder(
-            repo_id=repo.repo_id, folder_path=Path(folder) / "model", commit_message=commit_message
+            repo_id=repo.repo_id,
+            folder_path=Path(folder) / "model",
+            commit_message=commit_message,
+            delete_patterns=[escape(name) for name in stale_names(api.list_repo_files(repo.repo_id), new)],
         )
     return info.commit_url

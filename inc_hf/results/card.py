@@ -38,6 +38,7 @@ def model_card(model: PreTrainedModel, summary: dict[str, Any]) -> ModelCard:
         else "weight-only",  # fmt: skip
         weight_bits=" and ".join(f"{bits}-bit" for bits in quantization["weight_bits"]),
         modules=quantization["quantized_modules"],
+        coverage=summary["coverage"],
         samples=quantization["dataset_num_samples"],
         tuning=tuning if tuning["score"] is not None else None,
         versions=summary,

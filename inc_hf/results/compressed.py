@@ -1,7 +1,7 @@
 """What training with compression gives back: the model, how it scores, and how to keep it."""
 
 import os
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.coverage import Coverage
 from inc_hf.export import export
-from inc_hf.results.base import refuse_to_save_others
+from inc_hf.results.base import refuse_to_save_others, write_summary
 
 
 class CompressedModel(nn.Module):
@@ -19,6 +20,8 @@ class CompressedModel(nn.Module):
     Attributes:
         score, baseline (`float` or `None`): after `fit`, of this model and of the one before training.
         met_criterion (`bool` or `None`): after `fit`, whether the score reached the accuracy goal.
+        coverage (`Coverage` or `None`): after training, how much of the weights was quantized, or else pruned, what
+            was left, and why.
     """
 
     def __init__(self, model: nn.Module):
@@ -27,6 +30,7 @@ class CompressedModel(nn.Module):
         self.score: float | None = None
         self.baseline: float | None = None
         self.met_criterion: bool | None = None
+        self.coverage: Coverage | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.model(*args, **kwargs)
@@ -54,8 +58,15 @@ class CompressedModel(nn.Module):
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
-        return save_checkpoint(partial(write_model, self.model, None), save_directory, overwrite=True)
+        return save_checkpoint(self._write, save_directory, overwrite=True)
 
-    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
+    def _write(self, directory: Path) -> None:
+        write_model(self.model, None, directory)
+        tuning = {"met_criterion": self.met_criterion, "baseline": self.baseline, "score": self.score}
+        write_summary(directory, coverage=self.coverage and self.coverage.to_dict(), tuning=tuning)
+
+    def export(
+        self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()
+    ) -> Path:
         """Write the model as ONNX, see [`inc_hf.export.export`]."""
-        return export(self.model, save_path, conf)
+        return export(self.model, save_path, conf, inputs=inputs)

@@ -7,9 +7,10 @@ from typing import Any
 from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
-from inc_hf.checkpoint.bf16 import ENTRY, load_in_float32
+from inc_hf.checkpoint.bf16 import load_in_float32, note_bf16
+from inc_hf.coverage import Coverage
 from inc_hf.quantize.bf16 import bf16_modules
-from inc_hf.results.base import StandsForModel, refuse_to_save_others
+from inc_hf.results.base import StandsForModel, refuse_to_save_others, write_summary
 from inc_hf.tune import TuneResult
 
 
@@ -19,6 +20,7 @@ class MixedModel(StandsForModel):
     Attributes:
         model (`torch.nn.Module`): a `PreTrainedModel` if the float one was.
         met_criterion (`bool` or `None`): whether it reached the accuracy goal; None if nothing was evaluated.
+        coverage (`Coverage` or `None`): how much of the weights is in bfloat16, what was left, and why.
         score, baseline (`float` or `None`): its score and the float model's.
         trials (`list[Trial]`): all that was tried, in order.
     """
@@ -27,6 +29,8 @@ class MixedModel(StandsForModel):
 
     def __init__(self, model: nn.Module, result: TuneResult | None = None):
         self.model = model
+        self.coverage: Coverage | None = result.coverage if result else None
+        note_bf16(model)
         self.met_criterion = result.met_criterion if result else None
         self.score = result.trial.score if result else None
         self.baseline = result.goal.baseline if result else None
@@ -40,7 +44,7 @@ class MixedModel(StandsForModel):
     def save_pretrained(
         self, save_directory: str | os.PathLike, tokenizer: Any = None, overwrite: bool = False
     ) -> Path:
-        """Write config, safetensors and the tokenizer; all of it or nothing.
+        """Write config, safetensors, `inc_config.json` and the tokenizer; all of it or nothing.
 
         Plain `from_pretrained` loads the model in float32, with the same values. `IncModelFor….from_pretrained` puts
         the weights of the modules that `config.json` names back to bfloat16.
@@ -50,10 +54,13 @@ class MixedModel(StandsForModel):
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
-        setattr(self.model.config, ENTRY, list(bf16_modules(self.model)))
+        note_bf16(self.model)
 
         def write(directory: Path) -> None:
             write_model(self.model, tokenizer, directory)
             load_in_float32(directory / "config.json")
+            tuning = {"met_criterion": self.met_criterion, "baseline": self.baseline, "score": self.score}
+            coverage = self.coverage and self.coverage.to_dict()
+            write_summary(directory, coverage=coverage, tuning={**tuning, "trials": len(self.trials)})
 
         return save_checkpoint(write, save_directory, overwrite)

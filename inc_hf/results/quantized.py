@@ -1,7 +1,7 @@
 """What quantization gives back: the model, how it was reached, and how to keep it."""
 
-import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,15 @@ from torch import nn
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint, write_model
 from inc_hf.checkpoint.describe import Format
+from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
+from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.base import StandsForModel, refuse_to_save_others
+from inc_hf.results.base import StandsForModel, refuse_to_save_others, write_summary
 from inc_hf.results.card import model_card
 from inc_hf.tune import Candidate, TuneResult
 from inc_hf.version import versions
-
-INC_CONFIG_NAME = "inc_config.json"
 
 
 class QuantizedModel(StandsForModel):
@@ -28,6 +28,7 @@ class QuantizedModel(StandsForModel):
         met_criterion (`bool` or `None`): whether it reached the accuracy goal; None if nothing was evaluated.
         score, baseline (`float` or `None`): its score and the float model's.
         trials (`list[Trial]`): all that was tried, in order.
+        coverage (`Coverage` or `None`): how much of the weights was quantized, what was left in float, and why.
         quantization_config (`PostTrainingQuantConfig`): what was asked for.
         q_config (`dict`): the schemes of its modules (INC's name).
     """
@@ -40,8 +41,10 @@ class QuantizedModel(StandsForModel):
         config: PostTrainingQuantConfig,
         candidate: Candidate,
         result: TuneResult | None = None,
+        coverage: Coverage | None = None,
     ):
         self.model = model
+        self.coverage = coverage
         self.quantization_config = config
         self.q_config = candidate.to_dict()
         self.met_criterion = result.met_criterion if result else None
@@ -60,7 +63,7 @@ class QuantizedModel(StandsForModel):
         )
 
     def summary(self) -> dict[str, Any]:
-        """What `inc_config.json` holds: versions, approach, scores."""
+        """What `inc_config.json` holds: versions, approach, coverage, scores."""
         is_static = any(module.scheme.is_static for module in quantized_modules(self.model).values())
         return {
             **{f"{name}_version": version for name, version in versions().items()},
@@ -71,6 +74,7 @@ class QuantizedModel(StandsForModel):
                 "weight_bits": sorted({m.scheme.weight.num_bits for m in quantized_modules(self.model).values()}),
                 "quantized_modules": len(quantized_modules(self.model)),
             },
+            "coverage": self.coverage and self.coverage.to_dict(),
             "tuning": {
                 "met_criterion": self.met_criterion,
                 "baseline": self.baseline,
@@ -98,15 +102,18 @@ class QuantizedModel(StandsForModel):
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
+        check_output_directory(save_directory, overwrite)
         attach_quantizer(self.model, format)
 
         def write(directory: Path) -> None:
             write_model(self.model, tokenizer, directory)
-            (directory / INC_CONFIG_NAME).write_text(json.dumps(self.summary(), indent=2) + "\n", encoding="utf-8")
+            write_summary(directory, **self.summary())
             model_card(self.model, self.summary()).save(directory / "README.md")
 
         return save_checkpoint(write, save_directory, overwrite)
 
-    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
+    def export(
+        self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()
+    ) -> Path:
         """Write the model as ONNX, see [`inc_hf.export.export`]."""
-        return export(self.model, save_path, conf)
+        return export(self.model, save_path, conf, inputs=inputs)

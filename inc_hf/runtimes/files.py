@@ -9,6 +9,7 @@ from typing import Any
 from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
 
 from inc_hf.export import export_model
+from inc_hf.export.built_in import METADATA, BuiltIn
 from inc_hf.export.layout import DECODER, ENCODER, FOLDER, MODEL
 from inc_hf.export.write import OPENERS
 from inc_hf.models.files import find_file
@@ -29,7 +30,7 @@ def form_of(
         ValueError: it does not.
     """
     if not model_class.can_generate():
-        output_class_of(model_class.__name__)
+        output_class_of(model_class)
         return RuntimeModel, (MODEL,)
     return (RuntimeSeq2Seq, (ENCODER, DECODER)) if config.is_encoder_decoder else (RuntimeDecoder, (MODEL,))
 
@@ -63,7 +64,8 @@ def from_files(
     sessions = {stem: OPENERS[backend](path) for stem, path in zip(stems, files, strict=True)}
     for path, session in zip(files, sessions.values(), strict=True):
         form.check(session, path, model_class)
-    return on_runtime(form, model_class, config, backend, sessions, files)
+    built_in = BuiltIn.from_json(next(iter(sessions.values())).metadata.get(METADATA))
+    return on_runtime(form, model_class, config, backend, sessions, files, built_in)
 
 
 def from_torch(model: PreTrainedModel, backend: str) -> PreTrainedModel:

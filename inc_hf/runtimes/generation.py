@@ -24,7 +24,8 @@ from inc_hf.models.kv_cache import (
     pairs_of,
     without_past,
 )
-from inc_hf.runtimes.model import RuntimeModel
+from inc_hf.runtimes.arguments import STEP, logits_kept, refuse_what_is_missing
+from inc_hf.runtimes.model import RuntimeModel, refuse_another_class
 from inc_hf.runtimes.session import Session
 
 
@@ -34,6 +35,7 @@ class Generating(RuntimeModel):
     @classmethod
     def check(cls, session: Session, path: Path, model_class: type[PreTrainedModel]) -> None:
         """Raise ValueError if a file is not one step of such a model, with the keys and values of those before."""
+        refuse_another_class(session, path, model_class)
         if "last_hidden_state" in session.output_names:
             return  # an encoder
         pasts = [name for name in session.input_names if name.startswith(PAST)]
@@ -54,7 +56,8 @@ class RuntimeDecoder(Generating):
         past = [] if cache is None else pairs_of(cache)
         ids, mask = _required(inputs, "input_ids"), inputs.get("attention_mask")
         length = past[0][0].shape[-2] if past else 0
-        feed = {"input_ids": ids, "attention_mask": mask, "position_ids": inputs.get("position_ids")}
+        refuse_what_is_missing(self, inputs, {*session.input_names, *STEP}, length)
+        feed = {name: inputs.get(name) for name in ("input_ids", "attention_mask", "position_ids", "token_type_ids")}
         if mask is None:
             feed["attention_mask"] = torch.ones(len(ids), length + ids.shape[1], dtype=torch.long)
         elif mask.ndim != 2:
@@ -65,7 +68,8 @@ class RuntimeDecoder(Generating):
         outputs = session(feed)
         if wants_cache(self, inputs):
             cache = written(cache or DynamicCache(), pairs_named(outputs, PRESENT))
-        results = self.with_loss({"logits": outputs["logits"]}, inputs)
+        logits = logits_kept(outputs["logits"], inputs.get("logits_to_keep"))
+        results = self.with_loss({"logits": logits}, inputs)
         return CausalLMOutputWithPast(**results, **{CACHE: cache})
 
 
@@ -95,10 +99,17 @@ class RuntimeSeq2Seq(Generating):
     def compute(self, inputs: dict[str, Any]) -> Seq2SeqLMOutput:
         """Run a step of the decoder, after the encoder unless its output came along."""
         session, cache = self.sessions[DECODER], cache_in(inputs)
+        taken = {"decoder_input_ids", "decoder_attention_mask", *STEP, *self.sessions[ENCODER].input_names}
+        masks = {"attention_mask"} if "encoder_attention_mask" in session.input_names else set()
+        refuse_what_is_missing(self, inputs, taken | masks)
         states = self._encoded(inputs)
         own, cross = ([], []) if cache is None else _pairs_of_both(cache)
         ids = self._decoder_ids(inputs)
-        feed = {"input_ids": ids, "encoder_hidden_states": states, "encoder_attention_mask": inputs["attention_mask"]}
+        feed = {
+            "input_ids": ids,
+            "encoder_hidden_states": states,
+            "encoder_attention_mask": inputs.get("attention_mask"),
+        }
         if own:
             feed |= named_pairs(own, PAST, OWN) | named_pairs(cross, PAST, CROSS) | {SWITCH: torch.tensor([True])}
         else:
@@ -119,12 +130,13 @@ class RuntimeSeq2Seq(Generating):
         return {"loss": F.cross_entropy(outputs["logits"].flatten(0, 1), inputs["labels"].flatten()), **outputs}
 
     def _encoded(self, inputs: dict[str, Any]) -> Tensor:
-        """The output of the encoder; puts a mask of all of it into `inputs` if there is none."""
-        encoded = inputs.get("encoder_outputs")
+        """The output of the encoder; puts a mask of all of its input into `inputs` if there is none."""
+        encoded, main = inputs.get("encoder_outputs"), inputs.get(self.main_input_name)
         if encoded is None:
             encoded = self.get_encoder()(**inputs)
-        if inputs.get("attention_mask") is None:
-            inputs["attention_mask"] = torch.ones(encoded[0].shape[:2], dtype=torch.long)
+        if inputs.get("attention_mask") is None and (main is not None or self.main_input_name == "input_ids"):
+            read = encoded[0] if main is None else main  # of a text, both are as long
+            inputs["attention_mask"] = torch.ones(read.shape[:2], dtype=torch.long)
         return encoded[0]
 
     def _decoder_ids(self, inputs: dict[str, Any]) -> Tensor:

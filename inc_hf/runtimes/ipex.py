@@ -6,6 +6,7 @@ from transformers import PreTrainedModel
 
 from inc_hf.backends import ipex
 from inc_hf.errors import UsageError
+from inc_hf.export.built_in import built_in
 from inc_hf.export.layout import MODEL
 from inc_hf.models.inputs import example_batch
 from inc_hf.quantize.nn import quantized_modules
@@ -18,14 +19,16 @@ def on_ipex(model: PreTrainedModel) -> PreTrainedModel:
     Raises:
         ValueError: it generates text, for which a trace does not serve, or is of a kind that runs on torch only.
     """
-    name = type(model).__name__
     if model.can_generate():
+        name = type(model).__name__
         raise UsageError(f"{name} generates text, which IPEX does not here; use backend 'torch' or 'onnxruntime'.")
-    output_class_of(name)
+    output_class_of(type(model))
     in_bfloat16 = model.dtype == torch.bfloat16 and not quantized_modules(model)
     dtype = torch.bfloat16 if in_bfloat16 else torch.float32
     for module in quantized_modules(model).values():
         module.dtype = torch.float32
     model = nn.Module.float(model)  # from which IPEX makes the other; the model's own refuses quantized ones
-    session = ipex.open_session(model, example_batch(model), dtype)
-    return on_runtime(RuntimeModel, type(model), model.config, "ipex", {MODEL: session}, [])
+    batch = example_batch(model)
+    defaults = built_in(model, batch)
+    session = ipex.open_session(model, batch, dtype)
+    return on_runtime(RuntimeModel, type(model), model.config, "ipex", {MODEL: session}, [], defaults)

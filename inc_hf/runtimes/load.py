@@ -3,11 +3,12 @@
 import os
 from typing import Any
 
-from transformers import AutoConfig, PreTrainedModel
+import torch
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.ipex import require_ipex
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.models.tasks import HUB_KEYWORDS, model_class_of
 from inc_hf.runtimes.choose import choose_backend
 from inc_hf.runtimes.files import find_files, from_files, from_torch, with_generation_config
@@ -52,13 +53,20 @@ def _on_files(auto_class: type, name: str | os.PathLike, backend: str, kwargs: d
     """A model on a runtime of ONNX files, which are written if there are none; on torch, if "auto" chooses that."""
     hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
     config = AutoConfig.from_pretrained(name, **hub)
-    model_class = model_class_of(auto_class, config)
+    with usage_error_for(f"{name} cannot be loaded", ValueError):
+        model_class = model_class_of(auto_class, config, hub.get("trust_remote_code", False))
     files = find_files(name, model_class, config, **hub)
     if backend == "auto":
         backend = choose_backend(name, bool(files), **hub)
     if backend == "torch":
         return load_on_torch(auto_class, name, **kwargs)
     if not files:
-        return from_torch(load_on_torch(auto_class, name, **kwargs), backend)
+        return from_torch(load_on_torch(auto_class, name, **_in_a_dtype_of_files(config, kwargs)), backend)
     model = from_files(model_class, config, files, backend)
     return with_generation_config(model, name, **hub)
+
+
+def _in_a_dtype_of_files(config: PreTrainedConfig, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Unless the user says another: a float model in bfloat16 as it is, all else in float32."""
+    is_half = config.dtype == torch.bfloat16 and getattr(config, "quantization_config", None) is None
+    return kwargs if is_half or {"dtype", "torch_dtype"} & kwargs.keys() else {**kwargs, "dtype": torch.float32}

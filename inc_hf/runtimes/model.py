@@ -5,24 +5,28 @@ import functools
 import inspect
 import os
 import shutil
+import typing
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, modeling_outputs
 from transformers.modeling_outputs import ModelOutput
 
 from inc_hf.checkpoint import save_checkpoint
 from inc_hf.errors import UsageError
+from inc_hf.export.built_in import METADATA, BuiltIn
 from inc_hf.export.layout import FOLDER
 from inc_hf.models.tasks import TASKS
+from inc_hf.runtimes.arguments import as_asked, feed_of, without_metadata
 from inc_hf.runtimes.session import Session
 
 # End of the name of a model class -> what it returns.
 OUTPUTS: dict[str, type[ModelOutput]] = {
     ending: getattr(modeling_outputs, task.output) for task in TASKS if task.output for ending in task.endings
 }
+SPANS = ("start_positions", "end_positions")
 # Their logits are of tokens, those of others of samples.
 OF_TOKENS = tuple(ending for task in TASKS if task.per_token for ending in task.endings)
 
@@ -38,24 +42,27 @@ class RuntimeModel:
         backend (`str`): the name of the runtime.
         sessions (`dict[str, Session]`): what runs the files, by their names without what says the dtype.
         files (`list[Path]`): the files; empty if there are none (IPEX).
+        built_in (`BuiltIn`): what the files make of inputs that do not come.
     """
 
     backend: str
+    built_in: BuiltIn
     sessions: dict[str, Session]
     files: list[Path]
 
     @classmethod
     def check(cls, session: Session, path: Path, model_class: type[PreTrainedModel]) -> None:
         """Raise ValueError if a file was not made of such a model."""
+        refuse_another_class(session, path, model_class)
         taken = set(inspect.signature(model_class.forward).parameters)
-        given = {field.name for field in dataclasses.fields(output_class_of(model_class.__name__))}
+        given = {field.name for field in dataclasses.fields(output_class_of(model_class))}
         if foreign := sorted({*session.input_names} - taken | {*session.output_names} - given):
             raise UsageError(
                 f"{path} was not made of a {model_class.__name__}, which has no {', '.join(foreign)}; "
                 "write it anew with `inc_hf.export.export_model` or `inc-hf export`."
             )
-        shape = session.output_shapes.get("logits")
-        if shape and len(shape) != (3 if model_class.__name__.endswith(OF_TOKENS) else 2):
+        shape, is_known = session.output_shapes.get("logits"), model_class.__name__.endswith(tuple(OUTPUTS))
+        if shape and is_known and len(shape) != (3 if model_class.__name__.endswith(OF_TOKENS) else 2):
             raise UsageError(
                 f"{path} was not made of a {model_class.__name__}: its logits have {len(shape)} dimensions; load it "
                 "with the IncModelFor… of its task."
@@ -72,15 +79,17 @@ class RuntimeModel:
         return torch.float32
 
     def compute(self, inputs: dict[str, Any]) -> ModelOutput:
-        """Run a batch. Inputs that the file does not know are left out; a missing `token_type_ids` is zeros."""
+        """Run a batch, as [`feed_of`] says."""
         (session,) = self.sessions.values()
-        if "token_type_ids" in session.input_names and inputs.get("token_type_ids") is None:
-            inputs["token_type_ids"] = torch.zeros_like(inputs["input_ids"])
-        outputs = session(inputs)
-        return output_class_of(type(self).__name__)(**self.with_loss(outputs, inputs))
+        labels = {name: inputs.pop(name) for name in self._labels_of(session) if name in inputs}
+        outputs = session(feed_of(self, session, inputs))
+        return output_class_of(type(self))(**self.with_loss(outputs, inputs | labels))
 
     def with_loss(self, outputs: dict[str, Tensor], inputs: dict[str, Any]) -> dict[str, Tensor]:
         """The outputs, and where labels came the loss that the model of torch computes from logits."""
+        spans = [inputs.get(name) for name in SPANS]
+        if "start_logits" in outputs and all(span is not None for span in spans):
+            return {"loss": self.loss_function(outputs["start_logits"], outputs["end_logits"], *spans), **outputs}
         labels = inputs.get("labels")
         if labels is None or "logits" not in outputs:
             return outputs
@@ -89,6 +98,13 @@ class RuntimeModel:
         settings = {"labels": labels, "config": self.config, "vocab_size": vocab_size}
         name = "pooled_logits" if "pooled_logits" in inspect.signature(self.loss_function).parameters else "logits"
         return {"loss": self.loss_function(**{name: logits}, **settings), **outputs}
+
+    def _labels_of(self, session: Session) -> tuple[str, ...]:
+        """What the loss is computed of, besides the outputs, where they are all that it takes."""
+        if "start_logits" in session.output_names:
+            return SPANS
+        is_known = type(self).__name__.endswith(tuple(OUTPUTS))
+        return ("labels",) if is_known and "logits" in session.output_names else ()
 
     def save_pretrained(
         self,
@@ -137,6 +153,16 @@ class RuntimeModel:
         return f"{type(self).__name__}({self.extra_repr()})"
 
 
+def refuse_another_class(session: Session, path: Path, model_class: type[PreTrainedModel]) -> None:
+    """Raise ValueError if a file says that it was made of another class."""
+    made_of = BuiltIn.from_json(session.metadata.get(METADATA))
+    if made_of is not None and made_of.model != model_class.__name__:
+        raise UsageError(
+            f"{path} was not made of a {model_class.__name__}, but of a {made_of.model}; load it with the "
+            "IncModelFor… of its task."
+        )
+
+
 def on_runtime(
     form: type[RuntimeModel],
     model_class: type[PreTrainedModel],
@@ -144,6 +170,7 @@ def on_runtime(
     backend: str,
     sessions: dict[str, Session],
     files: list[Path],
+    built_in: BuiltIn | None = None,
 ) -> PreTrainedModel:
     """A model of `model_class` whose forward pass is that of `form`, and whose weights are in the files alone."""
     namespace = {"__module__": model_class.__module__, "forward": _forward_like(model_class)}
@@ -152,8 +179,20 @@ def on_runtime(
     for module in model.modules():  # those of other sizes than none would have to be on some device
         module._parameters.clear()
         module._buffers.clear()
+    _refuse_parts(model, backend)
     model.backend, model.sessions, model.files = backend, sessions, files
+    model.built_in = built_in or without_metadata(config)
     return model.eval()
+
+
+def _refuse_parts(model: nn.Module, backend: str) -> None:
+    """Let all modules inside say that they have nothing to compute with, as `get_image_features` would call them."""
+
+    def forward(*args: Any, **kwargs: Any) -> None:
+        raise UsageError(f"Parts of a model on {backend} cannot be called, only the whole; use backend='torch'.")
+
+    for module in list(model.modules())[1:]:
+        module.forward = forward
 
 
 def _forward_like(model_class: type[PreTrainedModel]) -> Any:
@@ -166,21 +205,33 @@ def _forward_like(model_class: type[PreTrainedModel]) -> Any:
         inputs = dict(signature.bind(self, *args, **kwargs).arguments)
         inputs |= inputs.pop(rest, {})
         del inputs["self"]
-        return self.compute(inputs)
+        return_dict = inputs.pop("return_dict", None)
+        return as_asked(self.compute(inputs), return_dict, self.config)
 
     return forward
 
 
-def output_class_of(model_name: str) -> type[ModelOutput]:
-    """What a model of this class returns.
+def output_class_of(model_class: type) -> type[ModelOutput]:
+    """What a model of this class returns: by the end of its name, which says more than some annotations, otherwise by
+    the annotation of `forward`.
 
     Raises:
-        ValueError: it is of another kind than those of [`OUTPUTS`].
+        ValueError: neither says it.
     """
-    for suffix, output_class in OUTPUTS.items():
-        if model_name.endswith(suffix):
-            return output_class
-    raise UsageError(
-        f"{model_name} runs on torch only, other runtimes have those that generate text and those that end in "
-        f"{', '.join(OUTPUTS)}; use `backend='torch'`."
-    )
+    name = model_class.__name__
+    found = next((output for ending, output in OUTPUTS.items() if name.endswith(ending)), None)
+    annotated = _annotated_output(model_class)
+    if found is None or (name.endswith("Model") and annotated is not None):
+        found = annotated
+    if found is None:
+        raise UsageError(
+            f"{name} runs on torch only, other runtimes have those that generate text and those that end in "
+            f"{', '.join(OUTPUTS)}, or say what they return; use `backend='torch'`."
+        )
+    return found
+
+
+def _annotated_output(model_class: type) -> type[ModelOutput] | None:
+    annotation = inspect.signature(model_class.forward).return_annotation
+    kinds = typing.get_args(annotation) or (annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, ModelOutput)), None)

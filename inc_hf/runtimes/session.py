@@ -13,5 +13,6 @@ class Session(Protocol):
     output_names: list[str]
     input_shapes: dict[str, list[int | str]]
     output_shapes: dict[str, list[int | str]]
+    metadata: dict[str, str]
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]: ...

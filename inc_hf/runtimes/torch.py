@@ -13,7 +13,8 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from inc_hf.checkpoint import CheckpointError, IncQuantizationConfig
 from inc_hf.checkpoint.adopt import as_dict
 from inc_hf.checkpoint.bf16 import ENTRY as BF16_MODULES
-from inc_hf.checkpoint.bf16 import missing_halves, use_entry
+from inc_hf.checkpoint.bf16 import take_weights, use_entry
+from inc_hf.checkpoint.contents import check_contents, check_values, entries_of, float_tensors
 from inc_hf.errors import UsageError
 from inc_hf.models.building import changed_when_built
 from inc_hf.models.tasks import HUB_KEYWORDS
@@ -58,14 +59,17 @@ def _config_of(
         return config, kwargs
     # a config would keep dtype="auto" as if it were a dtype
     own = {key: kwargs.pop(key) for key in ("dtype", "torch_dtype") if key in kwargs}
-    config, kwargs = AutoConfig.from_pretrained(name, return_unused_kwargs=True, **hub, **kwargs)
+    try:
+        config, kwargs = AutoConfig.from_pretrained(name, return_unused_kwargs=True, **hub, **kwargs)
+    except (AttributeError, TypeError, KeyError) as error:
+        raise CheckpointError(f"The config.json of {name} is malformed: {error}.") from error
     return config, kwargs | own
 
 
 def _loader_of(auto_class: type, config: PreTrainedConfig, trust_remote_code: bool) -> type:
     """What to call `from_pretrained` of. Of a slim checkpoint (`model_slim`), it is the class in the slim sizes; where
     weights are in bfloat16, that with such modules, so that they are never held in float32."""
-    changes = [] if getattr(config, OWN_SIZES, None) is None else [to_own_sizes]
+    changes = [] if getattr(config, OWN_SIZES, None) is None else [_to_sizes_of_config]
     if names := getattr(config, BF16_MODULES, None):
         changes.append(partial(use_entry, names=names))
     if changes and not issubclass(auto_class, PreTrainedModel):
@@ -74,8 +78,16 @@ def _loader_of(auto_class: type, config: PreTrainedConfig, trust_remote_code: bo
     return changed_when_built(auto_class, *changes) if changes else auto_class
 
 
+def _to_sizes_of_config(model: PreTrainedModel) -> None:
+    try:
+        to_own_sizes(model)
+    except UsageError as error:
+        raise CheckpointError(f"{model.config.name_or_path}: {error}") from error
+
+
 def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
     wants_info = kwargs.pop("output_loading_info", False)
+    architectures = kwargs["config"].architectures or []
     if hasattr(kwargs["config"], BF16_MODULES):
         kwargs["dtype"] = torch.float32  # which holds what was saved in bfloat16 as well
     try:
@@ -88,11 +100,26 @@ def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
         if "mismatched" not in str(error):
             raise
         raise CheckpointError(f"The weights of {name} do not fit its config.json: {error}") from error
-    missing = sorted(info["missing_keys"]) if quantized_modules(model) else missing_halves(model, info)
+    is_whole = _is_whole(model, architectures)
+    missing = sorted(info["missing_keys"]) if is_whole else []  # of others, transformers has said what they lack
     surplus = sorted(key for key in info["unexpected_keys"] if QUANTIZATION_PARAMETER.search(key))
     if missing or surplus:
         raise CheckpointError(
             f"The weights of {name} do not belong to its config: "
             f"missing {missing[:5] or 'nothing'}, not expected {surplus[:5] or 'nothing'}."
         )
+    if is_whole:
+        hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
+        check_contents(model, float_tensors(model), entries_of(name, **hub), name)
+        check_values(model, quantized_modules(model))
+    take_weights(model)
     return (model, info) if wants_info else model
+
+
+def _is_whole(model: PreTrainedModel, architectures: list[str]) -> bool:
+    """Whether a checkpoint has to hold all of the model: a compressed one, and a float one of this very class. One of
+    another class, such as a language model that is to become a classifier, lacks the head."""
+    is_compressed = quantized_modules(model) or any(
+        hasattr(model.config, entry) for entry in (BF16_MODULES, OWN_SIZES)
+    )
+    return bool(is_compressed) or type(model).__name__ in architectures

@@ -1,18 +1,31 @@
 """What mixed precision may vary: which modules keep their weights in float32."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torch import nn
 
 from inc_hf.config import MixedPrecisionConfig
+from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError
 from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
-from inc_hf.quantize.resolve import reached_or_tied, settings_by_name, settings_by_type, tied_names
+from inc_hf.quantize.coverage import Inventory
+from inc_hf.quantize.resolve import (
+    BY_CONFIG,
+    NEVER_CALLED,
+    reached_or_tied,
+    settings_by_name,
+    settings_by_type,
+    tied_names,
+)
 from inc_hf.quantize.settings import merged_settings, wants_float
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.sensitivity import rank_twins, together
 from inc_hf.tune.space import copy_of, reached_by
+from inc_hf.undo import restored
+
+VERB = "Stored in bfloat16"
 
 
 @dataclass(frozen=True)
@@ -27,12 +40,19 @@ class Half:
 
 @dataclass
 class Bf16Space:
-    """A [`Space`] of models with weights in bfloat16; `kinds` are the modules' types by name."""
+    """A [`Space`] of models with weights in bfloat16; `kinds` are the modules' types by name, `inventory` and `left`
+    what stays in float32."""
 
     model: nn.Module
     conf: MixedPrecisionConfig
     kinds: dict[str, str]
+    inventory: Inventory
+    left: dict[str, Reason]
     inputs: list
+    called: Mapping[str, int] = field(default_factory=dict)  # by the evaluation: the kinds are known before it
+
+    def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
+        return self.inventory.coverage(VERB, bf16_modules(model), self.left, self.kinds, candidate.schemes)
 
     def candidates(self) -> list[Candidate]:
         default = Candidate("bf16", dict.fromkeys(self.kinds, Half()))
@@ -52,20 +72,28 @@ class Bf16Space:
         names = list(candidate.schemes)
         if self.inputs:
             twins = bf16_modules(use_bf16(copy_of(self.model), names))
-            names = [name for name, _ in rank_twins(self.model, twins, self.inputs)]
+            with restored(self.model):
+                names = [name for name, _ in rank_twins(self.model, twins, self.inputs)]
         return together(self.model, names)
 
 
-def kinds_to_convert(model: nn.Module, conf: MixedPrecisionConfig) -> dict[str, str]:
+def kinds_to_convert(
+    model: nn.Module, conf: MixedPrecisionConfig, left: dict[str, Reason] | None = None
+) -> dict[str, str]:
     """Name -> type of the modules that a config brings to bfloat16; what shares a weight goes together.
+
+    Args:
+        left (`dict`, *optional*): gets the reason for each of the others that could be brought to it.
 
     Raises:
         ValueError: there are none, or a pattern matches nothing.
     """
-    kinds = candidates_of(model)
+    kinds = known = candidates_of(model)
     reached = reached_by(model, [])
     if reached is not None:  # what is read without a call, as relative positions of DeBERTa are, stays in float32
         kinds = {name: kinds[name] for name in reached_or_tied(model, list(kinds), reached)}
+    left = {} if left is None else left
+    left.update({name: NEVER_CALLED if name not in kinds else BY_CONFIG for name in known})
     settings: dict[str, dict[str, dict]] = {name: {} for name in kinds}
     for name, stronger in [
         *settings_by_type(model, kinds, conf.op_type_dict),

@@ -11,6 +11,7 @@ from torch import nn
 from inc_hf.models.batches import batch_length, take_samples
 from inc_hf.quantize import calibrate
 from inc_hf.quantize.workflow import evaluating
+from inc_hf.undo import restored
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +37,10 @@ class Calibration:
         return list(dict.fromkeys(min(size, available) for size in wanted))
 
     def run(self, model: nn.Module, num_samples: int | None) -> None:
-        """Let a prepared model see the data."""
+        """Let a prepared model see the data; batches leave nothing but their ranges."""
         if self.func is None:
-            calibrate(model, take_samples(self.batches, num_samples))
+            with restored(model):
+                calibrate(model, take_samples(self.batches, num_samples))
             return
         with torch.no_grad(), evaluating(model):
             self.func(model)

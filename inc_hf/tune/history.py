@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from inc_hf.atomic import write_text
+from inc_hf.atomic import locked, write_text
 from inc_hf.errors import UsageError
+from inc_hf.writable import check_writable
 
 VERSION = 1
 FILE = "history.json"
@@ -51,8 +52,10 @@ class History:
         """The history of a workspace, which all searches in it share; with the trials of `resume_from`, if given.
 
         Raises:
-            ValueError: one of the files is not a history of this version; nothing is overwritten.
+            ValueError: one of the files is not a history of this version; nothing is overwritten. Or the workspace
+                cannot be written.
         """
+        check_writable(workspace)
         history = cls(Path(workspace) / FILE)
         if history.path.exists():
             _, history.kept = _read(history.path, "; choose another workspace, or move the file away")
@@ -65,10 +68,19 @@ class History:
         self.write()
 
     def write(self) -> None:
-        """Write the file anew."""
-        if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Write the file anew, with what other processes have added to it meanwhile."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self.path.parent):
+            if self.path.exists():
+                self.keep(_read(self.path, "; choose another workspace, or move the file away")[1])
             write_text(self.path, json.dumps(self.to_dict(), indent=2))
+
+    def keep(self, trials: list[Trial]) -> None:
+        """Keep the trials of another search that are not there yet."""
+        mine = {_key(t) for t in [*self.trials, *self.earlier.values(), *self.kept]}
+        self.kept += [trial for trial in trials if _key(trial) not in mine]
 
     def to_dict(self) -> dict[str, Any]:
         """The trials, then those of earlier searches that have not been taken up, so that none is lost."""
@@ -107,6 +119,11 @@ def _read(path: Path, what_now: str) -> tuple[float, list[Trial]]:
         return baseline, [replace(t, baseline=baseline) if t.baseline is None else t for t in trials]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not a tuning history{what_now}: {error!r}") from error
+
+
+def _key(trial: Trial) -> str:
+    """What tells a trial from all others, also one whose score is not a number, and one without a baseline."""
+    return json.dumps(asdict(replace(trial, baseline=None)))
 
 
 def _of_model(trials: list[Trial], baseline: float) -> dict[str, Trial]:

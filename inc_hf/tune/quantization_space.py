@@ -1,14 +1,17 @@
 """What post-training quantization may vary: samples, observers, smoothing, and which modules stay in float."""
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from torch import nn
 
 from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError
 from inc_hf.quantize import convert, prepare, resolve_schemes
+from inc_hf.quantize.coverage import inventory_of
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.resolve import smoothing_alphas
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.workflow import unprepare
@@ -16,6 +19,7 @@ from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.sensitivity import rank_by_damage, together
 from inc_hf.tune.space import copy_of, reached_by
+from inc_hf.undo import restored
 
 logger = logging.getLogger(__name__)
 
@@ -25,19 +29,36 @@ OBSERVER_VARIANTS = ("mse", "percentile")
 
 @dataclass
 class QuantizationSpace:
-    """A [`Space`] of quantized models; `inputs` are a few batches, to see what is used and what harms."""
+    """A [`Space`] of quantized models; `inputs` are a few batches, to see what harms.
+
+    The modules that are used are those which the calibration data reaches, without it those which an evaluation
+    called.
+    """
 
     model: nn.Module
     conf: PostTrainingQuantConfig
     calibration: Calibration
     inputs: list
+    called: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.reached = reached_by(self.model, self.inputs)
+        self.reached = dict(self.called)
+        if self.calibration.batches or not self.called:
+            self.reached = reached_by(self.model, self.calibration.batches)
+        self.inventory = inventory_of(self.model)
+        self.left: dict[str, Reason] = {}
+        self.default: dict[str, Scheme] = {}
+
+    def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
+        """How much of the float model is quantized in `model`, which was made as the candidate says."""
+        return self.inventory.coverage(
+            "Quantized", quantized_modules(model), self.left, self.default, candidate.schemes
+        )
 
     def candidates(self) -> list[Candidate]:
         approach = self.conf.approach if self.conf.approach != "auto" else "default"
-        default = Candidate(approach, self._schemes(self.calibration.has_data))
+        self.default = self._schemes(self.calibration.has_data)
+        default = Candidate(approach, self.default)
         if not default.schemes:
             raise UsageError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
         if not default.needs_calibration:
@@ -48,7 +69,7 @@ class QuantizationSpace:
         return list(unique.values())
 
     def _schemes(self, has_data: bool) -> dict[str, Scheme]:
-        return resolve_schemes(self.model, self.conf, self.reached, has_data)
+        return resolve_schemes(self.model, self.conf, self.reached, has_data, self.left)
 
     def _variants(self, default: Candidate) -> Iterator[Candidate]:
         """The default with each number of samples, observers and alphas with the first; last, what is dynamic."""
@@ -92,7 +113,8 @@ class QuantizationSpace:
         """Without inputs, from the last module to the first."""
         names = list(candidate.schemes)[::-1]
         if self.inputs:
-            names = [name for name, _ in rank_by_damage(self.model, self.build(candidate), self.inputs)]
+            with restored(self.model):
+                names = [name for name, _ in rank_by_damage(self.model, self.build(candidate), self.inputs)]
         return together(self.model, names)
 
 

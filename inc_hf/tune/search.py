@@ -1,7 +1,7 @@
 """The way from a float model to the best of a space: baseline, candidates, trials."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -9,6 +9,7 @@ from torch import nn
 from inc_hf.config import TuningCriterion, options
 from inc_hf.errors import UsageError
 from inc_hf.models.inputs import recording_inputs
+from inc_hf.quantize.probe import recording_reached
 from inc_hf.tune.history import History
 from inc_hf.tune.space import Space
 from inc_hf.tune.strategy import STRATEGIES
@@ -22,7 +23,7 @@ RANKING_BATCHES = 4
 def search(
     model: nn.Module,
     evaluate: Callable[[nn.Module], float],
-    space_of: Callable[[list], Space],
+    space_of: Callable[[list, Mapping[str, int]], Space],
     goal_of: Callable[[float], Goal],
     tuning: TuningCriterion,
     batches: Sequence[Any] = (),
@@ -32,7 +33,7 @@ def search(
     Args:
         model: the float model, which stays as it is.
         evaluate: model -> score.
-        space_of: makes the space from a few inputs.
+        space_of: makes the space from a few inputs, and the modules that `evaluate` called (`reached_modules`).
         goal_of: makes the goal from the float model's score.
         tuning: how long to search for it.
         batches: whose first ones are these inputs; otherwise they are what `evaluate` calls the model with.
@@ -41,7 +42,7 @@ def search(
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
     """
     history = History.of_workspace(options.workspace, options.resume_from)
-    with recording_inputs(model, RANKING_BATCHES) as recorded:
+    with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
         baseline = evaluate(model)
     goal, resumed = goal_of(baseline), history.baseline
     if not history.begin(baseline):
@@ -50,10 +51,10 @@ def search(
             "the same?", baseline, resumed, options.resume_from,
         )  # fmt: skip
     inputs = list(batches[:RANKING_BATCHES]) or recorded
-    space = space_of(inputs)
+    space = space_of(inputs, reached)
     strategy = STRATEGIES[tuning.strategy](space.candidates(), space.rank, goal.criterion.higher_is_better)
     result = tune(strategy, space.build, evaluate, goal, tuning, history)
-    result.inputs = inputs
+    result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:
         logger.warning(
             "The goal of %.4f was not met in %d trials; returning the best model found, %.4f (%s).",

@@ -2,14 +2,19 @@
 
 import copy
 import logging
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from torch import nn
 
+from inc_hf.coverage import Coverage
 from inc_hf.models.inputs import made_up_batch
+from inc_hf.models.modalities import lacking
 from inc_hf.quantize.probe import reached_modules
+from inc_hf.quantize.resolve import quantizable_names
 from inc_hf.quantize.workflow import calibration_error, evaluating, run
 from inc_hf.tune.candidate import Candidate
+from inc_hf.undo import restored
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +32,9 @@ class Space(Protocol):
     def build(self, candidate: Candidate) -> nn.Module:
         """A converted copy of the float model, which stays as it is."""
 
+    def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
+        """How much of the float model is changed in `model`, which was built from the candidate."""
+
     def rank(self, candidate: Candidate) -> list[list[str]]:
         """Names of the candidate's modules, the most harmful first; those that share a weight are one item, since
         they go back to float together. An empty list ends the search with the candidates."""
@@ -42,11 +50,55 @@ def copy_of(model: nn.Module) -> nn.Module:
     return copied
 
 
-def reached_by(model: nn.Module, inputs: list) -> dict[str, int] | None:
-    """Modules that a forward pass reaches, or None where no inputs are at hand and none can be made."""
-    batch = inputs[0] if inputs else made_up_batch(model)
+def reached_by(model: nn.Module, batches: Iterable[Any]) -> dict[str, int | None] | None:
+    """Modules that forward passes on these batches reach, on made-up inputs if there are none; the model stays as it
+    was. None where no inputs can be made. Batches are run until nothing is left that could be reached.
+    """
+    sought = set(quantizable_names(model))
+    with restored(model), evaluating(model), calibration_error():
+        reached = _reached_by_data(model, batches, sought)
+    return reached or _reached_by_made_up(model, sought)
+
+
+def _reached_by_data(model: nn.Module, batches: Iterable[Any], sought: set[str]) -> dict[str, int]:
+    reached: dict[str, int] = {}
+    for batch in batches:
+        for name, ndim in reached_modules(model, lambda b=batch: run(model, b)).items():
+            reached.setdefault(name, ndim)
+        if sought.issubset(reached):
+            break
+    return reached
+
+
+def _reached_by_made_up(model: nn.Module, sought: set[str]) -> dict[str, int | None] | None:
+    """Of what one batch cannot show, those modules count as used that have a used twin, such as the experts that no
+    token was sent to, and if the batch lacks a modality (images, sound), all of them."""
+    batch = made_up_batch(model)
     if batch is None:
         logger.info("Taking all modules as used, since no inputs are at hand to see which ones are.")
         return None
-    with evaluating(model), calibration_error():
-        return reached_modules(model, lambda: run(model, batch))
+    with restored(model), evaluating(model):
+        reached = reached_modules(model, lambda: run(model, batch))
+    twins = {_without_numbers(name): ndim for name, ndim in reached.items()}
+    unseen = {name: twins.get(_without_numbers(name)) for name in quantizable_names(model) if name not in reached}
+    missing = lacking(model, batch)
+    if missing:
+        logger.info("Taking all modules as used: no %s are at hand to see which ones are.", ", ".join(missing))
+    else:
+        unseen = {name: ndim for name, ndim in unseen.items() if ndim is not None}
+    return _merged([name for name, _ in model.named_modules()], reached, unseen)
+
+
+def _without_numbers(name: str) -> str:
+    return ".".join("*" if part.isdigit() else part for part in name.split("."))
+
+
+def _merged(order: list[str], reached: dict[str, int], unseen: dict[str, int | None]) -> dict[str, int | None]:
+    """What was reached in its order, each of the others behind the module that is before it in the model."""
+    names, before = list(reached), None
+    for name in order:
+        if name in unseen:
+            names.insert(names.index(before) + 1 if before else 0, name)
+        if name in reached or name in unseen:
+            before = name
+    return {name: {**unseen, **reached}[name] for name in names}

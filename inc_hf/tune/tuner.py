@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.config import AccuracyCriterion, TuningCriterion
+from inc_hf.coverage import Coverage
 from inc_hf.models.size import bytes_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.tune.candidate import Candidate
@@ -45,7 +46,7 @@ class Goal:
 class TuneResult:
     """The best model of a search; `met_criterion` says whether it reached the goal.
 
-    `inputs` are the batches that the search looked at the model with.
+    `inputs` are the batches that the search looked at the model with; `coverage` says how much of it was changed.
     """
 
     model: nn.Module
@@ -55,6 +56,7 @@ class TuneResult:
     goal: Goal
     interrupted: bool = False
     inputs: list = field(default_factory=list)
+    coverage: Coverage | None = None
 
     @property
     def met_criterion(self) -> bool:

@@ -1,12 +1,15 @@
 """Configs of compressed-tensors that others wrote."""
 
+import contextlib
 import copy
+import time
 
 import pytest
 import torch
 from tiny import tiny_model
 from torch import nn
 
+from inc_hf.checkpoint import CheckpointError
 from inc_hf.checkpoint.compressed_tensors import from_compressed_tensors
 from inc_hf.checkpoint.describe import schemes_of_config
 from inc_hf.quantize import ActivationScheme, Scheme, WeightScheme
@@ -149,6 +152,23 @@ class TestForeignConfig:
     def test_precision_of_dynamic_scales(self, scale_dtype, expected):
         found = self.schemes(with_group("input_activations", scale_dtype=scale_dtype))
         assert {scheme.activation.scale_dtype for scheme in found.values()} == {expected}
+
+    @pytest.mark.parametrize("pattern", ["(a|aa|b|bert|e|[a-z.0-9])+$!", "(.*)*X", ".*.*.*.*.*.*.*.*.*!"])
+    @pytest.mark.parametrize("place", ["targets", "ignore"])
+    def test_a_pattern_that_would_take_for_ever(self, pattern, place):
+        config = foreign_config()
+        if place == "targets":
+            config["config_groups"]["group_0"]["targets"] = [f"re:{pattern}"]
+        else:
+            config["ignore"] = [f"re:{pattern}"]
+        begin = time.perf_counter()
+        with contextlib.suppress(CheckpointError):  # some are harmless to this engine
+            self.schemes(config)
+        assert time.perf_counter() - begin < 5
+
+    def test_a_malformed_pattern(self):
+        with pytest.raises(CheckpointError, match="malformed"):
+            self.schemes({**foreign_config(), "ignore": ["re:("]})
 
     def test_our_own_word_for_that_precision(self):
         found = self.schemes(with_group("input_activations", observer_kwargs={"scale_dtype": "bfloat16"}))

@@ -8,6 +8,8 @@ from tiny import logits_of, quantized, tiny_inputs, tiny_model, tiny_tokenizer
 from transformers import pipeline
 
 from inc_hf import IncModelForSeq2SeqLM, IncModelForSequenceClassification
+from inc_hf.backends.onnxruntime import open_session
+from inc_hf.commands.export import dtype_to_load
 from inc_hf.commands.main import main
 
 
@@ -44,6 +46,28 @@ def test_in_a_directory_of_its_own(int8, tmp_path):
     assert main(["export", str(int8), "-o", "out", "--overwrite"]) == 0
 
 
+def test_optional_inputs(int8, tmp_path):
+    assert main(["export", str(int8), "-o", "out", "--inputs", "position_ids, attention_mask"]) == 0
+    session = open_session(tmp_path / "out" / "onnx" / "model_quantized.onnx")
+    assert session.input_names == ["input_ids", "attention_mask", "token_type_ids", "position_ids"]
+
+
+@pytest.mark.parametrize(
+    "stored, asked, expected",
+    [
+        (torch.float32, None, torch.float32),
+        (torch.bfloat16, None, torch.bfloat16),
+        (torch.float16, None, torch.float32),
+        (torch.bfloat16, "fp32", torch.float32),
+        (torch.float32, "bf16", torch.bfloat16),
+    ],
+    ids=str,
+)
+def test_dtype_of_the_file(stored, asked, expected, tmp_path):
+    tiny_model("bert").to(stored).save_pretrained(tmp_path / "model")
+    assert dtype_to_load(str(tmp_path / "model"), asked) == expected
+
+
 @pytest.mark.parametrize("name, suffix", [("bert", "_bf16"), ("t5", "")])
 def test_other_dtypes_and_kinds(name, suffix, tmp_path):
     model = tiny_model(name)
@@ -69,12 +93,16 @@ def test_other_dtypes_and_kinds(name, suffix, tmp_path):
         (["model", "--task", "nothing"], "Unknown task 'nothing'"),
         (["model", "-o", "full"], "full is not empty"),
         (["broken"], "truncated"),
+        (["model", "--inputs", "boxes"], "BertForSequenceClassification has no inputs ['boxes'], only input_ids"),
+        (["int8", "--dtype", "bf16"], "int8 is quantized; --dtype bf16 is for models that are not"),
     ],
     ids=lambda value: "",
 )
 def test_bad_input(arguments, match, tmp_path, capsys):
     for name in ("model", "broken"):
         tiny_model("bert").save_pretrained(name)
+    if "int8" in arguments:
+        quantized("bert").save_pretrained("int8")
     weights = tmp_path / "broken" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
     (tmp_path / "full").mkdir()

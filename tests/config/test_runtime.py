@@ -86,7 +86,7 @@ def test_benchmark_is_no_mapping_of_other_attributes():
 def test_options_defaults():
     fresh = Options()
     assert (fresh.random_seed, fresh.resume_from, fresh.tensorboard) == (1978, None, False)
-    assert re.fullmatch(r"\./nc_workspace/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d/", fresh.workspace)
+    assert re.fullmatch(r"\./nc_workspace/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-[0-9a-f]{8}/", fresh.workspace)
     assert isinstance(options, Options)
 
 

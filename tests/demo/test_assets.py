@@ -128,7 +128,7 @@ class TestWrite:
     def test_replaces(self, tmp_path):
         path = tmp_path / "file"
         path.write_bytes(b"a much longer content than the new one")
-        (tmp_path / "file.part").write_bytes(b"left over")
+        (tmp_path / ".file.1a2b3c4d.part").write_bytes(b"left over")
         assets._write(path, b"new")
         assert path.read_bytes() == b"new"
         assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
@@ -158,10 +158,9 @@ class TestWrite:
     def test_the_old_content_stays_when_writing_fails(self, tmp_path):
         path = tmp_path / "file"
         path.write_bytes(b"old")
-        (tmp_path / "file.part").mkdir()
-        with pytest.raises(OSError):
-            assets._write(path, b"new")
-        assert path.read_bytes() == b"old"
+        with pytest.raises(TypeError):
+            assets._write(path, "no bytes")
+        assert path.read_bytes() == b"old" and [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 class TestMovieReviews:

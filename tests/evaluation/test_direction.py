@@ -42,7 +42,14 @@ class Said:
     higher_is_better = False
 
 
-@pytest.mark.parametrize("name", [*LOWER, "negative_log_likelihood", {"mse": {}}, MeanSquaredError(), Said()], ids=str)
+def named(value):
+    """The same in every process, which the address of an object is not."""
+    return value if isinstance(value, str) else str(value) if isinstance(value, dict) else type(value).__name__
+
+
+@pytest.mark.parametrize(
+    "name", [*LOWER, "negative_log_likelihood", {"mse": {}}, MeanSquaredError(), Said()], ids=named
+)
 def test_lower(name):
     assert higher_is_better(name) is False
 
@@ -52,7 +59,7 @@ def test_higher(name):
     assert higher_is_better(name) is True
 
 
-@pytest.mark.parametrize("name", [None, "score", "lossless", object(), {}], ids=str)
+@pytest.mark.parametrize("name", [None, "score", "lossless", object(), {}], ids=named)
 def test_unknown(name):
     assert higher_is_better(name) is None
 

@@ -9,6 +9,7 @@ import torch
 from onnx import numpy_helper
 from shared import made_once, model_of
 from tiny import logits_of, tiny_inputs, tiny_model
+from transformers import BigBirdConfig, BigBirdForSequenceClassification
 
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export import export_model
@@ -125,6 +126,14 @@ def test_what_cannot_be_exported(tmp_path):
     with pytest.raises(ValueError, match="in float32 or all in bfloat16 are exported, this one has torch.float16"):
         export_model(mixed, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_attention_that_hangs_on_the_length(tmp_path):
+    config = BigBirdConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
+    model = BigBirdForSequenceClassification(config).eval()
+    with pytest.raises(ValueError, match="BigBirdForSequenceClassification attends in sparse blocks to long texts"):
+        export_model(model, tmp_path)
+    assert model.config.attention_type == "block_sparse" and not list(tmp_path.iterdir())
 
 
 class Unknown(torch.nn.Module):

@@ -69,14 +69,56 @@ def test_little_memory_is_16_bits_per_block(how):
         assert kept.dtype is torch.bfloat16 and kept.numel() == part.module.weight.numel() // 4
 
 
-def test_layers_without_a_gradient_are_named():
+SKIPPED = {
+    "blocks": {"pruning_type": "snip", "pattern": "4x1"},
+    "momentum": {"pruning_type": "snip_momentum", "pattern": "1x1"},
+    "local": {"pruning_type": "snip", "pruning_scope": "local"},
+    "N:M": {"pruning_type": "snip_momentum", "pattern": "2:4"},
+    "progressive": {"pruning_type": "snip_progressive", "pattern": "4x1", "end_step": 9, "pruning_frequency": 3},
+}
+
+
+@pytest.mark.parametrize("settings", SKIPPED.values(), ids=SKIPPED)
+def test_a_layer_that_the_steps_so_far_left_out_waits_and_is_pruned_later(settings):
+    """As LayerDrop does."""
     model = Net()
-    (pruner,) = pruners_of(model, pruning_type="snip", end_step=10)
-    gradients_of(model, 0)
-    model.second.weight.grad = None
-    pruner.collect(0)
-    with pytest.raises(ValueError, match="no gradient to prune by in second; exclude"):
-        pruner.update(1)
+    (pruner,) = pruners_of(model, **{"end_step": 4, **settings})
+    dense = model.second.weight.detach().clone()
+    zeros = []
+    for step in range(10):
+        pruner.update(step)
+        zeros.append({name: int((matrix == 0).sum()) for name, matrix in matrices_of(model).items()})
+        gradients_of(model, step)
+        if step < 3:
+            model.second.weight.grad = None
+        pruner.collect(step)
+    first = next(i for i, count in enumerate(zeros) if sum(count.values()))
+    assert first <= 3 and zeros[first]["second"] == 0 and zeros[-1]["second"] > 0
+    assert pruner.unscored == []
+    kept = model.second.weight != 0
+    assert torch.equal(model.second.weight[kept], dense[kept])
+
+
+def test_a_layer_that_no_step_reached_stays_dense():
+    model = Net()
+    (pruner,) = pruners_of(model, pruning_type="snip", end_step=2)
+    for step in range(4):
+        pruner.update(step)
+        gradients_of(model, step)
+        model.second.weight.grad = None
+        pruner.collect(step)
+    assert pruner.unscored == ["second"] and (model.second.weight != 0).all() and (model.first.weight == 0).any()
+    (other,) = pruners_of(model, pruning_type="snip", end_step=2)
+    other.load_state_dict(pruner.state_dict())
+    assert other.unscored == ["second"]
+
+
+def test_no_layer_with_a_gradient_up_to_the_last_update(caplog):
+    (pruner,) = pruners_of(Net(), pruning_type="snip", end_step=2)
+    assert not pruner.update(1)
+    assert "No gradient has come to conv, conv2d, first, second yet; nothing is pruned at step 1." in caplog.text
+    with pytest.raises(ValueError, match="no gradient to prune by in conv, conv2d, first, second; exclude"):
+        pruner.update(2)
 
 
 def test_bf16_weights_have_float_scores():

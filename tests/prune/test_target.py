@@ -4,6 +4,8 @@ import pytest
 import torch
 from pruning import Net, gradients_of, pruners_of, run
 from tiny import TinyNet, tiny_inputs, tiny_model
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from inc_hf.config import WeightPruningConfig
 from inc_hf.prune.target import find_targets, head_of
@@ -73,6 +75,12 @@ def test_names_that_hit_nothing(caplog):
     targets_of(tiny_model("bert"), excluded_op_names=["embeddings", "classifer"])
     assert "`excluded_op_names` 'classifer' matches no module; did you mean 'classifier'?" in caplog.text
     assert "'embeddings'" not in caplog.text
+
+
+def test_layers_whose_weight_is_computed_stay_dense_with_a_word(caplog):
+    model = nn.Sequential(weight_norm(nn.Linear(4, 4)), nn.Linear(4, 4), nn.Linear(4, 2))
+    assert "0" not in targets_of(model)
+    assert "so they stay dense: 0. Remove it before" in caplog.text
 
 
 def test_nothing_left_to_prune():

@@ -82,6 +82,12 @@ def test_shared_and_other_layers():
             torch.testing.assert_close(y, z, rtol=1e-5, atol=1e-5)
 
 
+def test_a_single_token_is_embedded():
+    model = nn.Sequential(nn.Embedding(10, 8), nn.Linear(8, 4))
+    expected = prepared(model)(torch.tensor([[3]]))[0, 0]
+    torch.testing.assert_close(model(torch.tensor(3)), expected)
+
+
 def test_it_is_taken_back():
     model = tiny_model("bert")
     before, classes = logits_of(model), [type(module) for module in model.modules()]

@@ -16,7 +16,7 @@ pytest_plugins = ["hub_fixture"]
 
 PUSH = """
 import torch
-from huggingface_hub import snapshot_download
+from huggingface_hub import HfApi, snapshot_download
 from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
 from inc_hf import IncModelForCausalLM, IncModelForSequenceClassification, IncQuantizer, PostTrainingQuantConfig
 from inc_hf.utils.load_huggingface import OptimizedModel
@@ -44,7 +44,12 @@ except ValueError as error:
     assert "nothing to upload yet; call `quantize` first" in str(error)
 quantizer.quantize(PostTrainingQuantConfig(approach="dynamic"))
 quantizer.push_to_hub("user/int8", private=True, commit_message="First")
+api = HfApi()
+for name in ("onnx/model_quantized.onnx", "pytorch_model.bin", "notes [1].txt"):
+    api.upload_file(path_or_fileobj=b"older", path_in_repo=name, repo_id="user/int8")
 quantizer.push_to_hub("user/int8")
+files = api.list_repo_files("user/int8")
+assert "notes [1].txt" in files and not {"onnx/model_quantized.onnx", "pytorch_model.bin"}.intersection(files)
 model = IncModelForSequenceClassification.from_pretrained("user/int8")
 assert torch.equal(logits_of(model), logits_of(quantizer.quantized_model.model))
 """

@@ -11,7 +11,8 @@ from transformers import (
 )
 
 from inc_hf import IncModelForFeatureExtraction, IncModelForSequenceClassification
-from inc_hf.runtimes import RuntimeModel, load_model
+from inc_hf.models.dtypes import float_dtypes
+from inc_hf.runtimes import RuntimeModel, load, load_model
 
 SENTENCES = ["the film was very good", "a dull plot", "not bad"]
 
@@ -82,3 +83,29 @@ def test_load_model_takes_an_auto_class_or_that_of_a_model(folder):
     other = load_model(AutoModelForSequenceClassification, folder, backend="onnxruntime")
     assert isinstance(other, BertForSequenceClassification) and isinstance(other, RuntimeModel)
     torch.testing.assert_close(logits_of(other), logits_of(model), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "stored, given, expected",
+    [
+        (torch.bfloat16, {}, torch.bfloat16),
+        (torch.float16, {}, torch.float32),
+        (torch.bfloat16, {"dtype": torch.float32}, torch.float32),
+    ],
+    ids=str,
+)
+def test_what_is_exported_when_it_is_loaded(stored, given, expected, tmp_path, monkeypatch):
+    """Files have no other dtypes."""
+    loaded = []
+    monkeypatch.setattr(load, "from_torch", lambda model, backend: loaded.append(model) or model)
+    tiny_model("bert").to(stored).save_pretrained(tmp_path)
+    IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime", **given)
+    assert loaded[0].dtype == expected
+
+
+def test_integers_of_a_half_model_are_exported_in_float32(tmp_path, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(load, "from_torch", lambda model, backend: loaded.append(model) or model)
+    quantized(tiny_model("bert").bfloat16()).save_pretrained(tmp_path)
+    IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime")
+    assert float_dtypes(loaded[0]) == {torch.float32}

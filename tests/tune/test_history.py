@@ -83,6 +83,15 @@ def test_a_search_that_does_not_resume_keeps_what_is_there(stored):
     assert fingerprints(stored) == ["aaaa", "aaaa", "bbbb"], "one was taken up, the others stay"
 
 
+def test_two_searches_in_one_workspace_at_once_keep_the_trials_of_both(stored):
+    first, second = (History.of_workspace(stored.parent) for _ in range(2))
+    first.baseline = second.baseline = 0.9
+    first.add(replace(TRIALS[0], fingerprint="cccc", score=float("nan")))
+    second.add(replace(TRIALS[0], fingerprint="dddd"))
+    second.add(replace(TRIALS[0], fingerprint="eeee"))
+    assert sorted(fingerprints(stored)) == ["aaaa", "bbbb", "cccc", "dddd", "eeee"]
+
+
 def test_trials_that_began_with_another_model_are_not_taken_up(tmp_path):
     history = History(tmp_path / "history.json", baseline=0.9)
     history.add(replace(TRIALS[0], baseline=0.9))

@@ -15,6 +15,7 @@ class IpexSession:
 
     Attributes:
         input_names, output_names (`list[str]`): those of the model, in the order of the graph.
+        input_shapes (`dict[str, list[int | str]]`): axes that may change have a name; set by [`trace`].
         graph (`torch.jit.ScriptModule`): takes and returns tuples in these orders.
         precision (`str`): "float32", "bfloat16" or "int8".
     """
@@ -22,6 +23,7 @@ class IpexSession:
     def __init__(self, graph: torch.jit.ScriptModule, input_names: list[str], output_names: list[str], precision: str):
         self.graph, self.precision = graph, precision
         self.input_names, self.output_names = input_names, output_names
+        self.input_shapes: dict[str, list[int | str]] = {}
 
     @torch.no_grad()
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:

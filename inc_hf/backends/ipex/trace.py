@@ -42,7 +42,9 @@ def trace(model: nn.Module, inputs: Mapping[str, Tensor], precision: str) -> Ipe
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
             flat = Flat(model, list(inputs), list(named(model(**inputs)))).eval()
             graph = torch.jit.freeze(torch.jit.trace(flat, tuple(inputs.values()), check_trace=False))
+        axes = axes_of(inputs)
         session = IpexSession(graph, flat.input_names, flat.output_names, precision)
+        session.input_shapes = {n: [axes[n].get(i, d) for i, d in enumerate(t.shape)] for n, t in inputs.items()}
         for _ in range(WARM_UP):
             session(inputs)
     return session

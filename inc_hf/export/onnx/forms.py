@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.onnx.ops import symbolic
 
 from inc_hf import ops
-from inc_hf.quantize.nn import QConv, QLinear, QModule, quantized_modules
+from inc_hf.quantize.nn import QConv, QLinear, QModule, copy_attributes, float_of_codes, quantized_modules
 
 SHIFT = 128  # from int8 to uint8
 
@@ -75,9 +75,15 @@ class OnnxLinear(nn.Module):
     def __init__(self, module: QLinear, quant_format: str):
         super().__init__()
         self.module, self.as_qdq = module, quant_format == "QDQ"
-        # Called as that of nn.Linear, since models look at it: T5 asks for its dtype. The module stays packed.
+        # The module stays packed.
         codes = ops.q8_unpack(module.packed) if module.is_released else module.codes.detach()
-        self.register_buffer("weight", codes)
+        self.register_buffer("codes", codes)
+
+    @property
+    def weight(self) -> Tensor:
+        """The float weight: T5 and Mamba ask for its dtype."""
+        weight = float_of_codes({**self.module._buffers, "stored": self.codes}, self.module.dtype)
+        return weight.t() if self.module.is_conv1d else weight
 
     def forward(self, x: Tensor) -> Tensor:
         module = self.module
@@ -86,7 +92,7 @@ class OnnxLinear(nn.Module):
         if scheme.activation is None or scheme.is_static and self.as_qdq:
             x = x if scheme.activation is None else Activation(x, module).dequantized()
             shape = (module.in_features, module.out_features)
-            y = x @ float_weight(self.weight.t(), module.weight_scale, 1, shape)
+            y = x @ float_weight(self.codes.t(), module.weight_scale, 1, shape)
         else:
             y = self.integer(x)
         y = y if module.bias is None else y + module.bias
@@ -96,7 +102,7 @@ class OnnxLinear(nn.Module):
         activation = Activation(x, self.module)
         codes, scale = activation.static() if self.module.scheme.is_static else activation.dynamic()
         shape = (*x.shape[:-1], self.module.out_features)
-        inputs = (codes, self.weight.t(), activation.zero_point)
+        inputs = (codes, self.codes.t(), activation.zero_point)
         sums = symbolic("MatMulInteger", inputs, dtype=torch.int32, shape=shape)
         return sums.to(torch.float32) * scale * self.module.weight_scale.reshape(-1)
 
@@ -107,12 +113,12 @@ class OnnxConv(nn.Module):
     def __init__(self, module: QConv, quant_format: str):
         super().__init__()
         self.module, self.as_qdq = module, quant_format == "QDQ"
-        self.stride, self.padding = module.stride, module.padding  # models read them, as those of nn.Conv2d
+        copy_attributes(module, self)  # models read them
 
     @property
     def weight(self) -> Tensor:
         """The float weight: ViT's patch embedding asks for its dtype."""
-        return self.module.weight
+        return self.module.dequantize()
 
     def forward(self, x: Tensor) -> Tensor:
         module, spatial = self.module, [1] * (x.ndim - 2)

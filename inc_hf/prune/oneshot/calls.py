@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+HIDDEN = "hidden_states"  # what blocks call that argument
+
 
 def run(model: nn.Module, batch: Any) -> Any:
     """Call the model with a mapping, a tuple or list of positions, or one tensor; without a cache."""
@@ -46,6 +48,8 @@ class BlockCalls:
     def forward(self, blocks: list[nn.Module], i: int) -> Tensor:
         """What the `i`-th block makes of `hidden`."""
         args, kwargs = self.others[i]
+        if HIDDEN in kwargs:
+            return hidden_of(blocks[i](**{**kwargs, HIDDEN: self.hidden}))
         return hidden_of(blocks[i](self.hidden, *args, **kwargs))
 
 
@@ -75,8 +79,9 @@ def hooks_of(record: BlockCalls, i: int, last: list[Any]) -> tuple[Callable, Cal
     """The hooks before and after the `i`-th block; `last` holds the output of the block before."""
 
     def before(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        kwargs = dict(kwargs)
-        hidden = args[0] if args else kwargs.pop("hidden_states", None)
+        hidden = args[0] if args else kwargs.get(HIDDEN)
+        if HIDDEN in kwargs:
+            kwargs = {**kwargs, HIDDEN: None}  # its place is kept, its value is in memory once
         follows = hidden is last[0] if i else isinstance(hidden, Tensor)
         record.is_chain &= follows and len(record.others) == i
         if i == 0:

@@ -32,7 +32,8 @@ def channel_jobs(
     jobs = []
     for target, units in zip(targets, search_masks(config, targets, gradients), strict=True):
         part = masked_part(target)
-        jobs.append(Job(part.name, part.module, Hessian, partial(prune_channels, target, units)))
+        changed = [each.module for each in target.parts]
+        jobs.append(Job(part.name, part.module, Hessian, partial(prune_channels, target, units), changed))
     return jobs
 
 

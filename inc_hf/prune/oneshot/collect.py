@@ -41,7 +41,9 @@ def collecting(jobs: list[Job]) -> Iterator[Collected]:
 def finish(jobs: list[Job], collected: Collected) -> None:
     """Do the jobs; what a job needed is freed behind it."""
     for job in jobs:
-        job.apply(collected.of.pop(job.name))
+        seen = collected.of.pop(job.name)
+        job.is_reached = seen.tokens > 0
+        job.apply(seen)
 
 
 def token_mask(model: nn.Module, name: str, batch: Any) -> Tensor | None:

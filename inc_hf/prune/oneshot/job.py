@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -22,12 +22,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Job:
-    """`apply` changes a weight in place when the statistics of the inputs of `module` are complete."""
+    """`apply` changes the weights of `changed` in place when the statistics of the inputs of `module` are complete."""
 
     name: str
     module: nn.Module
     statistics: Callable[[nn.Module], Statistics]
     apply: Callable[[Statistics], None]
+    changed: list[nn.Module]
+    is_reached: bool = True  # by any data; known afterwards
+
+    def remembered(self, keep: Callable[[Tensor], None]) -> "Job":
+        """The same, calling `keep` with each weight before it is changed."""
+
+        def apply(seen: Statistics) -> None:
+            for module in self.changed:
+                keep(module.weight)
+            self.apply(seen)
+
+        return replace(self, apply=apply)
 
 
 def prune_by_sparsegpt(part: Part, matrix: Tensor, seen: Hessian, share: float) -> Tensor:
@@ -63,7 +75,7 @@ def layer_job(target: Target, config: SimpleNamespace) -> Job:
     check_supported(part.name, part.module)
     statistics, prune = METHODS[config.pruning_type]
     share = share_of(config, part.pattern)
-    return Job(part.name, part.module, statistics, partial(prune_layer, part, prune, share))
+    return Job(part.name, part.module, statistics, partial(prune_layer, part, prune, share), [part.module])
 
 
 def prune_layer(part: Part, prune: Callable[..., Tensor], share: float, seen: Statistics) -> None:
@@ -91,5 +103,5 @@ def check_finite(name: str, weight: Tensor, seen: Statistics) -> None:
     if not seen.is_finite():
         raise UsageError(
             f"The inputs of `{name}` give a Hessian or norms with NaN or infinite values; check the data, and the "
-            "model in float32. The layers before it are pruned already."
+            "model in float32."
         )

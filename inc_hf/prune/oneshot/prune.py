@@ -1,5 +1,6 @@
 """The way in: check what is asked, and do it."""
 
+import logging
 from collections.abc import Iterable
 from copy import copy
 from types import SimpleNamespace
@@ -9,6 +10,8 @@ import torch
 from torch import nn
 
 from inc_hf.config import WeightPruningConfig
+from inc_hf.errors import UsageError
+from inc_hf.prune.coverage import pruning_coverage
 from inc_hf.prune.oneshot.calls import inference_of
 from inc_hf.prune.oneshot.channels import channel_jobs
 from inc_hf.prune.oneshot.checks import check_type, kept_batches
@@ -16,6 +19,9 @@ from inc_hf.prune.oneshot.job import METHODS, layer_job
 from inc_hf.prune.oneshot.walk import do_jobs
 from inc_hf.prune.pruner import Pruner
 from inc_hf.prune.target import Target, check_owners, find_targets
+from inc_hf.undo import Snapshot, restored_on_error
+
+logger = logging.getLogger(__name__)
 
 
 def prune_oneshot(
@@ -38,7 +44,8 @@ def prune_oneshot(
     float64 model. The same inputs give the same weights. The bias of a row pruned by `"1xchannel"` stays.
 
     Args:
-        model (`nn.Module`): the dense model, changed in place. After an error it may be pruned in part.
+        model (`nn.Module`): the dense model, changed in place. After an error it is as it was, for which the dense
+            weights of what is pruned stay in memory until the end.
         batches: inputs of the model, all of them kept during the call; each a mapping (passed as keywords), a tuple or
             list (passed as positions), or one tensor of shape `(batch, ...)`. `retrain_free` needs mappings with
             `labels`. 128 sequences are what the papers take. None for nothing but `magnitude`.
@@ -62,21 +69,33 @@ def prune_layers(
     needed = [config.pruning_type for config in configs if config.pruning_type != "magnitude"]
     kept = kept_batches(batches, needed[0]) if needed else []
     jobs = [layer_job(t, config) for config, targets in found if config.pruning_type in METHODS for t in targets]
-    with inference_of(model):
+    _check_weights(targets for _, targets in found)
+    with inference_of(model), restored_on_error(model) as before:
         for config, targets in found:
             if config.pruning_type == "retrain_free":
                 jobs += channel_jobs(model, config, targets, kept, progress)
         for config, targets in found:
             if config.pruning_type == "magnitude":
-                prune_by_magnitude(config, targets)
+                prune_by_magnitude(config, targets, before)
+        jobs = [job.remembered(before.keep) for job in jobs]
         if jobs:
             do_jobs(model, jobs, kept, progress)
+    missed = {job.name for job in jobs if not job.is_reached}
+    pruning_coverage(model, configs, [targets for _, targets in found], missed).log(logger)
     return model
 
 
+def _check_weights(found: Iterable[list[Target]]) -> None:
+    for part in (part for targets in found for target in targets for part in target.parts):
+        if not part.module.weight.isfinite().all():
+            raise UsageError(f"The weight of `{part.name}` has NaN or infinite values; check the model.")
+
+
 @torch.no_grad()
-def prune_by_magnitude(config: SimpleNamespace, targets: list[Target]) -> None:
+def prune_by_magnitude(config: SimpleNamespace, targets: list[Target], before: Snapshot) -> None:
     """One update of the masks of training, at its first step."""
+    for part in (part for target in targets for part in target.parts):
+        before.keep(part.module.weight)
     once = copy(config)
     once.start_step = once.end_step = 0
     once.pruning_frequency = 1

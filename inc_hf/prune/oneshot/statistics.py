@@ -91,7 +91,7 @@ def input_rows(module: nn.Module, inputs: Tensor, mask: Tensor | None) -> Tensor
         return inputs[mask]
     if mask is not None and inputs.ndim == 2 and len(inputs) == mask.numel():  # some feed-forwards flatten
         return inputs[mask.flatten()]
-    return inputs.flatten(0, -2)
+    return inputs.reshape(-1, inputs.shape[-1])
 
 
 def unfold(module: nn.Conv2d, inputs: Tensor) -> Tensor:

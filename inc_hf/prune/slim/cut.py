@@ -9,7 +9,7 @@ from inc_hf.prune.slim.find_ffn import FeedForward
 # What the attention modules of transformers call these numbers.
 QUERY_HEADS = ("num_attention_heads", "num_heads", "n_heads", "n_head")
 KEY_HEADS = ("num_key_value_heads",)
-ALL_HEADS = ("all_head_size", "split_size", "embed_dim", "inner_dim")
+ALL_HEADS = ("all_head_size", "head_size", "split_size", "embed_dim", "inner_dim")
 
 
 def cut_heads(attention: Attention, units: Tensor) -> None:

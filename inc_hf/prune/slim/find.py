@@ -20,13 +20,18 @@ ATTENTIONS = tuple(
 HEAD_SIZES = ("attention_head_size", "head_dim")
 SHARED_BIAS = re.compile(r"rel(ative)?_(pos|attention)")  # of the heads of several layers, computed outside of them
 BEHIND_OUTPUT = ("LayerNorm.weight", "LayerNorm.bias")  # ALBERT
-# Their forward takes the size of the heads together for that of the hidden states.
+# Their forward takes the size of the heads together for that of the hidden states, or asks the config for the number
+# of heads, as does what makes their mask.
 FULL_SIZE_ONLY = {
     "Attention",  # FSMT
     "DetrAttention",
+    "EomtAttention",
+    "EomtDinov3Attention",
     "GroupViTAttention",
     "LEDDecoderAttention",
     "Mask2FormerAttention",
+    "MoonshineAttention",
+    "MoonshineStreamingAttention",
     "OneFormerAttention",
     "PegasusXGlobalLocalAttention",
     "TableTransformerAttention",

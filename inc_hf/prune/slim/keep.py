@@ -24,6 +24,12 @@ def columns_to_keep(blocks: list[FeedForward], round_multiplier: int, uniform: b
     return _choose(live, worth, needed, uniform)
 
 
+def zeros_of(attentions: list[Attention], blocks: list[FeedForward]) -> tuple[int, int]:
+    """How many heads, or groups of heads, and how many feed-forward columns nothing reads."""
+    heads = sum(int((~_read_inputs(a.output).unflatten(0, (a.units, -1)).any(1)).sum()) for a in attentions)
+    return heads, sum(int((~_read_inputs(block.second)).sum()) for block in blocks)
+
+
 def _read_inputs(layer: nn.Module) -> Tensor:
     """False for inputs that are multiplied with nothing but zeros."""
     return (to_matrix(layer, layer.weight) != 0).any(0)

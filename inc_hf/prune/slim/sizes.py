@@ -44,8 +44,15 @@ def resize(model: nn.Module, sizes: Sizes) -> None:
 
 
 def to_own_sizes(model: nn.Module) -> None:
-    """Cut a model whose weights are still to be loaded down to what its config says, in place."""
-    resize(model, getattr(model.config, ENTRY))
+    """Cut a model whose weights are still to be loaded down to what its config says, in place.
+
+    Raises:
+        ValueError: that is no table of sizes, or the model cannot be cut down to a size.
+    """
+    sizes = getattr(model.config, ENTRY)
+    if not isinstance(sizes, dict) or not all(isinstance(part, dict) for part in sizes.values()):
+        raise UsageError(f"`{ENTRY}` in the config must be a table of tables of sizes, got {sizes!r}.")
+    resize(model, sizes)
 
 
 def _check(name: str, size: Any, most: int, step: int) -> None:

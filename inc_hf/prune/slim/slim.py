@@ -6,14 +6,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.coverage import Reason, coverage_of, weights_of
 from inc_hf.errors import UsageError
 from inc_hf.prune.slim.config import write_config
 from inc_hf.prune.slim.cut import cut_columns, cut_heads
 from inc_hf.prune.slim.find import Attention, find_attentions
 from inc_hf.prune.slim.find_ffn import FeedForward, find_feed_forwards
-from inc_hf.prune.slim.keep import columns_to_keep, units_to_keep
+from inc_hf.prune.slim.keep import columns_to_keep, units_to_keep, zeros_of
+from inc_hf.undo import restored_on_error
 
 logger = logging.getLogger(__name__)
+
+READ = Reason("whose heads or columns are all read")
+NEITHER = Reason("that are no attention or feed-forward layer with heads or columns to cut")
 
 
 @torch.no_grad()
@@ -41,7 +46,8 @@ def model_slim(
             is a multiple of their number) and ViT.
 
     Raises:
-        ValueError: the model has no layers of the shapes in question, or `round_multiplier` is not positive.
+        ValueError: the model has no layers of the shapes in question, or `round_multiplier` is not positive. The model
+            is then as it was, as after any other error.
     """
     if round_multiplier < 1:
         raise UsageError(f"`round_multiplier` must be 1 or more, got {round_multiplier}.")
@@ -52,16 +58,53 @@ def model_slim(
             "DistilBERT, ViT, GPT-2 or Llama, and no feed-forward block of two Linear or Conv1D layers. "
             "A quantized model cannot be slimmed; slim it first."
         )
-    before = sum(p.numel() for p in model.parameters())
+    with restored_on_error(model):
+        _slim(model, attentions, blocks, round_multiplier, uniform)
+    return model
+
+
+def _slim(
+    model: nn.Module, attentions: list[Attention], blocks: list[FeedForward], round_multiplier: int, uniform: bool
+) -> None:
+    before, weights, (heads, columns) = _sizes(model), weights_of(model), zeros_of(attentions, blocks)
     _cut(attentions, blocks, round_multiplier, uniform)
-    after = sum(p.numel() for p in model.parameters())
+    after = _sizes(model)
     logger.info(
         "Slimmed %d attentions and %d feed-forward blocks: %d parameters of %d are left.",
-        len(attentions), len(blocks), after, before,
+        len(attentions), len(blocks), sum(after.values()), sum(before.values()),
     )  # fmt: skip
+    if before == after:
+        logger.warning("Nothing was removed: %s.", why_nothing(heads, columns, round_multiplier, uniform))
+    cut = {name.rpartition(".")[0] for name in before if before[name] != after[name]}
+    layers = [layer for a in attentions for layer in a.layers.values()]
+    layers += [layer for block in blocks for layer in (*block.first, block.second)]
+    cuttable = set(map(id, layers))
+    reasons = {name: READ if id(module) in cuttable else NEITHER for name, module in model.named_modules()}
+    logger.info("%s", coverage_of("Cut layers that hold", weights, cut, reasons))
     if getattr(model, "base_model_prefix", None) is not None:  # a model of transformers, with a config
         _write_config(model, attentions, blocks)
-    return model
+
+
+def _sizes(model: nn.Module) -> dict[str, int]:
+    return {name: parameter.numel() for name, parameter in model.named_parameters()}
+
+
+def why_nothing(heads: int, columns: int, round_multiplier: int, uniform: bool) -> str:
+    """Why nothing was cut, and what would be.
+
+    Args:
+        heads, columns (`int`): how many could be cut.
+    """
+    if not heads and not columns:
+        return (
+            "no head and no feed-forward column is zero as a whole; prune with the `pruning_configs` of "
+            "`parse_auto_slim_config(model, ffn2_sparsity=…, mha_sparsity=…)` before"
+        )
+    kept = f"{heads} heads and {columns} feed-forward columns are zero, and stay, since"
+    if uniform:
+        return f"{kept} all layers are to keep as many as the one that needs most; pass `uniform=False`"
+    rounding = f"widths are multiples of {round_multiplier}, and a layer keeps a head"
+    return f"{kept} {rounding}; pass a smaller `round_multiplier`"
 
 
 def _cut(attentions: list[Attention], blocks: list[FeedForward], round_multiplier: int, uniform: bool) -> None:

@@ -4,11 +4,24 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf import ops
+from inc_hf.quantize.nn.float_view import Tensors
 from inc_hf.quantize.nn.packed_weight import PackedWeight
 
 
+def float_of_halves(tensors: Tensors, dtype: torch.dtype) -> Tensor:
+    """The weight among the buffers of a Linear or an Embedding."""
+    stored = tensors["stored"]
+    return (ops.bf16_unpack(tensors["packed"]) if stored is None else stored).to(dtype)
+
+
+def float_of_transposed(tensors: Tensors, dtype: torch.dtype) -> Tensor:
+    """The weight among the buffers of a `Conv1D`."""
+    stored = tensors["stored"]
+    return (ops.bf16_unpack(tensors["packed"]).t().contiguous() if stored is None else stored).to(dtype)
+
+
 class BF16Linear(PackedWeight):
-    """`nn.Linear`, or GPT-2's `Conv1D`, with a weight in bfloat16. Inputs and results keep their dtype.
+    """`nn.Linear`, or GPT-2's `Conv1D`, with a weight stored in bfloat16. Inputs and results keep their dtype.
 
     Args:
         weight (`torch.Tensor` of shape `(out_features, in_features)`): bfloat16; of a `Conv1D`, transposed.
@@ -18,6 +31,7 @@ class BF16Linear(PackedWeight):
 
     def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None, transposed: bool = False):
         super().__init__()
+        self.read_weight = float_of_transposed if transposed else float_of_halves
         self.store_weight(weight)
         self.bias, self.transposed = bias, transposed
         self.out_features, self.in_features = self.matrix.shape
@@ -26,10 +40,11 @@ class BF16Linear(PackedWeight):
     @property
     def matrix(self) -> Tensor:
         """The weight as `(out_features, in_features)`."""
-        return self.weight.t() if self.transposed else self.weight
+        weight = self.stored_weight()
+        return weight.t() if self.transposed else weight
 
     def packed_tensors(self) -> tuple[Tensor | None, ...]:
-        return self._parameters["weight"], self.bias
+        return self._buffers["stored"], self.bias
 
     def make_packed(self) -> Tensor:
         return ops.bf16_pack(self.matrix.contiguous(), self.bias)
@@ -40,7 +55,7 @@ class BF16Linear(PackedWeight):
 
     def runs_packed(self) -> bool:
         """Whether inputs on the CPU run on the packed weight."""
-        weight = self._parameters.get("weight")
+        weight = self._buffers["stored"]
         is_packable = weight is None or (weight.is_cpu and weight.dtype == torch.bfloat16)
         return is_packable and ops.is_native()
 
@@ -51,8 +66,8 @@ class BF16Linear(PackedWeight):
         return ops.bf16_linear_packed(x, packed, self.out_features, self.activation)
 
     def trains(self) -> bool:
-        """Whether weight or bias are to get gradients; packed, they get none."""
-        return torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
+        """Whether the bias is to get gradients; packed, it gets none."""
+        return torch.is_grad_enabled() and self.bias is not None and self.bias.requires_grad
 
     def is_traced_unpacked(self) -> bool:
         """Whether this is the tracing of a program before a first forward pass, in which packing is no part."""

@@ -18,17 +18,8 @@ class PackedLinear(PackedWeight):
         self.activation = "none"  # applied to the output; see `inc_hf.optimize`
         self.shared_input = None  # a `SharedInput` that quantizes for several layers
 
-    @property
-    def codes(self) -> Tensor:
-        """The int8 weight."""
-        return self.stored_weight()
-
-    def set_codes(self, codes: Tensor) -> None:
-        """Take `codes` as the integer weight."""
-        self.store_weight(codes)
-
     def packed_tensors(self) -> tuple[Tensor | None, ...]:
-        return self._parameters["weight"], self.weight_scale, self.bias
+        return self._buffers["stored"], self.weight_scale, self.bias
 
     def make_packed(self) -> Tensor:
         bias = None if self.bias is None else self.bias.detach()
@@ -47,7 +38,7 @@ class PackedLinear(PackedWeight):
 
     def runs_packed(self) -> bool:
         """Whether float32 inputs on the CPU would run on the packed weight."""
-        return self.scheme.activation is not None and self._parameters["weight"].is_cpu and ops.is_native()
+        return self.scheme.activation is not None and self._buffers["stored"].is_cpu and ops.is_native()
 
     def native_forward(self, x: Tensor) -> Tensor:
         """The layer on the native kernels."""
@@ -62,7 +53,7 @@ class PackedLinear(PackedWeight):
             return ops.q8_linear_packed(x, self.packed, self.out_features, *quantizer, self.activation)
         # Packing while tracing would change the module. This op packs at every call.
         return ops.q8_linear_portable(
-            x, self.weight, self.weight_scale.float(), self.bias, *quantizer, activation=self.activation
+            x, self.codes, self.weight_scale.float(), self.bias, *quantizer, activation=self.activation
         )
 
     def shares(self, x: Tensor) -> bool:

@@ -1,21 +1,18 @@
 """A weight in the order that the kernels of this CPU read, in memory only, beside or instead of the stored one."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from inc_hf.quantize.nn.stored_weight import StoredWeight
 
 
-def as_parameter(weight: Tensor) -> nn.Parameter:
-    """`weight` as a parameter, since transformers only ties those; one that is one already stays itself."""
-    return weight if isinstance(weight, nn.Parameter) else nn.Parameter(weight, requires_grad=False)
-
-
-class PackedWeight(nn.Module):
+class PackedWeight(StoredWeight):
     """Keeps the packed form of `weight`, and of what is packed with it, beside or instead of the weight itself.
 
     A layer packs itself at its first forward pass and keeps its weight; it notices when a tensor that was packed is
     replaced or changed in place, except through `.data`, and except in a compiled program. `release_weight` drops the
-    weight: then the packed buffer is all there is, and whatever asks for the weight (a state dict, `.weight`, a move
-    to another device) gets it back from there, bit for bit, and packing starts anew.
+    stored weight: then the packed buffer is all there is. Reading `.weight` unpacks it for that moment; what asks for
+    the stored one (a state dict, a move to another device) gets it back, bit for bit, and packing starts anew.
 
     Subclasses say what is packed and how: `packed_tensors`, `make_packed` and `unpacked`.
     """
@@ -40,49 +37,39 @@ class PackedWeight(nn.Module):
     @property
     def is_released(self) -> bool:
         """Whether the packed buffer is all there is."""
-        return "weight" not in self._parameters
+        return self._buffers["stored"] is None and self._buffers["packed"] is not None
 
-    def stored_weight(self) -> nn.Parameter:
-        """The weight; that of a released layer is unpacked, and stays."""
+    def stored_weight(self) -> Tensor:
+        """The weight as it is stored; that of a released layer is unpacked, and stays."""
         if self.is_released:
-            self.store_weight(self.unpacked())
-        return self._parameters["weight"]
+            self._buffers["stored"] = self.unpacked()
+            self._buffers["packed"] = None
+        return self._buffers["stored"]
 
-    def store_weight(self, weight: Tensor) -> None:
-        """Take `weight` instead of the present one."""
-        self._parameters["weight"] = as_parameter(weight)
+    def store_weight(self, stored: Tensor) -> None:
+        self._buffers["packed"] = None
+        super().store_weight(stored)
+
+    def drop_packed(self) -> None:
+        """Keep what is stored only."""
+        self.stored_weight()
         self._buffers["packed"] = None
 
-    def __getattr__(self, name: str):
-        # Only called for what is not found: the weight, if it was released.
-        if name == "weight" and "_parameters" in self.__dict__:
-            return self.stored_weight()
-        return super().__getattr__(name)
-
     def _apply(self, fn, recurse: bool = True):
-        self.store_weight(self.stored_weight())
+        self.drop_packed()
         return super()._apply(fn, recurse)
 
-    def _save_to_state_dict(self, destination, prefix, keep_vars):
-        self.stored_weight()
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-
     def _load_from_state_dict(self, *args, **kwargs):
-        self.store_weight(self.stored_weight())
+        self.drop_packed()
         super()._load_from_state_dict(*args, **kwargs)
 
     def __getstate__(self) -> dict:
-        """Copies and pickles hold the weight, never what was packed for this CPU."""
-        state = self.__dict__ | {"_packed_from": None}
+        """Copies and pickles hold what is stored, never what was packed for this CPU."""
+        state = super().__getstate__() | {"_packed_from": None}
         state["_buffers"] = self._buffers | {"packed": None}
         if self.is_released:
-            state["_parameters"] = self._parameters | {"weight": as_parameter(self.unpacked())}
+            state["_buffers"]["stored"] = self.unpacked()
         return state
-
-    def __setattr__(self, name: str, value):
-        if name == "weight" and self.is_released:
-            self.stored_weight()  # so that nn.Module judges what is assigned
-        super().__setattr__(name, value)
 
     def current_packed(self) -> Tensor:
         """The packed buffer, made anew if what it was made of was changed since."""
@@ -110,7 +97,7 @@ class PackedWeight(nn.Module):
         """Drop the weight and keep its packed form only. What was packed with it may not be changed after that."""
         if not self.is_released:
             self.current_packed()
-            del self._parameters["weight"]
+            self._buffers["stored"] = None
             self._packed_from = None
 
     def _versions(self) -> tuple:

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf import ops
-from inc_hf.quantize.nn.qmodule import FloatWeightView
+from inc_hf.quantize.nn.qmodule import QModule
 from inc_hf.quantize.scheme import Scheme
 
 
-class QConv(FloatWeightView):
+class QConv(QModule):
     """Twin of `nn.Conv1d` and `nn.Conv2d`. Dynamic activations have one scale per sample of the batch.
 
     Samples with NaN or Inf come out as NaN.
@@ -17,7 +17,6 @@ class QConv(FloatWeightView):
     def __init__(self, weight_shape: tuple[int, ...], bias: bool, settings: dict, scheme: Scheme, dtype):
         super().__init__(scheme, weight_shape, dtype)
         self.settings = settings
-        self.stride, self.padding = settings["stride"], settings["padding"]  # models read them, as those of nn.Conv2d
         self.bias = nn.Parameter(torch.zeros(weight_shape[0], dtype=dtype), requires_grad=False) if bias else None
 
     @classmethod

@@ -3,11 +3,11 @@
 from torch import Tensor, nn
 
 from inc_hf import ops
-from inc_hf.quantize.nn.qmodule import FloatWeightView
+from inc_hf.quantize.nn.qmodule import QModule
 from inc_hf.quantize.scheme import Scheme
 
 
-class QEmbedding(FloatWeightView):
+class QEmbedding(QModule):
     """Twin of `nn.Embedding`: rows are looked up as int8 and scaled."""
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None, scheme: Scheme, dtype):

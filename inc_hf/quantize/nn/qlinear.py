@@ -6,13 +6,21 @@ from torch import Tensor, nn
 from inc_hf import ops
 from inc_hf.quantize.functional import dequantize_weight
 from inc_hf.quantize.nn.float_modules import op_type, weight_matrix
+from inc_hf.quantize.nn.float_view import FloatView, Tensors
 from inc_hf.quantize.nn.packed_linear import PackedLinear
-from inc_hf.quantize.nn.qmodule import QModule
+from inc_hf.quantize.nn.qmodule import QModule, float_of_codes
 from inc_hf.quantize.scheme import Scheme
+
+
+def float_of_conv1d(tensors: Tensors, dtype: torch.dtype) -> Tensor:
+    """The weight that the codes of a `Conv1D` stand for: inputs first."""
+    return float_of_codes(tensors, dtype).t().contiguous()
 
 
 class QLinear(PackedLinear, QModule):
     """Twin of `nn.Linear` and `transformers.Conv1D`: `y = dequantize(q(x) @ weight.T) + bias`."""
+
+    is_conv1d = False
 
     def __init__(self, in_features: int, out_features: int, bias: bool, scheme: Scheme, dtype: torch.dtype):
         super().__init__(scheme, (out_features, in_features), dtype)
@@ -20,7 +28,6 @@ class QLinear(PackedLinear, QModule):
         self.bias = nn.Parameter(torch.zeros(out_features, dtype=dtype), requires_grad=False) if bias else None
         # Number of dimensions of the input, where known: compressed-tensors needs another word for 2-D ones.
         self.input_ndim: int | None = None
-        self.is_conv1d = False
         smoothed = scheme.smooth_alpha is not None
         self.register_buffer("smooth_scale", torch.ones(in_features, dtype=torch.float32) if smoothed else None)
 
@@ -29,8 +36,16 @@ class QLinear(PackedLinear, QModule):
         """Empty twin of `module` (which may be on the meta device)."""
         out_features, in_features = weight_matrix(module).shape
         twin = cls(in_features, out_features, module.bias is not None, scheme, module.weight.dtype)
-        twin.is_conv1d = op_type(module) == "Conv1D"
+        if op_type(module) == "Conv1D":
+            twin.is_conv1d = True
+            twin.show_weight()
         return twin
+
+    def float_view(self, like: Tensor, device: torch.device) -> FloatView:
+        """Of a `Conv1D`, inputs first."""
+        if not self.is_conv1d:
+            return super().float_view(like, device)
+        return FloatView(self._buffers, float_of_conv1d, like.t().contiguous(), device)
 
     def forward(self, x: Tensor) -> Tensor:
         self.refuse_training(x)

@@ -1,24 +1,38 @@
 """What the quantized modules have in common.
 
-Each holds int8 `weight`, float32 `weight_scale` and, for static activations, `input_scale` and `input_zero_point`
-under the names and shapes of compressed-tensors, so that a state dict is a checkpoint.
+Each stores int8 codes, which a state dict has as `weight`, float32 `weight_scale` and, for static activations,
+`input_scale` and `input_zero_point` under the names and shapes of compressed-tensors, so that a state dict is a
+checkpoint.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from inc_hf import ops
 from inc_hf.quantize.functional import dequantize_weight
-from inc_hf.quantize.nn.packed_weight import as_parameter
+from inc_hf.quantize.nn.float_view import Tensors
+from inc_hf.quantize.nn.stored_weight import StoredWeight
 from inc_hf.quantize.scheme import Scheme
 
 
-class QModule(nn.Module):
+def float_of_codes(tensors: Tensors, dtype: torch.dtype) -> Tensor:
+    """The weight that the codes among the buffers of a module stand for."""
+    codes, smooth_scale = tensors["stored"], tensors.get("smooth_scale")
+    if codes is None:
+        codes = ops.q8_unpack(tensors["packed"])
+    if smooth_scale is None:
+        return dequantize_weight(codes, tensors["weight_scale"], dtype)
+    return (dequantize_weight(codes, tensors["weight_scale"]) / smooth_scale).to(dtype)
+
+
+class QModule(StoredWeight):
     """Integer weight of shape `(out, ...)`, its scale, and the static parameters of the activations."""
 
+    read_weight = staticmethod(float_of_codes)
+
     def __init__(self, scheme: Scheme, weight_shape: tuple[int, ...], dtype: torch.dtype = torch.float32):
-        super().__init__()
+        super().__init__(dtype)
         self.scheme = scheme
-        self.dtype = dtype
         scale_shape = (weight_shape[0], 1) if scheme.weight.per_channel else (1,)
         self.set_codes(torch.zeros(weight_shape, dtype=torch.int8))
         self.register_buffer("weight_scale", torch.ones(scale_shape, dtype=torch.float32))
@@ -29,11 +43,11 @@ class QModule(nn.Module):
     @property
     def codes(self) -> Tensor:
         """The int8 weight."""
-        return self._parameters["weight"]
+        return self.stored_weight()
 
     def set_codes(self, codes: Tensor) -> None:
         """Take `codes` as the integer weight."""
-        self._parameters["weight"] = as_parameter(codes)
+        self.store_weight(codes)
 
     @property
     def scale_dtype(self) -> torch.dtype:
@@ -41,7 +55,7 @@ class QModule(nn.Module):
         return getattr(torch, self.scheme.activation.scale_dtype)
 
     def dequantize(self) -> Tensor:
-        """The float weight, in the dtype of the module that was quantized."""
+        """The float weight that the kernels multiply with, in the dtype of the module that was quantized."""
         return dequantize_weight(self.codes, self.weight_scale, self.dtype)
 
     def refuse_training(self, x: Tensor) -> None:
@@ -59,16 +73,3 @@ class QModule(nn.Module):
             return weight
         kind = "dynamic" if activation.dynamic else "static" if activation.symmetric else "static asymmetric"
         return f"{weight}A{activation.num_bits} {kind}"
-
-
-class FloatWeightView(QModule):
-    """Shows the float weight as `.weight`, since some models read it (CLIP's patch embedding, DeBERTa's tied head).
-
-    While a checkpoint is loaded and weights are tied, `.weight` is the int8 parameter (`loading = True`).
-    """
-
-    loading = False
-
-    @property
-    def weight(self) -> Tensor:
-        return self.codes if self.loading else self.dequantize()

@@ -57,8 +57,8 @@ MASK = torch.tensor([[True, True, False], [True, False, False]])
 
 @pytest.mark.parametrize(
     ("shape", "rows"),
-    [((2, 3, 4), 3), ((6, 4), 3), ((2, 4), 2), ((2, 5, 4), 10), ((3, 2, 4), 6), ((2, 3, 7, 4), 42)],
-    ids=["tokens", "flat tokens", "pooled", "other length", "other batch", "more dimensions"],
+    [((2, 3, 4), 3), ((6, 4), 3), ((2, 4), 2), ((4,), 1), ((2, 5, 4), 10), ((3, 2, 4), 6), ((2, 3, 7, 4), 42)],
+    ids=["tokens", "flat tokens", "pooled", "vector", "other length", "other batch", "more dimensions"],
 )
 def test_padding_is_left_out_where_the_shapes_agree(shape, rows):
     inputs = torch.randn(shape)

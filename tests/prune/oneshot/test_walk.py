@@ -128,6 +128,37 @@ def test_shared_blocks_are_pruned_at_once(caplog):
     assert 0 < (model.albert.encoder.embedding_hidden_mapping_in.weight == 0).float().mean() == 0.5
 
 
+def test_blocks_that_take_their_hidden_states_by_name():
+    class Block(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = torch.nn.Linear(8, 8)
+
+        def forward(self, scale, hidden_states):
+            return self.linear(hidden_states * scale)
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = torch.nn.ModuleList([Block(), Block()])
+
+        def forward(self, x):
+            for block in self.blocks:
+                x = block(scale=2.0, hidden_states=x)
+            return x
+
+    torch.manual_seed(0)
+    model, x = Net(), torch.randn(4, 8)
+    with torch.no_grad():
+        expected = model(x)
+        (record,) = record_calls(model, list(model.blocks), [x])
+        for i in range(2):
+            record.hidden = record.forward(list(model.blocks), i)
+    assert torch.equal(record.hidden, expected)
+    assert not any(value is x for _, kwargs in record.others for value in kwargs.values())
+    assert all((block.linear.weight == 0).float().mean() == 0.5 for block in prune(model, [x]).blocks)
+
+
 def test_a_change_between_two_blocks_is_noticed(caplog):
     model = tiny_model("bert", num_hidden_layers=2)
     model.bert.encoder.layer[1].register_forward_pre_hook(lambda _, args: (args[0] * 2, *args[1:]))

@@ -1,11 +1,19 @@
 import pytest
 import torch
-from tiny import MODELS, tiny_model
+from tiny import ENCODER, MODELS, tiny_model
 from torch import nn
-from transformers import GPTBigCodeConfig, GPTBigCodeForCausalLM
+from transformers import (
+    GPTBigCodeConfig,
+    GPTBigCodeForCausalLM,
+    LxmertConfig,
+    LxmertModel,
+    MoonshineConfig,
+    MoonshineModel,
+)
 
 from inc_hf.config import WeightPruningConfig
 from inc_hf.prune.slim import model_slim, parse_auto_slim_config
+from inc_hf.prune.slim.cut import cut_heads
 from inc_hf.prune.slim.find import find_attentions
 from inc_hf.prune.slim.find_ffn import find_feed_forwards
 from inc_hf.prune.target import find_targets
@@ -109,3 +117,20 @@ def test_heads_that_lie_one_by_one_in_one_layer_stay():
     config = GPTBigCodeConfig(n_embd=16, n_layer=1, n_head=2, vocab_size=96, n_positions=64, multi_query=False)
     model = GPTBigCodeForCausalLM(config)
     assert not find_attentions(model) and len(find_feed_forwards(model)) == 1
+
+
+def test_attentions_that_ask_the_config_how_many_heads_there_are_stay():
+    config = MoonshineConfig(hidden_size=16, encoder_num_hidden_layers=1, decoder_num_hidden_layers=1)
+    assert not find_attentions(MoonshineModel(config))
+
+
+def test_lxmert_is_told_the_size_of_the_heads_that_stay():
+    torch.manual_seed(0)
+    sizes = {"l_layers": 1, "x_layers": 1, "r_layers": 1, "visual_feat_dim": 8}
+    model = LxmertModel(LxmertConfig(**ENCODER, **sizes)).eval()
+    inputs = {"visual_feats": torch.randn(1, 3, 8), "visual_pos": torch.rand(1, 3, 4)}
+    inputs["input_ids"] = torch.arange(6)[None]
+    for attention in find_attentions(model):
+        cut_heads(attention, torch.tensor([0]))
+    with torch.no_grad():
+        assert model(**inputs).language_output.isfinite().all()

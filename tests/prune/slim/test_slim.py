@@ -1,4 +1,5 @@
 import logging
+import re
 
 import pytest
 import torch
@@ -108,7 +109,36 @@ def test_dense_model_stays_as_it_is(caplog):
     state = torch.random.get_rng_state()
     model_slim(model)
     assert all(p is parameters[name] for name, p in model.named_parameters()) and model.config.to_dict() == config
-    assert torch.equal(state, torch.random.get_rng_state()) and not caplog.records
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert [record.getMessage() for record in caplog.records] == [
+        "Nothing was removed: no head and no feed-forward column is zero as a whole; prune with the `pruning_configs` "
+        "of `parse_auto_slim_config(model, ffn2_sparsity=…, mha_sparsity=…)` before."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "0 heads and 4 feed-forward columns are zero.*multiples of 32.*smaller `round_multiplier`"),
+        ({"round_multiplier": 1, "uniform": True}, "since all layers are to keep as many.*`uniform=False`"),
+    ],
+)
+def test_zeros_that_stay_are_told_with_what_would_remove_them(settings, words, caplog):
+    model = tiny_model("bert", num_hidden_layers=2)
+    with torch.no_grad():
+        model.bert.encoder.layer[0].output.dense.weight[:, :4] = 0
+    model_slim(model, **settings)
+    assert re.search(words, caplog.text)
+
+
+def test_what_was_cut_is_told(caplog):
+    model = tiny_model("bert")
+    with torch.no_grad():
+        model.bert.encoder.layer[0].output.dense.weight[:, :16] = 0
+    with caplog.at_level(logging.INFO):
+        model_slim(model, round_multiplier=1)
+    assert re.search(r"Cut layers that hold \d+.\d % of .* weights", caplog.text)
+    assert "WARNING" not in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama", "phi", "grouped"])

@@ -2,6 +2,7 @@ import pytest
 import torch
 from single_layers import ROWS
 from torch import nn
+from transformers.models.falcon.modeling_falcon import FalconLinear
 from transformers.pytorch_utils import Conv1D
 
 from inc_hf.quantize.nn import QEmbedding, QLinear, op_type, weight_matrix
@@ -21,6 +22,11 @@ class Positions(nn.Embedding):
         return super().forward(mask.cumsum(1))
 
 
+class StandardizedConv(nn.Conv2d):
+    def _conv_forward(self, x, weight, bias):
+        return super()._conv_forward(x, weight - weight.mean(), bias)
+
+
 class OwnConv1D(nn.Module):
     """Has the name but not the layout of the class of transformers."""
 
@@ -37,6 +43,8 @@ OP_TYPES = {
     "padding_idx": (nn.Embedding(2, 2, padding_idx=1), "Embedding"),
     "subclass with its own forward": (Scaled(2, 2), None),
     "embedding with its own forward": (Positions(2, 2), None),
+    "convolution with its own way": (StandardizedConv(2, 2, 1), None),
+    "that of Falcon, which computes the same": (FalconLinear(2, 2), "Linear"),
     "max_norm": (nn.Embedding(2, 2, max_norm=1.0), None),
     "sparse": (nn.Embedding(2, 2, sparse=True), None),
     "reflected padding": (nn.Conv1d(2, 2, 3, padding=1, padding_mode="reflect"), None),

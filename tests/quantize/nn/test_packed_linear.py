@@ -144,9 +144,10 @@ def test_the_weight_can_be_read(enter):
     module = layer()
     codes = module.codes.clone()
     enter(module)
-    assert torch.equal(module.weight, codes) and module.weight.dtype == torch.int8
+    was_released = module.is_released
+    assert torch.equal(module.weight, codes * module.weight_scale) and module.weight.dtype == torch.float32
     assert isinstance(module.weight, nn.Parameter) and not module.weight.requires_grad
-    enter(module)
+    assert module.is_released == was_released, "reading changes nothing"
     assert torch.equal(module.codes, codes)
     enter(module)
     assert torch.equal(module.dequantize(), codes * module.weight_scale)
@@ -156,7 +157,7 @@ def test_the_weight_can_be_read(enter):
 def test_what_a_released_layer_shows():
     module = layer()
     run_and_release(module)
-    assert set(dict(module.named_parameters())) == {"bias"}
+    assert set(dict(module.named_parameters())) == {"weight", "bias"}
     assert set(dict(module.named_buffers())) == {"packed", "weight_scale"}
     assert module.is_released
     module.release_weight()

@@ -69,7 +69,7 @@ def test_qconv_with_float_activations(build, shape):
     conv, x = build(), torch.randn(shape)
     twin = twin_of(conv, Scheme(W8))
     dequantized = copy.deepcopy(conv)
-    dequantized.weight.data = twin.weight
+    dequantized.weight.data = twin.weight.data
     assert torch.equal(twin(x), dequantized(x))
     assert torch.equal(twin.weight, twin.codes * twin.weight_scale.reshape(-1, *[1] * (conv.weight.ndim - 1)))
 

@@ -17,7 +17,7 @@ def test_qlinear_is_the_integer_op(has_bias, weight, activation):
     linear, x = nn.Linear(70, 9, bias=has_bias), torch.randn(3, 5, 70) + 0.3
     twin = twin_of(linear, Scheme(weight, activation), x)
     codes, scale = quantize_weight(linear.weight, weight.num_bits, weight.per_channel)
-    assert torch.equal(twin.weight, codes) and torch.equal(twin.weight_scale, scale)
+    assert torch.equal(twin.codes, codes) and torch.equal(twin.weight_scale, scale)
     if activation is None:
         expected = nn.functional.linear(x, codes * scale, linear.bias)
     else:
@@ -48,7 +48,7 @@ def test_static_qlinear_has_the_calibrated_range():
 def test_qlinear_takes_the_bits_of_the_activations(num_bits):
     linear, x = nn.Linear(70, 9), torch.randn(5, 70)
     twin = twin_of(linear, Scheme(W8, ActivationScheme(num_bits)))
-    expected = ops.q8_linear(x, twin.weight, twin.weight_scale, linear.bias, num_bits=num_bits)
+    expected = ops.q8_linear(x, twin.codes, twin.weight_scale, linear.bias, num_bits=num_bits)
     assert torch.equal(twin(x), expected)
     assert not torch.equal(twin(x), twin_of(linear, Scheme(W8, ActivationScheme(8)))(x))
 
@@ -61,5 +61,6 @@ def test_conv1d_of_transformers_is_a_transposed_linear(activation):
         linear.weight.copy_(conv1d.weight.T)
     twin, expected = twin_of(conv1d, Scheme(W8, activation), x), twin_of(linear, Scheme(W8, activation), x)
     assert isinstance(twin, QLinear) and twin.is_conv1d and not expected.is_conv1d
-    assert twin.weight.shape == (9, 20) and torch.equal(twin.weight, expected.weight)
+    assert twin.codes.shape == (9, 20) and torch.equal(twin.codes, expected.codes)
+    assert twin.weight.shape == conv1d.weight.shape and torch.equal(twin.weight, expected.weight.T)
     assert torch.equal(twin(x), expected(x))

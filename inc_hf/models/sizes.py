@@ -1,0 +1,57 @@
+"""Sizes that a config says, itself or in the part of a tower."""
+
+from typing import Any
+
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from inc_hf.errors import UsageError
+
+IMAGE_SIZES = ("image_size", "input_size", "crop_size")
+
+
+def text_config(model: PreTrainedModel) -> Any:
+    """The part of the config that says what texts look like.
+
+    Raises:
+        ValueError: there are several.
+    """
+    config = model.config
+    try:
+        return config.get_text_config()
+    except ValueError as error:
+        raise UsageError(f"{type(config).__name__} does not say which of its texts the inputs are: {error}") from error
+
+
+def vision_config(model: PreTrainedModel) -> Any:
+    """The part of the config that says what images look like, None if there is none."""
+    return next((part for part in parts_of(model) if first_of(part, *IMAGE_SIZES) is not None), None)
+
+
+def parts_of(model: PreTrainedModel) -> list[Any]:
+    """The config, and those of its towers, encoder or backbone: sizes stand in one of them."""
+    names = ("vision_config", "image_config", "audio_config", "encoder", "backbone_config")
+    found = [getattr(model.config, name, None) for name in names]
+    return [model.config, *[part for part in found if isinstance(part, PreTrainedConfig)]]
+
+
+def size_in(model: PreTrainedModel, *names: str) -> int | None:
+    """The first whole number that one of the configs has under one of these names."""
+    return next((size for part in parts_of(model) if (size := first_int(part, *names)) is not None), None)
+
+
+def count_of_types(model: PreTrainedModel) -> int:
+    """Of `token_type_ids`: how many values there are."""
+    text = text_config(model)
+    if sizes := getattr(text, "type_vocab_sizes", None):  # TAPAS has seven kinds
+        return max(sizes)
+    return getattr(text, "type_vocab_size", 0)
+
+
+def first_of(config: Any, *names: str) -> Any:
+    """The first of these settings that there is."""
+    return next((v for name in names if (v := getattr(config, name, None)) is not None), None)
+
+
+def first_int(config: Any, *names: str) -> int | None:
+    """The first of these settings that there is, a whole number."""
+    return next((v for name in names if isinstance(v := getattr(config, name, None), int)), None)

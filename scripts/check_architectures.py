@@ -1,0 +1,58 @@
+"""Every architecture of transformers that a tiny config can build, through all that this package does with a model.
+
+    python scripts/check_architectures.py                     # benchmarks/architectures.{json,md}
+    python scripts/check_architectures.py --only bert,gpt2 --without onnx --output /tmp/some
+
+Each runs in a process of its own, with a time limit: what crashes or hangs is one line of the table.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+import transformers
+from architectures.checks import STEPS, check
+from architectures.heads import HEADS, model_types
+from architectures.processes import in_processes
+from architectures.table import write
+from transformers import CONFIG_MAPPING
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", type=lambda text: text.split(","), help="model types, separated by commas")
+    parser.add_argument("--head", choices=HEADS, help="one for all, instead of the first that each has")
+    parser.add_argument("--without", nargs="*", choices=STEPS, default=[], help="steps to leave out")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time, default: all CPUs")
+    parser.add_argument("--seconds", type=float, default=180, help="for one architecture, default: 180")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/architectures"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    logging.getLogger("inc_hf").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    names = args.only or model_types()
+    if unknown := sorted(set(names) - set(CONFIG_MAPPING)):
+        sys.exit(f"transformers {transformers.__version__} has no models of type {', '.join(unknown)}.")
+    head = args.head if args.head else ""
+    results = []
+    jobs = {name: lambda name=name: check(name, head, frozenset(args.without)) for name in names}
+    for result in in_processes(jobs, args.jobs, args.seconds):
+        results.append(result)
+        print(f"[{len(results)}/{len(names)}] {result.seconds:.0f} s {result.line()}", flush=True)
+        for step, outcome in result.faults.items():
+            print(f"    FAULT {step}: {outcome.note}", flush=True)
+    write(args.output, sorted(results, key=lambda result: result.model_type))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""scripts/check_architectures.py: a dozen architectures of its list, those of other kinds than tests/tiny.py has."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = str(Path(__file__).parents[1] / "scripts")
+
+# model type -> head, "" for the first that it has
+CHECKED = {
+    "albert": "",
+    "bart": "",
+    "bridgetower": "",
+    "clip": "",
+    "convbert": "",
+    "funnel": "",
+    "levit": "",
+    "opt": "",
+    "qwen2_vl": "",
+    "roformer": "",
+    "swin": "",
+    "xlnet": "",
+}
+WITHOUT = frozenset({"onnx"})  # see tests/export
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+
+
+@pytest.mark.parametrize("model_type", CHECKED)
+def test_every_answer_is_right_or_a_refusal(model_type):
+    from architectures.checks import check
+
+    result = check(model_type, CHECKED[model_type], WITHOUT)
+    assert not result.skipped
+    assert result.steps["dynamic"].verdict == "right" and result.share > 0.1
+    assert not result.faults
+
+
+def test_what_crashes_or_hangs_is_a_line(capsys):
+    from architectures.outcome import Result
+    from architectures.processes import in_processes
+
+    jobs = {
+        "well": lambda: Result("well"),
+        "crashes": lambda: os._exit(3),
+        "raises": lambda: 1 / 0,
+        "hangs": lambda: time.sleep(60),
+    }
+    faults = {result.model_type: result.faults for result in in_processes(jobs, 4, 1.0)}
+    assert set(faults) == set(jobs) and not faults["well"]
+    assert "ended with 3" in faults["crashes"]["process"].note
+    assert "not done after 1 s" in faults["hangs"]["process"].note
+    assert faults["raises"]
+
+
+def test_the_table(monkeypatch, tmp_path):
+    import check_architectures
+
+    options = f"--only bert,timm_wrapper --jobs 1 --without onnx wanda --output {tmp_path / 'table'}"
+    monkeypatch.setattr(sys, "argv", ["check_architectures.py", *options.split()])
+    check_architectures.main()
+    text = (tmp_path / "table.md").read_text()
+    assert "| bert | BertForSequenceClassification | 100% | compressed-tensors |" in text
+    assert "- timm_wrapper: ImportError" in text
