@@ -12,7 +12,7 @@ from inc_hf.evaluation.counts import AVERAGES, F1, Accuracy, Count, MeanError
 from inc_hf.evaluation.tasks import check_not_empty, labels_of
 from inc_hf.models.batches import batch_length, batches_of
 from inc_hf.models.labels import label_numbers
-from inc_hf.models.samples import named
+from inc_hf.models.samples import elements_of, named
 from inc_hf.quantize.workflow import run
 
 
@@ -29,7 +29,7 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
 
     def evaluate(model: nn.Module) -> float:
         measure, rows = start(model), 0
-        for batch in dataloader:
+        for batch in elements_of(dataloader):
             inputs, labels = _split(named(batch, model))
             labels = label_numbers(labels, model, rows)
             if isinstance(inputs, Mapping):

@@ -1,9 +1,11 @@
 """How many tokens a model takes."""
 
+import copy
 from typing import Any
 
+import torch
 from torch import nn
-from transformers import PreTrainedConfig
+from transformers import AutoModel, PreTrainedConfig
 
 # The first is that of the encoder where there are two.
 LENGTHS = ("max_encoder_position_embeddings", "max_position_embeddings", "max_seq_len", "max_sequence_length")
@@ -31,10 +33,23 @@ def _limit_of(model: nn.Module) -> int | None:
     limit = next((size for name in LENGTHS if isinstance(size := getattr(text, name, None), int) and size > 0), None)
     if limit is None:
         return None
-    usable = _usable_positions(model, limit)
+    usable = _usable_positions(_with_modules(model), limit)
     if not usable and any(getattr(text, name, None) for name in WITHOUT_LIMIT):
         return None
     return min(limit, *usable) if usable else limit
+
+
+def _with_modules(model: nn.Module) -> nn.Module:
+    """The model, or, where another runtime computes it, one of torch without weights."""
+    if next(model.parameters(), None) is not None:
+        return model
+    config = copy.copy(model.config)
+    vars(config).pop("quantization_config", None)
+    try:
+        with torch.device("meta"):
+            return AutoModel.from_config(config)
+    except ValueError:  # no model of transformers
+        return model
 
 
 def _text_config(config: PreTrainedConfig) -> PreTrainedConfig:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset, default_collate
 from transformers import PreTrainedModel
 
 from inc_hf.errors import UsageTypeError
@@ -31,10 +31,26 @@ PER_TOKEN = ("ForTokenClassification", "ForMaskedLM", "ForCausalLM", "LMHeadMode
 
 def elements_of(data: Any) -> Iterator[Any]:
     """The samples or batches of data, one after the other; never all of them."""
+    if isinstance(data, DataLoader) and data.collate_fn is default_collate:
+        return (_upright(element) for element in data)
     is_stream = isinstance(data, DataLoader | IterableDataset)
     if is_stream or not hasattr(data, "__getitem__") or length_of(data) is None:
         return iter(data)
     return (data[i] for i in range(len(data)))
+
+
+def _upright(element: Any) -> Any:
+    """A batch in which torch's own collation has made of lists of numbers a list with a tensor for each place."""
+    if isinstance(element, Mapping):
+        return {key: _stacked(value) if isinstance(value, list) else value for key, value in element.items()}
+    if isinstance(element, list) and element and isinstance(element[0], Mapping):
+        return [_upright(element[0]), *element[1:]]
+    return element
+
+
+def _stacked(places: list[Any]) -> Any:
+    parts = [_stacked(place) if isinstance(place, list) else place for place in places]
+    return torch.stack(parts, 1) if parts and all(isinstance(part, Tensor) for part in parts) else places
 
 
 def length_of(data: Any) -> int | None:
@@ -111,7 +127,7 @@ def named(element: Any, model: nn.Module) -> Any:
         return dict(element)
     parts = list(element) if isinstance(element, tuple | list) else [element]
     if len(parts) == 2 and isinstance(parts[0], Mapping):
-        return {**parts[0], "labels": parts[1]}
+        return {**parts[0], **({} if parts[1] is None else {"labels": parts[1]})}
     if not isinstance(model, PreTrainedModel):
         return {"text": element} if isinstance(element, str) else element
     if isinstance(element, list) and parts and all(isinstance(part, str) for part in parts):

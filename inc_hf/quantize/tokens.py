@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 IGNORED = -100  # of labels
+TIME_FIRST = ("xlnet", "fsmt")
 
 
 class Tokens:
@@ -54,9 +55,17 @@ class Tokens:
         if isinstance(weight, Tensor) and weight.ndim == 3:  # a convolution over tokens
             x = x.transpose(1, -1) if x.ndim == 3 else x
         mask = self._of_frames(mask, x)
+        if x.ndim == 3 and self._is_time_first(mask, x):
+            x = x.transpose(0, 1)
         if x.ndim == 3 and x.shape[:2] == mask.shape:
             return x[mask]
         return x[mask.flatten()] if x.ndim == 2 and len(x) == mask.numel() else x
+
+    def _is_time_first(self, mask: Tensor, x: Tensor) -> bool:
+        """XLNet and the attention of Longformer have the tokens first; of a square only the model tells."""
+        if mask.shape[0] != mask.shape[1]:
+            return x.shape[:2] == mask.shape[::-1]
+        return getattr(getattr(self.model, "config", None), "model_type", None) in TIME_FIRST
 
     def _mask_for(self, name: str, x: Tensor) -> Tensor | None:
         path = name.split(".")

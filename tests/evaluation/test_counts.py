@@ -30,7 +30,7 @@ def data(seed: int, samples: int, classes: int, several: bool) -> tuple[torch.Te
 sizes = {"seed": st.integers(0, 99), "samples": st.integers(1, 10), "classes": st.integers(2, 4)}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(**sizes)
 def test_one_class_a_sample(seed, samples, classes):
     outputs, labels = data(seed, samples, classes, several=False)
@@ -44,7 +44,7 @@ def test_one_class_a_sample(seed, samples, classes):
         assert counted(F1(average), outputs, labels) == pytest.approx(expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(**sizes)
 def test_several_labels_a_sample(seed, samples, classes):
     outputs, labels = data(seed, samples, classes, several=True)

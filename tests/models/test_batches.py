@@ -1,4 +1,5 @@
 import datasets
+import pandas
 import pytest
 import torch
 from hypothesis import given
@@ -223,6 +224,12 @@ class TestBadData:
     def test_one_thing_instead_of_many(self, bert, tokenizer, data, what):
         with pytest.raises(TypeError, match=f"Got .*{what}.* pass a list of texts, a dataset or a dataloader"):
             next(batches_of(data, bert, tokenizer))
+
+    @pytest.mark.parametrize("part", ["table", "column"])
+    def test_of_pandas(self, bert, tokenizer, part):
+        table = pandas.DataFrame({"text": TEXTS})
+        with pytest.raises(TypeError, match="of pandas; pass `datasets.Dataset.from_pandas"):
+            next(batches_of(table if part == "table" else table["text"], bert, tokenizer))
 
     @pytest.mark.parametrize("has_tokenizer", [True, False], ids=["tokenizer", "no tokenizer"])
     @pytest.mark.parametrize("form", ["dicts", "dataset"])

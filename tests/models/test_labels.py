@@ -80,3 +80,10 @@ def test_numbers_of_a_dataset_that_names_its_classes(model, names, expected):
     for rows in (data, data.to_iterable_dataset()):
         [batch] = batches_of(rows, model, tiny_tokenizer())
         assert batch["labels"].tolist() == expected
+
+
+def test_words_that_nobody_asks_for(model):
+    """Calibration needs no labels."""
+    rows = [{"text": text, "label": "dull"} for text in TEXTS]
+    [batch] = batches_of(rows, model, tiny_tokenizer(), keep_labels=False)
+    assert "labels" not in batch

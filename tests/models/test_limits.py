@@ -84,5 +84,12 @@ def test_two_texts_share_the_limit():
     assert batch["input_ids"].shape == (1, 18)
 
 
+def test_of_a_model_that_another_runtime_computes():
+    class Elsewhere(torch.nn.Module):
+        config = transformers.RobertaConfig(**ENCODER, **SIZE, pad_token_id=1)
+
+    assert text_limit(Elsewhere()) == 32
+
+
 def test_of_a_module_without_a_config():
     assert text_limit(torch.nn.Linear(2, 2)) is None

@@ -148,6 +148,16 @@ def test_texts_without_a_tokenizer(bert, make):
         next(batches_of(make(), bert))
 
 
+@pytest.mark.parametrize("make", [list, datasets.Dataset.from_list], ids=["list", "dataset"])
+@pytest.mark.parametrize("several", [False, True], ids=["one label", "labels"])
+def test_lists_that_torch_has_collated(bert, make, several):
+    """It makes a tensor of each place of the lists, as long as the batch."""
+    rows = [{"input_ids": ids[:3], "labels": [0, 1, 1, 0] if several else 1} for ids in IDS]
+    batches = list(batches_of(DataLoader(make(rows), batch_size=2), bert))
+    assert ids_of(batches) == [ids[:3] for ids in IDS] and [len(batch["input_ids"]) for batch in batches] == [2, 2, 1]
+    assert batches[0]["labels"].tolist() == ([[0, 1, 1, 0]] * 2 if several else [1, 1])
+
+
 def test_pairs_of_texts(bert):
     [batch] = batches_of([("a film", "a plot"), ("bad", "good")], bert, TOKENIZER)
     assert ids_of([batch]) == [TOKENIZER(*pair)["input_ids"] for pair in [("a film", "a plot"), ("bad", "good")]]

@@ -82,9 +82,22 @@ def _with(model: nn.Module, state: dict) -> nn.Module:
     return model
 
 
-def test_padding_on_the_left():
-    make = lambda: loud_padding(tiny_model("llama"))  # noqa: E731
+LEFT = {
+    "llama": MADE["llama"],
+    "xlnet": lambda: transformers.XLNetForSequenceClassification(
+        transformers.XLNetConfig(vocab_size=VOCABULARY, d_model=16, n_layer=1, n_head=2, d_inner=32, pad_token_id=0)
+    ).eval(),
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_padding_on_the_left(name):
+    torch.manual_seed(5)
+    state = LEFT[name]().state_dict()
+    make = lambda: loud_padding(_with(LEFT[name](), state))  # noqa: E731
     assert_same(make, [batch_of([text]) for text in texts()], [batch_of(texts(), left=True)])
+    square = texts((3, 6, 5, 2, 4, 6))  # as many texts as tokens
+    assert_same(make, [batch_of([text]) for text in square], [batch_of(square, left=True)])
 
 
 @pytest.mark.parametrize("settings", [{"recipes": {"smooth_quant": True}}], ids=["SmoothQuant"])
