@@ -62,3 +62,19 @@ __all__ = [
     "weight_qmax",
     "why_unavailable",
 ]
+
+# As they were called before their names said the type.
+OLD_NAMES = {
+    "accumulate": q8_accumulate,
+    "describe_packed": q8_describe,
+    "matmul": q8_matmul,
+    "pack_linear": q8_pack,
+    "quantize_rows": q8_quantize,
+    "unpack_linear": q8_unpack,
+}
+
+
+def __getattr__(name: str):
+    if name in OLD_NAMES:
+        return OLD_NAMES[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

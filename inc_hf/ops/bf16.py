@@ -55,6 +55,9 @@ def bf16_pack(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> 
     return torch.ops.inc_hf.bf16_pack.default(weight.detach(), bias, number)
 
 
+pack_bf16 = bf16_pack  # as it was called before
+
+
 def bf16_unpack(packed: Tensor) -> Tensor:
     """The bfloat16 weight of shape `(out_features, in_features)` that was packed, bit for bit."""
     return torch.ops.inc_hf.bf16_unpack.default(packed)

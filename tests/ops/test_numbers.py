@@ -53,3 +53,10 @@ def test_a_number_that_stands_for_nothing_is_refused(number):
 def test_a_name_that_stands_for_nothing_is_refused():
     with pytest.raises(ValueError, match="Unknown kind 'thin'; choose one of auto, dense, sparse"):
         ops.q8_pack(WEIGHT, torch.ones(1), kind="thin")
+
+
+def test_old_names_of_the_operators():
+    for name, function in ops.OLD_NAMES.items():
+        assert getattr(ops, name) is function
+    with pytest.raises(AttributeError, match="no attribute 'pack_lines'"):
+        ops.pack_lines  # noqa: B018
