@@ -98,6 +98,7 @@ class DistillationCallback(TrainerCallback):
             )
         self._prepare_teacher(args, model, criterion)
         saved = optimizer.state.get(STATE) or {}
+        self.lost_state = state.global_step > 0 and not saved  # which matters if there are projections
         restore_projections(criterion.to(args.device), saved.get("projections", {}))
         self.projections = ProjectionOptimizer(criterion, saved.get("optimizer"))
         self.forward = DistilledForward(
@@ -138,6 +139,12 @@ class DistillationCallback(TrainerCallback):
 
     def on_pre_optimizer_step(self, args, state, control, **kwargs: Any) -> None:
         self._check_loss_was_used()
+        if self.lost_state and self.projections.criterion.state_dict():
+            raise UsageError(
+                "This checkpoint was not made with this DistillationCallback, or without the state of the optimizer "
+                "(`save_only_model`), so the trained projections between layers of different widths are lost; start "
+                "training anew from its weights instead of resuming."
+            )
         if not self.replaces_loss:  # the Trainer computes all losses alike, a loop may forget one
             self.forward.was_trained = False
 

@@ -101,9 +101,9 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         run.refuse_second(self, "with all settings in one QuantizationAwareTrainingConfig")
         unprepare_qat(model)  # what an earlier run that was interrupted has left
         with restored_on_error(model):
-            self._begin(args, model, optimizer)
+            self._begin(args, model, optimizer, state.global_step)
 
-    def _begin(self, args: TrainingArguments, model: nn.Module, optimizer: Optimizer) -> None:
+    def _begin(self, args: TrainingArguments, model: nn.Module, optimizer: Optimizer, global_step: int) -> None:
         settings = PostTrainingQuantConfig(
             device=self.config.device,
             backend=self.config.backend,
@@ -118,6 +118,12 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         prepare_qat(model, resolve_schemes(model, settings, left=self.left))
         modules = qat_modules(model)
         self.ranges = {name: module.input_range for name, module in modules.items() if module.input_range is not None}
+        if self.ranges and global_step > 0 and STATE not in optimizer.state:
+            raise UsageError(
+                "This checkpoint was not made with a QuantizationAwareTrainingCallback, or without the state of the "
+                "optimizer (`save_only_model`), so the ranges of its activations are lost; start training anew from "
+                "its weights instead of resuming."
+            )
         self._restore(optimizer.state.get(STATE, {}))
         if args.torch_compile:
             torch.compiler.reset()  # code that was compiled before does not round

@@ -54,6 +54,20 @@ def test_resumed_run_has_the_same_bits(tmp_path, criterion, flag):
     assert torch.equal(history(trainer, *LOGGED), history(whole, *LOGGED))
 
 
+@pytest.mark.parametrize("criterion", [[kd(), layers()], kd()], ids=["projection", "logits"])
+def test_a_checkpoint_without_the_state_of_the_optimizer(tmp_path, criterion):
+    """Trained projections would be lost, and drawn anew; a loss without any needs no state."""
+    values = {"save_strategy": "steps", "save_steps": 2, "save_only_model": True}
+    train(tmp_path, [callback(criterion=criterion)], **values)
+    trainer = make_trainer(tmp_path, student(), [callback(criterion=criterion)], max_steps=6)
+    if isinstance(criterion, list):
+        with pytest.raises(ValueError, match="`save_only_model`.* projections .* are lost; start training anew"):
+            trainer.train(resume_from_checkpoint=True)
+        assert trainer.state.global_step < 6
+    else:
+        trainer.train(resume_from_checkpoint=True)
+
+
 def test_checkpoint_of_another_criterion(tmp_path):
     train(tmp_path, save_strategy="steps", save_steps=2)
     trainer = make_trainer(tmp_path, student(), [callback(criterion=kd())], max_steps=6)

@@ -86,6 +86,18 @@ def test_resumed_to_the_same_bits(values, how, tmp_path):
     assert all(torch.equal(tensor, results[1][name]) for name, tensor in results[0].items())
 
 
+def test_a_checkpoint_without_ranges_cannot_be_resumed(tmp_path):
+    """Neither one without the state of the optimizer nor one of a run without QAT; dynamic runs need no ranges."""
+    trainer_of(tmp_path / "model", qat(**STATIC), save_strategy="steps", save_steps=5, save_only_model=True).train()
+    trainer_of(tmp_path / "plain", save_strategy="steps", save_steps=5).train()
+    for folder in ("model", "plain"):
+        trainer = trainer_of(tmp_path, qat(**STATIC))
+        with pytest.raises(ValueError, match="`save_only_model`.* ranges .* are lost; start training anew"):
+            trainer.train(resume_from_checkpoint=str(tmp_path / folder / "checkpoint-5"))
+        assert not qat_modules(trainer.model)
+        trainer_of(tmp_path, qat()).train(resume_from_checkpoint=str(tmp_path / folder / "checkpoint-5"))
+
+
 def test_a_range_of_a_layer_that_is_not_static_now(tmp_path):
     trainer_of(tmp_path, qat(**STATIC), save_strategy="steps", save_steps=5).train()
     with pytest.raises(ValueError, match="has a range of activations of `.*`, which is not quantized statically now"):

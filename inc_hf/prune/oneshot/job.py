@@ -42,8 +42,8 @@ class Job:
         return replace(self, apply=apply)
 
 
-def prune_by_sparsegpt(part: Part, matrix: Tensor, seen: Hessian, share: float) -> Tensor:
-    return sparsegpt(matrix, seen.matrix, part.pattern, share)
+def prune_by_sparsegpt(part: Part, matrix: Tensor, seen: Hessian, share: float, keeps_zeros: bool = False) -> Tensor:
+    return sparsegpt(matrix, seen.matrix, part.pattern, share, keeps_zeros=keeps_zeros)
 
 
 def prune_by_wanda(part: Part, matrix: Tensor, seen: Moments, share: float, variant: bool = False) -> Tensor:
@@ -74,6 +74,8 @@ def layer_job(target: Target, config: SimpleNamespace) -> Job:
     part = target.parts[0]
     check_supported(part.name, part.module)
     statistics, prune = METHODS[config.pruning_type]
+    if config.lock_init_sparsity and prune is prune_by_sparsegpt:  # the others change no zeros
+        prune = partial(prune, keeps_zeros=True)
     share = share_of(config, part.pattern)
     return Job(part.name, part.module, statistics, partial(prune_layer, part, prune, share), [part.module])
 

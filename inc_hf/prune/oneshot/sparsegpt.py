@@ -16,7 +16,12 @@ DAMP = 0.01  # of the mean of the Hessian's diagonal
 
 
 def sparsegpt(
-    matrix: Tensor, hessian: Tensor, pattern: BlockPattern | NMPattern, share: float, block_size: int = BLOCK_SIZE
+    matrix: Tensor,
+    hessian: Tensor,
+    pattern: BlockPattern | NMPattern,
+    share: float,
+    block_size: int = BLOCK_SIZE,
+    keeps_zeros: bool = False,
 ) -> Tensor:
     """The pruned weight.
 
@@ -28,11 +33,13 @@ def sparsegpt(
         matrix (`torch.Tensor` of shape `(rows, columns)`): the weight, float32 or float64.
         hessian (`torch.Tensor` of shape `(columns, columns)`): `2 X X^T`, of the same dtype.
         share (`float`): of the units (blocks or N:M groups) to prune.
+        keeps_zeros (`bool`): whether what is zero stays zero, and does not make up for others.
 
     Raises:
         ValueError: the Hessian cannot be inverted.
     """
     weight = matrix.clone()
+    locked = matrix == 0 if keeps_zeros else torch.zeros_like(matrix, dtype=torch.bool)
     weight[:, hessian.diagonal() == 0] = 0
     upper = inverse_factor(hessian)
     height, width = unit_shape(pattern)
@@ -41,7 +48,8 @@ def sparsegpt(
     for begin in range(0, weight.shape[1], step):
         end = min(begin + step, weight.shape[1])
         due = round(share * (weight.shape[0] // height) * (end // width)) - pruned
-        errors = prune_columns(weight[:, begin:end], upper[begin:end, begin:end], pattern, due)
+        part = slice(begin, end)
+        errors = prune_columns(weight[:, part], upper[part, part], pattern, due, locked[:, part])
         weight[:, end:] -= errors @ upper[begin:end, end:]
         pruned += due
     return weight
@@ -63,12 +71,15 @@ def inverse_factor(hessian: Tensor) -> Tensor:
     raise UsageError("the Hessian is not positive definite; give more or other data, or make the model float64")
 
 
-def prune_columns(block: Tensor, upper: Tensor, pattern: BlockPattern | NMPattern, count: int) -> Tensor:
+def prune_columns(
+    block: Tensor, upper: Tensor, pattern: BlockPattern | NMPattern, count: int, locked: Tensor
+) -> Tensor:
     """Prune `count` units of the columns `block`, in place; returns the errors that the columns after it have to bear.
 
     Args:
         block (`torch.Tensor` of shape `(rows, width)`): a view of the weight.
         upper (`torch.Tensor` of shape `(width, width)`): the part of the factor that belongs to it.
+        locked (`torch.Tensor` of the shape of `block`): bool, elements that stay zero.
 
     Returns:
         `torch.Tensor` of the shape of `block`.
@@ -84,6 +95,7 @@ def prune_columns(block: Tensor, upper: Tensor, pattern: BlockPattern | NMPatter
             group = slice(i, i + pattern.of)
             scores = (block[:, group] / diagonal[group]).square()
             keep[:, group] = pattern.element_mask(units[:, i // pattern.of, None], scores)
+        keep[:, i] &= ~locked[:, i]
         errors[:, i] = block[:, i].masked_fill(keep[:, i], 0) / diagonal[i]
         block[:, i:] -= errors[:, i, None] * upper[i, i:]
     block.masked_fill_(~keep, 0)  # the subtraction leaves rounding errors

@@ -85,6 +85,26 @@ def test_magnitude_needs_no_data(pattern, scope):
         assert all((m == 0).double().mean() == 0.5 for m in matrices)
 
 
+@pytest.mark.parametrize("pattern", ["1x1", "4x1", "1x4", "2:4"])
+@pytest.mark.parametrize("pruning_type", ["sparse_gpt", "wanda", "dsnot", "magnitude"])
+def test_zeros_that_are_locked(pruning_type, pattern):
+    """What is zero before is zero after; without the lock, SparseGPT lets zeros make up for what it prunes."""
+    if pruning_type == "dsnot" and pattern not in ("1x1", "2:4"):
+        pattern = "1x1"
+    lost = {}
+    for lock in (True, False):
+        model = tiny_model("bert")
+        for weight in matrices_of(model, "classifier").values():
+            weight[torch.rand(weight.shape, generator=torch.Generator().manual_seed(0)) < 0.7] = 0
+        zeros = {name: weight == 0 for name, weight in matrices_of(model, "classifier").items()}
+        settings = {"pruning_type": pruning_type, "pattern": pattern, "lock_init_sparsity": lock}
+        prune_oneshot(model, WeightPruningConfig([settings], target_sparsity=0.5), [tiny_inputs(model)])
+        after = matrices_of(model, "classifier")
+        lost[lock] = sum(int((zeros[name] & (weight != 0)).sum()) for name, weight in after.items())
+    assert lost[True] == 0
+    assert (lost[False] > 0) == (pruning_type == "sparse_gpt")
+
+
 def test_several_elements():
     model = tiny_model("bert")
     elements = [
