@@ -44,14 +44,16 @@ def main() -> None:
     if unknown := sorted(set(names) - set(CONFIG_MAPPING)):
         sys.exit(f"transformers {transformers.__version__} has no models of type {', '.join(unknown)}.")
     head = args.head if args.head else ""
-    results = []
     jobs = {name: lambda name=name: check(name, head, frozenset(args.without)) for name in names}
-    for result in in_processes(jobs, args.jobs, args.seconds):
-        results.append(result)
-        print(f"[{len(results)}/{len(names)}] {result.seconds:.0f} s {result.line()}", flush=True)
-        for step, outcome in result.faults.items():
-            print(f"    FAULT {step}: {outcome.note}", flush=True)
-    write(args.output, sorted(results, key=lambda result: result.model_type))
+    results = []
+    try:
+        for result in in_processes(jobs, args.jobs, args.seconds):
+            results.append(result)
+            print(f"[{len(results)}/{len(names)}] {result.seconds:.0f} s {result.line()}", flush=True)
+            for step, outcome in result.faults.items():
+                print(f"    FAULT {step}: {outcome.note}", flush=True)
+    finally:  # interrupted, it has a table of what there is
+        write(args.output, sorted(results, key=lambda result: result.model_type), args.without)
 
 
 if __name__ == "__main__":

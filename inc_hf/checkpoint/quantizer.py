@@ -103,6 +103,7 @@ class IncHfQuantizer(HfQuantizer):
                 module.set_codes(self._codes_of(module, stored))
                 first[id(stored)] = module
         validate_model(model)
+        compute_buffers_anew(model)
         self.note_modules(model)
         return model
 
@@ -153,6 +154,17 @@ class IncHfQuantizer(HfQuantizer):
     @property
     def is_compileable(self) -> bool:
         return True
+
+
+def compute_buffers_anew(model: "PreTrainedModel") -> None:
+    """Buffers that no checkpoint has were computed while weights were integers, which shows where they ask for the
+    dtype of a weight (Swin V2). What was loaded stays."""
+    for module in model.modules():
+        if not module._non_persistent_buffers_set or isinstance(module, QModule):
+            continue
+        if any(isinstance(part, QModule) for part in module.modules()):
+            module._is_hf_initialized = False
+    model.initialize_weights()
 
 
 def _stored_dtype(num_bits: int) -> torch.dtype:

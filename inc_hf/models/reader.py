@@ -16,7 +16,7 @@ from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
 from inc_hf.models.collate import collate
 from inc_hf.models.encode import Encoder
 from inc_hf.models.labels import LABEL_COLUMNS, OTHER_NAMES, in_order, label_numbers
-from inc_hf.models.samples import rows_of
+from inc_hf.models.samples import main_names, rows_of
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Reader:
         """A batch that came as one."""
         if not isinstance(batch, Mapping):
             return _checked(_without_label(batch, self.model), self.accepted, self.model)
-        main = batch.get(getattr(self.model, "main_input_name", ""), batch.get("inputs_embeds"))
+        main = batch.get(main_names(self.model)[0], batch.get("inputs_embeds"))
         if isinstance(self.model, PreTrainedModel) and not isinstance(main, Tensor | np.ndarray) and _has_lists(batch):
             return self.collated(rows_of(batch))
         inputs = self._with_labels(batch, self.rows)
@@ -128,9 +128,14 @@ def _in_dtype_of(model: PreTrainedModel, value: Tensor) -> Tensor:
 
 
 def _check_main_input(usable: Collection[str], came: Collection[str], model: nn.Module) -> None:
-    if isinstance(model, PreTrainedModel) and not {model.main_input_name, "inputs_embeds"}.intersection(usable):
+    if not isinstance(model, PreTrainedModel):
+        return
+    main, accepted = main_names(model), accepted_inputs(model)
+    if accepted is not None and not accepted.intersection(main):  # towers of Qwen-VL have that of the whole model
+        return
+    if not {*main, "inputs_embeds"}.intersection(usable):
         raise UsageError(
-            f"The data gives {sorted(came)}, but {type(model).__name__} needs {model.main_input_name!r} "
+            f"The data gives {sorted(came)}, but {type(model).__name__} needs {' and '.join(map(repr, main))} "
             "(in ready batches, a tensor); rename the columns, or pass texts with a tokenizer."
         )
 

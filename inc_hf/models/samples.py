@@ -71,8 +71,10 @@ def is_batch(element: Any, data: Any, model: nn.Module) -> bool:
 
 
 def _is_batch_of_columns(columns: Mapping[str, Any], model: nn.Module) -> bool:
-    names = [getattr(model, "main_input_name", "input_ids"), *DIMENSIONS]
+    names = [*main_names(model), *DIMENSIONS]
     if name := next((name for name in names if name in columns), None):
+        if name == "pixel_values" and dimensions_of(columns[name]) == 2:  # patches of all images, side by side
+            return True
         return dimensions_of(columns[name]) > _dimensions(model, name)
     if text_columns(columns) is None and text_columns(_first_row(columns), only_known=True):
         return True
@@ -106,14 +108,20 @@ def dimensions_of(value: Any) -> int:
     return getattr(value, "ndim", 0)
 
 
+def main_names(model: nn.Module) -> list[str]:
+    """Names of the inputs that the model is about; OneFormer has two."""
+    names = getattr(model, "main_input_name", "input_ids")
+    return [names] if isinstance(names, str) else list(names)
+
+
 def _dimensions(model: nn.Module, name: str) -> int:
     config = getattr(model, "config", None)
     if name == "input_ids" and type(model).__name__.endswith("ForMultipleChoice"):
         return 2
     if name == "pixel_values" and hasattr(config, "num_frames"):
         return 4
-    if name == "input_values" and hasattr(config, "num_mel_bins"):
-        return 2
+    if name == "input_values" and hasattr(config, "num_mel_bins") and not hasattr(config, "conv_dim"):
+        return 2  # a spectrogram; SpeechT5, which writes those, reads a wave
     return DIMENSIONS.get(name, 1)
 
 
@@ -164,7 +172,7 @@ def _named_pair(name: str, parts: list[Any], model: nn.Module) -> dict[str, Any]
 
 def _named_tensors(parts: list[Any], model: nn.Module) -> dict[str, Any]:
     """Tensors in the order of the arguments of `forward`, the last of which may be the label."""
-    names = [model.main_input_name, *inspect.signature(model.forward).parameters]
+    names = [*main_names(model), *inspect.signature(model.forward).parameters]
     inputs, label = (parts[:-1], parts[-1:]) if _ends_with_label(parts, model) else (parts, [])
     return {**dict(zip(dict.fromkeys(names), inputs, strict=False)), **dict(zip(["labels"], label, strict=False))}
 

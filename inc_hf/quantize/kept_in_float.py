@@ -4,15 +4,17 @@ from torch import nn
 
 ADAPTER = "an adapter of PEFT, which saves it in float; merge it (`merge_and_unload`) to have it quantized"
 BESIDE_MODEL = "beside the model of transformers in a SentenceTransformer, which saves it in float"
+HELD_ASIDE = "its owner calls it from a list of its own, not by its name"  # heads of MaskFormer
 RESCALED = "RWKV scales its weight in place before the first forward pass"
 RESCALED_IN_RWKV = ("attention.output", "feed_forward.value")  # of each block
 BASES = ("base_layer", "original_module")  # what PEFT calls the module that it adapts
 
 
 def kept_in_float(model: nn.Module) -> dict[str, str]:
-    """Name -> reason, of all modules inside of adapters, of those beside the model in a `SentenceTransformer`, and of
-    those of RWKV that it writes to."""
-    reasons: dict[str, str] = {}
+    """Name -> reason, of all modules inside of adapters, of those beside the model in a `SentenceTransformer`, of what
+    RWKV writes to, and of those in whose place another one would not be called."""
+    aside = {id(module) for owner in model.modules() for module in _held_aside(owner)}
+    reasons = {name: HELD_ASIDE for name, module in model.named_modules() if id(module) in aside}
     for name, module in model.named_modules():
         if type(module).__name__ == "RwkvBlock":
             reasons |= {f"{name}.{child}": RESCALED for child in RESCALED_IN_RWKV}
@@ -24,6 +26,14 @@ def kept_in_float(model: nn.Module) -> dict[str, str]:
         outside = [n for n in modules if not any(n == name or n.startswith(f"{name}.") for name in models)]
         reasons |= dict.fromkeys(outside, BESIDE_MODEL)
     return reasons
+
+
+def _held_aside(owner: nn.Module) -> list[nn.Module]:
+    """Modules in plain lists and the like among the attributes."""
+    values = [value for name, value in vars(owner).items() if name != "_modules"]
+    lists = [list(value.values()) if isinstance(value, dict) else value for value in values]
+    held = [item for found in lists if isinstance(found, list | tuple) for item in found]
+    return [item for item in [*values, *held] if isinstance(item, nn.Module)]
 
 
 def _inside(name: str, module: nn.Module, besides: tuple[str, ...]) -> list[str]:

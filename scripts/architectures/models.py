@@ -3,6 +3,7 @@
 import torch
 from architectures.configs import tiny_config
 from architectures.heads import head_of, model_class
+from architectures.overrides import LEFT_OUT
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -10,11 +11,13 @@ LARGEST = 20_000_000  # parameters
 
 
 class TooLargeError(LookupError):
-    """The general rules leave something large in the config."""
+    """The general rules leave something large in the config, or the model computes for long."""
 
 
 def tiny_model(model_type: str, head: str | None = "") -> PreTrainedModel:
     """With random weights; `head` is one of `heads.HEADS`, None for the base model."""
+    if model_type in LEFT_OUT:
+        raise TooLargeError(LEFT_OUT[model_type])
     config = tiny_config(model_type)
     found = model_class(model_type, head_of(model_type) if head == "" else head)
     with torch.device("meta"):

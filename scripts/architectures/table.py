@@ -16,14 +16,18 @@ static, weight_only and bf16 against the float model; load, stock, optimize and 
 memory."""
 
 
-def write(output: Path, results: list[Result]) -> None:
+def write(output: Path, results: list[Result], without: list[str]) -> None:
     command = ["python", *(sys.argv if sys.argv[0] else ["scripts/check_architectures.py"])]
     about = describe([ops.isa()], None, command, ("transformers", "compressed-tensors", "onnx", "onnxruntime"))
     report = {"about": about, "results": [result.to_dict() for result in results]}
-    write_report(output, json.dumps(report, indent=1) + "\n", render(about, results))
+    write_report(
+        output,
+        json.dumps(report, indent=1) + "\n",
+        render(about, results, [step for step in STEPS if step not in without]),
+    )
 
 
-def render(about: dict[str, str], results: list[Result]) -> str:
+def render(about: dict[str, str], results: list[Result], steps: list[str]) -> str:
     built = [result for result in results if not result.skipped]
     skipped = [result for result in results if result.skipped]
     faults = [result for result in built if result.faults]
@@ -35,12 +39,12 @@ def render(about: dict[str, str], results: list[Result]) -> str:
             result.model_class,
             f"{result.share:.0%}",
             result.format,
-            *(result.steps[step].cell() if step in result.steps else "–" for step in STEPS),
+            *(result.steps[step].cell() if step in result.steps else "–" for step in steps),
             result.left,
         ]
         for result in built
     ]
-    lines += table(["type", "class", "INT8", "format", *STEPS, "in float"], rows)
+    lines += table(["type", "class", "INT8", "format", *steps, "in float"], rows)
     lines += ["## Refusals and faults", ""]
     for result in built:
         for step, outcome in result.steps.items():

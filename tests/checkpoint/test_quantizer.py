@@ -4,8 +4,10 @@ import pytest
 import torch
 from saved import FORMATS, TIED, address_of, method_of, same_state, stored_dtypes, stored_tensors
 from tiny import logits_of, quantized, tiny_model
+from transformers import Swinv2Config, Swinv2ForImageClassification
 
-from inc_hf import IncModelForSequenceClassification
+from inc_hf import IncModelForImageClassification, IncModelForSequenceClassification, PostTrainingQuantConfig
+from inc_hf.quantization import fit
 from inc_hf.quantize.nn import QEmbedding
 from inc_hf.utils.load_huggingface import OptimizedModel
 
@@ -115,6 +117,18 @@ class TestRoundTrip:
             assert method_of(tmp_path / "out") == format
             loaded = IncModelForSequenceClassification.from_pretrained(tmp_path / "out")
             assert torch.equal(logits_of(loaded), logits_of(result.model))
+
+    @pytest.mark.parametrize("approach", ["dynamic", "weight_only"])
+    def test_buffers_computed_from_weights_when_a_model_is_made(self, tmp_path, approach):
+        """Swin V2 gives its coordinates the dtype of the first parameter beside them; no checkpoint has them."""
+        sizes = {"embed_dim": 8, "depths": [1], "num_heads": [2], "image_size": 16, "patch_size": 4, "window_size": 3}
+        model = Swinv2ForImageClassification(Swinv2Config(**sizes)).eval()
+        result = fit(model, PostTrainingQuantConfig(approach=approach))
+        result.save_pretrained(tmp_path / "out")
+        loaded = IncModelForImageClassification.from_pretrained(tmp_path / "out")
+        expected = dict(model.named_buffers())
+        assert "swinv2.encoder.layers.0.blocks.0.attention.self.relative_coords_table" in expected
+        assert all(torch.equal(buffer, expected[name]) for name, buffer in loaded.named_buffers() if name in expected)
 
 
 class TestTiedWeights:

@@ -254,6 +254,22 @@ class TestImages:
         batches = list(batches_of(data, tiny_model("vit"), batch_size=2))
         assert torch.equal(torch.cat([batch["pixel_values"] for batch in batches]), x) and len(batches) == 2
 
+    @pytest.mark.parametrize("main", ["input_ids", ["pixel_values", "task_inputs"]], ids=["of another", "two"])
+    def test_patches_of_all_images_are_a_batch(self, main):
+        class Tower(transformers.PreTrainedModel):  # those of Qwen-VL have the name of the whole model
+            config_class = transformers.ViTConfig
+            main_input_name = main
+
+            def forward(self, pixel_values, grid_thw):
+                return pixel_values
+
+        batch = {"pixel_values": torch.zeros(32, 12), "grid_thw": torch.tensor([[1, 4, 4]] * 2)}
+        [found] = batches_of([batch], Tower(transformers.ViTConfig()))
+        assert {name: tuple(value.shape) for name, value in found.items()} == {
+            "pixel_values": (32, 12),
+            "grid_thw": (2, 3),
+        }
+
     def test_without_a_processor(self):
         with pytest.raises(UsageError, match="images .column 'image'.; pass the image processor"):
             next(batches_of([{"image": self.images[0]}], tiny_model("vit")))
@@ -285,3 +301,9 @@ class TestSound:
         [batch] = batches_of(iter([{"input_values": wave} for wave in self.waves]), self.model(norm))
         assert batch["input_values"].shape == (2, 400) and ("attention_mask" in batch) == masked
         assert batch["input_values"].dtype == torch.float32
+
+    def test_a_batch_for_a_model_that_writes_spectrograms(self):
+        model = self.model()
+        model.config.num_mel_bins = 8  # as SpeechT5's
+        [batch] = batches_of([{"input_values": torch.zeros(2, 400)}], model)
+        assert batch["input_values"].shape == (2, 400)

@@ -3,7 +3,14 @@ import torch
 from safetensors.torch import load_file
 from tiny import TinyNet, logits_of, quantized, tiny_inputs, tiny_model
 from torch import nn
-from transformers import RwkvConfig, RwkvForCausalLM
+from transformers import (
+    DetrConfig,
+    MaskFormerConfig,
+    MaskFormerForInstanceSegmentation,
+    RwkvConfig,
+    RwkvForCausalLM,
+    SwinConfig,
+)
 
 from inc_hf import PostTrainingQuantConfig
 from inc_hf.quantization import fit
@@ -73,3 +80,36 @@ def test_what_rwkv_writes_to():
 
 def test_a_plain_model_has_none():
     assert not kept_in_float(tiny_model("bert"))
+
+
+class Head(nn.Module):
+    """As MaskFormer's: its layers have names, but are called from a list."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = layers
+        for index, layer in enumerate(layers if isinstance(layers, list) else layers.values()):
+            self.add_module(str(index), layer)
+
+    def forward(self, x):
+        for layer in self.layers if isinstance(self.layers, list) else self.layers.values():
+            x = layer(x)
+        return x
+
+
+@pytest.mark.parametrize("held", [list, lambda layers: dict(enumerate(layers))], ids=["list", "dict"])
+def test_what_is_called_from_a_list_stays_in_float_by_name(held):
+    model = nn.Sequential(nn.Linear(8, 8), Head(held([nn.Linear(8, 8), nn.ReLU()]))).eval()
+    assert list(kept_in_float(model)) == ["1.0", "1.1"] and quantizable_names(model) == ["0"]
+    result = fit(model, DYNAMIC)
+    assert list(quantized_modules(model)) == ["0"] and "a list of its own" in str(result.coverage)
+
+
+def test_the_masks_of_maskformer_come_back():
+    config = MaskFormerConfig(
+        backbone_config=SwinConfig(embed_dim=8, depths=[1] * 4, num_heads=[2] * 4, image_size=32, window_size=2),
+        decoder_config=DetrConfig(d_model=8, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=8),
+        fpn_feature_size=32,
+        mask_feature_size=32,
+    )
+    assert any("mask_embedder" in name for name in kept_in_float(MaskFormerForInstanceSegmentation(config)))

@@ -49,7 +49,9 @@ class StoredWeight(nn.Module):
         """Let `weight` be the float weight of what is stored."""
         stored = self._buffers["stored"]
         like = torch.empty(stored.shape, dtype=self.dtype, device="meta")
-        self._parameters["weight"] = nn.Parameter(self.float_view(like, stored.device), requires_grad=False)
+        weight = nn.Parameter(self.float_view(like, stored.device), requires_grad=False)
+        weight._is_hf_initialized = True  # so that transformers does not draw it anew
+        self._parameters["weight"] = weight
 
     def float_view(self, like: Tensor, device: torch.device) -> FloatView:
         """The float weight, of the shape of the module that this one stands for."""
