@@ -23,6 +23,12 @@ FUSED_PARENTS = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.Transform
 NEVER_CALLED = Reason("never called by the model on this data")
 BY_CONFIG = Reason("left in float by the config", asked=True)
 SHARED = Reason("that share their weight with one in float")
+FOR_STOCK = Reason(
+    "convolutions, in float so that stock transformers loads the checkpoint; name them in `op_type_dict`, such as "
+    '{"Conv2d": {"weight": {"dtype": ["int8"]}}}, to quantize them'
+)
+FEW = 0.05  # of the weights
+CONVOLUTIONS = ("Conv1d", "Conv2d")
 MATMULS = ("Linear", "Conv1D", "Conv1d", "Conv2d")
 
 
@@ -72,7 +78,26 @@ def resolve_schemes(
         if scheme is not None
     }
     left.update({name: BY_CONFIG for name in names if name not in smoothed})
+    for name in few_convolutions(model, smoothed, kinds, settings):
+        del smoothed[name]
+        left[name] = FOR_STOCK
     return _equalize_tied(model, smoothed, kinds, left)
+
+
+def few_convolutions(
+    model: nn.Module, schemes: Mapping[str, Scheme], kinds: Mapping[str, str], settings: Mapping[str, Any]
+) -> list[str]:
+    """The convolutions that alone would keep stock transformers from loading the checkpoint (compressed-tensors has no
+    words for them), if they hold few of the weights and the config does not speak of them."""
+    found = [name for name in schemes if kinds[name] in CONVOLUTIONS]
+    rest = [name for name in schemes if kinds[name] not in CONVOLUTIONS]
+    is_readable = rest and all(
+        kinds[name] != "Conv1D" and schemes[name].weight.num_bits > 4 and schemes[name].smooth_alpha is None
+        for name in rest
+    )
+    sizes = {name: model.get_submodule(name).weight.numel() for name in schemes}
+    is_few = sum(sizes[name] for name in found) <= FEW * sum(sizes.values())
+    return found if is_readable and is_few and not any(settings[name] for name in found) else []
 
 
 def quantizable_names(model: nn.Module) -> list[str]:
