@@ -101,7 +101,7 @@ CASES = [f"{name}-{approach}" for name in ARCHITECTURES for approach in APPROACH
 
 # Loads every case below a directory and stores the logits, in float32 and in float64.
 LOAD = """
-import sys, pathlib, torch, transformers
+import dataclasses, sys, pathlib, torch, transformers
 root, loader, casts, cases = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True", sys.argv[4:]
 torch.set_num_threads(1)
 
@@ -115,13 +115,25 @@ def load(directory, class_name, dtype):
         model = optimize(model, fuse=False)  # with our GELU the bits may differ
     return model
 
+def unrounded(model, name):
+    from inc_hf.quantize.nn import quantized_modules
+    for module in quantized_modules(model).values():
+        activation = module.scheme.activation and dataclasses.replace(module.scheme.activation, scale_dtype=name)
+        module.scheme = dataclasses.replace(module.scheme, activation=activation)
+    return model
+
+@torch.no_grad()
+def save(model, inputs, file):
+    torch.save(model(**inputs).logits, file)
+
 for case in cases:
     class_name, inputs = torch.load(root / case / "inputs.pt")
     for dtype in (torch.float32, torch.float64) if casts else (torch.float32,):
         cast = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
-        with torch.no_grad():
-            logits = load(root / case / "model", class_name, dtype)(**cast).logits
-        torch.save(logits, root / case / f"{loader}-{str(dtype)[6:]}.pt")
+        model, name = load(root / case / "model", class_name, dtype), str(dtype)[6:]
+        save(model, cast, root / case / f"{loader}-{name}.pt")
+        if loader == "inc":
+            save(unrounded(model, name), cast, root / case / f"unrounded-{name}.pt")
 assert loader != "stock" or "inc_hf" not in sys.modules
 """
 
@@ -225,15 +237,17 @@ def test_optimize_gives_the_same_bits(case, loaded):
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.rpartition("-")[0] not in INC_FORMAT])
 def test_stock_transformers_computes_the_same(case, loaded):
-    """In float64 only the scheme itself could differ, and nothing does. In float32 two ways to add up differ by 1e-7,
-    which now and then moves an activation to the next integer: such a sample is off by up to a quantization step."""
+    """But for the rounding of dynamic scales to bfloat16, which moves activations to the next integer. Without it only
+    the scheme itself could differ, and nothing does; but then the lowest activation of a token lies between -128 and
+    -127, so that the last bit decides, and such a sample is off by up to a quantization step."""
     ours, stock = torch.load(loaded / case / "before.pt"), torch.load(loaded / case / "stock-float32.pt")
-    differences = (ours - stock).abs().flatten(1).amax(1)
-    assert (differences < 1e-5).double().mean() >= 0.75
-    assert differences.max() < 0.05 * ours.abs().max()
-    if CASTS_ON_LOAD:
-        ours, stock = torch.load(loaded / case / "inc-float64.pt"), torch.load(loaded / case / "stock-float64.pt")
-        torch.testing.assert_close(stock, ours, rtol=1e-9, atol=1e-9)
+    assert (ours - stock).abs().max() < 0.1 * ours.abs().max()
+    for dtype in ("float32", "float64") if CASTS_ON_LOAD else ("float32",):
+        ours, stock = (torch.load(loaded / case / f"{loader}-{dtype}.pt") for loader in ("unrounded", "stock"))
+        differences = (ours - stock).abs().flatten(1).amax(1)
+        assert (differences < 1e-5).double().mean() >= 0.5
+        if case.endswith("static") and dtype == "float64":
+            torch.testing.assert_close(stock, ours, rtol=1e-9, atol=1e-9)
 
 
 def clip() -> transformers.CLIPModel:

@@ -96,8 +96,10 @@ def few_convolutions(
         for name in rest
     )
     sizes = {name: model.get_submodule(name).weight.numel() for name in schemes}
+    is_transformers = hasattr(model, "save_pretrained")
     is_few = sum(sizes[name] for name in found) <= FEW * sum(sizes.values())
-    return found if is_readable and is_few and not any(settings[name] for name in found) else []
+    is_default = not any(settings[name] for name in found)
+    return found if is_transformers and is_readable and is_few and is_default else []
 
 
 def quantizable_names(model: nn.Module) -> list[str]:

@@ -66,7 +66,7 @@ def test_benchmark(models, capsys, tmp_path):
         (["{architecture_number}"], "architecture_number does not say what model it is"),
         (["{int8}", "--task", "text-classification", "--dataset", "{fake_parquet}"], "cannot be read as a dataset"),
         (["{int8}", "--json", "folder"], "folder is a directory; give the name of a file"),
-        (["{int8}", "--json", "occupied/result.json"], "occupied/result.json cannot be written"),
+        (["{int8}", "--json", "occupied/result.json"], "occupied is a file; choose another directory"),
         (["{int8}", "--plot", "folder"], "folder is a directory; give the name of a file"),
         (["{int8}", "--plot", "latency.xyz"], "latency.xyz must end with one of"),
     ],

@@ -13,10 +13,10 @@ from inc_hf.demo import assets, data, run
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "occupied"], "occupied is no directory"),
-        (["-o", "occupied/out"], "occupied is no directory"),
+        (["-o", "occupied"], "occupied is a file; choose another directory"),
+        (["-o", "occupied/out"], "occupied is a file; choose another directory"),
         (["--json", "folder"], "folder is a directory; give the name of a file"),
-        (["--json", "occupied/facts.json"], "occupied is no directory"),
+        (["--json", "occupied/facts.json"], "occupied is a file; choose another directory"),
     ],
     ids=" ".join,
 )
