@@ -33,13 +33,17 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    args = parse_args()
+def quiet() -> None:
+    """One thread for each process, and no words but those of the table."""
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     logging.getLogger("inc_hf").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
+
+
+def main() -> None:
+    args = parse_args()
     names = args.only or model_types()
     if unknown := sorted(set(names) - set(CONFIG_MAPPING)):
         sys.exit(f"transformers {transformers.__version__} has no models of type {', '.join(unknown)}.")
@@ -57,4 +61,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    quiet()
     main()
