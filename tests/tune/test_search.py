@@ -238,6 +238,7 @@ class TestTuning:
         """Its scores would be taken for those of this model."""
         fit(net(), config(), eval_func=lambda model: 0.9)
         set_resume_from(workspace)
+        caplog.clear()
         with caplog.at_level(logging.WARNING, "inc_hf"):
             fit(net(), config(), eval_func=lambda model: 0.9)
             assert caplog.text == ""
