@@ -1,7 +1,7 @@
 # Each file is a program of its own: 0 is success.
 if(INC_HF_TESTS)
   enable_testing()
-  file(GLOB tests CONFIGURE_DEPENDS tests/*.cc)
+  file(GLOB tests CONFIGURE_DEPENDS tests/test_*.cc)
   foreach(source IN LISTS tests)
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})

@@ -46,11 +46,11 @@ Tensor bf16_pack(const Tensor& weight, OptionalTensor bias, int64_t variant_numb
   require_tensor(weight, "weight", ScalarType::BFloat16);
   REQUIRE(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
   const int64_t n = weight.size(0), k = weight.size(1);
-  const Tensor w = torch::stable::contiguous(weight);
+  const Tensor w = contiguous(weight);
   if (bias.has_value()) bias = require_vector(*bias, "bias", ScalarType::Float, n);
   const Variant variant = supported_variant(variant_number);
-  const std::vector<int64_t> shape = {static_cast<int64_t>(bf16gemm::packed_size(variant, n, k))};
-  Tensor packed = torch::stable::new_empty(weight, shape, ScalarType::Byte);
+  const int64_t shape[] = {static_cast<int64_t>(bf16gemm::packed_size(variant, n, k))};
+  Tensor packed = empty(shape, ScalarType::Byte);
   bf16gemm::pack(variant, static_cast<const uint16_t*>(w.const_data_ptr()), k,
                  bias.has_value() ? static_cast<const float*>(bias->const_data_ptr()) : nullptr, n, k,
                  packed.mutable_data_ptr());
@@ -59,15 +59,15 @@ Tensor bf16_pack(const Tensor& weight, OptionalTensor bias, int64_t variant_numb
 
 Tensor bf16_unpack(const Tensor& packed) {
   const Header header = header_of(packed);
-  const std::vector<int64_t> shape = {header.n, header.k};
-  Tensor w = torch::stable::new_empty(packed, shape, ScalarType::BFloat16);
+  const int64_t shape[] = {header.n, header.k};
+  Tensor w = empty(shape, ScalarType::BFloat16);
   bf16gemm::unpack(packed.const_data_ptr(), static_cast<uint16_t*>(w.mutable_data_ptr()));
   return w;
 }
 
 Tensor bf16_unpack_bias(const Tensor& packed) {
-  const std::vector<int64_t> shape = {header_of(packed).n};
-  Tensor bias = torch::stable::new_empty(packed, shape, ScalarType::Float);
+  const int64_t shape[] = {header_of(packed).n};
+  Tensor bias = empty(shape, ScalarType::Float);
   std::memcpy(bias.mutable_data_ptr(), static_cast<const char*>(packed.const_data_ptr()) + bf16gemm::bias_offset(),
               shape[0] * sizeof(float));
   return bias;
@@ -86,33 +86,33 @@ Tensor bf16_linear_packed(const Tensor& x, const Tensor& packed, int64_t out_fea
   Tensor y = empty_like_rows(x, out_features, ScalarType::Float);
   const float* added = residual_data(residual, y);
   bf16gemm::run(packed.const_data_ptr(), rows.data(), rows.stride, rows.m, static_cast<float*>(y.mutable_data_ptr()),
-                kind, added, torch_parallel_for);
+                kind, added, parallel_for);
   return y;
 }
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
-  m.def("bf16_is_supported(int variant) -> bool");
-  m.def("bf16_variant() -> int");
-  m.def("bf16_pack(Tensor weight, Tensor? bias, int variant) -> Tensor");
-  m.def("bf16_unpack(Tensor packed) -> Tensor");
-  m.def("bf16_unpack_bias(Tensor packed) -> Tensor");
-  m.def("bf16_describe(Tensor packed) -> int");
-  m.def("bf16_linear_packed(Tensor x, Tensor packed, int out_features, int activation, Tensor? residual) -> Tensor");
-}
+const Operators schemas({
+    "bf16_is_supported(int variant) -> bool",
+    "bf16_variant() -> int",
+    "bf16_pack(Tensor weight, Tensor? bias, int variant) -> Tensor",
+    "bf16_unpack(Tensor packed) -> Tensor",
+    "bf16_unpack_bias(Tensor packed) -> Tensor",
+    "bf16_describe(Tensor packed) -> int",
+    "bf16_linear_packed(Tensor x, Tensor packed, int out_features, int activation, Tensor? residual) -> Tensor",
+});
 
-STABLE_TORCH_LIBRARY_IMPL(inc_hf, CompositeExplicitAutograd, m) {
-  m.impl("bf16_is_supported", TORCH_BOX(&bf16_is_supported));
-  m.impl("bf16_variant", TORCH_BOX(&bf16_variant));
-}
+const Operators anywhere("CompositeExplicitAutograd", {
+                                                          {"bf16_is_supported", Boxed<&bf16_is_supported>::call},
+                                                          {"bf16_variant", Boxed<&bf16_variant>::call},
+                                                      });
 
-STABLE_TORCH_LIBRARY_IMPL(inc_hf, CPU, m) {
-  m.impl("bf16_pack", TORCH_BOX(&bf16_pack));
-  m.impl("bf16_unpack", TORCH_BOX(&bf16_unpack));
-  m.impl("bf16_unpack_bias", TORCH_BOX(&bf16_unpack_bias));
-  m.impl("bf16_describe", TORCH_BOX(&bf16_describe));
-  m.impl("bf16_linear_packed", TORCH_BOX(&bf16_linear_packed));
-}
+const Operators on_cpu("CPU", {
+                                  {"bf16_pack", Boxed<&bf16_pack>::call},
+                                  {"bf16_unpack", Boxed<&bf16_unpack>::call},
+                                  {"bf16_unpack_bias", Boxed<&bf16_unpack_bias>::call},
+                                  {"bf16_describe", Boxed<&bf16_describe>::call},
+                                  {"bf16_linear_packed", Boxed<&bf16_linear_packed>::call},
+                              });
 
 }  // namespace inc_hf::torch_ext

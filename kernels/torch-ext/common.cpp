@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <vector>
+
 #include "isa.h"
 
 namespace inc_hf::torch_ext {
@@ -25,18 +27,19 @@ std::string supported_isas(const char* separator) {
 }
 
 void require_tensor(const Tensor& x, const char* name, ScalarType dtype) {
-  REQUIRE(x.is_cpu(), std::string("`") + name + "` must be on the CPU, got a tensor on " +
-                          (x.is_cuda() ? "CUDA" : "another device") + ".");
-  REQUIRE(x.scalar_type() == dtype, std::string("`") + name + "` must be of type " +
-                                        torch::headeronly::toString(dtype) + ", got " +
-                                        torch::headeronly::toString(x.scalar_type()) + ".");
+  const bool on_cuda = x.device_type() == aoti_torch_device_type_cuda();
+  REQUIRE(
+      x.device_type() == aoti_torch_device_type_cpu(),
+      std::string("`") + name + "` must be on the CPU, got a tensor on " + (on_cuda ? "CUDA" : "another device") + ".");
+  REQUIRE(x.dtype() == code_of(dtype), std::string("`") + name + "` must be of type " + dtype_name(code_of(dtype)) +
+                                           ", got " + dtype_name(x.dtype()) + ".");
 }
 
 Tensor require_vector(const Tensor& x, const char* name, ScalarType dtype, int64_t numel) {
   require_tensor(x, name, dtype);
   REQUIRE(x.numel() == numel, std::string("`") + name + "` must have " + std::to_string(numel) +
                                   " elements, got shape " + shape_of(x) + ".");
-  return torch::stable::contiguous(x);
+  return contiguous(x);
 }
 
 void require_out_features(int64_t packed, int64_t out_features) {
@@ -49,7 +52,7 @@ Rows rows_of(const Tensor& x, const char* name) {
   REQUIRE(x.dim() > 0, std::string("`") + name + "` must have at least one dimension, got shape ().");
   const int64_t k = x.size(x.dim() - 1);
   const bool strided_rows = x.dim() == 2 && x.stride(1) == 1 && x.stride(0) >= k;
-  const Tensor rows = strided_rows ? x : torch::stable::contiguous(x);
+  const Tensor rows = strided_rows ? x : contiguous(x);
   int64_t m = 1;
   for (int64_t i = 0; i + 1 < x.dim(); i++) m *= x.size(i);
   return {rows, m, k, strided_rows ? x.stride(0) : k};
@@ -57,28 +60,23 @@ Rows rows_of(const Tensor& x, const char* name) {
 
 namespace {
 
-int32_t dtype_code(ScalarType dtype) {
-  return dtype == ScalarType::Float ? aoti_torch_dtype_float32()
-         : dtype == ScalarType::Int ? aoti_torch_dtype_int32()
-                                    : aoti_torch_dtype_uint8();
+std::vector<int64_t> sizes_of(const Tensor& x) {
+  std::vector<int64_t> sizes(x.dim());
+  for (size_t i = 0; i < sizes.size(); i++) sizes[i] = x.size(i);
+  return sizes;
 }
 
 }  // namespace
 
+Tensor empty_like(const Tensor& x, ScalarType dtype) {
+  const std::vector<int64_t> sizes = sizes_of(x);
+  return empty(sizes.data(), sizes.size(), dtype);
+}
+
 Tensor empty_like_rows(const Tensor& x, int64_t n, ScalarType dtype) {
-  // The C function behind torch::stable::empty, without a trip through the dispatcher: a third of a small call.
-  const int64_t dim = x.dim();
-  std::vector<int64_t> sizes(dim), strides(dim);
-  int64_t stride = 1;
-  for (int64_t i = dim - 1; i >= 0; i--) {
-    sizes[i] = i == dim - 1 ? n : x.size(i);
-    strides[i] = stride;
-    stride *= sizes[i] > 0 ? sizes[i] : 1;
-  }
-  AtenTensorHandle handle;
-  TORCH_ERROR_CODE_CHECK(aoti_torch_empty_strided(dim, sizes.data(), strides.data(), dtype_code(dtype),
-                                                  aoti_torch_device_type_cpu(), 0, &handle));
-  return Tensor(handle);
+  std::vector<int64_t> sizes = sizes_of(x);
+  sizes.back() = n;
+  return empty(sizes.data(), sizes.size(), dtype);
 }
 
 const float* residual_data(std::optional<Tensor>& residual, const Tensor& result) {
@@ -86,7 +84,7 @@ const float* residual_data(std::optional<Tensor>& residual, const Tensor& result
   require_tensor(*residual, "residual", ScalarType::Float);
   REQUIRE(shape_of(*residual) == shape_of(result),
           "`residual` must have the shape of the result, " + shape_of(result) + ", got " + shape_of(*residual) + ".");
-  residual = torch::stable::contiguous(*residual);
+  residual = contiguous(*residual);
   return static_cast<const float*>(residual->const_data_ptr());
 }
 
@@ -98,9 +96,19 @@ bool in_forked_child = false;
 
 }  // namespace
 
-void torch_parallel_for(int64_t count, int64_t grain, void* context, ParallelBody body) {
+void parallel_for(int64_t count, int64_t grain, void* context, ParallelBody body) {
   if (in_forked_child || count <= grain) return serial(count, grain, context, body);
-  torch::stable::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) { body(context, begin, end); });
+  const auto call = [&](int64_t begin, int64_t end) { body(context, begin, end); };
+  const auto on_thread = [](int64_t begin, int64_t end, void* call_of_all) {
+    (*static_cast<decltype(call)*>(call_of_all))(begin, end);
+  };
+  check(torch_parallel_for(0, count, grain, on_thread, const_cast<void*>(static_cast<const void*>(&call))));
+}
+
+int64_t num_threads() {
+  uint32_t count;
+  check(torch_get_num_threads(&count));
+  return count;
 }
 
 }  // namespace inc_hf::torch_ext

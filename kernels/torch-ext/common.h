@@ -1,21 +1,14 @@
 // Checks of what Python hands over, and torch's thread pool. Bad input throws std::invalid_argument: ValueError.
 #pragma once
 
-#include <torch/csrc/stable/library.h>
-#include <torch/csrc/stable/ops.h>
-#include <torch/csrc/stable/tensor.h>
-
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
+#include "library.h"
 #include "parallel.h"
 
 namespace inc_hf::torch_ext {
-
-using torch::headeronly::ScalarType;
-using torch::stable::Tensor;
 
 // A macro, so that the message is only made when it is needed.
 #define REQUIRE(condition, message)                         \
@@ -61,7 +54,10 @@ struct Rows {
 };
 Rows rows_of(const Tensor& x, const char* name);
 
-// An uninitialized tensor of the shape of `x`, its last dimension replaced by `n`.
+// An uninitialized tensor of the shape of `x`.
+Tensor empty_like(const Tensor& x, ScalarType dtype);
+
+// The same, its last dimension replaced by `n`.
 Tensor empty_like_rows(const Tensor& x, int64_t n, ScalarType dtype);
 
 // `residual` must have the shape of the result; null if there is none.
@@ -69,6 +65,8 @@ const float* residual_data(std::optional<Tensor>& residual, const Tensor& result
 
 // at::parallel_for: torch.set_num_threads() is obeyed, nothing else is started. In a forked child, whose parent's
 // threads are gone but not forgotten by OpenMP, everything runs on the calling thread.
-void torch_parallel_for(int64_t count, int64_t grain, void* context, ParallelBody body);
+void parallel_for(int64_t count, int64_t grain, void* context, ParallelBody body);
+
+int64_t num_threads();
 
 }  // namespace inc_hf::torch_ext

@@ -14,7 +14,7 @@ float* mutable_floats(Tensor& x) { return static_cast<float*>(x.mutable_data_ptr
 // `x` as contiguous rows of its last dimension.
 Rows contiguous_rows_of(const Tensor& x) {
   require_tensor(x, "x", ScalarType::Float);
-  return rows_of(torch::stable::contiguous(x), "x");
+  return rows_of(contiguous(x), "x");
 }
 
 const float* optional_vector(OptionalTensor& x, const char* name, int64_t numel) {
@@ -26,20 +26,20 @@ const float* optional_vector(OptionalTensor& x, const char* name, int64_t numel)
 Tensor activate(const Tensor& x, int64_t activation) {
   require_tensor(x, "x", ScalarType::Float);
   const Activation kind = member(kAllActivations, activation, "activation");
-  const Tensor input = torch::stable::contiguous(x);
-  Tensor y = torch::stable::empty_like(input);
-  inc_hf::activate(current_isa(), kind, floats(input), mutable_floats(y), x.numel(), torch_parallel_for);
+  const Tensor input = contiguous(x);
+  Tensor y = empty_like(input, ScalarType::Float);
+  inc_hf::activate(current_isa(), kind, floats(input), mutable_floats(y), x.numel(), parallel_for);
   return y;
 }
 
 Tensor layer_norm(const Tensor& x, OptionalTensor residual, OptionalTensor weight, OptionalTensor bias, double eps) {
   const Rows rows = contiguous_rows_of(x);
-  Tensor y = torch::stable::empty_like(rows.tensor);
+  Tensor y = empty_like(rows.tensor, ScalarType::Float);
   const float* added = residual_data(residual, y);
   const float* scale = optional_vector(weight, "weight", rows.k);
   const float* shift = optional_vector(bias, "bias", rows.k);
   inc_hf::layer_norm(current_isa(), rows.data(), added, scale, shift, static_cast<float>(eps), mutable_floats(y),
-                     nullptr, rows.m, rows.k, torch_parallel_for);
+                     nullptr, rows.m, rows.k, parallel_for);
   return y;
 }
 
@@ -59,30 +59,30 @@ int64_t rows_per_mask(const Tensor& x, const Tensor& mask) {
 
 Tensor softmax(const Tensor& x, OptionalTensor mask) {
   const Rows rows = contiguous_rows_of(x);
-  Tensor y = torch::stable::empty_like(rows.tensor);
+  Tensor y = empty_like(rows.tensor, ScalarType::Float);
   int64_t shared = 1;
   if (mask.has_value()) {
     require_tensor(*mask, "mask", ScalarType::Float);
     shared = rows_per_mask(x, *mask);
-    mask = torch::stable::contiguous(*mask);
+    mask = contiguous(*mask);
   }
   inc_hf::softmax(current_isa(), rows.data(), mask.has_value() ? floats(*mask) : nullptr, shared, mutable_floats(y),
-                  rows.m, rows.k, torch_parallel_for);
+                  rows.m, rows.k, parallel_for);
   return y;
 }
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
-  m.def("activate(Tensor x, int activation) -> Tensor");
-  m.def("layer_norm(Tensor x, Tensor? residual, Tensor? weight, Tensor? bias, float eps) -> Tensor");
-  m.def("softmax(Tensor x, Tensor? mask) -> Tensor");
-}
+const Operators schemas({
+    "activate(Tensor x, int activation) -> Tensor",
+    "layer_norm(Tensor x, Tensor? residual, Tensor? weight, Tensor? bias, float eps) -> Tensor",
+    "softmax(Tensor x, Tensor? mask) -> Tensor",
+});
 
-STABLE_TORCH_LIBRARY_IMPL(inc_hf, CPU, m) {
-  m.impl("activate", TORCH_BOX(&activate));
-  m.impl("layer_norm", TORCH_BOX(&layer_norm));
-  m.impl("softmax", TORCH_BOX(&softmax));
-}
+const Operators on_cpu("CPU", {
+                                  {"activate", Boxed<&activate>::call},
+                                  {"layer_norm", Boxed<&layer_norm>::call},
+                                  {"softmax", Boxed<&softmax>::call},
+                              });
 
 }  // namespace inc_hf::torch_ext

@@ -27,7 +27,7 @@ Tensor q8_pack(const Tensor& weight, const Tensor& weight_scale, OptionalTensor 
   require_tensor(weight, "weight", ScalarType::Char);
   REQUIRE(weight.dim() == 2, "`weight` must be of shape (out_features, in_features), got " + shape_of(weight) + ".");
   const int64_t n = weight.size(0);
-  const Tensor w = torch::stable::contiguous(weight);
+  const Tensor w = contiguous(weight);
   const Tensor scale =
       require_vector(weight_scale, "weight_scale", ScalarType::Float, weight_scale.numel() == 1 ? 1 : n);
   if (bias.has_value()) bias = require_vector(*bias, "bias", ScalarType::Float, n);
@@ -38,16 +38,16 @@ Tensor q8_pack(const Tensor& weight, const Tensor& weight_scale, OptionalTensor 
                           scale.numel() != 1 || n == 1,
                           bias.has_value() ? static_cast<const float*>(bias->const_data_ptr()) : nullptr};
   const PackedHeader header = plan_packing(to_pack, supported_isa(isa), member(kAllSparsities, kind, "kind"));
-  const std::vector<int64_t> shape = {header.bytes};
-  Tensor packed = torch::stable::new_empty(weight, shape, ScalarType::Byte);
+  const int64_t shape[] = {header.bytes};
+  Tensor packed = empty(shape, ScalarType::Byte);
   pack(to_pack, header, packed.mutable_data_ptr());
   return packed;
 }
 
 Tensor q8_unpack(const Tensor& packed) {
   const PackedWeight weight = packed_weight(packed);
-  const std::vector<int64_t> shape = {weight.header.n, weight.header.k};
-  Tensor w = torch::stable::new_empty(packed, shape, ScalarType::Char);
+  const int64_t shape[] = {weight.header.n, weight.header.k};
+  Tensor w = empty(shape, ScalarType::Char);
   unpack(weight, static_cast<int8_t*>(w.mutable_data_ptr()));
   return w;
 }
@@ -86,7 +86,7 @@ std::tuple<Tensor, Tensor> q8_quantize(const Tensor& x, const OptionalTensor& sc
   Tensor scales = empty_like_rows(x, 1, ScalarType::Float);
   quantize_rows(current_isa(), quantizer, rows.data(), rows.stride, rows.m, rows.k,
                 static_cast<uint8_t*>(codes.mutable_data_ptr()), static_cast<float*>(scales.mutable_data_ptr()),
-                torch_parallel_for);
+                parallel_for);
   return {codes, scales};
 }
 
@@ -111,7 +111,7 @@ Tensor q8_accumulate(const Tensor& codes, const Tensor& packed, int64_t zero_poi
   epilogue.y = y.mutable_data_ptr();
   epilogue.stride = weight.header.n;
   multiply(weight, static_cast<const uint8_t*>(codes.const_data_ptr()), m, static_cast<int>(zero_point), epilogue,
-           torch_parallel_for, torch::stable::get_num_threads());
+           parallel_for, num_threads());
   return y;
 }
 
@@ -149,7 +149,7 @@ Tensor q8_matmul(const Tensor& codes, const Tensor& scales, const Tensor& packed
     epilogue.out_zero_point = static_cast<float>(out.zero_point);
   }
   multiply(weight, static_cast<const uint8_t*>(codes.const_data_ptr()), m, static_cast<int>(zero_point), epilogue,
-           torch_parallel_for, torch::stable::get_num_threads());
+           parallel_for, num_threads());
   return y;
 }
 
@@ -164,8 +164,7 @@ Tensor q8_linear_packed(const Tensor& x, const Tensor& packed, const OptionalTen
   const Quantizer quantizer = quantizer_of(input_scale, input_zero_point, num_bits, round_scale);
   Tensor y = empty_like_rows(x, out_features, ScalarType::Float);
   const Epilogue epilogue = epilogue_into(y, residual, activation);
-  linear(weight, quantizer, rows.data(), rows.stride, rows.m, epilogue, torch_parallel_for,
-         torch::stable::get_num_threads());
+  linear(weight, quantizer, rows.data(), rows.stride, rows.m, epilogue, parallel_for, num_threads());
   return y;
 }
 
@@ -180,32 +179,32 @@ Tensor q8_linear(const Tensor& x, const Tensor& weight, const Tensor& weight_sca
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_FRAGMENT(inc_hf, m) {
-  m.def("q8_pack(Tensor weight, Tensor weight_scale, Tensor? bias, int isa, int kind) -> Tensor");
-  m.def("q8_unpack(Tensor packed) -> Tensor");
-  m.def("q8_describe(Tensor packed) -> (int, int)");
-  m.def("q8_quantize(Tensor x, Tensor? scale, Tensor? zero_point, int num_bits, bool round_scale) -> (Tensor, Tensor)");
-  m.def("q8_accumulate(Tensor codes, Tensor packed, int zero_point, int out_features) -> Tensor");
-  m.def(
-      "q8_matmul(Tensor codes, Tensor scales, Tensor packed, int zero_point, int out_features, int activation, "
-      "Tensor? residual, Tensor? out_scale, Tensor? out_zero_point) -> Tensor");
-  m.def(
-      "q8_linear_packed(Tensor x, Tensor packed, Tensor? input_scale, Tensor? input_zero_point, int num_bits, "
-      "bool round_scale, int out_features, int activation, Tensor? residual) -> Tensor");
-  m.def(
-      "q8_linear(Tensor x, Tensor weight, Tensor weight_scale, Tensor? bias, Tensor? input_scale, "
-      "Tensor? input_zero_point, int num_bits, bool round_scale, int activation) -> Tensor");
-}
+const Operators schemas({
+    "q8_pack(Tensor weight, Tensor weight_scale, Tensor? bias, int isa, int kind) -> Tensor",
+    "q8_unpack(Tensor packed) -> Tensor",
+    "q8_describe(Tensor packed) -> (int, int)",
+    "q8_quantize(Tensor x, Tensor? scale, Tensor? zero_point, int num_bits, bool round_scale) -> (Tensor, Tensor)",
+    "q8_accumulate(Tensor codes, Tensor packed, int zero_point, int out_features) -> Tensor",
 
-STABLE_TORCH_LIBRARY_IMPL(inc_hf, CPU, m) {
-  m.impl("q8_pack", TORCH_BOX(&q8_pack));
-  m.impl("q8_unpack", TORCH_BOX(&q8_unpack));
-  m.impl("q8_describe", TORCH_BOX(&q8_describe));
-  m.impl("q8_quantize", TORCH_BOX(&q8_quantize));
-  m.impl("q8_accumulate", TORCH_BOX(&q8_accumulate));
-  m.impl("q8_matmul", TORCH_BOX(&q8_matmul));
-  m.impl("q8_linear_packed", TORCH_BOX(&q8_linear_packed));
-  m.impl("q8_linear", TORCH_BOX(&q8_linear));
-}
+    "q8_matmul(Tensor codes, Tensor scales, Tensor packed, int zero_point, int out_features, int activation, "
+    "Tensor? residual, Tensor? out_scale, Tensor? out_zero_point) -> Tensor",
+
+    "q8_linear_packed(Tensor x, Tensor packed, Tensor? input_scale, Tensor? input_zero_point, int num_bits, "
+    "bool round_scale, int out_features, int activation, Tensor? residual) -> Tensor",
+
+    "q8_linear(Tensor x, Tensor weight, Tensor weight_scale, Tensor? bias, Tensor? input_scale, "
+    "Tensor? input_zero_point, int num_bits, bool round_scale, int activation) -> Tensor",
+});
+
+const Operators on_cpu("CPU", {
+                                  {"q8_pack", Boxed<&q8_pack>::call},
+                                  {"q8_unpack", Boxed<&q8_unpack>::call},
+                                  {"q8_describe", Boxed<&q8_describe>::call},
+                                  {"q8_quantize", Boxed<&q8_quantize>::call},
+                                  {"q8_accumulate", Boxed<&q8_accumulate>::call},
+                                  {"q8_matmul", Boxed<&q8_matmul>::call},
+                                  {"q8_linear_packed", Boxed<&q8_linear_packed>::call},
+                                  {"q8_linear", Boxed<&q8_linear>::call},
+                              });
 
 }  // namespace inc_hf::torch_ext

@@ -12,14 +12,14 @@ bool isa_is_supported(int64_t isa) { return is_supported(member(kAllIsas, isa, "
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY(inc_hf, m) {
-  m.def("isa() -> int");
-  m.def("isa_is_supported(int isa) -> bool");
-}
+const Operators schemas({
+    "isa() -> int",
+    "isa_is_supported(int isa) -> bool",
+});
 
-STABLE_TORCH_LIBRARY_IMPL(inc_hf, CompositeExplicitAutograd, m) {
-  m.impl("isa", TORCH_BOX(&isa));
-  m.impl("isa_is_supported", TORCH_BOX(&isa_is_supported));
-}
+const Operators anywhere("CompositeExplicitAutograd", {
+                                                          {"isa", Boxed<&isa>::call},
+                                                          {"isa_is_supported", Boxed<&isa_is_supported>::call},
+                                                      });
 
 }  // namespace inc_hf::torch_ext
