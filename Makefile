@@ -2,7 +2,7 @@ VENV ?= .venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all build kernel-tests kernel-tests-arm fuzz quality style clean
+.PHONY: help demo test test-all build wheel kernel-tests kernel-tests-arm fuzz quality style clean
 
 CXX_FILES = $(shell find kernels -name inplace -prune -o \( -name '*.h' -o -name '*.cc' -o -name '*.cpp' \) -print)
 # With -O2 the compiler takes far longer than the tests save.
@@ -28,6 +28,9 @@ test-all:  ## the same, and the slow tests of what has not changed since the las
 build:  ## compile the C++ kernels in place, after an edit
 	@scripts/setup_env.sh $(VENV) test,dev
 	scripts/build_kernels.sh $(VENV)/bin/python
+
+wheel:  ## make wheels with kernels in dist/, for Linux without a compiler; ARGS="x86_64 aarch64" for both, else this CPU's
+	scripts/build_wheels.sh $(ARGS)
 
 kernel-tests:  ## run the C++ tests of the kernels under the address and undefined-behaviour sanitizers
 	@cmake --version 2>/dev/null | grep -qE '$(NEW_CMAKE)' || scripts/setup_env.sh $(VENV) test,dev

@@ -1,5 +1,6 @@
-"""What `pip` makes of a checkout: a wheel with the compiled kernels, one without them, and a source archive."""
+"""What `pip` makes of a checkout: a wheel with the kernels, on request one without them, and a source archive."""
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from inc_hf.ops import ISAS
+
 ROOT = Path(__file__).parents[1]
 LIBRARY = "inc_hf/_kernels.so"
 DATA = ["inc_hf/py.typed", "inc_hf/results/templates/model_card.md", "optimum/commands/register/register_inc_hf.py"]
@@ -20,19 +23,20 @@ compiles = pytest.mark.slow("kernels", "pyproject.toml", "tests/test_install.py"
 LOAD = "import sys, torch; torch.ops.load_library(sys.argv[1]); print(torch.ops.inc_hf.isa())"
 
 
-def run(*command: str | Path, cwd: Path, **env: str) -> str:
-    """What `command` prints; it must succeed."""
+NO_COMPILER = {"CXX": "/nonexistent/c++", "CC": "/nonexistent/cc"}
+
+
+def run(*command: str | Path, cwd: Path, fails: bool = False, **env: str) -> str:
+    """What `command` prints; it must succeed, or fail."""
     result = subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert (result.returncode != 0) == fails, result.stdout + result.stderr
     return result.stdout + result.stderr
 
 
-def build_wheel(source: Path, folder: Path, **env: str) -> tuple[Path, str]:
-    """The wheel that pip builds of `source`, without the network, and what it printed on the way."""
+def pip_wheel(source: Path, folder: Path, **how) -> str:
+    """What pip prints as it builds a wheel of `source`, without the network."""
     options = ["--verbose", "--no-build-isolation", "--no-deps", "--no-index", "--wheel-dir", folder]
-    log = run(sys.executable, "-m", "pip", "wheel", *options, ".", cwd=source, **env)
-    (wheel,) = folder.glob("*.whl")
-    return wheel, log
+    return run(sys.executable, "-m", "pip", "wheel", *options, ".", cwd=source, **how)
 
 
 def names(wheel: Path) -> list[str]:
@@ -51,14 +55,17 @@ def source(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def compiled(source, tmp_path_factory) -> Path:
-    wheel, log = build_wheel(source, tmp_path_factory.mktemp("compiled"))
-    assert "WITHOUT its C++ kernels" not in log, log
-    return wheel
+    folder = tmp_path_factory.mktemp("compiled")
+    pip_wheel(source, folder)
+    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
-def pure(source, tmp_path_factory) -> tuple[Path, str]:
-    return build_wheel(source, tmp_path_factory.mktemp("pure"), CXX="/nonexistent/c++", CC="/nonexistent/cc")
+def pure(source, tmp_path_factory) -> Path:
+    """The wheel without kernels, on request; it takes no compiler."""
+    folder = tmp_path_factory.mktemp("pure")
+    assert "built WITHOUT its C++ kernels" in pip_wheel(source, folder, INC_HF_BUILD="pure", **NO_COMPILER)
+    return next(folder.glob("*.whl"))
 
 
 @compiles
@@ -77,25 +84,46 @@ def test_kernels_of_the_wheel_load(compiled, tmp_path):
 def test_wheels_differ_in_the_kernels_only(compiled, pure):
     assert {name for name in names(compiled) if ".dist-info/" not in name} == {
         LIBRARY,
-        *(name for name in names(pure[0]) if ".dist-info/" not in name),
+        *(name for name in names(pure) if ".dist-info/" not in name),
     }
+    assert pure.name.endswith("-py3-none-any.whl")
 
 
-def test_without_a_compiler_the_wheel_is_pure_and_the_log_says_so(pure):
-    wheel, log = pure
-    assert wheel.name.endswith("-py3-none-any.whl")
-    assert LIBRARY not in names(wheel)
-    assert "built WITHOUT its C++ kernels" in log
+@compiles
+@pytest.mark.skipif(not shutil.which("objdump"), reason="objdump is missing; apt install binutils")
+@pytest.mark.parametrize("library, newest", [("GLIBC", (2, 28)), ("GLIBCXX", (3, 4, 25)), ("CXXABI", (1, 3, 11))])
+def test_kernels_run_on_the_systems_of_manylinux_2_28(compiled, tmp_path, library, newest):
+    path = zipfile.ZipFile(compiled).extract(LIBRARY, tmp_path)
+    symbols = run("objdump", "-T", path, cwd=tmp_path)
+    needed = {tuple(map(int, version.split("."))) for version in re.findall(rf"\({library}_([0-9.]+)\)", symbols)}
+    assert needed and max(needed) <= newest
 
 
-def test_without_cmake_the_wheel_is_pure_and_the_log_says_so(source, tmp_path):
-    wheel, log = build_wheel(source, tmp_path, PATH="/nonexistent")
-    assert LIBRARY not in names(wheel)
-    assert "no CMake" in log
+def test_without_a_compiler_there_is_no_wheel_but_a_line_for_a_pure_one(source, tmp_path):
+    log = pip_wheel(source, tmp_path, fails=True, **NO_COMPILER)
+    assert "could not compile its C++ kernels" in log and "INC_HF_BUILD=pure pip install" in log
+
+
+def test_another_way_to_build_is_refused(source, tmp_path):
+    assert "INC_HF_BUILD must be pure or native" in pip_wheel(source, tmp_path, fails=True, INC_HF_BUILD="fast")
+
+
+@compiles
+def test_the_line_of_readme_gives_the_kernels(source, tmp_path):
+    """In an environment of its own, which sees the packages of this one, so that nothing else has to be fetched."""
+    (line,) = re.findall(r'^pip install "\.\[.*$', (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    (site_packages,) = tmp_path.glob("venv/lib/*/site-packages")
+    (site_packages / "outer.pth").write_text("\n".join(path for path in sys.path if "site-packages" in path))
+    bin = f"{tmp_path / 'venv/bin'}:{os.environ['PATH']}"
+    run("bash", "-ec", line, cwd=source, PATH=bin)
+    assert (site_packages / LIBRARY).is_file()
+    info = run(tmp_path / "venv/bin/inc-hf", "info", "--json", cwd=tmp_path)
+    assert json.loads(info)["kernels"].startswith(tuple(ISAS[:-1]))
 
 
 def test_wheel_has_the_package_and_nothing_else(pure):
-    found = set(names(pure[0]))
+    found = set(names(pure))
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "inc_hf").rglob("*.py")}
     assert found >= modules | set(DATA)
     assert {name.partition("/")[0] for name in found if ".dist-info/" not in name} == {"inc_hf", "optimum"}

@@ -37,8 +37,9 @@ def describe_kernels() -> str:
     """Which kernels quantized layers run on, and why no others."""
     if ops.is_native():
         return f"{ops.isa()} (this CPU runs {', '.join(ops.supported_isas())})"
-    reason = "INC_HF_ISA=reference" if ops.is_available() else ops.why_unavailable()
-    return f"plain torch reference, exact, not fast: {reason}"
+    if ops.is_available():
+        return "plain torch, slow: INC_HF_ISA=reference"
+    return f"plain torch, slow: {ops.why_unavailable()}. With a C++17 compiler: {ops.line_for_kernels()}"
 
 
 def describe_checkpoint(directory: Path) -> dict[str, Any]:

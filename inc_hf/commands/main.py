@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from inc_hf.commands import benchmark, convert, demo, export, info, quantize
 from inc_hf.commands.exit_codes import EXIT_BAD_INPUT, EXIT_CODES, EXIT_INTERRUPTED
 from inc_hf.errors import UsageError
+from inc_hf.version import __version__
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="inc-hf", description="Make Hugging Face models small and fast on CPUs.", epilog=EXIT_CODES
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, with tracebacks of errors")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (help_text, add_arguments, run) in COMMANDS.items():

@@ -8,6 +8,7 @@ What works on a weight says its type first, `q8_` or `bf16_`, and bears the name
 """
 
 from inc_hf.ops.bf16 import bf16_linear, bf16_linear_packed, bf16_pack, bf16_unpack, multiplies_in_bf16
+from inc_hf.ops.installation import line_for_kernels
 from inc_hf.ops.library import ISAS, default_weight_bits, is_available, is_native, isa, supported_isas, why_unavailable
 from inc_hf.ops.q8 import (
     q8_accumulate,
@@ -46,6 +47,7 @@ __all__ = [
     "is_available",
     "is_native",
     "isa",
+    "line_for_kernels",
     "multiplies_in_bf16",
     "per_token_scale",
     "q8_accumulate",

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from inc_hf.errors import UsageError
+from inc_hf.ops.installation import line_for_kernels, why_no_library
 from inc_hf.ops.numbers import ISAS as NUMBERS
 from inc_hf.ops.reference import has_vnni
 
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 def why_unavailable() -> str | None:
     """None if the native kernels are loaded, otherwise the reason why they are not."""
     if not LIBRARY.is_file():
-        return "this installation was made without a C++ compiler, or before torch was installed"
+        return why_no_library()
     try:
         torch.ops.load_library(LIBRARY)
     except OSError as error:
@@ -62,10 +63,10 @@ def isa() -> str:
     if is_available():
         return supported_isas()[0]
     logger.warning(
-        "inc_hf runs quantized layers in plain torch, exact but slower than float: %s. "
-        "Install a C++ compiler and torch 2.11 or newer, then: "
-        "pip install --no-build-isolation --force-reinstall --no-deps inc-hf",
+        "inc_hf runs quantized layers in plain torch, with the same results, but slower than float: %s. "
+        "To have the C++ kernels, install a C++17 compiler (and torch 2.11 or newer), then: %s",
         why_unavailable(),
+        line_for_kernels(),
     )
     return "reference"
 
