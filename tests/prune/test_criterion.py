@@ -28,11 +28,11 @@ def test_momentum(name):
     assert CRITERIA[name].update(old, new).item() == expected
 
 
-@pytest.mark.parametrize("name", ["magnitude", "gradient", "snip", "snip_momentum"])
 def test_those_with_momentum():
     assert CRITERIA["snip_momentum"].momentum and not CRITERIA["snip"].momentum
 
 
+@pytest.mark.parametrize("name", ["magnitude", "gradient", "snip", "snip_momentum"])
 def test_progressive_types_share_the_criterion(name):
     assert criterion_of(f"{name}_progressive") is CRITERIA[name]
 
