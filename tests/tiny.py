@@ -29,6 +29,7 @@ SEQ2SEQ = {
     "decoder_ffn_dim": 32,
     "max_position_embeddings": 64,
 }
+VIDEO = {"image_size": 16, "patch_size": 8, "num_frames": 4, "tubelet_size": 2}
 # name -> model class, config class, config values
 MODELS = {
     "bert": ("BertForSequenceClassification", "BertConfig", ENCODER),
@@ -109,6 +110,12 @@ MORE_INPUTS = {
             "projection_dim": 16,
         },
     ),
+    "swin": (
+        "SwinForImageClassification",
+        "SwinConfig",
+        {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "image_size": 32, "patch_size": 4, "window_size": 4},
+    ),
+    "videomae": ("VideoMAEForVideoClassification", "VideoMAEConfig", {**ENCODER, **VIDEO}),
     "convnext": (
         "ConvNextForImageClassification",
         "ConvNextConfig",

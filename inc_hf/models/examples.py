@@ -8,7 +8,7 @@ from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 from inc_hf.errors import UsageError
 from inc_hf.models.makers import SOUND, Sizes, hears_images, ids_of, made, parameters_of
-from inc_hf.models.sizes import count_of_types, vision_config
+from inc_hf.models.sizes import count_of_types, sized_config
 
 Batch = dict[str, Tensor]
 
@@ -59,7 +59,7 @@ def main_inputs(model: PreTrainedModel) -> tuple[str, ...]:
 def two_towers(model: PreTrainedModel) -> tuple[str, ...]:
     """The inputs of a model that reads and sees; nothing if it does only one of them."""
     both = {"input_ids", "pixel_values"} <= set(parameters_of(model))
-    return ("input_ids", "pixel_values", "pixel_mask") if both and vision_config(model) is not None else ()
+    return ("input_ids", "pixel_values", "pixel_mask") if both and sized_config(model) is not None else ()
 
 
 def text_inputs(model: PreTrainedModel) -> list[str]:

@@ -9,9 +9,10 @@ import torch
 from onnx import numpy_helper
 from shared import made_once, model_of
 from tiny import logits_of, tiny_inputs, tiny_model
-from transformers import BigBirdConfig, BigBirdForSequenceClassification
+from transformers import BigBirdConfig, BigBirdForSequenceClassification, XLNetConfig, XLNetLMHeadModel
 
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.errors import UsageError
 from inc_hf.export import export_model
 from inc_hf.export.onnx import ExportError
 from inc_hf.quantize.nn import QLinear, quantized_modules
@@ -126,6 +127,12 @@ def test_what_cannot_be_exported(tmp_path):
     with pytest.raises(ValueError, match="in float32 or all in bfloat16 are exported, this one has torch.float16"):
         export_model(mixed, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_decoder_without_a_cache(tmp_path):
+    model = XLNetLMHeadModel(XLNetConfig(vocab_size=64, d_model=16, n_layer=1, n_head=2, d_inner=32)).eval()
+    with pytest.raises(UsageError, match="XLNetLMHeadModel does not keep one key and one value per layer"):
+        export_model(model, tmp_path)
 
 
 def test_attention_that_hangs_on_the_length(tmp_path):

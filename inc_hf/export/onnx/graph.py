@@ -15,7 +15,7 @@ from inc_hf.config.export import EXPORT_FORMATS, OLDEST_OPSET
 from inc_hf.errors import UsageError
 from inc_hf.export.onnx.blame import explain, following
 from inc_hf.export.onnx.forms import written_for_onnx
-from inc_hf.export.onnx.program import ExportError, Flat, onnx_program
+from inc_hf.export.onnx.program import ELSE, ExportError, Flat, onnx_program
 from inc_hf.quantize.nn import quantized_modules
 
 LARGEST = 2**31 - 2**20  # bytes in one file of protobuf, with some room for the graph
@@ -84,7 +84,13 @@ def _traced(model: nn.Module, inputs: Mapping, names: list[str], axes: Mapping, 
             return onnx_program(Flat(model, names).eval(), inputs, axes, opset)
         except Exception as error:  # whatever the code of a model raises when it is traced
             reason = explain(error, model, lambda: model(**inputs), path.innermost())
-            raise ExportError(f"{type(model).__name__} cannot be written as ONNX: {reason}") from error
+            raise ExportError(f"{_name_of(model)} cannot be written as ONNX: {reason} {ELSE}") from error
+
+
+def _name_of(model: nn.Module) -> str:
+    """Of the user's class, where the model is a form of ours that holds it."""
+    is_ours = type(model).__module__.startswith("inc_hf.export")
+    return type(next(model.children()) if is_ours else model).__name__
 
 
 def _strip(graph: Any) -> None:
