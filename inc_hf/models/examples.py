@@ -71,4 +71,7 @@ def text_inputs(model: PreTrainedModel) -> list[str]:
     usual = ["input_ids", "attention_mask", "token_type_ids"]
     if model.config.model_type == "siglip":  # its texts are padded, and the padding is read
         return ["input_ids"]
-    return usual if tokenizer is None else tokenizer.model_input_names
+    try:
+        return usual if tokenizer is None else tokenizer.model_input_names
+    except ImportError:  # transformers has it only where a package is that is not here, such as SentencePiece
+        return usual

@@ -9,7 +9,14 @@ import torch
 from onnx import numpy_helper
 from shared import made_once, model_of
 from tiny import logits_of, tiny_inputs, tiny_model
-from transformers import BigBirdConfig, BigBirdForSequenceClassification, XLNetConfig, XLNetLMHeadModel
+from transformers import (
+    BigBirdConfig,
+    BigBirdForSequenceClassification,
+    ProphetNetConfig,
+    ProphetNetForConditionalGeneration,
+    XLNetConfig,
+    XLNetLMHeadModel,
+)
 
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError
@@ -133,6 +140,14 @@ def test_a_decoder_without_a_cache(tmp_path):
     model = XLNetLMHeadModel(XLNetConfig(vocab_size=64, d_model=16, n_layer=1, n_head=2, d_inner=32)).eval()
     with pytest.raises(UsageError, match="XLNetLMHeadModel does not keep one key and one value per layer"):
         export_model(model, tmp_path)
+
+
+def test_a_decoder_of_one_token_at_a_time(tmp_path):
+    sizes = {f"num_{part}": 1 for part in ("encoder_layers", "decoder_layers")}
+    heads = dict.fromkeys(("num_encoder_attention_heads", "num_decoder_attention_heads"), 2)
+    config = ProphetNetConfig(vocab_size=64, hidden_size=16, encoder_ffn_dim=32, decoder_ffn_dim=32, **sizes, **heads)
+    with pytest.raises(UsageError, match="ProphetNetForConditionalGeneration is not cut into .*length 1.*'torch'"):
+        export_model(ProphetNetForConditionalGeneration(config).eval(), tmp_path)
 
 
 def test_attention_that_hangs_on_the_length(tmp_path):
