@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import ModelCard, ModelCardData
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, modeling_outputs
 from transformers.modeling_outputs import ModelOutput
 
 from inc_hf.checkpoint import save_checkpoint
+from inc_hf.checkpoint.publish import push_directory
 from inc_hf.errors import UsageError
 from inc_hf.export.built_in import METADATA, BuiltIn
 from inc_hf.export.layout import FOLDER
@@ -151,6 +153,34 @@ class RuntimeModel:
         if push_to_hub:
             self.push_to_hub(repo_id or saved.name, **kwargs)
         return saved
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        tags: list[str] | None = None,
+        max_shard_size: int | str | None = None,
+        **commit: Any,
+    ) -> str:
+        """Upload what `save_pretrained` writes, and a card; what an older model has there is removed.
+
+        Args:
+            max_shard_size: means nothing here.
+            commit: `revision`, `create_pr`, `commit_description`.
+        """
+
+        def write(directory: Path) -> None:
+            self.save_pretrained(directory)
+            data = ModelCardData(library_name="transformers", tags=["onnx", "inc_hf", *(tags or [])])
+            load = f"`from_pretrained(…, backend={self.backend!r})` of `inc_hf` loads it."
+            ModelCard(f"---\n{data.to_yaml()}\n---\n\n{type(self).__name__} as ONNX: {load}\n").save(
+                directory / "README.md"
+            )
+
+        return push_directory(write, repo_id, private, token, commit_message or "Upload model", **commit)
 
     def extra_repr(self) -> str:
         files = ", ".join(path.name for path in self.files)
