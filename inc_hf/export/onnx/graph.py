@@ -112,6 +112,18 @@ def write_onnx(graph: Any, path: str | os.PathLike) -> Path:
     return path
 
 
+def metadata_of(path: Path) -> dict[str, str]:
+    """What a file tells about itself; nothing, if it is none of ONNX."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return {}
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
 def _name_axes(graph: Any, axes: Mapping[str, Mapping[int, str]]) -> None:
     """Exchange the exporter's names of dynamic axes, such as `s18`, for ours, in what goes in and what comes out."""
     import onnx_ir
