@@ -33,7 +33,7 @@ def _of_texts(samples: list[dict[str, Any]], model: nn.Module, tokenizer: Any) -
     for key in others[0]:
         on_left = tokenizer.padding_side == "left" and _is_per_token(key, samples, model)
         others = _padded(others, [key], IGNORED if key == "labels" else 0, on_left)
-    return {**default_data_collator(others), **DataCollatorWithPadding(_that_pads(tokenizer))(texts)}
+    return {**DataCollatorWithPadding(_that_pads(tokenizer))(texts), **default_data_collator(others)}
 
 
 def _is_per_token(key: str, samples: list[dict[str, Any]], model: nn.Module) -> bool:
