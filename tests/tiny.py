@@ -116,6 +116,19 @@ MORE_INPUTS = {
         {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "image_size": 32, "patch_size": 4, "window_size": 4},
     ),
     "videomae": ("VideoMAEForVideoClassification", "VideoMAEConfig", {**ENCODER, **VIDEO}),
+    "clap": (
+        "ClapModel",
+        "ClapConfig",
+        {
+            "text_config": {**ENCODER, "vocab_size": VOCABULARY},
+            "audio_config": {
+                **{"spec_size": 64, "hidden_size": 32, "patch_size": 4, "patch_embeds_hidden_size": 16},
+                **{"depths": [1, 1], "num_attention_heads": [2, 2], "num_hidden_layers": 2, "window_size": 4},
+                **{"num_mel_bins": 16, "patch_stride": [4, 4]},
+            },
+            "projection_dim": 8,
+        },
+    ),
     "convnext": (
         "ConvNextForImageClassification",
         "ConvNextConfig",

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from inc_hf.errors import UsageError
 from inc_hf.models.sizes import (
+    audio_size,
     channels,
     count_of_types,
     first_int,
@@ -152,7 +153,10 @@ def _is_whisper(model: PreTrainedModel) -> bool:
 
 
 def _features(model: PreTrainedModel, ids: Tensor, sizes: Sizes) -> Tensor:
-    """`(batch, bins, frames)` of Whisper, whose frames are fixed, otherwise `(batch, frames, bins)`."""
+    """`(batch, bins, frames)` of Whisper, whose frames are fixed, `(batch, 1, frames, bins)` of CLAP, otherwise
+    `(batch, frames, bins)`."""
+    if spectrogram := audio_size(model):
+        return torch.randn(sizes.batch, 1, *spectrogram, generator=sizes.generator)
     if _is_whisper(model):
         frames = 2 * (size_in(model, "max_source_positions") or 50)
         return torch.randn(sizes.batch, size_in(model, "num_mel_bins"), frames, generator=sizes.generator)

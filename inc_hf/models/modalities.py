@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from inc_hf.models.sizes import channels, first_int, frames_of_video, image_size, vision_config
+from inc_hf.models.sizes import audio_size, channels, first_int, frames_of_video, image_size, vision_config
 
 Batch = dict[str, Tensor]
 TEXT_LENGTH = 128
@@ -103,10 +103,10 @@ def video(model: PreTrainedModel, batch: Batch) -> Tensor | None:
 
 def spectrogram(model: PreTrainedModel, batch: Batch) -> Tensor | None:
     """`(1, bins, frames)` of Whisper's encoder, which many models have inside; CLAP's is an image."""
+    if size := audio_size(model):
+        return torch.zeros(1, 1, *size, dtype=model.dtype)
     audio = getattr(model.config, "audio_config", model.config)
     bins, frames = first_int(audio, "num_mel_bins", "n_mels"), first_int(audio, "max_source_positions")
-    if bins is not None and hasattr(audio, "spec_size"):
-        return torch.zeros(1, 1, audio.spec_size * (audio.spec_size // bins), bins, dtype=model.dtype)
     return None if bins is None else torch.zeros(1, bins, 2 * (frames or 50), dtype=model.dtype)
 
 

@@ -141,8 +141,8 @@ def _check_main_input(usable: Collection[str], came: Collection[str], model: nn.
 
 
 def batch_length(batch: Any) -> int:
-    """Number of samples in a batch: of its texts, if it has some, since a sample may have several images, or patches of
-    them side by side."""
+    """Number of samples in a batch: of its texts, if it has some, since a sample may have several images, or patches
+    of them side by side."""
     return next((len(value) for value in _parts_of(batch) if isinstance(value, Tensor) and value.ndim), 1)
 
 

@@ -74,6 +74,12 @@ def size_in(model: PreTrainedModel, *names: str) -> int | None:
     return next((size for part in parts_of(model) if (size := first_int(part, *names)) is not None), None)
 
 
+def audio_size(model: PreTrainedModel) -> tuple[int, int] | None:
+    """Frames and bins of a model that takes a spectrogram for an image of a fixed size (CLAP); None for others."""
+    side, bins = size_in(model, "spec_size"), size_in(model, "num_mel_bins")
+    return None if side is None or bins is None else (side * (side // bins), bins)
+
+
 def count_of_types(model: PreTrainedModel) -> int:
     """Of `token_type_ids`: how many values there are."""
     text = text_config(model)
