@@ -19,7 +19,10 @@ def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
         recipes={**config.recipes, **_recipes_of(args)},
         op_type_dict={**config.op_type_dict, **_op_types_of(args)},
         op_name_dict={**config.op_name_dict, **kept},
-        accuracy_criterion=accuracy if args.tolerance is None else replace(accuracy, tolerable_loss=args.tolerance),
+        # not `replace`, which would give a direction that was left out
+        accuracy_criterion=accuracy
+        if args.tolerance is None
+        else {**accuracy.to_dict(), "tolerable_loss": args.tolerance},
         tuning_criterion=tuning if args.max_trials is None else replace(tuning, max_trials=args.max_trials),
     )
 

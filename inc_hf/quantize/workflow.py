@@ -21,6 +21,8 @@ from inc_hf.quantize.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
+MISFITS = (RuntimeError, TypeError, AttributeError, KeyError, AssertionError)  # of inputs that a model does not take
+
 
 def prepare(
     model: nn.Module, schemes: Mapping[str, Scheme], input_ndims: Mapping[str, int] | None = None
@@ -89,7 +91,7 @@ def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -
     count = 0
     with evaluating(model):
         for batch in tqdm(batches, desc="Calibrating", unit="batch", disable=not progress, leave=False):
-            with calibration_error():
+            with error_of_data(model, "calibration", batch):
                 run(model, batch)
             count += 1
     if not count:
@@ -97,9 +99,23 @@ def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -
     return model
 
 
-def calibration_error() -> usage_error_for:
-    """Around a call of the model with calibration data: ids of another tokenizer, or inputs that it does not take."""
-    return usage_error_for("The calibration data does not fit the model", (IndexError, ValueError))
+def error_of_data(model: nn.Module, what: str, batch: Any = None) -> usage_error_for:
+    """Around a call of the model with the user's data: ids of another tokenizer, or inputs that it does not take.
+
+    A float model of transformers is right, so that whatever it raises is about the data.
+
+    Args:
+        what (`str`): the data are for, "calibration" or "evaluation".
+    """
+    is_right = type(model).__module__.startswith("transformers.") and not quantized_modules(model)
+    kinds = (*MISFITS, IndexError, ValueError) if is_right else (IndexError, ValueError)
+    names = set(batch) if isinstance(batch, Mapping) else None
+    is_pair = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
+    if is_pair and names is not None and not names & {"labels", "decoder_input_ids", "decoder_inputs_embeds"}:
+        return usage_error_for(
+            f"The {what} data does not fit the model, which may need `labels` or `decoder_input_ids`, too", kinds
+        )
+    return usage_error_for(f"The {what} data does not fit the model", kinds)
 
 
 def run(model: nn.Module, batch: Any) -> Any:

@@ -105,6 +105,7 @@ def test_damaged_quantized_models(refused, name):
     assert re.search(QUANTIZED[name], refused("export", f"{{{name}}}", "-o", "out"))
 
 
+INCOMPLETE = "gives ['label', 'sentence'], but|holds what the tokenizer does not take|label in row 0 .* is None"
 DATA = {
     "empty_csv": "empty.csv cannot be read as a dataset: No columns",
     "header_csv": "header.csv cannot be read as a dataset: .*no data",
@@ -115,12 +116,12 @@ DATA = {
     "negative_csv": "The evaluation data does not fit the model: label -3 in row 0 .* is out of range",
     "unlabelled_csv": "Evaluation needs labels",
     "numbers_csv": "The data gives ['a', 'b'], but",
-    "missing_csv": "The data gives ['label', 'sentence'], but|holds what the tokenizer does not take",
+    "missing_csv": INCOMPLETE,
     "fake_parquet": "fake.parquet cannot be read as a dataset: .*not a parquet file",
     "empty_parquet": "empty.parquet cannot be read as a dataset: .*0 bytes",
     "fake_data_json": "fake_data.json cannot be read as a dataset: JSON parse error",
     "number_data_json": "number_data.json cannot be read as a dataset: JSON parse error",
-    "mixed_data_jsonl": "The data gives ['label', 'sentence'], but|holds what the tokenizer does not take",
+    "mixed_data_jsonl": INCOMPLETE,
     "nothing": "nothing doesn't contain any data files",
 }
 

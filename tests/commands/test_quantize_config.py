@@ -14,6 +14,9 @@ class TestConfigOf:
     def test_default(self):
         assert self.config() == PostTrainingQuantConfig(approach="dynamic")
 
+    def test_a_tolerance_gives_no_direction(self):
+        assert not self.config("--tolerance", "0.5").accuracy_criterion.direction_is_given
+
     def test_options(self):
         config = self.config(
             *("--approach", "static", "--samples", "7", "--tolerance", "0.02", "--max-trials", "3"),

@@ -323,6 +323,10 @@ class TestTakeSamples:
         assert type(taken) is type(batch)
         torch.testing.assert_close(taken, expected, rtol=0, atol=0)
 
+    def test_a_batch_of_other_images_than_texts_is_not_cut(self):
+        batch = {"input_ids": torch.ones(4, 5), "pixel_values": torch.ones(12, 8)}
+        assert take_samples([batch, batch], 2) == [batch]
+
     @pytest.mark.parametrize(
         ("batch", "length"),
         [
@@ -331,8 +335,9 @@ class TestTakeSamples:
             ({"flag": True, "scale": torch.tensor(1.0), "x": torch.ones(4)}, 4),
             ({"flag": True}, 1),
             (7, 1),
+            ({"pixel_values": torch.ones(12, 8), "input_ids": torch.ones(2, 5)}, 2),
         ],
-        ids=["tensor", "tuple", "dict", "no tensor", "number"],
+        ids=["tensor", "tuple", "dict", "no tensor", "number", "patches beside texts"],
     )
     def test_batch_length(self, batch, length):
         assert batch_length(batch) == length
