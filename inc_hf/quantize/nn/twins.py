@@ -30,8 +30,8 @@ HOOKS = (
 
 
 def copy_attributes(module: nn.Module, twin: nn.Module) -> nn.Module:
-    """Give `twin` the hooks of `module`, and what else is known of it (`kernel_size`, `max_norm`, …), since models read
-    that; returns it."""
+    """Give `twin` the hooks of `module` and all else that is known of it, since models read `kernel_size`, `max_norm`
+    and the like; returns it."""
     for name, value in vars(module).items():
         # "quantization_…" is a plan of ours, or of compressed-tensors; a callable is its `forward`, or accelerate's; a
         # tensor is the weight that an older weight norm computes
