@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from inc_hf.checkpoint.contents import check_contents, check_values, entries_of, float_tensors
-from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.checkpoint.places import schemes_in
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
 from inc_hf.checkpoint.validate import CheckpointError, validate_module
 from inc_hf.errors import UsageError
@@ -33,7 +33,7 @@ def adopt(model: "PreTrainedModel") -> None:
         raise UsageError(
             f"`optimize` reads compressed-tensors models, got quant_method {config.get('quant_method')!r}."
         )
-    twins = _twins_of_compressed(model, schemes_of_config(config, model))
+    twins = _twins_of_compressed(model, schemes_in(config, model))
     _check(model, twins)
     _exchange(model, twins)
     inc_config = IncQuantizationConfig(**config)

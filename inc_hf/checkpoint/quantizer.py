@@ -9,8 +9,9 @@ from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from inc_hf.checkpoint.conversions import OWN_NAMES, without_converters
-from inc_hf.checkpoint.describe import quantization_config_of, schemes_of_config
+from inc_hf.checkpoint.describe import quantization_config_of
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
+from inc_hf.checkpoint.places import saved_model, schemes_in
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin, quantized_modules
@@ -60,7 +61,7 @@ class IncHfQuantizer(HfQuantizer):
         return self.quantization_config.config["quant_method"] == "inc"
 
     def _process_model_before_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
-        schemes = schemes_of_config(self.quantization_config.config, model)
+        schemes = schemes_in(self.quantization_config.config, model)
         twins: dict[int, QModule] = {}
         for name, module in list(named_modules_with_duplicates(model)):
             if name in schemes and id(module) not in twins:
@@ -113,8 +114,9 @@ class IncHfQuantizer(HfQuantizer):
         return unpack(stored.data, module.unpacked_shape, module.scheme.weight.num_bits)
 
     def note_modules(self, model: "PreTrainedModel") -> None:
-        """Remember which modules the config describes."""
-        self.described = set(quantized_modules(model))
+        """Remember which modules the config describes: none of them, if it has the names of another class."""
+        is_of_class = saved_model(model) is None
+        self.described = set(quantized_modules(model)) if is_of_class else set()
 
     def _describe_again(self, model: "PreTrainedModel") -> None:
         """Let the config tell of the present modules, if some were replaced (a new head, resized embeddings)."""

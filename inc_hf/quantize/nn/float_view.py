@@ -116,12 +116,20 @@ class FloatView(Tensor):
     def data(self, value: Tensor) -> None:
         refuse_writing()
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        if requires_grad:
+    @property
+    def requires_grad(self) -> bool:
+        return False
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value:
             raise UsageError(
                 "The weight of a quantized or bfloat16 module cannot be trained: it is computed from what is stored. "
                 "Train the float model before that, or an adapter beside the module."
             )
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        self.requires_grad = requires_grad
         return self
 
     def element_size(self) -> int:
