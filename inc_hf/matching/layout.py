@@ -7,7 +7,8 @@ from torch import nn
 
 def is_transposed(module: nn.Module) -> bool:
     """Whether the weight has the shape `(inputs, outputs)`, as that of `transformers.Conv1D`."""
-    return type(module).__name__.endswith("Conv1D")  # also while it is prepared for QAT
+    # also while it is prepared for QAT, and once it is quantized
+    return type(module).__name__.endswith("Conv1D") or getattr(module, "is_conv1d", False)
 
 
 def matrix_shape(module: nn.Module) -> tuple[int, int]:

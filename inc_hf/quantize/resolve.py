@@ -14,6 +14,7 @@ from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
 from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import op_type
+from inc_hf.quantize.per_token import per_token_names
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
 
@@ -38,6 +39,7 @@ def resolve_schemes(
     reached: Mapping[str, int] | None = None,
     has_calibration_data: bool = True,
     left: dict[str, Reason] | None = None,
+    may_mix: bool = True,
 ) -> dict[str, Scheme]:
     """Module name -> scheme of all modules that `config` quantizes; what is absent stays in float.
 
@@ -49,6 +51,7 @@ def resolve_schemes(
             others stay in float. None takes all modules, in the order of the model.
         has_calibration_data (`bool`): decides between static and dynamic for `approach="auto"`.
         left (`dict`, *optional*): gets the reason for each of these modules that stays in float.
+        may_mix (`bool`): whether static quantization may give some activations a scale per token (`per_token`).
 
     Raises:
         ValueError: a pattern of `op_name_dict` matches nothing, or a setting is not available for a module.
@@ -70,7 +73,10 @@ def resolve_schemes(
         *settings_by_name(model, kinds, config.op_name_dict),
     ]:
         settings[name] = merged_settings(settings[name], stronger)
-    schemes = {name: apply_settings(name, kinds[name], approach, bits, settings[name]) for name in names}
+    approaches = dict.fromkeys(names, approach)
+    if approach == "static" and may_mix:
+        approaches |= dict.fromkeys(per_token_names(model, config, settings), "dynamic")
+    schemes = {name: apply_settings(name, kinds[name], approaches[name], bits, settings[name]) for name in names}
     alpha = smoothing_alphas(config)[0]
     smoothed = {
         name: replace(scheme, smooth_alpha=alpha) if kinds[name] in ("Linear", "Conv1D") else scheme
