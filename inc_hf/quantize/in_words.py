@@ -30,6 +30,11 @@ def model_in_words(model: nn.Module) -> str:
     return f"{' and '.join(f'INT{b}' for b in sorted(bits))} {activations_in_words(model)}"
 
 
+def is_mixed(model: nn.Module) -> bool:
+    """Whether the activations of its layers are rounded in several ways."""
+    return "," in activations_in_words(model)
+
+
 def _layers_or_all(model: nn.Module) -> list[QModule]:
     modules = list(quantized_modules(model).values())
     return [module for module in modules if not isinstance(module, QEmbedding)] or modules
