@@ -87,10 +87,10 @@ def _converted(model: nn.Module, conf: PostTrainingQuantConfig, calibration: Cal
     """The model itself, converted with the default candidate, or the better one of `approach="auto"`; as it was, if
     anything fails on the way."""
     space = QuantizationSpace(model, conf, calibration, calibration.batches)
-    candidate, notes = agreeing_best(model, space, space.candidates(), calibration.batches)
+    candidate, notes = agreeing_best(model, space, space.candidates())
     original = copy_of(model) if conf.diagnosis else None
     with restored_on_error(model):
-        space.quantize(model, candidate)
+        space.quantize(model, candidate, fold=original is None)
         if original is not None:
             _diagnose(original, model, calibration.batches[:RANKING_BATCHES])
         coverage = space.coverage(model, candidate)

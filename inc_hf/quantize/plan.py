@@ -39,6 +39,7 @@ class Plan:
         self.rows = KeptRows() if scheme.alphas or corrects_bias else None
         self.source: int | None = None  # the tensor that it reads, by `Sources`
         self.factors: Tensor | None = None  # of its inputs, once they are chosen
+        self.output_factors: Tensor | None = None  # that its outputs are divided by, see `fold`
         self.input_ndim = input_ndim
         self.hook: RemovableHandle | None = None
 
@@ -79,6 +80,10 @@ class Plan:
         """Smooth the input by these factors, which are those of `alpha`; None leaves it as it is."""
         self.scheme = replace(self.scheme, smooth_alpha=alpha)
         self.factors = factors
+
+    def fold(self) -> None:
+        """Take the factors as those that the inputs have been divided by before they come."""
+        self.scheme = replace(self.scheme, smooth_alpha=None)
 
     def smoothing_factors(self, weight: Tensor) -> Tensor | None:
         """What the input is divided by and the weight, of shape `(out_features, in_features)`, multiplied."""

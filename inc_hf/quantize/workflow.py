@@ -191,8 +191,10 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QM
     weight = weight_matrix(module)
     factors = plan.smoothing_factors(weight)
     if factors is not None:
-        twin.smooth_scale = factors
+        twin.smooth_scale = factors if plan.scheme.smooth_alpha is not None else None  # folded into what comes before
         weight = weight * factors
+    if plan.output_factors is not None:
+        weight = weight / plan.output_factors[:, None]
     if (first := tied.get(key)) is not None:
         twin.weight_scale = first.weight_scale.clone()
         twin.share_weight(first)
@@ -203,6 +205,7 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QM
         tied[key] = first or twin
     if getattr(module, "bias", None) is not None:
         bias = corrected_bias(module, plan, factors) if plan.corrects_bias else module.bias.detach()
+        bias = bias if plan.output_factors is None else (bias / plan.output_factors).to(bias.dtype)
         twin.bias = nn.Parameter(bias, requires_grad=False)
     if plan.scheme.is_static:
         twin.input_scale, twin.input_zero_point = plan.activation_qparams(factors)

@@ -4,7 +4,6 @@ recipe does more harm than good."""
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from torch import nn
 
@@ -19,7 +18,7 @@ RECIPES = {"smooth_quant": "SmoothQuant", "fast_bias_correction": "bias correcti
 
 
 def agreeing_best(
-    model: nn.Module, space: QuantizationSpace, candidates: Sequence[Candidate], batches: Sequence[Any]
+    model: nn.Module, space: QuantizationSpace, candidates: Sequence[Candidate]
 ) -> tuple[Candidate, list[str]]:
     """The candidate to convert with, and what there is to say of it; `model` is as it was afterwards.
 
@@ -27,14 +26,10 @@ def agreeing_best(
     the first, which recipes may have made worse.
     """
     first, last = candidates[0], candidates[-1]
-    if not batches:
-        return first, []
-    if space.conf.approach == "auto" and last.label == "dynamic":
-        return _of_two(model, space, [first, last], batches)
+    if space.conf.approach == "auto" and last is not first and last.label == "dynamic":
+        return _of_two(model, space, [first, last])
     plain = without_recipes(first)
-    if plain == first:
-        return first, []
-    return first, _worse(model, space, first, plain, batches)
+    return first, [] if plain == first else _worse(model, space, first, plain)
 
 
 def without_recipes(candidate: Candidate) -> Candidate:
@@ -43,10 +38,9 @@ def without_recipes(candidate: Candidate) -> Candidate:
     return replace(candidate, schemes=schemes, correct_bias=False)
 
 
-def _of_two(
-    model: nn.Module, space: QuantizationSpace, candidates: list[Candidate], batches: Sequence[Any]
-) -> tuple[Candidate, list[str]]:
-    errors = output_errors(model, space, candidates, batches)
+def _of_two(model: nn.Module, space: QuantizationSpace, candidates: list[Candidate]) -> tuple[Candidate, list[str]]:
+    if (errors := _errors(model, space, candidates)) is None:
+        return candidates[0], []
     best = candidates[errors.index(min(errors))]
     taken, other = ("static", "dynamic") if best is candidates[0] else ("dynamic", "static")
     note = (
@@ -57,10 +51,8 @@ def _of_two(
     return best, [note]
 
 
-def _worse(
-    model: nn.Module, space: QuantizationSpace, asked: Candidate, plain: Candidate, batches: Sequence[Any]
-) -> list[str]:
-    with_it, without = output_errors(model, space, [asked, plain], batches)
+def _worse(model: nn.Module, space: QuantizationSpace, asked: Candidate, plain: Candidate) -> list[str]:
+    with_it, without = _errors(model, space, [asked, plain]) or (0.0, 0.0)
     if with_it <= without:
         return []
     names = " and ".join(words for recipe, words in RECIPES.items() if space.conf.recipe(recipe)) or "smoothing"
@@ -70,6 +62,12 @@ def _worse(
     )
     logger.warning("%s", note)
     return [note]
+
+
+def _errors(model: nn.Module, space: QuantizationSpace, candidates: list[Candidate]) -> list[float] | None:
+    """None where calibration does not call the model as a whole."""
+    batches = space.calibration.inputs(model)
+    return output_errors(model, space, candidates, batches) if batches else None
 
 
 def _advice(conf: PostTrainingQuantConfig) -> str:

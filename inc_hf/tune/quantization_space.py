@@ -12,6 +12,7 @@ from inc_hf.errors import UsageError
 from inc_hf.quantize import convert, prepare, resolve_schemes
 from inc_hf.quantize.bias import check_no_clipping
 from inc_hf.quantize.coverage import inventory_of
+from inc_hf.quantize.fold import fold_into_values
 from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.scheme import Scheme
@@ -103,12 +104,17 @@ class QuantizationSpace:
     def build(self, candidate: Candidate) -> nn.Module:
         return self.quantize(copy_of(self.model), candidate)
 
-    def quantize(self, model: nn.Module, candidate: Candidate) -> nn.Module:
-        """Convert `model`, in place; as it was, if that fails."""
+    def quantize(self, model: nn.Module, candidate: Candidate, fold: bool = False) -> nn.Module:
+        """Convert `model`, in place; as it was, if that fails.
+
+        Folded factors are faster, but then no module of it can take the place of its float one alone.
+        """
         prepare(model, candidate.schemes, self.reached, candidate.correct_bias)
         try:
             if candidate.needs_calibration:
                 self.calibration.run(model, candidate.calibration_samples)
+            if fold and self.calibration.batches:
+                fold_into_values(model, self.calibration.batches[0])
             return convert(model)
         except BaseException:
             unprepare(model)
