@@ -14,6 +14,7 @@ from inc_hf.config.checks import (
     check_list,
     parse_json,
 )
+from inc_hf.config.registered import check_choice_or_registered
 from inc_hf.errors import UsageError
 
 OBJECTIVES = ("performance", "accuracy", "modelsize", "footprint")
@@ -99,7 +100,7 @@ class TuningCriterion(ConfigMixin):
             raise UsageError(
                 "`strategy` 'sigopt' needs the SigOpt service, which has closed; use 'bayesian' or 'tpe' instead."
             )
-        check_choice("strategy", self.strategy, STRATEGIES)
+        check_choice_or_registered("strategy", self.strategy, STRATEGIES, "strategy")
         self.strategy_kwargs = dict(parse_json("strategy_kwargs", self.strategy_kwargs, dict))
         self.timeout = check_float("timeout", self.timeout, low=0)
         self.max_trials = check_int("max_trials", self.max_trials, low=1)

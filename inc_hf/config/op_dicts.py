@@ -16,6 +16,7 @@ from inc_hf.config.checks import (
     parse_json,
     wrong_type,
 )
+from inc_hf.config.registered import check_choice_or_registered
 from inc_hf.errors import UsageError
 
 FLOAT_DTYPES = ("fp32", "bf16", "fp16")
@@ -125,6 +126,8 @@ def _normalize_section(where: str, section: str, settings: Any) -> dict[str, lis
             normal[key] = [check_int(label, option, low=1, high=8) for option in options]
         elif key == "group_size":
             normal[key] = [_check_group_size(label, option) for option in options]
+        elif (section, key) == ("activation", "algorithm"):
+            normal[key] = [check_choice_or_registered(label, option, choices[key], "observer") for option in options]
         else:
             normal[key] = [check_choice(label, option, choices[key]) for option in options]
     return normal

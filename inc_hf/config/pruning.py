@@ -22,6 +22,7 @@ from inc_hf.config.checks import (
     parse_json,
     wrong_type,
 )
+from inc_hf.config.registered import check_choice_or_registered
 from inc_hf.errors import UsageError
 
 PRUNING_TYPES = (
@@ -103,7 +104,7 @@ def _check_parameters(name: str, value: Any) -> dict[str, float]:
 # How to check each setting: of the whole config or of one element of `pruning_configs`.
 GLOBAL_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "target_sparsity": partial(check_float, low=0, high=1, open_high=True),
-    "pruning_type": partial(check_choice, choices=PRUNING_TYPES),
+    "pruning_type": partial(check_choice_or_registered, choices=PRUNING_TYPES, kind="pruning type"),
     "pattern": _check_pattern,
     "op_names": check_regexes,
     "excluded_op_names": check_regexes,

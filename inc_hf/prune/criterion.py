@@ -18,6 +18,7 @@ class Criterion:
     needs_gradient: bool = True  # if not, it may get None for it
     momentum: bool = False
     sums_blocks_first: bool = False  # the score of a block is the size of the sum of its signed products
+    has_progressive: bool = True  # whether there is a type of its name with `_progressive` behind
 
     def update(self, old: Tensor | None, new: Tensor) -> Tensor:
         """The score so far with that of one more step."""
@@ -31,8 +32,10 @@ CRITERIA = {
     "snip": Criterion(lambda weight, gradient: (weight * gradient).abs()),
     "snip_momentum": Criterion(lambda weight, gradient: (weight * gradient).abs(), momentum=True),
     # The gradient of a mask with one element per block is the sum of weight times gradient over the block.
-    "block_mask": Criterion(lambda weight, gradient: weight * gradient, momentum=True, sums_blocks_first=True),
-    "pattern_lock": Criterion(lambda weight, gradient: weight.abs(), needs_gradient=False),
+    "block_mask": Criterion(
+        lambda weight, gradient: weight * gradient, momentum=True, sums_blocks_first=True, has_progressive=False
+    ),
+    "pattern_lock": Criterion(lambda weight, gradient: weight.abs(), needs_gradient=False, has_progressive=False),
 }
 
 
@@ -42,10 +45,13 @@ def criterion_of(pruning_type: str) -> Criterion:
     Raises:
         ValueError: a type that needs no training.
     """
-    name = pruning_type.removesuffix("_progressive")
-    if name not in CRITERIA:
+    if pruning_type not in pruning_types():
         raise UsageError(
-            f"The pruning type {pruning_type!r} is not for training; choose one of {', '.join(CRITERIA)}, "
-            "all but the last two also with '_progressive' behind."
+            f"The pruning type {pruning_type!r} is not for training; choose one of {', '.join(pruning_types())}."
         )
-    return CRITERIA[name]
+    return CRITERIA[pruning_type.removesuffix("_progressive")]
+
+
+def pruning_types() -> list[str]:
+    """The pruning types for training."""
+    return [*CRITERIA, *(f"{name}_progressive" for name, criterion in CRITERIA.items() if criterion.has_progressive)]

@@ -23,6 +23,11 @@ def register_observer(name: str):
     return register
 
 
+def observer_names() -> list[str]:
+    """The observers that can be chosen."""
+    return list(OBSERVERS)
+
+
 def build_observer(scheme: ActivationScheme) -> "MinMaxObserver":
     """The observer that a static activation scheme names."""
     if scheme.observer not in OBSERVERS:
@@ -34,6 +39,9 @@ def build_observer(scheme: ActivationScheme) -> "MinMaxObserver":
 @register_observer("minmax")
 class MinMaxObserver(nn.Module):
     """The smallest and the largest value that were seen."""
+
+    # Whether tuning tries it where the default misses the goal, if the user names no observers.
+    tried_by_tuning = False
 
     def __init__(self, scheme: ActivationScheme):
         super().__init__()
@@ -139,6 +147,8 @@ class HistogramObserver(MinMaxObserver):
 class MSEObserver(HistogramObserver):
     """The range whose rounding and clipping have the smallest mean squared error."""
 
+    tried_by_tuning = True
+
     def cost(self, low: float, high: float) -> float:
         return float((self.counts * (self.quantized_centers(low, high) - self.centers) ** 2).sum())
 
@@ -170,6 +180,8 @@ class KLObserver(HistogramObserver):
 @register_observer("percentile")
 class PercentileObserver(HistogramObserver):
     """Clips the outermost values so that 99.99 % of all stay inside, half of the rest on each side."""
+
+    tried_by_tuning = True
 
     percentile = 0.9999
 

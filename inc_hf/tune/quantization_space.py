@@ -15,6 +15,7 @@ from inc_hf.quantize.coverage import inventory_of
 from inc_hf.quantize.fold import fold_into_values
 from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
+from inc_hf.quantize.observer import OBSERVERS
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.smoothing import smoothing_alphas
 from inc_hf.quantize.workflow import unprepare
@@ -25,9 +26,6 @@ from inc_hf.tune.space import copy_of, reached_by
 from inc_hf.undo import restored
 
 logger = logging.getLogger(__name__)
-
-# Tried after the default where static activations miss the goal, unless the user names observers.
-OBSERVER_VARIANTS = ("mse", "percentile")
 
 
 @dataclass
@@ -139,5 +137,5 @@ def _observer_variants(conf: PostTrainingQuantConfig) -> list[str]:
     sections = [*conf.op_type_dict.values(), *conf.op_name_dict.values()]
     listed = [settings.get("activation", {}).get("algorithm", []) for settings in sections]
     if not any(listed):
-        return list(OBSERVER_VARIANTS)
+        return [name for name, observer in OBSERVERS.items() if observer.tried_by_tuning]
     return list(dict.fromkeys(observer for observers in listed for observer in observers[1:]))

@@ -31,3 +31,8 @@ def basic(
 
 
 STRATEGIES: dict[str, Callable[..., Strategy]] = {"basic": basic}
+
+
+def strategy_names() -> list[str]:
+    """The strategies that can be chosen."""
+    return list(STRATEGIES)

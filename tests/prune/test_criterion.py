@@ -15,7 +15,7 @@ SCORES = {
 }
 
 
-@pytest.mark.parametrize("name", CRITERIA)
+@pytest.mark.parametrize("name", SCORES)
 def test_by_hand(name):
     assert CRITERIA[name].score(W, G).tolist() == SCORES[name]
 
@@ -24,8 +24,12 @@ def test_by_hand(name):
 def test_momentum(name):
     old, new = torch.tensor([10.0]), torch.tensor([1.0])
     assert CRITERIA[name].update(None, new).item() == 1
-    expected = 10 * 0.9 + 1 if name in ("snip_momentum", "block_mask") else 1
+    expected = 10 * 0.9 + 1 if CRITERIA[name].momentum else 1
     assert CRITERIA[name].update(old, new).item() == expected
+
+
+def test_those_with_momentum():
+    assert CRITERIA["snip_momentum"].momentum and not CRITERIA["snip"].momentum
 
 
 @pytest.mark.parametrize("name", ["magnitude", "gradient", "snip", "snip_momentum"])

@@ -33,12 +33,12 @@ def gaussian_with_outliers(outlier=20.0):
     return x
 
 
-def test_names():
-    assert sorted(OBSERVERS) == ["kl", "minmax", "moving_average", "mse", "percentile"]
+def test_inc_names_are_known():
+    assert {"kl", "minmax", "moving_average", "mse", "percentile"} <= set(OBSERVERS)
 
 
 def test_an_unknown_observer_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="Unknown observer 'minimax'; choose one of kl, minmax, moving_average, mse"):
+    with pytest.raises(ValueError, match=f"Unknown observer 'minimax'; choose one of {', '.join(sorted(OBSERVERS))}"):
         build_observer(ActivationScheme(dynamic=False, observer="minimax"))
 
 
