@@ -52,6 +52,7 @@ class Coverage:
     weights: int
     changed: int
     left: list[Left] = field(default_factory=list)
+    how: str = ""  # said where it is not what the config's one word means
 
     @property
     def share(self) -> float:
@@ -66,7 +67,7 @@ class Coverage:
 
     def __str__(self) -> str:
         count = f"{self.weights / 1e6:.1f} M" if self.weights >= 1e5 else f"{self.weights:,}"
-        line = f"{self.verb} {_percent(self.share)} of {count} weights."
+        line = f"{self.verb} {_percent(self.share)} of {count} weights{self.how and f' ({self.how})'}."
         if not self.left:
             return line
         parts = [
@@ -80,13 +81,15 @@ class Coverage:
         logger.log(logging.WARNING if self.is_low else logging.INFO, "%s", self)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"share": round(self.share, 4), **asdict(self)}
+        values = {name: value for name, value in asdict(self).items() if name != "how" or value}
+        return {"share": round(self.share, 4), **values}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Coverage":
         """What `to_dict` gave. Raises KeyError or TypeError if that is damaged."""
         left = [Left(**entry) for entry in values["left"]]
-        return cls(str(values["verb"]), int(values["weights"]), int(values["changed"]), left)
+        how = str(values.get("how", ""))
+        return cls(str(values["verb"]), int(values["weights"]), int(values["changed"]), left, how)
 
 
 def _percent(share: float) -> str:

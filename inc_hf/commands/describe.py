@@ -108,6 +108,9 @@ def how_it_was_made(summary_file: Path) -> dict[str, Any]:
         if not summary:
             return {}
         made = {"made_with": f"inc_hf {summary['inc_hf_version']}"}
+        quantization = summary.get("quantization", {})  # of an older summary, or of a model that is not quantized
+        told = {"quantized_to": quantization.get("in_words"), "notes": " ".join(quantization.get("notes", []))}
+        made |= {name: words for name, words in told.items() if words}
         return made if summary["tuning"]["score"] is None else {**made, "tuning": summary["tuning"]}
 
 

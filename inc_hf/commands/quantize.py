@@ -40,18 +40,28 @@ def _add_how(how: argparse._ArgumentGroup) -> None:
     how.add_argument(
         "--approach",
         metavar="A",
-        help="dynamic (per token, needs no data; default), static (per tensor, needs --texts or --dataset), auto, "
-        "or weight_only",
+        help="dynamic (per token, needs no data; default), static (per tensor, feed-forward per token; needs --texts "
+        "or --dataset), auto (what agrees best with FP32), or weight_only",
     )
     how.add_argument("--observer", help="static ranges: minmax (default), moving_average, kl, percentile or mse")
     how.add_argument(
         "--weight-bits", type=int, metavar="N", help="2 to 8; default 8, or 7 on a CPU without VNNI instructions"
     )
     how.add_argument(
-        "--smooth-quant", type=float, metavar="ALPHA", help="SmoothQuant with this alpha, e.g. 0.5; needs data"
+        "--smooth-quant",
+        nargs="?",
+        const="auto",
+        type=alpha_of,
+        metavar="ALPHA",
+        help="SmoothQuant with this alpha, e.g. 0.8, or one for each layer (default, auto); needs data",
     )
     how.add_argument("--keep-fp32", nargs="+", default=[], metavar="REGEX", help="modules that stay in float")
     how.add_argument("--config", metavar="FILE", help="JSON file of a PostTrainingQuantConfig; other options win")
+
+
+def alpha_of(text: str) -> float | str:
+    """A number, or `auto`."""
+    return text if text == "auto" else float(text)
 
 
 def _add_data(data: argparse._ArgumentGroup) -> None:
@@ -165,12 +175,14 @@ def report(result: "QuantizedModel", directory: Path) -> None:
     from rich.table import Table
 
     from inc_hf.checkpoint.header import weights_size
+    from inc_hf.quantize.in_words import model_in_words
 
     console = Console()
     table = Table(title=f"{type(result.model).__name__}, quantized", show_header=False)
     table.add_row("saved in", str(directory))
     table.add_row("format", result.model.config.quantization_config.to_dict()["quant_method"])
     table.add_row("modules quantized", str(result.summary()["quantization"]["quantized_modules"]))
+    table.add_row("activations", model_in_words(result.model))
     if result.coverage is not None:
         table.add_row("weights in integers", f"{100 * result.coverage.share:.1f} %")
     table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB")
@@ -180,4 +192,6 @@ def report(result: "QuantizedModel", directory: Path) -> None:
         table.add_row("quantized score", f"{result.score:.4f} (goal {result.target:.4f}, {verdict})")
         table.add_row("trials", f"{len(result.trials)}, in {Path(options.workspace) / 'history.json'}")
     console.print(table)
+    for note in result.notes:
+        console.print(note, highlight=False)
     console.print(f"Look inside with: inc-hf info {directory}")

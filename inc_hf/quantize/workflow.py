@@ -12,11 +12,13 @@ from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.matching.patterns import named_modules_with_duplicates
+from inc_hf.quantize.alpha import choose_alphas
+from inc_hf.quantize.bias import can_correct, corrected_bias
 from inc_hf.quantize.functional import quantize_weight
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
 from inc_hf.quantize.plan import Plan
 from inc_hf.quantize.scheme import Scheme
-from inc_hf.quantize.smoothquant import smoothing_factors
+from inc_hf.quantize.sources import Sources
 from inc_hf.quantize.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -25,7 +27,10 @@ MISFITS = (RuntimeError, TypeError, AttributeError, KeyError, AssertionError)  #
 
 
 def prepare(
-    model: nn.Module, schemes: Mapping[str, Scheme], input_ndims: Mapping[str, int] | None = None
+    model: nn.Module,
+    schemes: Mapping[str, Scheme],
+    input_ndims: Mapping[str, int] | None = None,
+    correct_bias: bool = False,
 ) -> nn.Module:
     """Attach a scheme, and for static activations an observer, to the named modules, in place.
 
@@ -33,6 +38,7 @@ def prepare(
         schemes: module name -> `Scheme`, as `resolve_schemes` returns them.
         input_ndims (`dict`, *optional*): module name -> dimensions of its input, as `probe.reached_modules` returns
             them; calibration finds them, too. A compressed-tensors checkpoint is plainer where they are known.
+        correct_bias (`bool`): whether `convert` is to move biases by the mean error of what calibration saw.
 
     Raises:
         ValueError: the model is quantized or prepared already, a name is not a module that can be quantized, a weight
@@ -47,8 +53,11 @@ def prepare(
             raise UsageError(f"`{name}` is not a module that can be quantized; see `resolve_schemes`.")
         if not modules[name].weight.isfinite().all():
             raise UsageError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
-    tokens = Tokens(model)
-    plans = {name: Plan(name, scheme, tokens, (input_ndims or {}).get(name)) for name, scheme in schemes.items()}
+    tokens, sources, ndims = Tokens(model), Sources(), input_ndims or {}
+    plans = {
+        name: Plan(name, scheme, tokens, ndims.get(name), sources, correct_bias and can_correct(modules[name]))
+        for name, scheme in schemes.items()
+    }
     for name, plan in plans.items():
         if not hasattr(modules[name], "quantization_plan"):
             plan.attach(modules[name])
@@ -150,6 +159,7 @@ def convert(model: nn.Module, progress: bool = False) -> nn.Module:
     if not planned_modules(model):
         raise UsageError("No module was prepared for quantization; call `prepare` with at least one scheme.")
     _drop_uncalibrated(planned_modules(model))
+    choose_alphas(planned_modules(model))
     # Only names are kept: a reference to a float module would keep its weight in memory.
     groups: dict[int, list[str]] = {}
     for name, module in named_modules_with_duplicates(model):
@@ -195,9 +205,12 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QM
     with torch.device("meta"):
         twin = empty_twin(module, plan.scheme)
     weight = weight_matrix(module)
-    if plan.channels is not None:
-        twin.smooth_scale = smoothing_factors(plan.channels.amax, weight, plan.scheme.smooth_alpha)
-        weight = weight * twin.smooth_scale
+    factors = plan.smoothing_factors(weight)
+    if factors is not None:
+        twin.smooth_scale = factors if plan.scheme.smooth_alpha is not None else None  # folded into what comes before
+        weight = weight * factors
+    if plan.output_factors is not None:
+        weight = weight / plan.output_factors[:, None]
     if (first := tied.get(key)) is not None:
         twin.weight_scale = first.weight_scale.clone()
         twin.share_weight(first)
@@ -207,9 +220,11 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QM
     if key in tied:
         tied[key] = first or twin
     if getattr(module, "bias", None) is not None:
-        twin.bias = nn.Parameter(module.bias.detach(), requires_grad=False)
+        bias = corrected_bias(module, plan, factors) if plan.corrects_bias else module.bias.detach()
+        bias = bias if plan.output_factors is None else (bias / plan.output_factors).to(bias.dtype)
+        twin.bias = nn.Parameter(bias, requires_grad=False)
     if plan.scheme.is_static:
-        twin.input_scale, twin.input_zero_point = plan.activation_qparams(twin)
+        twin.input_scale, twin.input_zero_point = plan.activation_qparams(factors)
     if isinstance(twin, QLinear):
         twin.input_ndim = plan.input_ndim
     plan.detach(module)

@@ -124,7 +124,7 @@ class TestCard:
         ("approach", "words"),
         [
             ("dynamic", "8-bit activations (dynamic)"),
-            ("static", "8-bit activations (static, calibrated on 3 samples)"),
+            ("static", "8-bit activations (static, feed-forward per token, calibrated on 3 samples)"),
         ],
     )
     def test_what_was_done(self, approach, words):
