@@ -85,6 +85,9 @@ def _add_goal(goal: argparse._ArgumentGroup) -> None:
 
 def _add_output(output: argparse._ArgumentGroup) -> None:
     output.add_argument("--format", choices=("compressed-tensors", "inc"), help="default: the first that fits")
+    output.add_argument(
+        "--runtime", choices=("vllm",), help="leave in float what vLLM has no place for: embeddings, pooler, head"
+    )
     output.add_argument("--overwrite", action="store_true", help="replace a directory that is not empty")
     output.add_argument("--push-to-hub", metavar="REPO", help="upload the result as well")
     output.add_argument("--seed", type=int, default=42, help="default: %(default)s")
@@ -156,6 +159,7 @@ def _quantized(
         batch_size=args.batch_size,
         overwrite=args.overwrite,
         format=args.format,
+        runtime=args.runtime,
     )
     return quantizer, result
 

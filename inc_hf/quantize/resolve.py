@@ -12,6 +12,7 @@ from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
+from inc_hf.quantize.decoder_ends import FOR_READERS, decoder_ends
 from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.per_token import per_token_names
@@ -68,11 +69,10 @@ def resolve_schemes(
         approach = "static" if has_calibration_data else "dynamic"
     bits = _weight_bits(config.reduce_range)
     settings: dict[str, dict[str, dict]] = {name: {} for name in names}
-    for name, stronger in [
-        *settings_by_type(model, kinds, config.op_type_dict),
-        *((name, IN_FLOAT) for name in _excluded_by_recipes(kinds, config)),
-        *settings_by_name(model, kinds, config.op_name_dict),
-    ]:
+    by_type = list(settings_by_type(model, kinds, config.op_type_dict))
+    by_name = list(settings_by_name(model, kinds, config.op_name_dict))
+    excluded = [(name, IN_FLOAT) for name in _excluded_by_recipes(kinds, config)]
+    for name, stronger in [*by_type, *excluded, *by_name]:
         settings[name] = merged_settings(settings[name], stronger)
     approaches = dict.fromkeys(names, approach)
     if approach == "static" and may_mix:
@@ -80,6 +80,9 @@ def resolve_schemes(
     schemes = {name: apply_settings(name, kinds[name], approaches[name], bits, settings[name]) for name in names}
     smoothed = with_smoothing({name: s for name, s in schemes.items() if s is not None}, kinds, config, settings)
     left.update({name: BY_CONFIG for name in names if name not in smoothed})
+    for name in decoder_ends(model, kinds, dict(by_type), dict(by_name), tied_names(model)):
+        if smoothed.pop(name, None):
+            left[name] = FOR_READERS
     for name in few_convolutions(model, smoothed, kinds, settings):
         del smoothed[name]
         left[name] = FOR_STOCK

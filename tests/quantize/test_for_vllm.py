@@ -1,0 +1,68 @@
+"""A checkpoint for vLLM: what scripts/check_vllm.py loads there has this form."""
+
+import json
+
+import pytest
+from tiny import tiny_model, tiny_tokenizer
+
+from inc_hf import IncQuantizer, PostTrainingQuantConfig
+from inc_hf.commands.main import main
+
+
+def quantizer(name):
+    return IncQuantizer.from_pretrained(tiny_model(name), tokenizer=tiny_tokenizer())
+
+
+def saved_config(directory):
+    return json.loads((directory / "config.json").read_text())["quantization_config"]
+
+
+@pytest.mark.parametrize("name", ["bert", "distilbert", "llama"])
+@pytest.mark.parametrize("approach", ["dynamic", "static"])
+def test_only_the_stack_is_quantized_per_token_or_tensor(name, approach, tmp_path):
+    config = PostTrainingQuantConfig(approach=approach)
+    quantizer(name).quantize(config, tmp_path / "out", ["a good film"] * 4, runtime="vllm")
+    saved = saved_config(tmp_path / "out")
+    assert saved["quant_method"] == "compressed-tensors"
+    for group in saved["config_groups"].values():
+        assert group["weights"]["num_bits"] == 8 and group["weights"]["strategy"] == "channel"
+        assert group["input_activations"]["strategy"] in ("token", "tensor"), "vLLM has no groups"
+        assert "Embedding" not in group["targets"]
+    assert saved["ignore"] and not any(part.isdigit() for name in saved["ignore"] for part in name.split("."))
+
+
+REFUSED = {
+    "weights only": ({"approach": "weight_only"}, "quantize activations to 8 bits"),
+    "few bits": ({"op_type_dict": {"Linear": {"weight": {"bits": 6}}}}, "quantize weights to 8 bits per channel"),
+    "per tensor": (
+        {"op_type_dict": {"Linear": {"weight": {"granularity": "per_tensor"}}}},
+        "quantize weights to 8 bits per channel",
+    ),
+    "smoothed": ({"approach": "static", "recipes": {"smooth_quant": True}}, "leave out `smooth_quant`"),
+}
+
+
+@pytest.mark.parametrize("config, message", REFUSED.values(), ids=REFUSED)
+def test_what_vllm_cannot_run_is_refused(config, message, tmp_path):
+    conf = PostTrainingQuantConfig(**{"approach": "dynamic", **config})
+    with pytest.raises(ValueError, match=message):
+        quantizer("bert").quantize(conf, tmp_path / "out", ["a good film"] * 4, runtime="vllm")
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_layers_than_linear_are_refused():
+    with pytest.raises(ValueError, match="`transformer.h.0.attn.c_attn` is no Linear layer"):
+        quantizer("gpt2").quantize(runtime="vllm")
+
+
+@pytest.mark.parametrize("wrong", [{"runtime": "tgi"}, {"runtime": "vllm", "format": "inc"}], ids=str)
+def test_wrong_arguments(wrong):
+    with pytest.raises(ValueError, match="vllm"):
+        quantizer("bert").quantize(**wrong)
+
+
+def test_from_the_command_line(tmp_path):
+    for part in (tiny_model("bert"), tiny_tokenizer()):
+        part.save_pretrained(tmp_path / "model")
+    assert main(["quantize", str(tmp_path / "model"), "-o", str(tmp_path / "out"), "--runtime", "vllm"]) == 0
+    assert "classifier" in saved_config(tmp_path / "out")["ignore"]
