@@ -6,7 +6,6 @@ import pytest
 from tiny import tiny_model, tiny_tokenizer
 
 from inc_hf import IncQuantizer, PostTrainingQuantConfig
-from inc_hf.commands.main import main
 from inc_hf.quantize.nn import quantized_modules
 
 
@@ -60,13 +59,6 @@ def test_other_layers_than_linear_are_refused():
 def test_wrong_arguments(wrong):
     with pytest.raises(ValueError, match="vllm"):
         quantizer("bert").quantize(**wrong)
-
-
-def test_from_the_command_line(tmp_path):
-    for part in (tiny_model("bert"), tiny_tokenizer()):
-        part.save_pretrained(tmp_path / "model")
-    assert main(["quantize", str(tmp_path / "model"), "-o", str(tmp_path / "out"), "--runtime", "vllm"]) == 0
-    assert "classifier" in saved_config(tmp_path / "out")["ignore"]
 
 
 FLOAT = {"weight": {"dtype": ["fp32"]}}
