@@ -12,7 +12,7 @@ EXAMPLES = 3
 
 
 class Reason(NamedTuple):
-    """Why a weight was left as it was; `asked` if the user's config says so."""
+    """Why a weight was left as it was; `asked` if the user's config says so, or if it is left wherever models are."""
 
     text: str
     asked: bool = False
@@ -44,8 +44,9 @@ class Coverage:
     dimensions, such as experts; one that is shared counts once. Biases and norms are none.
 
     What a config leaves on request, by a name, a type or a recipe, is listed but causes no warning: who asked for it
-    knows. All else does if it is more than a tenth of the rest, what this package leaves by default included: a model
-    that is no smaller and no faster than before should not come as a surprise.
+    knows. Nor do the embeddings and the output layer of a decoder, which everybody leaves. All else does if it is more
+    than a tenth of the rest, what this package leaves by default included: a model that is no smaller and no faster
+    than before should not come as a surprise.
     """
 
     verb: str  # "Quantized", "Pruned", …

@@ -21,7 +21,7 @@ from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.models.tasks import SCORED, auto_class_of
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
-from inc_hf.quantize.for_vllm import config_for_vllm
+from inc_hf.quantize.for_vllm import check_for_vllm, config_for_vllm
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
 from inc_hf.undo import restored_on_error
@@ -139,6 +139,8 @@ class IncQuantizer:
                 eval_func=self.eval_fn or self._own_evaluation(config, eval_dataset, batch_size, data_collator),
                 metric_name=self.metric_name if self.eval_fn else None,
             )
+            if runtime is not None:
+                check_for_vllm(result.model)
             if save_directory is not None:
                 # The search may have written its history there, into what was empty.
                 has_history = Path(options.workspace).resolve().is_relative_to(Path(save_directory).resolve())

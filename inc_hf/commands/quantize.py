@@ -120,6 +120,8 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_goal_arguments(args)
+    if args.runtime == "vllm" and args.format == "inc":
+        raise UsageError("vLLM reads compressed-tensors; leave out --format inc, or --runtime vllm.")
     check_int("random_seed", args.seed, low=0, high=2**32 - 1)
     check_output_directory(args.output, args.overwrite)
     if args.workspace:

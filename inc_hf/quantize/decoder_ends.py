@@ -26,15 +26,15 @@ def decoder_ends(
 
     Args:
         kinds: name of a module -> its op type, of all that can be quantized.
-        by_type, by_name: the names of modules that `op_type_dict` and `op_name_dict` speak of. An embedding that is
-            named either way is quantized, and the output layer, which a pattern for all Linear layers hits, too, if
-            `op_name_dict` names it.
+        by_type, by_name: the names of modules that `op_type_dict` and `op_name_dict` speak of, its `default_qconfig`
+            apart, which names none. An embedding that is named either way is quantized, and the output layer, which a
+            pattern for all Linear layers hits, too, if `op_name_dict` names it.
         tied: names of modules that share one weight: what is said of one holds for all.
     """
     if not generates_alone(model):
         return []
-    output = model.get_output_embeddings()
-    ends = [name for name, kind in kinds.items() if kind == "Embedding" or model.get_submodule(name) is output]
+    output = set(model.get_output_embeddings().modules())  # of MusicGen, a layer for each codebook
+    ends = [name for name, kind in kinds.items() if kind == "Embedding" or model.get_submodule(name) in output]
     wanted = {n for n in ends if n in by_name or (kinds[n] == "Embedding" and n in by_type)}
     wanted |= {name for names in tied if wanted & set(names) for name in names}
     return [name for name in ends if name not in wanted]

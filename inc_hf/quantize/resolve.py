@@ -80,7 +80,8 @@ def resolve_schemes(
     schemes = {name: apply_settings(name, kinds[name], approaches[name], bits, settings[name]) for name in names}
     smoothed = with_smoothing({name: s for name, s in schemes.items() if s is not None}, kinds, config, settings)
     left.update({name: BY_CONFIG for name in names if name not in smoothed})
-    for name in decoder_ends(model, kinds, dict(by_type), dict(by_name), tied_names(model)):
+    named = [name for key in config.op_name_dict if key != "default_qconfig" for name in match_names(key, kinds)]
+    for name in decoder_ends(model, kinds, dict(by_type), named, tied_names(model)):
         if smoothed.pop(name, None):
             left[name] = FOR_READERS
     for name in few_convolutions(model, smoothed, kinds, settings):

@@ -9,6 +9,7 @@ from vllm import LLM, SamplingParams
 def main() -> None:
     directory, kind, output = sys.argv[1:]
     texts, settings = json.load(sys.stdin), {"dtype": "float32", "enforce_eager": True, "max_model_len": 64}
+    settings["distributed_executor_backend"] = "uni"  # in this process; each further one would import all again
     if kind == "classify":
         model = LLM(directory, runner="pooling", **settings)
         answer = [result.outputs.probs for result in model.classify(texts)]
@@ -20,5 +21,5 @@ def main() -> None:
         json.dump(answer, file)
 
 
-if __name__ == "__main__":  # vLLM starts processes
+if __name__ == "__main__":
     main()

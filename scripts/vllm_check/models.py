@@ -1,4 +1,4 @@
-"""Tiny models of sizes that vLLM's kernels take, each as a float checkpoint and quantized for vLLM."""
+"""Tiny models of sizes that vLLM's kernels take, each as a float checkpoint and quantized as vLLM takes it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,5 +81,6 @@ def checkpoints(name: str, folder: Path) -> Iterator[tuple[str, Path, Path]]:
             quantizer = IncQuantizer.from_pretrained(type(model).from_pretrained(exact), tokenizer=tokenizer())
             config = PostTrainingQuantConfig(approach=approach, calibration_sampling_size=len(texts()))
             data = texts() if approach == "static" else None
-            quantizer.quantize(config, directory, calibration_dataset=data, runtime="vllm")
+            runtime = None if MODELS[name][-1] == "generate" else "vllm"  # decoders as they are by default
+            quantizer.quantize(config, directory, calibration_dataset=data, runtime=runtime)
             yield f"{name} {'80 % zeros ' * (density == 'sparse')}{approach}", directory, exact

@@ -31,6 +31,10 @@ class TestQuantize:
         assert main(["quantize", "-m", str(model_dir), "-o", "out"]) == 0
         assert len(quantized_modules(OptimizedModel.from_pretrained("out"))) == 11
 
+    def test_for_vllm(self, model_dir):
+        assert main(["quantize", str(model_dir), "-o", "out", "--runtime", "vllm"]) == 0
+        assert "classifier" in config_json(Path("out"))["quantization_config"]["ignore"]
+
     def test_static_with_texts(self, model_dir, texts, capsys):
         assert main(["quantize", str(model_dir), "-o", "out", "--approach", "static", "--texts", str(texts)]) == 0
         modules = quantized_modules(OptimizedModel.from_pretrained("out"))
@@ -131,6 +135,8 @@ class TestBadInput:
             (["{model}", "--observer", "best", "--approach", "static", "--texts", "{texts}"], "'best'"),
             (["{model}", "--task", "sentiment"], "Unknown task 'sentiment'; choose one of audio-classification"),
             (["{model}", "--format", "compressed-tensors", "--weight-bits", "4"], "cannot express"),
+            (["nowhere", "--format", "inc", "--runtime", "vllm"], "leave out --format inc"),
+            (["{model}", "--runtime", "vllm", "--weight-bits", "4"], "vLLM cannot run this"),
             (["{quantized}"], "already quantized|compressed-tensors"),
             (["{truncated}"], "header|truncated|incomplete"),
             (["{float}"], "nothing"),
@@ -156,6 +162,8 @@ class TestBadInput:
             "observer",
             "task",
             "format",
+            "format that vllm does not read",
+            "bits that vllm does not run",
             "quantized model",
             "truncated model",
             "not a model",

@@ -4,7 +4,10 @@ import logging
 
 import pytest
 from tiny import quantized, tiny_model
+from transformers import MusicgenDecoderConfig, MusicgenForCausalLM
 
+from inc_hf import PostTrainingQuantConfig
+from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.nn import quantized_modules
 
 INT8 = {"weight": {"dtype": ["int8"]}}
@@ -48,3 +51,14 @@ def test_embeddings_by_their_type():
 def test_of_one_weight_what_is_said_of_one_holds_for_both():
     result = quantized(tiny_model("gpt2"), op_name_dict={"lm_head": INT8})
     assert {"transformer.wte", "lm_head"} <= of(result) and "transformer.wpe" not in of(result)
+
+
+def test_a_default_for_all_layers_names_none():
+    result = quantized(tiny_model("llama"), op_name_dict={"default_qconfig": INT8, r".*\.q_proj": INT8})
+    assert of(result) and not of(result) & ENDS["llama"]
+
+
+def test_an_output_layer_of_several():
+    size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "ffn_dim": 32}
+    model = MusicgenForCausalLM(MusicgenDecoderConfig(vocab_size=32, num_codebooks=2, **size))
+    assert all(name.startswith("model.decoder.layers") for name in resolve_schemes(model, PostTrainingQuantConfig()))

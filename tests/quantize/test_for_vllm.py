@@ -6,7 +6,7 @@ import pytest
 from tiny import tiny_model, tiny_tokenizer
 
 from inc_hf import IncQuantizer, PostTrainingQuantConfig
-from inc_hf.commands.main import main
+from inc_hf.quantize.nn import quantized_modules
 
 
 def quantizer(name):
@@ -51,7 +51,7 @@ def test_what_vllm_cannot_run_is_refused(config, message, tmp_path):
 
 
 def test_other_layers_than_linear_are_refused():
-    with pytest.raises(ValueError, match="`transformer.h.0.attn.c_attn` is no Linear layer"):
+    with pytest.raises(ValueError, match="`transformer.h.0.attn.c_attn` in float .* is no Linear"):
         quantizer("gpt2").quantize(runtime="vllm")
 
 
@@ -61,8 +61,50 @@ def test_wrong_arguments(wrong):
         quantizer("bert").quantize(**wrong)
 
 
-def test_from_the_command_line(tmp_path):
-    for part in (tiny_model("bert"), tiny_tokenizer()):
-        part.save_pretrained(tmp_path / "model")
-    assert main(["quantize", str(tmp_path / "model"), "-o", str(tmp_path / "out"), "--runtime", "vllm"]) == 0
-    assert "classifier" in saved_config(tmp_path / "out")["ignore"]
+FLOAT = {"weight": {"dtype": ["fp32"]}}
+INT8 = {"weight": {"dtype": ["int8"]}}
+UNHEARD = {
+    "the head by name": ({"op_name_dict": {"lm_head": INT8}}, "`op_name_dict` key 'lm_head' asks for `lm_head`"),
+    "embeddings by type": ({"op_type_dict": {"Embedding": INT8}}, "'Embedding' asks for `model.embed_tokens`"),
+    "7 bits": ({"reduce_range": True}, "reduce_range"),
+    "one of three in float": (
+        {"op_name_dict": {r".*\.q_proj": FLOAT}},
+        "`model.layers.0.self_attn.q_proj`, `.*k_proj` and `.*v_proj` are one layer in vLLM",
+    ),
+    "one of two otherwise": (
+        {"approach": "static", "op_name_dict": {r".*\.up_proj": {"activation": {"algorithm": ["kl"]}}}},
+        "`model.layers.0.mlp.gate_proj` and `model.layers.0.mlp.up_proj` are one layer in vLLM",
+    ),
+}
+
+
+@pytest.mark.parametrize("config, message", UNHEARD.values(), ids=UNHEARD)
+def test_no_wish_is_passed_over(config, message, tmp_path):
+    asked = quantizer("llama")
+    conf = PostTrainingQuantConfig(**{"approach": "dynamic", **config})
+    with pytest.raises(ValueError, match=message):
+        asked.quantize(conf, tmp_path / "out", ["a good film"] * 4, runtime="vllm")
+    assert not (tmp_path / "out").exists() and not quantized_modules(asked.model)
+
+
+def test_wishes_that_vllm_can_fulfil(tmp_path):
+    wishes = {
+        "op_name_dict": {r".*\.(q|k|v)_proj": FLOAT, "lm_head": FLOAT, "default_qconfig": INT8},
+        "op_type_dict": {"Linear": {"weight": {"bits": 8}}, "Embedding": FLOAT},
+    }
+    result = quantizer("llama").quantize(
+        PostTrainingQuantConfig(approach="dynamic", **wishes), tmp_path, runtime="vllm"
+    )
+    names = set(quantized_modules(result.model))
+    assert names and not any(name.endswith(("q_proj", "lm_head", "embed_tokens")) for name in names)
+
+
+def test_a_search_that_parts_what_vllm_joins_is_refused_before_it_is_saved(tmp_path):
+    def evaluate(model):  # `down_proj` and one of the two before it are back in float when the goal is met
+        return 0.0 if sum(name.endswith(("up_proj", "gate_proj")) for name in quantized_modules(model)) == 2 else 1.0
+
+    asked = quantizer("llama")
+    asked.eval_fn = evaluate
+    with pytest.raises(ValueError, match="are one layer in vLLM"):
+        asked.quantize(save_directory=tmp_path / "out", runtime="vllm")
+    assert not (tmp_path / "out").exists()
