@@ -10,7 +10,7 @@ from typing import Any
 import regex
 from torch import nn
 
-from inc_hf.checkpoint.conversions import OWN_NAMES, converted_keys, why_stock_fails
+from inc_hf.checkpoint.conversions import names_entry, why_stock_fails
 from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
@@ -58,7 +58,7 @@ def to_compressed_tensors(model: nn.Module) -> dict[str, Any]:
         "quant_method": "compressed-tensors",
         "format": FORMAT,
         "quantization_status": "compressed",
-        **({OWN_NAMES: True} if converted_keys(model) else {}),
+        **names_entry(model),
         "config_groups": {f"group_{index}": group for index, group in enumerate(config_groups)},
         "ignore": _ignored(model, {schemes[key][0] for key in groups}),
     }

@@ -8,7 +8,7 @@ from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING, register_quanti
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
-from inc_hf.checkpoint.conversions import OWN_NAMES, without_converters
+from inc_hf.checkpoint.conversions import OWN_NAMES, conversions_left
 from inc_hf.checkpoint.describe import quantization_config_of
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.places import saved_model, schemes_in
@@ -84,7 +84,7 @@ class IncHfQuantizer(HfQuantizer):
 
     def update_weight_conversions(self, weight_conversions: list, model: "PreTrainedModel") -> list:
         if self.quantization_config.config.get(OWN_NAMES):
-            return without_converters(weight_conversions)
+            return conversions_left(weight_conversions, self.quantization_config.config[OWN_NAMES])
         return super().update_weight_conversions(weight_conversions, model)
 
     def get_new_dtype(self, converter, param, dtype: torch.dtype | None) -> torch.dtype | None:
