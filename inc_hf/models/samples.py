@@ -143,6 +143,8 @@ def named(element: Any, model: nn.Module) -> Any:
     first = parts[0] if parts else None
     if isinstance(first, Tensor | np.ndarray):
         return _named_tensors(parts, model)
+    if len(parts) == 3 and _name_of(parts[0]) == _name_of(parts[1]) == "text":
+        return dict(zip(("sentence1", "sentence2", "labels"), parts, strict=True))
     if len(parts) <= 2 and (name := _name_of(first)):
         return _named_pair(name, parts, model)
     raise UsageTypeError(f"Got {reprlib.repr(element)} as a batch; {type(model).__name__} needs a dict of tensors.")

@@ -76,6 +76,13 @@ class TestTexts:
         assert ids_of(batches) == expected_ids(tokenizer, PAIRS)
         assert len(batches) == 1
 
+    @pytest.mark.parametrize("collated", [False, True], ids=["samples", "batches"])
+    def test_two_texts_and_a_label(self, bert, tokenizer, collated):
+        data = [(*pair, label) for pair, label in zip(PAIRS, (1, 0, 1), strict=True)]
+        batches = list(batches_of(DataLoader(data, batch_size=3) if collated else data, bert, tokenizer))
+        assert ids_of(batches) == expected_ids(tokenizer, PAIRS)
+        assert batches[0]["labels"].tolist() == [1, 0, 1]
+
     def test_padding_follows_the_longest_of_the_batch(self, bert, tokenizer):
         shapes = [tuple(batch["input_ids"].shape) for batch in batches_of(TEXTS, bert, tokenizer, batch_size=2)]
         assert shapes == [(2, 6), (2, 9), (1, 3)]
