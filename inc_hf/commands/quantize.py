@@ -55,13 +55,23 @@ def _add_how(how: argparse._ArgumentGroup) -> None:
         metavar="ALPHA",
         help="SmoothQuant with this alpha, e.g. 0.8, or one for each layer (default, auto); needs data",
     )
+    how.add_argument(
+        "--quant-format",
+        choices=("QDQ", "QOperator"),
+        help="of the ONNX file that is to come: all scales are static, and layers are smoothed, for runtimes that are "
+        "slow on scales per token",
+    )
     how.add_argument("--keep-fp32", nargs="+", default=[], metavar="REGEX", help="modules that stay in float")
     how.add_argument("--config", metavar="FILE", help="JSON file of a PostTrainingQuantConfig; other options win")
 
 
 def alpha_of(text: str) -> float | str:
     """A number, or `auto`."""
-    return text if text == "auto" else float(text)
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError:
+        message = f"{text!r} is neither a number in [0, 1] nor auto; put MODEL before the options"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def _add_data(data: argparse._ArgumentGroup) -> None:

@@ -15,6 +15,7 @@ def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
     return replace(
         config,
         approach=config.approach if args.approach is None else args.approach,
+        quant_format=config.quant_format if args.quant_format is None else args.quant_format,
         calibration_sampling_size=config.calibration_sampling_size if args.samples is None else args.samples,
         recipes={**config.recipes, **_recipes_of(args)},
         op_type_dict={**config.op_type_dict, **_op_types_of(args)},

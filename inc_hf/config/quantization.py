@@ -94,9 +94,9 @@ class PostTrainingQuantConfig(_QuantizationMixin):
         approach (`str`, *optional*, defaults to `"static"`):
             `"static"`, `"dynamic"`, `"auto"` or `"weight_only"`. A longer name that contains one of these, such as
             INC's `"post_training_static_quant"`, is accepted; the short one is stored. `"static"` gives the two
-            products of feed-forward blocks a scale per token, unless another setting speaks of their activations, such
-            as `{"activation": {"granularity": "per_tensor"}}`. `"auto"` is what agrees best with the float model on the
-            calibration data, or first meets the goal where there is an evaluation; without data it is dynamic.
+            products of feed-forward blocks a scale per token, unless another setting speaks of their activations,
+            such as `{"activation": {"granularity": "per_tensor"}}`. `"auto"` is what agrees best with the float model
+            on the calibration data, or first meets the goal where there is an evaluation; without data it is dynamic.
         calibration_sampling_size (`int` or `list[int]`, *optional*, defaults to `[100]`):
             How many samples calibrate the activations; several numbers are tried in turn. Stored as a list.
         op_type_dict (`dict` or `str`, *optional*):

@@ -207,7 +207,7 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QM
     weight = weight_matrix(module)
     factors = plan.smoothing_factors(weight)
     if factors is not None:
-        twin.smooth_scale = factors if plan.scheme.smooth_alpha is not None else None  # folded into what comes before
+        twin.smooth_scale = None if plan.scheme.smooth_alpha is None else factors.clone()  # None: folded
         weight = weight * factors
     if plan.output_factors is not None:
         weight = weight / plan.output_factors[:, None]

@@ -132,7 +132,7 @@ def test_floats_that_are_no_numbers(saved, write, format, read, value):
     ("format", "read"), [("inc", load), ("inc", info), ("compressed-tensors", load), ("compressed-tensors", optimize)]
 )
 def test_scales_that_are_none(saved, write, format, read, key, value):
-    key = f"{LAYER}.output.dense.{key}"
+    key = f"{LAYER}.attention.output.dense.{key}"
     with pytest.raises(
         CheckpointError, match=f"`{key}` has (values that are not positive and finite|denormal values)"
     ):

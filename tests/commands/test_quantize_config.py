@@ -32,6 +32,20 @@ class TestConfigOf:
             tuning_criterion={"max_trials": 3},
         )
 
+    @pytest.mark.parametrize("given, alpha", [([], "auto"), (["auto"], "auto"), (["0.8"], 0.8)], ids=str)
+    def test_smoothing(self, given, alpha):
+        recipes = {"smooth_quant": True, "smooth_quant_args": {"alpha": alpha}}
+        assert self.config("--smooth-quant", *given).recipes == recipes
+
+    def test_a_word_is_no_alpha(self, capsys):
+        with pytest.raises(SystemExit):
+            build_parser().parse_args(["quantize", "-o", "out", "--smooth-quant", "model"])
+        assert "'model' is neither a number in [0, 1] nor auto" in capsys.readouterr().err
+
+    def test_for_onnx(self):
+        config = self.config("--approach", "static", "--quant-format", "QDQ")
+        assert config == PostTrainingQuantConfig(approach="static", quant_format="QDQ")
+
     @pytest.fixture
     def from_file(self) -> PostTrainingQuantConfig:
         config = PostTrainingQuantConfig(
