@@ -129,8 +129,7 @@ def class_of_architecture(config: "PreTrainedConfig") -> type | None:
     """The class that wrote a checkpoint: the first of the `architectures` in its config that transformers has."""
     import transformers
 
-    known = dir(transformers)
-    found = (getattr(transformers, name) for name in architectures_of(config) if name in known)
+    found = (getattr(transformers, name, None) for name in architectures_of(config))
     return next((c for c in found if isinstance(c, type) and issubclass(c, transformers.PreTrainedModel)), None)
 
 
