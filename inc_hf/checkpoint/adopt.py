@@ -48,6 +48,7 @@ def _twins_of_compressed(model: "PreTrainedModel", schemes: dict) -> dict[str, Q
     twins: dict[str, QModule] = {}
     for name, (scheme, input_ndim) in schemes.items():
         module = model.get_submodule(name)
+        _check_kinds(name, module)
         with torch.device("meta"):
             twin = empty_twin(module, scheme)
         _fill(twin, module, input_ndim)
@@ -59,6 +60,16 @@ def _twins_of_compressed(model: "PreTrainedModel", schemes: dict) -> dict[str, Q
             first[address] = twin
         twins[name] = twin.eval()
     return twins
+
+
+def _check_kinds(name: str, module: nn.Module) -> None:
+    """Raise CheckpointError if what should be integers, or floats, is something else."""
+    if not (module.weight.dtype == torch.int8 or module.weight.is_floating_point()):
+        raise CheckpointError(f"`{name}.weight` is {module.weight.dtype} instead of int8.")
+    for key in ("weight_scale", "input_scale", "bias"):
+        tensor = getattr(module, key, None)
+        if tensor is not None and not tensor.is_floating_point():
+            raise CheckpointError(f"`{name}.{key}` holds integers where floats belong.")
 
 
 def _check(model: "PreTrainedModel", twins: dict[str, QModule]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.models.tasks import architectures_of, class_of_architecture
 from inc_hf.quantize.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -20,13 +21,10 @@ if TYPE_CHECKING:
 def saved_model(model: "PreTrainedModel") -> "PreTrainedModel | None":
     """The model that the checkpoint of `model` was saved from, without weights; None if it is of the same class, or of
     one that transformers does not have."""
-    import transformers  # see the package's docstring
-
-    names = getattr(model.config, "architectures", None) or []
-    if not names or type(model).__name__ in names:
+    if type(model).__name__ in architectures_of(model.config):
         return None
-    saved_class = getattr(transformers, names[0], None)
-    if not isinstance(saved_class, type) or saved_class.config_class is not type(model.config):
+    saved_class = class_of_architecture(model.config)
+    if saved_class is None or saved_class.config_class is not type(model.config):
         return None
     with torch.device("meta"):
         return saved_class(copy.deepcopy(model.config))

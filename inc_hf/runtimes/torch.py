@@ -18,7 +18,7 @@ from inc_hf.checkpoint.contents import check_contents, check_values, entries_of,
 from inc_hf.checkpoint.places import keys_of_checkpoint, without_other_modules
 from inc_hf.errors import UsageError
 from inc_hf.models.building import changed_when_built
-from inc_hf.models.tasks import HUB_KEYWORDS
+from inc_hf.models.tasks import HUB_KEYWORDS, architectures_of
 from inc_hf.prune.slim.sizes import ENTRY as OWN_SIZES
 from inc_hf.prune.slim.sizes import to_own_sizes
 from inc_hf.quantize.nn import quantized_modules
@@ -88,7 +88,7 @@ def _to_sizes_of_config(model: PreTrainedModel) -> None:
 
 def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
     wants_info = kwargs.pop("output_loading_info", False)
-    architectures = kwargs["config"].architectures or []
+    architectures = architectures_of(kwargs["config"])
     if hasattr(kwargs["config"], BF16_MODULES):
         kwargs["dtype"] = torch.float32  # which holds what was saved in bfloat16 as well
     try:

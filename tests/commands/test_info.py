@@ -125,7 +125,7 @@ class TestInfo:
         ("method_text", "config.json cannot be read: "),
         ("groups_list", "`quantization_config` .* is malformed"),
         ("bits_null", "`quantization_config` .* is malformed"),
-        ("targets_number", "`quantization_config` .* is malformed"),
+        ("targets_number", "`targets` of `group_0` in the `quantization_config` must be a list"),
         ("header_list", "is truncated or not a safetensors file"),
         ("header_number", "is truncated or not a safetensors file"),
         ("header_bare", "is truncated or not a safetensors file"),
