@@ -15,6 +15,7 @@ from inc_hf.coverage import Coverage
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
 from inc_hf.prune.coverage import NO_GRADIENT, pruning_coverage
+from inc_hf.prune.schedule import steps_needed
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class PruningCallback(TrainerCallback):
     Example:
 
     ```python
-    trainer.add_callback(PruningCallback(WeightPruningConfig(target_sparsity=0.8, end_step=0.6, pruning_frequency=25)))
+    trainer.add_callback(PruningCallback(WeightPruningConfig(target_sparsity=0.8)))
     trainer.train()
     ```
     """
@@ -72,11 +73,12 @@ class PruningCallback(TrainerCallback):
         run = TrainerRun(state)
         run.refuse_second(self, "with all `pruning_configs` in one WeightPruningConfig")
         run.log_first(self)
-        self.pruners = prepare(model, self.config, state.max_steps)
+        self.pruners = prepare(model, self.config, state.max_steps, args.get_warmup_steps(state.max_steps))
         if state.global_step > 0:
             self._restore(optimizer)
         for pruner in self.pruners:
             logger.info("Pruning %d layers: %s", len(pruner.targets), pruner.schedule)
+            _warn_of_a_short_run(pruner, state.max_steps)
 
     def _restore(self, optimizer: Optimizer) -> None:
         saved = optimizer.state.get(STATE)
@@ -130,3 +132,15 @@ class PruningCallback(TrainerCallback):
         missed = {name for pruner in self.pruners for name in pruner.unscored}
         configs, found = [pruner.config for pruner in self.pruners], [pruner.targets for pruner in self.pruners]
         return pruning_coverage(model, configs, found, missed, NO_GRADIENT)
+
+
+def _warn_of_a_short_run(pruner: Pruner, total: int | float) -> None:
+    target, needed = pruner.schedule.target, steps_needed(pruner.schedule.target)
+    if not pruner.schedule.is_oneshot and pruner.initial < target and total < needed:
+        logger.warning(
+            "%.0f %% zeros in %d steps will cost accuracy: train for about %d steps, or choose a smaller "
+            "`target_sparsity`.",
+            100 * target,
+            total,
+            needed,
+        )
