@@ -15,7 +15,9 @@ from inc_hf.coverage import Coverage
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
 from inc_hf.prune.coverage import NO_GRADIENT, pruning_coverage
+from inc_hf.prune.report import zeros_in_targets
 from inc_hf.prune.schedule import steps_needed
+from inc_hf.telling import NOTICE
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +29,10 @@ class PruningCallback(TrainerCallback):
     Prunes the Trainer's model while it trains. Weights become zero in place, so that every checkpoint is one of the
     plain model.
 
-    `pruning/sparsity`, the share of the Linear and Conv weights that are zero, is in the Trainer's logs. Scores and
-    masks are saved with the state of the optimizer, so that a run that was resumed ends with the same bits as one that
-    was not interrupted.
+    The Trainer's logs get `pruning/sparsity`, the share of zeros in all Linear and Conv weights, and
+    `pruning/pruned_layers`, that of the layers which are pruned: what `target_sparsity` means. Scores and masks are
+    saved with the state of the optimizer, so that a run that was resumed ends with the same bits as one that was not
+    interrupted.
 
     Args:
         config (`WeightPruningConfig`, *optional*):
@@ -116,7 +119,8 @@ class PruningCallback(TrainerCallback):
 
     def on_log(self, args, state, control, logs: dict[str, float] = None, model: nn.Module = None, **kwargs) -> None:
         if self.pruners and "loss" in logs:
-            add_to_logs(state, logs, {"pruning/sparsity": round(get_sparsity_ratio([], model)[0], 6)})
+            figures = {"sparsity": get_sparsity_ratio([], model)[0], "pruned_layers": zeros_in_targets(self.pruners)}
+            add_to_logs(state, logs, {f"pruning/{name}": round(share, 6) for name, share in figures.items()})
 
     def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
         for pruner in self.pruners:
@@ -124,9 +128,15 @@ class PruningCallback(TrainerCallback):
         optimizer.state.pop(STATE, None)
         if any(state.global_step <= pruner.last_change for pruner in self.pruners):
             logger.warning("Training ended before the last update of the masks: `target_sparsity` is not reached.")
-        logger.info("Pruned: %.2f%% of the Linear and Conv weights are zero.", 100 * get_sparsity_ratio([], model)[0])
+        logger.log(
+            NOTICE,
+            "Pruned %d layers: %.2f%% of their weights are zero, and %.2f%% of all Linear and Conv weights.",
+            sum(len(pruner.targets) for pruner in self.pruners),
+            100 * zeros_in_targets(self.pruners),
+            100 * get_sparsity_ratio([], model)[0],
+        )
         self.coverage = self._coverage(model)
-        self.coverage.log(logger)
+        self.coverage.log(logger, logging.INFO)
 
     def _coverage(self, model: nn.Module) -> Coverage:
         missed = {name for pruner in self.pruners for name in pruner.unscored}
