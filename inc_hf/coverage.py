@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from inc_hf.telling import NOTICE
+
 ENOUGH = 0.9  # of the weights that were not left on request; below, a user is warned
 EXAMPLES = 3
 
@@ -77,9 +79,9 @@ class Coverage:
         ]
         return f"{line} Left as they were: {'; '.join(parts)}."
 
-    def log(self, logger: logging.Logger) -> None:
+    def log(self, logger: logging.Logger, level: int = NOTICE) -> None:
         """One line; a warning if the share is low."""
-        logger.log(logging.WARNING if self.is_low else logging.INFO, "%s", self)
+        logger.log(logging.WARNING if self.is_low else level, "%s", self)
 
     def to_dict(self) -> dict[str, Any]:
         values = {name: value for name, value in asdict(self).items() if name != "how" or value}

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.answers import IGNORED, Answers, Problem, answers_of, check_classes, classes_of, logits_of
@@ -16,6 +15,7 @@ from inc_hf.models.batches import batch_length
 from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.tasks import SCORED
 from inc_hf.quantize.workflow import error_of_data, run
+from inc_hf.telling import progress_bar
 
 
 def evaluate_task(
@@ -40,7 +40,7 @@ def evaluate_task(
     count: Count | None = None
     rows = 0
     with torch.no_grad():
-        for batch in tqdm(batches, desc="Evaluating", unit="batch", leave=False):
+        for batch in progress_bar(batches, desc="Evaluating", unit="batch", leave=False):
             inputs = _inputs_of(model, batch, SCORED[task].output is None, rows)
             with error_of_data(model, "evaluation", inputs):
                 output = run(model, inputs)

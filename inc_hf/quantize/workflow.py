@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.matching.patterns import named_modules_with_duplicates
@@ -20,6 +19,7 @@ from inc_hf.quantize.plan import Plan
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.sources import Sources
 from inc_hf.quantize.tokens import Tokens
+from inc_hf.telling import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -
     """
     count = 0
     with evaluating(model):
-        for batch in tqdm(batches, desc="Calibrating", unit="batch", disable=not progress, leave=False):
+        for batch in progress_bar(batches, desc="Calibrating", unit="batch", disable=not progress, leave=False):
             with error_of_data(model, "calibration", batch):
                 run(model, batch)
             count += 1
@@ -166,7 +166,7 @@ def convert(model: nn.Module, progress: bool = False) -> nn.Module:
         if hasattr(module, "quantization_plan"):
             groups.setdefault(id(module), []).append(name)
     tied = _tied_weights(model)
-    for names in tqdm(list(groups.values()), desc="Converting", disable=not progress, leave=False):
+    for names in progress_bar(list(groups.values()), desc="Converting", disable=not progress, leave=False):
         twin = _quantize_module(model.get_submodule(names[0]), tied)
         for name in names:
             model.set_submodule(name, twin)
