@@ -12,6 +12,7 @@ is there is not made again. Without `--judge` nothing looks at the validation se
 import argparse
 import copy
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -33,6 +34,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from inc_hf import PostTrainingQuantConfig, optimize, quantization
 from inc_hf.demo.assets import minilm_directory
 
+BATCH = 32
 DENSE = {"num_train_epochs": 3, "learning_rate": 1e-4, "warmup_steps": 0.1, "weight_decay": 0.01}
 
 
@@ -58,7 +60,7 @@ def train(model: PreTrainedModel, folder: Path, split: Split, settings: dict, ca
     model.bert.embeddings.requires_grad_(False)
     arguments = TrainingArguments(
         output_dir=str(folder / "trainer"),
-        per_device_train_batch_size=32,
+        per_device_train_batch_size=BATCH,
         train_sampling_strategy="group_by_length",
         save_steps=200,
         save_total_limit=1,
@@ -87,7 +89,8 @@ def dense_model(args: argparse.Namespace, seed: int, split: Split) -> PreTrained
 
 def pruned_model(args: argparse.Namespace, folder: Path, trial: Trial, dense: PreTrainedModel, seed, split: Split):
     if not (folder / "config.json").is_file():
-        settings = {"num_train_epochs": args.epochs, "learning_rate": trial.learning_rate, "warmup_steps": 0.05}
+        steps = round(args.epochs * math.ceil(len(split.train) / BATCH))
+        settings = {"num_train_epochs": args.epochs, **trial.settings(steps)}
         collator = Augmented(split.tokenizer, seed) if trial.augment else None
         callbacks = callbacks_of(trial, dense)
         train(copy.deepcopy(dense), folder, split, settings | {"seed": seed, "bf16": args.bf16}, callbacks, collator)

@@ -29,6 +29,15 @@ class Trial:
     hidden: bool = True  # states, as well as logits
     teacher: bool = True
     augment: bool = False
+    steady: bool = False  # learning rate until the last update, instead of one that falls from the beginning
+
+    def settings(self, steps: int) -> dict:
+        """Arguments of a training of so many steps."""
+        chosen = {"learning_rate": self.learning_rate, "warmup_steps": 0.05}
+        if not self.steady:
+            return chosen
+        kwargs = {"num_decay_steps": round((1 - self.end) * steps)}
+        return {**chosen, "lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": kwargs}
 
     def at(self, sparsity: float) -> "Trial":
         """The same for another sparsity."""
@@ -52,6 +61,7 @@ CHANGES = {
     "logits": {"hidden": False},
     "labels": {"teacher": False},
     "augmented": {"augment": True},
+    "steady": {"steady": True},
 }
 TRIALS = {name: dataclasses.replace(BASE, **change) for name, change in CHANGES.items()}
 TRIALS["recipe"] = TRIALS["base"]
