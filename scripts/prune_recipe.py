@@ -16,7 +16,7 @@ import math
 from pathlib import Path
 
 import torch
-from prune_sst2 import Augmented, predict
+from prune_sst2 import Augmented
 from recipe.data import Split, load_splits
 from recipe.table import render
 from recipe.trials import TRIALS, Trial, callbacks_of
@@ -35,6 +35,7 @@ from inc_hf import PostTrainingQuantConfig, optimize, quantization
 from inc_hf.demo.assets import minilm_directory
 
 BATCH = 32
+MEASURED = ("fp32", "int8", "divergence", "layers")
 DENSE = {"num_train_epochs": 3, "learning_rate": 1e-4, "warmup_steps": 0.1, "weight_decay": 0.01}
 
 
@@ -97,13 +98,23 @@ def pruned_model(args: argparse.Namespace, folder: Path, trial: Trial, dense: Pr
     return AutoModelForSequenceClassification.from_pretrained(folder).eval()
 
 
-def accuracies(model: PreTrainedModel, split: Split) -> dict[str, float]:
-    """Accuracy as it is and as INT8."""
-    config = PostTrainingQuantConfig(approach="dynamic")
-    int8 = optimize(quantization.fit(copy.deepcopy(model), config).model)
+@torch.no_grad()
+def logits_of(model: PreTrainedModel, split: Split) -> torch.Tensor:
+    """Logarithms of the probabilities, of shape `(rows, labels)`."""
+    pad = DataCollatorWithPadding(split.tokenizer)
+    rows = [{k: v for k, v in row.items() if k != "label"} for row in split.test]
+    logits = [model(**pad(rows[i : i + BATCH])).logits for i in range(0, len(rows), BATCH)]
+    return torch.cat(logits).log_softmax(-1)
+
+
+def scores_of(model: PreTrainedModel, dense: PreTrainedModel, split: Split) -> dict[str, float]:
+    """Accuracy as it is and as INT8, and the divergence from the dense model, which is less a matter of luck."""
+    int8 = optimize(quantization.fit(copy.deepcopy(model), PostTrainingQuantConfig(approach="dynamic")).model)
     labels = torch.tensor([row["label"] for row in split.test])
-    pairs = {"fp32": model, "int8": int8}.items()
-    return {name: (predict(m, split.test, split.tokenizer) == labels).float().mean().item() for name, m in pairs}
+    found = {name: logits_of(m, split) for name, m in {"fp32": model, "int8": int8, "dense": dense}.items()}
+    divergence = torch.nn.functional.kl_div(found["fp32"], found["dense"], log_target=True, reduction="batchmean")
+    accuracy = {name: (found[name].argmax(-1) == labels).float().mean().item() for name in ("fp32", "int8")}
+    return {**accuracy, "divergence": divergence.item()}
 
 
 def zeros(model: PreTrainedModel) -> list[float]:
@@ -117,10 +128,10 @@ def zeros(model: PreTrainedModel) -> list[float]:
 
 def run(args: argparse.Namespace, results: Path) -> None:
     done = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
-    keys = [{k: v for k, v in line.items() if k not in ("fp32", "int8", "layers")} for line in done]
+    keys = [{k: v for k, v in line.items() if k not in MEASURED} for line in done]
 
     def note(key: dict, model: PreTrainedModel) -> None:
-        entry = {**key, **accuracies(model, split), "layers": zeros(model)}
+        entry = {**key, **scores_of(model, dense, split), "layers": zeros(model)}
         print(json.dumps(entry), flush=True)
         with results.open("a") as file:
             file.write(json.dumps(entry) + "\n")

@@ -5,7 +5,8 @@ from statistics import mean, stdev
 
 LEGEND = """\
 Loss: accuracy of the INT8 model against that of the dense FP32 one of the same seed, relative, mean ± standard
-deviation over the seeds. Layers: share of zeros in the first and in the last layer of the encoder."""
+deviation over the seeds. Divergence: from the probabilities of the dense model, Kullback-Leibler. Layers: share of
+zeros in the first and in the last layer of the encoder."""
 
 
 def render(lines: list[dict]) -> str:
@@ -23,7 +24,7 @@ def render(lines: list[dict]) -> str:
         first, last = (mean(e["layers"][i] for e in found) for i in (0, -1))
         cells = ["validation" if judge else "kept back", sentences, trial, f"{sparsity:.0%}", epochs, len(found)]
         cells += [spread([e[kind] for e in found]) for kind in ("fp32", "int8")]
-        cells += [spread(losses), f"{first:.0%} … {last:.0%}"]
+        cells += [spread(losses), f"{mean(e['divergence'] for e in found):.3f}", f"{first:.0%} … {last:.0%}"]
         table.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(["# A recipe for pruning MiniLM-L6 on SST-2", "", LEGEND, "", *table, ""])
 
