@@ -1,10 +1,13 @@
 """The recipe is chosen on training sentences that nothing was trained on, and its table has mean and spread."""
 
 import importlib
+import json
 import random
+import sys
 from pathlib import Path
 
 import pytest
+from tiny import tiny_model, tiny_tokenizer
 
 ROOT = Path(__file__).parents[1]
 WORDS = [f"w{i}" for i in range(200)]
@@ -70,3 +73,26 @@ def test_losses_are_against_the_dense_model_of_the_same_seed(recipe):
 def entry(trial, seed, accuracy):
     common = {"sentences": 100, "judge": False, "sparsity": 0.8, "epochs": 5, "layers": [0.7, 0.9]}
     return {"trial": trial, "seed": seed, "fp32": accuracy, "int8": accuracy, "divergence": 0.1, **common}
+
+
+def test_a_trial_is_trained_and_measured_once(recipe, monkeypatch, tmp_path):
+    dense, output = tmp_path / "minilm", tmp_path / "runs"
+    tiny_model("bert").save_pretrained(dense)
+    tiny_tokenizer().save_pretrained(dense)
+    monkeypatch.setattr(recipe("data"), "KEPT_BACK", 20)
+    script = importlib.import_module("prune_recipe")
+    monkeypatch.setattr(script, "minilm_directory", lambda: dense)
+    write(tmp_path / "train.tsv", [(" ".join(f"{word}{i}" for word in "abcdefgh"), i % 2) for i in range(100)])
+    options = ["--data", str(tmp_path), "--output", str(output), "--sentences", "64", "--epochs", "10", "--trials"]
+    trials = ["cap-0.9", "augmented", "steady"]
+    for chosen in (trials[:2], trials):
+        table = str(tmp_path / "table.md")
+        monkeypatch.setattr(sys, "argv", ["prune_recipe.py", *options, *chosen, "--table", table])
+        script.main()
+    lines = [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
+    assert [line["trial"] for line in lines] == ["dense", *trials]
+    assert lines[0]["divergence"] == 0 and set(lines[0]["layers"]) == {0}
+    for line in lines[1:]:
+        assert sum(line["layers"]) / len(line["layers"]) == pytest.approx(0.8, abs=0.01)
+        assert 0 < line["divergence"] < 1
+    assert "| kept back | 64 | steady | 80% | 10.0 | 1 |" in (tmp_path / "table.md").read_text()
