@@ -13,6 +13,7 @@ import argparse
 import copy
 import json
 import math
+import shutil
 from pathlib import Path
 
 import torch
@@ -35,6 +36,7 @@ from inc_hf import PostTrainingQuantConfig, optimize, quantization
 from inc_hf.demo.assets import minilm_directory
 
 BATCH = 32
+LAST_FILE = "training_args.bin"  # that `save_model` writes: a model without it is not whole
 MEASURED = ("fp32", "int8", "divergence", "layers")
 DENSE = {"num_train_epochs": 3, "learning_rate": 1e-4, "warmup_steps": 0.1, "weight_decay": 0.01}
 
@@ -76,12 +78,13 @@ def train(model: PreTrainedModel, folder: Path, split: Split, settings: dict, ca
     has_checkpoint = (folder / "trainer").is_dir() and get_last_checkpoint(folder / "trainer") is not None
     trainer.train(resume_from_checkpoint=has_checkpoint)
     trainer.save_model(str(folder))
+    shutil.rmtree(folder / "trainer")
 
 
 def dense_model(args: argparse.Namespace, seed: int, split: Split) -> PreTrainedModel:
     """Fine-tuned on the sentences of this seed, once."""
     folder = args.output / f"dense-{args.sentences}-{seed}"
-    if not (folder / "config.json").is_file():
+    if not (folder / LAST_FILE).is_file():
         set_seed(seed)
         model = AutoModelForSequenceClassification.from_pretrained(minilm_directory(), num_labels=2)
         train(model, folder, split, DENSE | {"seed": seed, "bf16": args.bf16})
@@ -89,7 +92,7 @@ def dense_model(args: argparse.Namespace, seed: int, split: Split) -> PreTrained
 
 
 def pruned_model(args: argparse.Namespace, folder: Path, trial: Trial, dense: PreTrainedModel, seed, split: Split):
-    if not (folder / "config.json").is_file():
+    if not (folder / LAST_FILE).is_file():
         steps = round(args.epochs * math.ceil(len(split.train) / BATCH))
         settings = {"num_train_epochs": args.epochs, **trial.settings(steps)}
         collator = Augmented(split.tokenizer, seed) if trial.augment else None

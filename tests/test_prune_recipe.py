@@ -92,6 +92,7 @@ def test_a_trial_is_trained_and_measured_once(recipe, monkeypatch, tmp_path):
     lines = [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
     assert [line["trial"] for line in lines] == ["dense", *trials]
     assert lines[0]["divergence"] == 0 and set(lines[0]["layers"]) == {0}
+    assert not list(output.glob("*/trainer"))
     for line in lines[1:]:
         assert sum(line["layers"]) / len(line["layers"]) == pytest.approx(0.8, abs=0.01)
         assert 0 < line["divergence"] < 1
