@@ -68,6 +68,7 @@ class IncHfQuantizer(HfQuantizer):
                 twins[id(module)] = self._loading_twin(module, *schemes[name])
             if id(module) in twins:
                 model.set_submodule(name, twins[id(module)])
+        model.initialize_weights = lambda: initialize_around(model)  # what the checkpoint lacks
         return model
 
     def _loading_twin(self, module: nn.Module, scheme, input_ndim: int | None) -> QModule:
@@ -94,6 +95,7 @@ class IncHfQuantizer(HfQuantizer):
         return new_dtype
 
     def _process_model_after_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
+        del model.initialize_weights
         check_loaded(model)
         first: dict[int, QModule] = {}
         for module in quantized_modules(model).values():
@@ -166,7 +168,21 @@ def compute_buffers_anew(model: "PreTrainedModel") -> None:
             continue
         if any(isinstance(part, QModule) for part in module.modules()):
             module._is_hf_initialized = False
-    model.initialize_weights()
+    initialize_around(model)
+
+
+def initialize_around(model: "PreTrainedModel") -> None:
+    """What `model.initialize_weights` does, without the weights of quantized modules: some models draw those of their
+    parts themselves (Chinese CLIP, Nemotron), in the shapes of float ones."""
+    modules = [module for module in quantized_modules(model).values() if module.weight is not None]
+    shown = [module._parameters["weight"] for module in modules]
+    try:
+        for module in modules:
+            module._parameters["weight"] = module.unwritten_weight()
+        type(model).initialize_weights(model)
+    finally:
+        for module, weight in zip(modules, shown, strict=True):
+            module._parameters["weight"] = weight
 
 
 def _stored_dtype(num_bits: int) -> torch.dtype:

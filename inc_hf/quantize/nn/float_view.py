@@ -83,7 +83,7 @@ class FloatView(Tensor):
 
         def view(like: Tensor, index: int | None = None) -> FloatView:
             steps = (*self.steps, (func, args, kwargs, index))
-            return FloatView(self.tensors, self.reader, like, self.device, steps)
+            return type(self)(self.tensors, self.reader, like, self.device, steps)
 
         return view(found) if isinstance(found, Tensor) else [view(like, i) for i, like in enumerate(found)]
 
@@ -191,3 +191,17 @@ def _is_traced(tensors: Tensors) -> bool:
     """Whether a program is being traced, in which nothing of a view can be written."""
     kinds = {type(tensor) for tensor in tensors.values() if tensor is not None}
     return torch.compiler.is_compiling() or not kinds <= {Tensor, nn.Parameter}
+
+
+class Unwritten(FloatView):
+    """One that takes what is written and forgets it, as its views do."""
+
+    @classmethod
+    def of(cls, view: FloatView) -> "Unwritten":
+        return cls(view.tensors, view.reader, view.like, view.device, view.steps)
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        if func._schema.is_mutable and isinstance(args[0], cls):
+            return args[0]
+        return super().__torch_dispatch__(func, types, args, kwargs)
