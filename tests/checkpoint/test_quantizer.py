@@ -153,11 +153,15 @@ class TestRoundTrip:
             loaded.bert.embeddings.word_embeddings.weight.zero_()
 
 
+INT8 = {"weight": {"dtype": "int8"}}
+
+
 class TestTiedWeights:
     @pytest.mark.parametrize("approach", ["dynamic", "static"])
     @pytest.mark.parametrize("model", TIED)
     def test_one_tensor_on_disk_and_in_memory(self, tmp_path, model, approach):
-        result = quantized(tiny_model(model, tie_word_embeddings=True), approach)
+        ends = dict.fromkeys(TIED[model], INT8)  # which decoders would keep in float
+        result = quantized(tiny_model(model, tie_word_embeddings=True), approach, op_name_dict=ends)
         result.save_pretrained(tmp_path / "out")
         assert stored_dtypes(tmp_path / "out", TIED[model]) == ["I8"]
         loaded = OptimizedModel.from_pretrained(tmp_path / "out")
@@ -181,7 +185,8 @@ class TestTiedWeights:
 
     @pytest.mark.parametrize("model", ["gpt2", "opt"])
     def test_untied(self, tmp_path, model):
-        result = quantized(tiny_model(model, tie_word_embeddings=False))
+        ends = dict.fromkeys(TIED[model], INT8)
+        result = quantized(tiny_model(model, tie_word_embeddings=False), op_name_dict=ends)
         result.save_pretrained(tmp_path / "out")
         assert stored_dtypes(tmp_path / "out", TIED[model]) == ["I8", "I8"]
         loaded = OptimizedModel.from_pretrained(tmp_path / "out")
@@ -190,7 +195,8 @@ class TestTiedWeights:
 
     @pytest.mark.parametrize("model", ["gpt2", "opt"])
     def test_untied_with_a_head_in_float(self, tmp_path, model):
-        result = quantized(tiny_model(model, tie_word_embeddings=False), op_name_dict={"lm_head": FP32})
+        ends = {**dict.fromkeys(TIED[model], INT8), "lm_head": FP32}
+        result = quantized(tiny_model(model, tie_word_embeddings=False), op_name_dict=ends)
         result.save_pretrained(tmp_path / "out")
         assert sorted(stored_dtypes(tmp_path / "out", TIED[model])) == ["F32", "I8"]
         loaded = OptimizedModel.from_pretrained(tmp_path / "out")
