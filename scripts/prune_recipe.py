@@ -1,8 +1,9 @@
 """Find a recipe for pruning MiniLM-L6 on SST-2 on a part of the training data, and judge it on the validation set.
 
-    python scripts/prune_recipe.py --data DATA --trials base cap-0.9 local                # on 2,000 training sentences
-    python scripts/prune_recipe.py --data DATA --trials recipe --seeds 0 1 2 --judge      # on the validation set
-    python scripts/prune_recipe.py --data DATA --trials recipe --sentences 67349 --judge --seeds 0 1 2 --epochs 5
+    python scripts/prune_recipe.py --data DATA                           # all trials, on 2,000 training sentences
+    python scripts/prune_recipe.py --data DATA --trials base --epochs 1 --sparsity 0.5 0.8 0.9     # a short run
+    python scripts/prune_recipe.py --data DATA --trials local --seeds 0 1 2 --judge      # on the validation set
+    python scripts/prune_recipe.py --data DATA --trials local --seeds 0 1 2 --judge --sentences 67349
 
 For each seed and number of `--sentences` a dense model is fine-tuned: the teacher, and what the pruned ones are
 compared with. A run that was stopped goes on where it was; results are lines of `--output`/results.jsonl, and one that
@@ -45,7 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/glue/sst2"))
     parser.add_argument("--output", type=Path, default=Path("runs/prune-recipe"))
-    parser.add_argument("--trials", nargs="*", choices=list(TRIALS), default=["recipe"])
+    parser.add_argument("--trials", nargs="*", choices=list(TRIALS), default=list(TRIALS))
     parser.add_argument("--sparsity", nargs="+", type=float, default=[0.8])
     parser.add_argument("--sentences", type=int, default=8551, help="to train on, of 67,349")
     parser.add_argument("--epochs", type=float, default=5)
