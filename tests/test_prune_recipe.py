@@ -81,7 +81,8 @@ def test_a_trial_is_trained_and_measured_once(recipe, monkeypatch, tmp_path):
     tiny_tokenizer().save_pretrained(dense)
     monkeypatch.setattr(recipe("data"), "KEPT_BACK", 20)
     script = importlib.import_module("prune_recipe")
-    monkeypatch.setattr(script, "minilm_directory", lambda: dense)
+    for module in (script, recipe("training")):
+        monkeypatch.setattr(module, "minilm_directory", lambda: dense)
     write(tmp_path / "train.tsv", [(" ".join(f"{word}{i}" for word in "abcdefgh"), i % 2) for i in range(100)])
     options = ["--data", str(tmp_path), "--output", str(output), "--sentences", "64", "--epochs", "10", "--trials"]
     trials = ["cap-0.9", "augmented", "steady"]
