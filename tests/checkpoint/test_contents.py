@@ -120,7 +120,7 @@ OTHER_KINDS = [
 @pytest.mark.parametrize("read", [load, info, optimize])
 @pytest.mark.parametrize(("key", "dtype"), OTHER_KINDS, ids=[f"{key} {dtype}" for key, dtype in OTHER_KINDS])
 def test_tensors_of_a_quantized_layer_of_another_kind(saved, write, key, dtype, read):
-    key = f"{LAYER}.output.dense.{key}"
+    key = f"{LAYER}.attention.output.dense.{key}"
     directory = write("compressed-tensors", {key: saved["compressed-tensors"][1][key].to(dtype)})
     with pytest.raises(CheckpointError, match=f"`{key}`"):
         read(directory)

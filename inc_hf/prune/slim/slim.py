@@ -70,12 +70,13 @@ def _slim(
     before, weights, (heads, columns) = _sizes(model), weights_of(model), zeros_of(attentions, blocks)
     _cut(attentions, blocks, round_multiplier, uniform)
     after = _sizes(model)
-    logger.log(
-        NOTICE, "Slimmed %d attentions and %d feed-forward blocks: %d parameters of %d are left.",
-        len(attentions), len(blocks), sum(after.values()), sum(before.values()),
-    )  # fmt: skip
     if before == after:
         logger.warning("Nothing was removed: %s.", why_nothing(heads, columns, round_multiplier, uniform))
+    else:
+        logger.log(
+            NOTICE, "Slimmed %d attentions and %d feed-forward blocks: %d parameters of %d are left.",
+            len(attentions), len(blocks), sum(after.values()), sum(before.values()),
+        )  # fmt: skip
     cut = {name.rpartition(".")[0] for name in before if before[name] != after[name]}
     layers = [layer for a in attentions for layer in a.layers.values()]
     layers += [layer for block in blocks for layer in (*block.first, block.second)]
