@@ -7,7 +7,10 @@ from inc_hf import _registration
 from inc_hf._lazy import lazy_names
 from inc_hf.config import options, set_random_seed, set_resume_from, set_tensorboard, set_workspace
 from inc_hf.models.tasks import TASKS
+from inc_hf.telling import set_up
 from inc_hf.version import __version__ as __version__
+
+set_up()
 
 _LAZY = {
     "IncQuantizer": "inc_hf.quantizer",

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from inc_hf.telling import NOTICE
+
 ENOUGH = 0.9  # of the weights that were not left on request; below, a user is warned
 EXAMPLES = 3
 
 
 class Reason(NamedTuple):
-    """Why a weight was left as it was; `asked` if the user's config says so."""
+    """Why a weight was left as it was; `asked` if the user's config says so, or if it is left wherever models are."""
 
     text: str
     asked: bool = False
@@ -44,14 +46,16 @@ class Coverage:
     dimensions, such as experts; one that is shared counts once. Biases and norms are none.
 
     What a config leaves on request, by a name, a type or a recipe, is listed but causes no warning: who asked for it
-    knows. All else does if it is more than a tenth of the rest, what this package leaves by default included: a model
-    that is no smaller and no faster than before should not come as a surprise.
+    knows. Nor do the embeddings and the output layer of a decoder, which everybody leaves. All else does if it is more
+    than a tenth of the rest, what this package leaves by default included: a model that is no smaller and no faster
+    than before should not come as a surprise.
     """
 
     verb: str  # "Quantized", "Pruned", …
     weights: int
     changed: int
     left: list[Left] = field(default_factory=list)
+    how: str = ""  # said where it is not what the config's one word means
 
     @property
     def share(self) -> float:
@@ -66,7 +70,7 @@ class Coverage:
 
     def __str__(self) -> str:
         count = f"{self.weights / 1e6:.1f} M" if self.weights >= 1e5 else f"{self.weights:,}"
-        line = f"{self.verb} {_percent(self.share)} of {count} weights."
+        line = f"{self.verb} {_percent(self.share)} of {count} weights{self.how and f' ({self.how})'}."
         if not self.left:
             return line
         parts = [
@@ -75,18 +79,20 @@ class Coverage:
         ]
         return f"{line} Left as they were: {'; '.join(parts)}."
 
-    def log(self, logger: logging.Logger) -> None:
+    def log(self, logger: logging.Logger, level: int = NOTICE) -> None:
         """One line; a warning if the share is low."""
-        logger.log(logging.WARNING if self.is_low else logging.INFO, "%s", self)
+        logger.log(logging.WARNING if self.is_low else level, "%s", self)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"share": round(self.share, 4), **asdict(self)}
+        values = {name: value for name, value in asdict(self).items() if name != "how" or value}
+        return {"share": round(self.share, 4), **values}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Coverage":
         """What `to_dict` gave. Raises KeyError or TypeError if that is damaged."""
         left = [Left(**entry) for entry in values["left"]]
-        return cls(str(values["verb"]), int(values["weights"]), int(values["changed"]), left)
+        how = str(values.get("how", ""))
+        return cls(str(values["verb"]), int(values["weights"]), int(values["changed"]), left, how)
 
 
 def _percent(share: float) -> str:

@@ -1,6 +1,7 @@
 """Loading quantized models: `IncModelFor….from_pretrained`, and `optimize` for what stock transformers has loaded."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from transformers import (
@@ -52,7 +53,11 @@ class IncModel:
 
     @classmethod
     def from_pretrained(
-        cls, pretrained_model_name_or_path: str | os.PathLike, backend: str = "torch", **kwargs: Any
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike,
+        backend: str = "torch",
+        inputs: Sequence[str] = (),
+        **kwargs: Any,
     ) -> PreTrainedModel:
         """Load a model for inference, in evaluation mode.
 
@@ -61,14 +66,17 @@ class IncModel:
             backend (`str`): what runs it: "torch" (with our kernels); "onnxruntime" or "openvino": the files in
                 `onnx/`, otherwise the model of torch is exported; "ipex": the model of torch, traced, for models that
                 do not generate; or "auto", see [`inc_hf.runtimes.choose_backend`].
+            inputs (`list[str]`): what an ONNX file is to have besides the usual inputs, such as "position_ids", see
+                [`inc_hf.export.export_model`]; torch takes all.
             kwargs: passed to the `from_pretrained` of the auto class: `revision`, `subfolder`, `token`, `dtype`, ….
+                ONNX files are taken in the `dtype` that is asked for, or written.
 
         Raises:
             ValueError: an unknown backend, or one that does not run such a model.
             ImportError: the backend needs packages that are not installed.
             CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
         """
-        return load_model(cls.auto_class, pretrained_model_name_or_path, backend, **kwargs)
+        return load_model(cls.auto_class, pretrained_model_name_or_path, backend, inputs, **kwargs)
 
 
 class IncModelForSequenceClassification(IncModel):

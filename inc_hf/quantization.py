@@ -22,6 +22,7 @@ from inc_hf.quantize.workflow import check_is_float
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.tune import Goal, diagnose, search, write_diagnosis
 from inc_hf.tune.calibration import Calibration
+from inc_hf.tune.comparing import agreeing_best
 from inc_hf.tune.quantization_space import QuantizationSpace
 from inc_hf.tune.search import RANKING_BATCHES, check_strategy
 from inc_hf.tune.space import copy_of
@@ -83,16 +84,17 @@ def _calibration_batches(model: nn.Module, conf: PostTrainingQuantConfig, datalo
 
 
 def _converted(model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration) -> QuantizedModel:
-    """The model itself, converted with the default candidate; as it was, if anything fails on the way."""
+    """The model itself, converted with the default candidate, or the better one of `approach="auto"`; as it was, if
+    anything fails on the way."""
     space = QuantizationSpace(model, conf, calibration, calibration.batches)
-    candidate = space.candidates()[0]
+    candidate, notes = agreeing_best(model, space, space.candidates())
     original = copy_of(model) if conf.diagnosis else None
     with restored_on_error(model):
-        space.quantize(model, candidate)
+        space.quantize(model, candidate, fold=original is None)
         if original is not None:
             _diagnose(original, model, calibration.batches[:RANKING_BATCHES])
         coverage = space.coverage(model, candidate)
-        result = QuantizedModel(_attached(model), conf, candidate, coverage=coverage)
+        result = QuantizedModel(_attached(model), conf, candidate, coverage=coverage, notes=notes)
     coverage.log(logger)
     return result
 
@@ -135,8 +137,9 @@ def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_fun
             "Static quantization needs calibration data: pass `calib_dataloader` or `calib_func` "
             '(`calibration_dataset` of IncQuantizer), or use approach="dynamic", which needs none.'
         )
-    if conf.recipe("smooth_quant") and calib_dataloader is None and calib_func is None:
-        raise UsageError("SmoothQuant needs calibration data: pass `calib_dataloader` or `calib_func`.")
+    for recipe, words in (("smooth_quant", "SmoothQuant"), ("fast_bias_correction", "Bias correction")):
+        if conf.recipe(recipe) and calib_dataloader is None and calib_func is None:
+            raise UsageError(f"{words} needs calibration data: pass `calib_dataloader` or `calib_func`.")
     check_supported(conf)
     if conf.diagnosis:
         check_writable(options.workspace)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from torch import nn
 from transformers import PreTrainedModel, set_seed
@@ -21,6 +21,7 @@ from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.models.tasks import SCORED, auto_class_of
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
+from inc_hf.quantize.for_vllm import check_for_vllm, config_for_vllm
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
 from inc_hf.undo import restored_on_error
@@ -98,6 +99,7 @@ class IncQuantizer:
         eval_dataset: Any = None,
         overwrite: bool = False,
         format: Format | None = None,
+        runtime: Literal["vllm"] | None = None,
     ) -> QuantizedModel:
         """Quantize the model, and save it if `save_directory` is given.
 
@@ -114,6 +116,7 @@ class IncQuantizer:
                 for models without `eval_fn`. Needs `task`.
             overwrite (`bool`): whether a `save_directory` that is not empty may be overwritten.
             format (`str`, *optional*): "compressed-tensors" or "inc"; None is the first that can express the model.
+            runtime (`str`, *optional*): "vllm" leaves in float what vLLM has no place for: embeddings, pooler, head.
 
         Raises:
             ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.
@@ -123,6 +126,8 @@ class IncQuantizer:
             raise UsageTypeError(f"`model` must be a PreTrainedModel, got {type(self.model).__name__}; load it first.")
         if format not in (None, *get_args(Format)):
             raise UsageError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
+        if runtime is not None:
+            config, format = self._config_for(runtime, config, format), "compressed-tensors"
         if save_directory is not None:
             check_output_directory(save_directory, overwrite)
         with _random_seed(self.seed), restored_on_error(self.model):
@@ -134,12 +139,23 @@ class IncQuantizer:
                 eval_func=self.eval_fn or self._own_evaluation(config, eval_dataset, batch_size, data_collator),
                 metric_name=self.metric_name if self.eval_fn else None,
             )
+            if runtime is not None:
+                check_for_vllm(result.model)
             if save_directory is not None:
                 # The search may have written its history there, into what was empty.
                 has_history = Path(options.workspace).resolve().is_relative_to(Path(save_directory).resolve())
                 result.save_pretrained(save_directory, self.tokenizer, format, overwrite or has_history)
         self.quantized_model = result
         return result
+
+    def _config_for(
+        self, runtime: str, config: PostTrainingQuantConfig, format: Format | None
+    ) -> PostTrainingQuantConfig:
+        if runtime != "vllm":
+            raise UsageError(f"`runtime` must be 'vllm' or None, got {runtime!r}.")
+        if format == "inc":
+            raise UsageError('vLLM reads compressed-tensors; leave out `format="inc"`, or `runtime="vllm"`.')
+        return config_for_vllm(self.model, config)
 
     def _calibration_batches(
         self, config: PostTrainingQuantConfig, dataset: Any, batch_size: int, collator: Callable | None

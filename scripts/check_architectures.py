@@ -9,6 +9,7 @@ Each runs in a process of its own, with a time limit: what crashes or hangs is o
 import argparse
 import logging
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -18,6 +19,7 @@ import transformers
 from architectures.checks import STEPS, check
 from architectures.heads import HEADS, model_types
 from architectures.processes import in_processes
+from architectures.stock import stock_server
 from architectures.table import write
 from transformers import CONFIG_MAPPING
 
@@ -50,12 +52,14 @@ def main() -> None:
     head = args.head if args.head else ""
     jobs = {name: lambda name=name: check(name, head, frozenset(args.without)) for name in names}
     results = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        for result in in_processes(jobs, args.jobs, args.seconds):
-            results.append(result)
-            print(f"[{len(results)}/{len(names)}] {result.seconds:.0f} s {result.line()}", flush=True)
-            for step, outcome in result.faults.items():
-                print(f"    FAULT {step}: {outcome.note}", flush=True)
+        with stock_server():
+            for result in in_processes(jobs, args.jobs, args.seconds):
+                results.append(result)
+                print(f"[{len(results)}/{len(names)}] {result.seconds:.0f} s {result.line()}", flush=True)
+                for step, outcome in result.faults.items():
+                    print(f"    FAULT {step}: {outcome.note}", flush=True)
     finally:  # interrupted, it has a table of what there is
         write(args.output, sorted(results, key=lambda result: result.model_type), args.without)
 

@@ -35,7 +35,7 @@ def gradients_of(model: nn.Module, step: int) -> None:
 
 
 def pruners_of(model: nn.Module, total: int = 100, **settings) -> list[Pruner]:
-    settings = {"pattern": "1x1", "pruning_type": "magnitude", "target_sparsity": 0.5, **settings}
+    settings = {"pattern": "1x1", "pruning_type": "magnitude", "target_sparsity": 0.5, "end_step": 0, **settings}
     return prepare(model, WeightPruningConfig(**settings), total)
 
 

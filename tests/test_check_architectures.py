@@ -32,6 +32,18 @@ def scripts(monkeypatch):
     monkeypatch.syspath_prepend(SCRIPTS)
 
 
+@pytest.fixture(scope="module")
+def plain_transformers():
+    """In a process without this package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPTS)
+        from architectures.stock import stock_server
+
+        with stock_server():
+            yield
+
+
+@pytest.mark.usefixtures("plain_transformers")
 @pytest.mark.parametrize("model_type", CHECKED)
 def test_every_answer_is_right_or_a_refusal(model_type):
     from architectures.checks import check

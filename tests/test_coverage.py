@@ -54,7 +54,14 @@ def test_reasons_are_grouped():
 
 @pytest.mark.parametrize(
     ("changed", "asked", "level"),
-    [(100, 0, "INFO"), (90, 0, "INFO"), (89, 0, "WARNING"), (20, 80, "INFO"), (10, 80, "WARNING"), (0, 100, "INFO")],
+    [
+        (100, 0, "NOTICE"),
+        (90, 0, "NOTICE"),
+        (89, 0, "WARNING"),
+        (20, 80, "NOTICE"),
+        (10, 80, "WARNING"),
+        (0, 100, "NOTICE"),
+    ],
 )
 def test_a_warning_below_90_percent_of_what_was_not_left_on_request(changed, asked, level, caplog):
     left = [Left("on request", 1, asked, ["a"], asked=True), Left("otherwise", 1, 100 - changed - asked, ["b"])]

@@ -29,6 +29,7 @@ SEQ2SEQ = {
     "decoder_ffn_dim": 32,
     "max_position_embeddings": 64,
 }
+VIDEO = {"image_size": 16, "patch_size": 8, "num_frames": 4, "tubelet_size": 2}
 # name -> model class, config class, config values
 MODELS = {
     "bert": ("BertForSequenceClassification", "BertConfig", ENCODER),
@@ -107,6 +108,25 @@ MORE_INPUTS = {
             "text_config": {**ENCODER, "vocab_size": VOCABULARY, "eos_token_id": 2},
             "vision_config": {**ENCODER, "image_size": 32, "patch_size": 8},
             "projection_dim": 16,
+        },
+    ),
+    "swin": (
+        "SwinForImageClassification",
+        "SwinConfig",
+        {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "image_size": 32, "patch_size": 4, "window_size": 4},
+    ),
+    "videomae": ("VideoMAEForVideoClassification", "VideoMAEConfig", {**ENCODER, **VIDEO}),
+    "clap": (
+        "ClapModel",
+        "ClapConfig",
+        {
+            "text_config": {**ENCODER, "vocab_size": VOCABULARY},
+            "audio_config": {
+                **{"spec_size": 64, "hidden_size": 32, "patch_size": 4, "patch_embeds_hidden_size": 16},
+                **{"depths": [1, 1], "num_attention_heads": [2, 2], "num_hidden_layers": 2, "window_size": 4},
+                **{"num_mel_bins": 16, "patch_stride": [4, 4]},
+            },
+            "projection_dim": 8,
         },
     ),
     "convnext": (

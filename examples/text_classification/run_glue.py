@@ -9,8 +9,10 @@
 Files are CSV or TSV with a column `label`, numbers from 0 or scores, and the text columns of the task, or `sentence`.
 With `--distil` the teacher is the model as it was before training, so it must be fine-tuned. All arguments of
 TrainingArguments are taken.
+`--multi_gpu` only means several processes to Accelerate, on CPUs as well.
 """
 
+import argparse
 import copy
 import gc
 import sys
@@ -19,11 +21,14 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import torch
 from accelerate import PartialState
+from torch.utils.data import DataLoader
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     DataCollatorWithPadding,
+    EvalPrediction,
     HfArgumentParser,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -54,6 +59,10 @@ TASKS = {
 }
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description, and names the defaults."""
+
+
 @dataclass
 class Arguments:
     """What is trained, and how it is made smaller."""
@@ -67,7 +76,9 @@ class Arguments:
     target_sparsity: float = field(default=0.0, metadata={"help": "Share of the encoder's weights to prune; 0: none."})
     pattern: str = field(default="4x1", metadata={"help": "What is pruned together, see WeightPruningConfig."})
     pruning_end: float = field(default=0.6, metadata={"help": "Share of the training that prunes."})
-    pruning_frequency: int = field(default=25, metadata={"help": "Optimizer steps between two updates."})
+    pruning_frequency: int | None = field(
+        default=None, metadata={"help": "Steps between updates; default: by length."}
+    )
     distil: bool = field(default=False, metadata={"help": "Learn from the model as it was before training."})
     temperature: float = field(default=2.0, metadata={"help": "Of the distillation."})
     quantize: str | None = field(default=None, metadata={"help": "dynamic or static: INT8 after training."})
@@ -174,8 +185,17 @@ def compute_metrics(prediction) -> dict[str, float]:
     return {"accuracy": float(np.mean(scores.argmax(-1) == labels))}
 
 
+@torch.no_grad()
+def evaluate(model: PreTrainedModel, trainer: Trainer) -> dict[str, float]:
+    """The scores of another model on the data that the Trainer evaluates on, in this process alone."""
+    batches = list(DataLoader(trainer.eval_dataset, 32, collate_fn=trainer.data_collator))
+    labels = [batch.pop("labels").numpy() for batch in batches]
+    scores = [model(**batch).logits.numpy() for batch in batches]
+    return compute_metrics(EvalPrediction(np.concatenate(scores), np.concatenate(labels)))
+
+
 def main() -> None:
-    parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__)
+    parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__, formatter_class=Help)
     arguments, training = parser.parse_args_into_dataclasses()
     set_seed(training.seed)
     columns = TASKS.get(arguments.task_name or "", ("sentence",))
@@ -209,7 +229,8 @@ def main() -> None:
         samples = data["train"].select(range(min(100, len(data["train"])))) if arguments.quantize == "static" else None
         config = PostTrainingQuantConfig(approach=arguments.quantize)
         target = Path(training.output_dir) / "int8"
-        quantizer.quantize(config, target, calibration_dataset=samples, overwrite=True)
+        result = quantizer.quantize(config, target, calibration_dataset=samples, overwrite=True)
+        trainer.log_metrics("int8", evaluate(result.model, trainer))
         print(f"INT8 model in {target}", file=sys.stderr)
 
 

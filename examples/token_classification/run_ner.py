@@ -10,8 +10,10 @@ Files are JSON lines with a list of words and a list of tags, such as
 `{"tokens": ["A", "Hitchcock", "film"], "ner_tags": ["O", "PER", "O"]}`. Without data of yours, the words of movie
 reviews have the tags positive and negative, from the lexicon of vaderSentiment. With `--distil` the teacher is the
 model as it was before training, so it must be fine-tuned. All arguments of TrainingArguments are taken.
+`--multi_gpu` only means several processes to Accelerate, on CPUs as well.
 """
 
+import argparse
 import copy
 import gc
 import random
@@ -49,6 +51,10 @@ from inc_hf.demo.assets import PYPI_TEXT, cache_dir, minilm_directory, movie_rev
 HELD_OUT_SENTENCES = 1600
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description, and names the defaults."""
+
+
 @dataclass
 class Arguments:
     """What is trained, and how it is made smaller."""
@@ -65,7 +71,9 @@ class Arguments:
     target_sparsity: float = field(default=0.0, metadata={"help": "Share of the encoder's weights to prune; 0: none."})
     pattern: str = field(default="4x1", metadata={"help": "What is pruned together, see WeightPruningConfig."})
     pruning_end: float = field(default=0.6, metadata={"help": "Share of the training that prunes."})
-    pruning_frequency: int = field(default=25, metadata={"help": "Optimizer steps between two updates."})
+    pruning_frequency: int | None = field(
+        default=None, metadata={"help": "Steps between updates; default: by length."}
+    )
     distil: bool = field(default=False, metadata={"help": "Learn from the model as it was before training."})
     temperature: float = field(default=2.0, metadata={"help": "Of the distillation."})
     quantize: str | None = field(default=None, metadata={"help": "dynamic or static: INT8 after training."})
@@ -213,7 +221,7 @@ def quantize(training: TrainingArguments, approach: str, samples: datasets.Datas
 
 
 def main() -> None:
-    parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__)
+    parser = HfArgumentParser((Arguments, TrainingArguments), description=__doc__, formatter_class=Help)
     arguments, training = parser.parse_args_into_dataclasses()
     set_seed(training.seed)
     with training.main_process_first(desc="loading and tokenizing"):

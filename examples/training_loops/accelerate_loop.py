@@ -9,10 +9,13 @@
 Files are CSV or TSV with the columns `sentence` and `label`, numbers from 0; without files, the texts are movie
 reviews from PyPI. The teacher is the model as it was before training. The hooks work on the model inside what
 `accelerator.prepare` returns, and every process prunes alike.
+`--multi_gpu` only means several processes to Accelerate, on CPUs as well.
 """
 
+import argparse
 import copy
 import gc
+import itertools
 from dataclasses import dataclass, field
 
 import datasets
@@ -36,6 +39,10 @@ from inc_hf.prune import get_sparsity_ratio
 from inc_hf.training import CompressionManager, prepare_compression
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description, and names the defaults."""
+
+
 @dataclass
 class Arguments:
     """What is trained, and how it is made smaller."""
@@ -46,8 +53,11 @@ class Arguments:
     validation_file: str | None = field(default=None, metadata={"help": "CSV or TSV of the same form."})
     max_length: int = field(default=64, metadata={"help": "Tokens per example; longer ones are cut."})
     target_sparsity: float = field(default=0.8, metadata={"help": "Share of the encoder's weights to prune."})
-    pruning_frequency: int = field(default=5, metadata={"help": "Optimizer steps between two updates."})
+    pruning_frequency: int | None = field(
+        default=None, metadata={"help": "Steps between updates; default: by length."}
+    )
     num_train_epochs: int = field(default=1, metadata={"help": "How often each sentence is seen."})
+    max_steps: int | None = field(default=None, metadata={"help": "Optimizer steps; default: all epochs."})
     batch_size: int = field(default=16, metadata={"help": "Sentences per step and process."})
     learning_rate: float = field(default=2e-4, metadata={"help": "At the beginning; it falls to 0."})
     seed: int = field(default=0, metadata={"help": "Of the order of the data, and of dropout."})
@@ -121,7 +131,7 @@ def train(
 ) -> CompressionManager:
     """Train the model, in place."""
     batches = accelerator.prepare(batches)  # first, since each process has its share of them, and so fewer steps
-    steps = arguments.num_train_epochs * len(batches)
+    steps = arguments.num_train_epochs * len(batches) if arguments.max_steps is None else arguments.max_steps
     manager = prepare_compression(model, configs_of(arguments, copy.deepcopy(model)), max_steps=steps)
     optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.learning_rate)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)  # not prepared: one step per step
@@ -129,9 +139,9 @@ def train(
     model.train()
     manager.on_train_begin(optimizer=optimizer)
     bar = tqdm(total=steps, disable=not accelerator.is_main_process)
-    for epoch in range(arguments.num_train_epochs):
+    for epoch in range(-(-steps // len(batches))):
         manager.on_epoch_begin(epoch)
-        for step, batch in enumerate(batches):
+        for step, batch in enumerate(itertools.islice(batches, steps - epoch * len(batches))):
             manager.on_step_begin(step)
             outputs = model(**batch)
             loss = manager.on_after_compute_loss(batch, outputs, outputs.loss)
@@ -163,7 +173,7 @@ def accuracy(accelerator: Accelerator, model: PreTrainedModel, batches: DataLoad
 
 
 def main() -> None:
-    (arguments,) = HfArgumentParser(Arguments, description=__doc__).parse_args_into_dataclasses()
+    (arguments,) = HfArgumentParser(Arguments, description=__doc__, formatter_class=Help).parse_args_into_dataclasses()
     # Without a GPU, processes that are not told so would not know of each other.
     accelerator = Accelerator(cpu=not torch.accelerator.is_available())
     set_seed(arguments.seed)

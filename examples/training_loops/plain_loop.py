@@ -10,6 +10,7 @@ reviews from PyPI. The teacher is the model as it was before training. With `--w
 be quantized, too, and `IncModelForSequenceClassification` loads the result; without it, any `from_pretrained` does.
 """
 
+import argparse
 import copy
 from dataclasses import dataclass, field
 
@@ -38,6 +39,10 @@ from inc_hf.prune import get_sparsity_ratio
 from inc_hf.training import CompressionManager, prepare_compression
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description, and names the defaults."""
+
+
 @dataclass
 class Arguments:
     """What is trained, and how it is made smaller."""
@@ -48,8 +53,11 @@ class Arguments:
     validation_file: str | None = field(default=None, metadata={"help": "CSV or TSV of the same form."})
     max_length: int = field(default=64, metadata={"help": "Tokens per example; longer ones are cut."})
     target_sparsity: float = field(default=0.8, metadata={"help": "Share of the encoder's weights to prune."})
-    pruning_frequency: int = field(default=10, metadata={"help": "Optimizer steps between two updates."})
+    pruning_frequency: int | None = field(
+        default=None, metadata={"help": "Steps between updates; default: by length."}
+    )
     weight_bits: int | None = field(default=None, metadata={"help": "2 to 8: quantization-aware training."})
+    num_train_epochs: int | None = field(default=None, metadata={"help": "Instead of steps: how often to see all."})
     max_steps: int = field(default=300, metadata={"help": "Optimizer steps."})
     batch_size: int = field(default=32, metadata={"help": "Sentences per step."})
     learning_rate: float = field(default=2e-4, metadata={"help": "At the beginning; it falls to 0."})
@@ -153,11 +161,13 @@ def accuracy(model: torch.nn.Module, batches: DataLoader) -> float:
 
 
 def main() -> None:
-    (arguments,) = HfArgumentParser(Arguments, description=__doc__).parse_args_into_dataclasses()
+    (arguments,) = HfArgumentParser(Arguments, description=__doc__, formatter_class=Help).parse_args_into_dataclasses()
     set_seed(arguments.seed)
     model = load_model(arguments.model_name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(arguments.model_name_or_path)
     train_data, validation_data = load_data(arguments, tokenizer, model.config.num_labels)
+    if arguments.num_train_epochs is not None:
+        arguments.max_steps = arguments.num_train_epochs * -(-len(train_data) // arguments.batch_size)
     collator = DataCollatorWithPadding(tokenizer)
     sampler = RandomSampler(train_data, num_samples=arguments.max_steps * arguments.batch_size)
     batches = DataLoader(train_data, arguments.batch_size, sampler=sampler, collate_fn=collator)

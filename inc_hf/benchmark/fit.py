@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
 from inc_hf.benchmark.batches import read_batches, write_batches
@@ -25,6 +24,7 @@ from inc_hf.config.checks import check_int
 from inc_hf.errors import UsageError
 from inc_hf.results.base import StandsForModel
 from inc_hf.runtimes import BACKENDS
+from inc_hf.telling import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -140,5 +140,5 @@ def _running(tasks: dict[str, dict], cpus: list[list[int]]) -> Iterator[dict[str
 
 
 def _turns(groups: dict, seconds: float, calls: int | None, progress: bool) -> Turns:
-    with tqdm(total=100, desc="Measuring", unit="%", disable=not progress, leave=False) as bar:
+    with progress_bar(total=100, desc="Measuring", unit="%", disable=not progress, leave=False) as bar:
         return take_turns(groups, seconds, calls, on_round=lambda share: bar.update(round(100 * share) - bar.n))

@@ -1,5 +1,6 @@
 """Distillation inside the Trainer."""
 
+import logging
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ from inc_hf.distill.layers import restore_projections
 from inc_hf.distill.outputs import TEACHER_LOGITS
 from inc_hf.distill.projection import ProjectionOptimizer
 from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.telling import NOTICE
+
+logger = logging.getLogger(__name__)
 
 STATE = "inc_hf_distillation"  # the key in the state of the optimizer, which the Trainer saves and loads
 
@@ -71,6 +75,7 @@ class DistillationCallback(TrainerCallback):
         self.config = config
         self.teacher: nn.Module | None = None
         self.forward: DistilledForward | None = None
+        self.means: dict[str, float] = {}  # what was logged last
         self.projections: ProjectionOptimizer | None = None
 
     def __repr__(self) -> str:
@@ -169,10 +174,13 @@ class DistillationCallback(TrainerCallback):
 
     def on_log(self, args, state, control, logs: dict[str, float] = None, **kwargs: Any) -> None:
         if self.forward is not None and "loss" in logs:
-            means = self.forward.means.pop()
+            self.means = means = self.forward.means.pop()
             add_to_logs(state, logs, {f"distillation/{name}": value for name, value in means.items()})
 
     def on_train_end(self, args, state, control, optimizer: Optimizer = None, **kwargs: Any) -> None:
+        means = self.forward.means.pop() or self.means
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in means.items()) or "nothing was computed"
+        logger.log(NOTICE, "Distilled in %d steps; at the end: %s.", state.global_step, figures)
         self._remove()
         optimizer.state.pop(STATE, None)
 

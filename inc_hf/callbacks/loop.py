@@ -14,15 +14,21 @@ from inc_hf.callbacks.loop_order import LoopOrder, Phase
 from inc_hf.callbacks.pruning import PruningCallback
 from inc_hf.config import WeightPruningConfig
 from inc_hf.errors import UsageError
+from inc_hf.prune.criterion import criterion_of
 from inc_hf.undo import restored_on_error
 
 
 def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
     """Raise ValueError if the config has steps that hang on the length of the run, which is not known."""
     for merged in config.merged_configs():
+        if merged.end_step is None and criterion_of(merged.pruning_type).needs_gradient:
+            raise UsageError(
+                "Without `end_step`, pruning takes 60 % of the run, whose length is not known here: pass `max_steps`, "
+                "the optimizer steps of the run, or set `end_step` in the WeightPruningConfig."
+            )
         for name in ("start_step", "end_step"):
             step = getattr(merged, name)
-            if step == -1 or 0 < step < 1:
+            if step is not None and (step == -1 or 0 < step < 1):
                 raise UsageError(
                     f"`{name}={step}` needs to know how long training is: pass `max_steps`, the optimizer steps of "
                     "the run."

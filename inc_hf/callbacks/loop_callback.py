@@ -35,6 +35,10 @@ class LoopArguments:
     remove_unused_columns: bool = False
     load_best_model_at_end: bool = False
 
+    def get_warmup_steps(self, num_training_steps: int) -> int:
+        """The learning rate is the loop's own affair."""
+        return 0
+
 
 class LoopCallback:
     """One of our callbacks under INC's name for it; its attributes, such as `pruners`, are those of the callback."""

@@ -15,6 +15,9 @@ from inc_hf.coverage import Coverage
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
 from inc_hf.prune.coverage import NO_GRADIENT, pruning_coverage
+from inc_hf.prune.report import zeros_in_targets
+from inc_hf.prune.schedule import steps_needed
+from inc_hf.telling import NOTICE
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +29,10 @@ class PruningCallback(TrainerCallback):
     Prunes the Trainer's model while it trains. Weights become zero in place, so that every checkpoint is one of the
     plain model.
 
-    `pruning/sparsity`, the share of the Linear and Conv weights that are zero, is in the Trainer's logs. Scores and
-    masks are saved with the state of the optimizer, so that a run that was resumed ends with the same bits as one that
-    was not interrupted.
+    The Trainer's logs get `pruning/sparsity`, the share of zeros in all Linear and Conv weights, and
+    `pruning/pruned_layers`, that of the layers which are pruned: what `target_sparsity` means. Scores and masks are
+    saved with the state of the optimizer, so that a run that was resumed ends with the same bits as one that was not
+    interrupted.
 
     Args:
         config (`WeightPruningConfig`, *optional*):
@@ -44,7 +48,7 @@ class PruningCallback(TrainerCallback):
     Example:
 
     ```python
-    trainer.add_callback(PruningCallback(WeightPruningConfig(target_sparsity=0.8, end_step=0.6, pruning_frequency=25)))
+    trainer.add_callback(PruningCallback(WeightPruningConfig(target_sparsity=0.8)))
     trainer.train()
     ```
     """
@@ -72,11 +76,12 @@ class PruningCallback(TrainerCallback):
         run = TrainerRun(state)
         run.refuse_second(self, "with all `pruning_configs` in one WeightPruningConfig")
         run.log_first(self)
-        self.pruners = prepare(model, self.config, state.max_steps)
+        self.pruners = prepare(model, self.config, state.max_steps, args.get_warmup_steps(state.max_steps))
         if state.global_step > 0:
             self._restore(optimizer)
         for pruner in self.pruners:
             logger.info("Pruning %d layers: %s", len(pruner.targets), pruner.schedule)
+            _warn_of_a_short_run(pruner, state.max_steps)
 
     def _restore(self, optimizer: Optimizer) -> None:
         saved = optimizer.state.get(STATE)
@@ -114,7 +119,8 @@ class PruningCallback(TrainerCallback):
 
     def on_log(self, args, state, control, logs: dict[str, float] = None, model: nn.Module = None, **kwargs) -> None:
         if self.pruners and "loss" in logs:
-            add_to_logs(state, logs, {"pruning/sparsity": round(get_sparsity_ratio([], model)[0], 6)})
+            figures = {"sparsity": get_sparsity_ratio([], model)[0], "pruned_layers": zeros_in_targets(self.pruners)}
+            add_to_logs(state, logs, {f"pruning/{name}": round(share, 6) for name, share in figures.items()})
 
     def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
         for pruner in self.pruners:
@@ -122,11 +128,29 @@ class PruningCallback(TrainerCallback):
         optimizer.state.pop(STATE, None)
         if any(state.global_step <= pruner.last_change for pruner in self.pruners):
             logger.warning("Training ended before the last update of the masks: `target_sparsity` is not reached.")
-        logger.info("Pruned: %.2f%% of the Linear and Conv weights are zero.", 100 * get_sparsity_ratio([], model)[0])
+        logger.log(
+            NOTICE,
+            "Pruned %d layers: %.2f%% of their weights are zero, and %.2f%% of all Linear and Conv weights.",
+            sum(len(pruner.targets) for pruner in self.pruners),
+            100 * zeros_in_targets(self.pruners),
+            100 * get_sparsity_ratio([], model)[0],
+        )
         self.coverage = self._coverage(model)
-        self.coverage.log(logger)
+        self.coverage.log(logger, logging.INFO)
 
     def _coverage(self, model: nn.Module) -> Coverage:
         missed = {name for pruner in self.pruners for name in pruner.unscored}
         configs, found = [pruner.config for pruner in self.pruners], [pruner.targets for pruner in self.pruners]
         return pruning_coverage(model, configs, found, missed, NO_GRADIENT)
+
+
+def _warn_of_a_short_run(pruner: Pruner, total: int | float) -> None:
+    target, needed = pruner.schedule.target, steps_needed(pruner.schedule.target)
+    if not pruner.schedule.is_oneshot and pruner.initial < target and total < needed:
+        logger.warning(
+            "%.0f %% zeros in %d steps will cost accuracy: train for about %d steps, or choose a smaller "
+            "`target_sparsity`.",
+            100 * target,
+            total,
+            needed,
+        )

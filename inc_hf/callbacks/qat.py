@@ -115,7 +115,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         check_supported(settings)
         self.left: dict[str, Reason] = {}
         self.inventory: Inventory = inventory_of(model)
-        prepare_qat(model, resolve_schemes(model, settings, left=self.left))
+        prepare_qat(model, resolve_schemes(model, settings, left=self.left, may_mix=False))
         modules = qat_modules(model)
         self.ranges = {name: module.input_range for name, module in modules.items() if module.input_range is not None}
         if self.ranges and global_step > 0 and STATE not in optimizer.state:

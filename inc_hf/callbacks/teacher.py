@@ -8,7 +8,7 @@ from torch import nn
 from transformers import AutoConfig, PretrainedConfig
 
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.models.tasks import class_of_architecture
+from inc_hf.models.tasks import architectures_of, class_of_architecture
 from inc_hf.runtimes import load_model
 
 
@@ -34,7 +34,7 @@ def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
 
 
 def _teacher_class(config: PretrainedConfig, student: nn.Module, teacher: Any) -> type:
-    architectures = config.architectures or []
+    architectures = architectures_of(config)
     if type(student).__name__ in architectures:
         return type(student)
     found = class_of_architecture(config)

@@ -3,7 +3,7 @@
 Two formats, both JSON in `config.json` and safetensors beside it:
 
 - compressed-tensors `int-quantized` (the default): stock transformers with the compressed-tensors package loads it and
-  computes the same numbers; so does vLLM.
+  computes the same numbers; vLLM loads what has embeddings and heads in float (`runtime="vllm"`).
 - `quant_method: inc`, for what that cannot express (convolutions, `transformers.Conv1D`, packed 4-bit weights).
   Weights are stored in a shape that a stock transformers refuses, so that it never loads integers as floats.
 

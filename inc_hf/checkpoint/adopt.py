@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from inc_hf.checkpoint.contents import check_contents, check_values, entries_of, float_tensors
-from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.checkpoint.places import schemes_in
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
 from inc_hf.checkpoint.validate import CheckpointError, validate_module
 from inc_hf.errors import UsageError
@@ -33,7 +33,7 @@ def adopt(model: "PreTrainedModel") -> None:
         raise UsageError(
             f"`optimize` reads compressed-tensors models, got quant_method {config.get('quant_method')!r}."
         )
-    twins = _twins_of_compressed(model, schemes_of_config(config, model))
+    twins = _twins_of_compressed(model, schemes_in(config, model))
     _check(model, twins)
     _exchange(model, twins)
     inc_config = IncQuantizationConfig(**config)
@@ -48,6 +48,7 @@ def _twins_of_compressed(model: "PreTrainedModel", schemes: dict) -> dict[str, Q
     twins: dict[str, QModule] = {}
     for name, (scheme, input_ndim) in schemes.items():
         module = model.get_submodule(name)
+        _check_kinds(name, module)
         with torch.device("meta"):
             twin = empty_twin(module, scheme)
         _fill(twin, module, input_ndim)
@@ -59,6 +60,16 @@ def _twins_of_compressed(model: "PreTrainedModel", schemes: dict) -> dict[str, Q
             first[address] = twin
         twins[name] = twin.eval()
     return twins
+
+
+def _check_kinds(name: str, module: nn.Module) -> None:
+    """Raise CheckpointError if what should be integers, or floats, is something else."""
+    if not (module.weight.dtype == torch.int8 or module.weight.is_floating_point()):
+        raise CheckpointError(f"`{name}.weight` is {module.weight.dtype} instead of int8.")
+    for key in ("weight_scale", "input_scale", "bias"):
+        tensor = getattr(module, key, None)
+        if tensor is not None and not tensor.is_floating_point():
+            raise CheckpointError(f"`{name}.{key}` holds integers where floats belong.")
 
 
 def _check(model: "PreTrainedModel", twins: dict[str, QModule]) -> None:

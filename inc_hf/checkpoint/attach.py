@@ -23,7 +23,7 @@ def attach_quantizer(model: "PreTrainedModel", format: Format | None = None) -> 
     config = IncQuantizationConfig(**quantization_config_of(model, format))
     check_ties(model)
     if config.config.get(OWN_NAMES):
-        save_as_it_is(model)
+        save_as_it_is(model, config.config[OWN_NAMES])
     model.config.quantization_config = config
     model.hf_quantizer = IncHfQuantizer(config, pre_quantized=True)
     model.hf_quantizer.note_modules(model)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from inc_hf.checkpoint.attach import pretrained_parts
+from inc_hf.checkpoint.places import placed_in, saved_model
 from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.quantize.bf16 import bf16_modules, use_bf16
 from inc_hf.quantize.nn import StoredWeight
@@ -40,6 +41,9 @@ def use_entry(model: "PreTrainedModel", names: list[str]) -> None:
     """
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise CheckpointError(f"`{ENTRY}` in the config must be a list of names of modules, got {names!r}.")
+    if saved_model(model) is not None:
+        names = list(placed_in(model, dict.fromkeys(names)))
+        setattr(model.config, ENTRY, names)
     try:
         use_bf16(model, names)
     except ValueError as error:

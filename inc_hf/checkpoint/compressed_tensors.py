@@ -10,7 +10,7 @@ from typing import Any
 import regex
 from torch import nn
 
-from inc_hf.checkpoint.conversions import OWN_NAMES, converted_keys, why_stock_fails
+from inc_hf.checkpoint.conversions import names_entry, why_stock_fails
 from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
@@ -58,7 +58,7 @@ def to_compressed_tensors(model: nn.Module) -> dict[str, Any]:
         "quant_method": "compressed-tensors",
         "format": FORMAT,
         "quantization_status": "compressed",
-        **({OWN_NAMES: True} if converted_keys(model) else {}),
+        **names_entry(model),
         "config_groups": {f"group_{index}": group for index, group in enumerate(config_groups)},
         "ignore": _ignored(model, {schemes[key][0] for key in groups}),
     }
@@ -139,6 +139,7 @@ def from_compressed_tensors(config: dict[str, Any], model: nn.Module) -> dict[st
         raise CheckpointError(
             "The checkpoint rotates its activations (`transform_config`), which this package cannot do."
         )
+    _check_lists(config)
     targets = {target: group for group in config["config_groups"].values() for target in group["targets"]}
     ignored = config.get("ignore") or []
     _check_targets(targets, model)
@@ -150,6 +151,14 @@ def from_compressed_tensors(config: dict[str, Any], model: nn.Module) -> dict[st
             if matching:
                 found[name] = _parse_group(name, targets[matching[0]], module.weight.shape[1])
     return found
+
+
+def _check_lists(config: dict[str, Any]) -> None:
+    """Raise CheckpointError unless `targets` and `ignore` are lists, where a text would be its letters."""
+    lists = {f"targets` of `{name}": group["targets"] for name, group in config["config_groups"].items()}
+    for name, names in {**lists, "ignore": config.get("ignore") or []}.items():
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            raise CheckpointError(f"`{name}` in the `quantization_config` must be a list of names, got {names!r}.")
 
 
 def _matching(name: str, kind: str, targets: Iterable[str], deadline: float) -> list[str]:

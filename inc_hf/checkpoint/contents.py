@@ -18,6 +18,7 @@ from inc_hf.checkpoint.validate import CheckpointError, check_scale
 
 SCALE = re.compile(r"\.(weight|input|smooth)_scale$")
 FLOATS = {"F64", "F32", "F16", "BF16"}
+INTEGERS = {torch.int8: "I8", torch.uint8: "U8"}  # codes and zero points
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 Entries = dict[str, dict[str, Any]]  # name -> dtype and shape, as in a header
@@ -84,6 +85,8 @@ def _check_entry(key: str, tensor: Tensor, entry: dict[str, Any], where: object)
     if tensor.is_floating_point() != (entry["dtype"] in FLOATS):
         found, wanted = ("integers", "floats") if tensor.is_floating_point() else ("floats", "integers")
         raise CheckpointError(f"`{key}` in the weights of {where} holds {found} where {wanted} belong.")
+    if tensor.dtype in INTEGERS and entry["dtype"] != INTEGERS[tensor.dtype]:
+        raise CheckpointError(f"`{key}` in the weights of {where} is {entry['dtype']} instead of {tensor.dtype}.")
     if tuple(entry["shape"]) != tuple(tensor.shape):
         raise CheckpointError(
             f"`{key}` in the weights of {where} has the shape {tuple(entry['shape'])}, its config says "
@@ -109,7 +112,7 @@ def check_values(model: nn.Module, quantized: Collection[str]) -> None:
         if parameter.is_floating_point():
             if parameter.numel() and not parameter.is_meta and not _are_numbers(parameter.detach()):
                 raise CheckpointError(f"`{key}` has NaN or infinite values: the file is damaged.")
-        elif key.rpartition(".")[0] not in quantized:
+        elif key.endswith(".bias") or key.rpartition(".")[0] not in quantized:
             raise CheckpointError(f"`{key}` in the checkpoint holds integers where floats belong.")
 
 

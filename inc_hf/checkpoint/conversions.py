@@ -2,12 +2,25 @@
 several.
 
 It cannot convert integers and their scales. So such a model is saved with the names and shapes that it has in memory,
-which need no conversion, and says so.
+which need no conversion, and says so. Some of its renamings do not come back, either: `…w2_weight` of an expert is
+also a part of `…w2_weight_scale`. Then nothing is renamed at all.
 """
+
+from typing import Any
 
 from torch import nn
 
+from inc_hf.quantize.nn import quantized_modules
+
 OWN_NAMES = "own_names"  # entry of the `quantization_config`
+UNRENAMED = "unrenamed"  # its value where not even renamings are done, otherwise True
+
+
+def names_entry(model: nn.Module) -> dict[str, Any]:
+    """What a `quantization_config` says of the names of the tensors: nothing if transformers may convert them."""
+    if lost_keys(model):
+        return {OWN_NAMES: UNRENAMED}
+    return {OWN_NAMES: True} if converted_keys(model) else {}
 
 
 def converted_keys(model: nn.Module) -> list[str]:
@@ -18,6 +31,18 @@ def converted_keys(model: nn.Module) -> list[str]:
     return [key for key in model.state_dict() if any(c.rename_source_key(key)[1] is not None for c in converters)]
 
 
+def lost_keys(model: nn.Module) -> list[str]:
+    """The tensors of quantized modules that transformers renames as it saves them, and not back as it loads them."""
+    if not hasattr(model, "config") or not hasattr(model, "base_model_prefix"):
+        return []
+    from transformers.core_model_loading import apply_renamings
+
+    there = without_converters(_conversions_of(model))
+    back = [renaming.reverse_transform() for renaming in there[::-1]]
+    own = [f"{name}.{key}" for name, module in quantized_modules(model).items() for key in module.state_dict()]
+    return [key for key in own if apply_renamings(apply_renamings(key, back), there) != key]
+
+
 def without_converters(conversions: list) -> list:
     """Those that only rename."""
     from transformers.core_model_loading import WeightConverter
@@ -25,16 +50,17 @@ def without_converters(conversions: list) -> list:
     return [conversion for conversion in conversions if not isinstance(conversion, WeightConverter)]
 
 
-def save_as_it_is(model: nn.Module) -> None:
-    """Let `save_pretrained` write the tensors of a model unconverted, in place."""
-    from transformers.conversion_mapping import get_model_conversion_mapping
-    from transformers.core_model_loading import PrefixChange
+def conversions_left(conversions: list, entry: Any) -> list:
+    """Of transformers' conversions those that are done to a checkpoint with this `OWN_NAMES` entry."""
+    if entry == UNRENAMED:
+        return []
+    return without_converters(conversions) if entry else conversions
 
+
+def save_as_it_is(model: nn.Module, entry: Any) -> None:
+    """Let `save_pretrained` write the tensors of a model under the names that an `OWN_NAMES` entry says, in place."""
     own = getattr(model, "_weight_conversions", None)
-    if own is None:  # as `save_pretrained` finds them
-        found = get_model_conversion_mapping(model, add_legacy=False)
-        own = [conversion for conversion in found if not isinstance(conversion, PrefixChange)]
-    model._weight_conversions = without_converters(own)
+    model._weight_conversions = conversions_left(_conversions_of(model) if own is None else own, entry)
 
 
 def why_stock_fails(model: nn.Module) -> str | None:
@@ -46,12 +72,23 @@ def why_stock_fails(model: nn.Module) -> str | None:
     for name, module in model.named_modules():
         if type(module).__name__ in EXCHANGED:
             return f"transformers puts other modules in the place of `{name}` when it loads a quantized checkpoint"
+    if lost := lost_keys(model):
+        return f"transformers renames `{lost[0]}` when it saves the model, and not back when it loads it"
     for converter in _converters_of(model) if converted_keys(model) else []:
         # It would have to convert the scales in the same go, from several tensors to several.
         is_split = len(converter.target_patterns) > 1
         if is_split and not any(op.supports_many_to_many for op in converter.operations):
             return f"transformers cannot convert {', '.join(converter.target_patterns)} of a quantized checkpoint"
     return None
+
+
+def _conversions_of(model: nn.Module) -> list:
+    """As `save_pretrained` finds them."""
+    from transformers.conversion_mapping import get_model_conversion_mapping
+    from transformers.core_model_loading import PrefixChange
+
+    found = get_model_conversion_mapping(model, add_legacy=False)
+    return [conversion for conversion in found if not isinstance(conversion, PrefixChange)]
 
 
 def _converters_of(model: nn.Module) -> list:

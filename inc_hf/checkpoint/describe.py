@@ -7,7 +7,7 @@ from typing import Any, Literal
 from torch import nn
 
 from inc_hf.checkpoint.compressed_tensors import NotExpressibleError, from_compressed_tensors, to_compressed_tensors
-from inc_hf.checkpoint.conversions import OWN_NAMES, converted_keys
+from inc_hf.checkpoint.conversions import names_entry
 from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
@@ -62,8 +62,7 @@ def to_inc(model: nn.Module) -> dict[str, Any]:
             group = {"scheme": scheme, "modules": []}
             groups.append(group)
         group["modules"].append(name)
-    own_names = {OWN_NAMES: True} if converted_keys(model) else {}
-    return {"quant_method": "inc", "format_version": FORMAT_VERSION, **own_names, "groups": groups}
+    return {"quant_method": "inc", "format_version": FORMAT_VERSION, **names_entry(model), "groups": groups}
 
 
 def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:

@@ -8,9 +8,10 @@ from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING, register_quanti
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
-from inc_hf.checkpoint.conversions import OWN_NAMES, without_converters
-from inc_hf.checkpoint.describe import quantization_config_of, schemes_of_config
+from inc_hf.checkpoint.conversions import OWN_NAMES, conversions_left
+from inc_hf.checkpoint.describe import quantization_config_of
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
+from inc_hf.checkpoint.places import saved_model, schemes_in
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin, quantized_modules
@@ -60,13 +61,14 @@ class IncHfQuantizer(HfQuantizer):
         return self.quantization_config.config["quant_method"] == "inc"
 
     def _process_model_before_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
-        schemes = schemes_of_config(self.quantization_config.config, model)
+        schemes = schemes_in(self.quantization_config.config, model)
         twins: dict[int, QModule] = {}
         for name, module in list(named_modules_with_duplicates(model)):
             if name in schemes and id(module) not in twins:
                 twins[id(module)] = self._loading_twin(module, *schemes[name])
             if id(module) in twins:
                 model.set_submodule(name, twins[id(module)])
+        model.initialize_weights = lambda: initialize_around(model)  # what the checkpoint lacks
         return model
 
     def _loading_twin(self, module: nn.Module, scheme, input_ndim: int | None) -> QModule:
@@ -83,7 +85,7 @@ class IncHfQuantizer(HfQuantizer):
 
     def update_weight_conversions(self, weight_conversions: list, model: "PreTrainedModel") -> list:
         if self.quantization_config.config.get(OWN_NAMES):
-            return without_converters(weight_conversions)
+            return conversions_left(weight_conversions, self.quantization_config.config[OWN_NAMES])
         return super().update_weight_conversions(weight_conversions, model)
 
     def get_new_dtype(self, converter, param, dtype: torch.dtype | None) -> torch.dtype | None:
@@ -93,6 +95,7 @@ class IncHfQuantizer(HfQuantizer):
         return new_dtype
 
     def _process_model_after_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
+        del model.initialize_weights
         check_loaded(model)
         first: dict[int, QModule] = {}
         for module in quantized_modules(model).values():
@@ -113,8 +116,9 @@ class IncHfQuantizer(HfQuantizer):
         return unpack(stored.data, module.unpacked_shape, module.scheme.weight.num_bits)
 
     def note_modules(self, model: "PreTrainedModel") -> None:
-        """Remember which modules the config describes."""
-        self.described = set(quantized_modules(model))
+        """Remember which modules the config describes: none of them, if it has the names of another class."""
+        is_of_class = saved_model(model) is None
+        self.described = set(quantized_modules(model)) if is_of_class else set()
 
     def _describe_again(self, model: "PreTrainedModel") -> None:
         """Let the config tell of the present modules, if some were replaced (a new head, resized embeddings)."""
@@ -164,7 +168,21 @@ def compute_buffers_anew(model: "PreTrainedModel") -> None:
             continue
         if any(isinstance(part, QModule) for part in module.modules()):
             module._is_hf_initialized = False
-    model.initialize_weights()
+    initialize_around(model)
+
+
+def initialize_around(model: "PreTrainedModel") -> None:
+    """What `model.initialize_weights` does, without the weights of quantized modules: some models draw those of their
+    parts themselves (Chinese CLIP, Nemotron), in the shapes of float ones."""
+    modules = [module for module in quantized_modules(model).values() if module.weight is not None]
+    shown = [module._parameters["weight"] for module in modules]
+    try:
+        for module in modules:
+            module._parameters["weight"] = module.unwritten_weight()
+        type(model).initialize_weights(model)
+    finally:
+        for module, weight in zip(modules, shown, strict=True):
+            module._parameters["weight"] = weight
 
 
 def _stored_dtype(num_bits: int) -> torch.dtype:

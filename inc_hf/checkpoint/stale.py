@@ -28,11 +28,12 @@ WEIGHTS = (
     "*.onnx", "*.onnx_data*", "*.onnx.data", "openvino_*.xml", "openvino_*.bin",
     "tf_model*.h5*", "flax_model*.msgpack*", "*.gguf", "*.tflite", "rust_model.ot", "consolidated.*", "best_model.pt",
 )  # fmt: skip
-TOP_WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+TOP_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "model.bin", "gptq_model*.bin", "pytorch_model*.pt*")
 RUNTIME_WEIGHTS = (*TOP_WEIGHTS, "*.xml", "*.bin")
 DESCRIPTIONS = (
     "config.json", "generation_config.json", "adapter_config.json", "inc_config.json", "quantize_config.json",
-    "quantization_config.json", "ort_config.json", "openvino_config.json", "best_configure.yaml",
+    "quantization_config.json", "quant_config.json", "quanto_qmap.json", "ort_config.json", "openvino_config.json",
+    "best_configure.yaml", "recipe.yaml",
 )  # fmt: skip
 TOKENIZER = (
     "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
@@ -94,7 +95,7 @@ def _is_of_model(path: Path, place: Path, new: Path) -> bool:
         return path.is_symlink()
     tells = len(place.parts) == 1 or place.parts[0] in RUNTIME_FOLDERS
     is_named_so = _is_named_as_part(place, lambda name: (new / name).exists())
-    return is_named_so or tells and (_is_card(path) or _is_story(path))
+    return is_named_so or tells and (is_card(path) or _is_story(path))
 
 
 def _is_named_as_part(place: PurePath, has: Callable[[str], bool]) -> bool:
@@ -131,7 +132,7 @@ def _matches(path: PurePath, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(path.name, pattern) for pattern in patterns)
 
 
-def _is_card(path: Path) -> bool:
+def is_card(path: Path) -> bool:
     """A model card begins with YAML; a README of the user's own does not."""
     return path.name == "README.md" and _head(path).startswith("---")
 
@@ -147,7 +148,7 @@ def _is_story(path: Path) -> bool:
 
 def _head(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
             return file.read(64)
     except OSError:
         return ""

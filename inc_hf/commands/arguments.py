@@ -56,10 +56,23 @@ def check_output_file(path: str) -> None:
 
 
 def check_score_arguments(args: argparse.Namespace) -> None:
-    """Refuse data without a task to score it by.
+    """Refuse data without a task to score it by, and a goal without data.
 
     Raises:
-        UsageError: there is no `--task`.
+        UsageError: there is no `--task`, or nothing that is scored.
     """
     if args.dataset and not args.task:
         raise UsageError("A --dataset is for a score, which needs --task, e.g. text-classification.")
+    check_goal_arguments(args)
+
+
+def check_goal_arguments(args: argparse.Namespace) -> None:
+    """Refuse what is of a score where there is none: a goal that nobody looks at would seem to be met.
+
+    Raises:
+        UsageError: there is no `--dataset`, or no `--task`.
+    """
+    given = [name for name in ("metric", "tolerance") if getattr(args, name, None) is not None]
+    missing = [name for name in ("task", "dataset") if not getattr(args, name)]
+    if given and missing:
+        raise UsageError(f"--{given[0]} is of a score, which needs --{' and --'.join(missing)}, too.")

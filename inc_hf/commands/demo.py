@@ -25,7 +25,7 @@ def demo(args: argparse.Namespace) -> int:
     """Run the main job on a real model; returns the exit code."""
     from inc_hf.demo.assets import hub_is_reachable
     from inc_hf.demo.data import load_splits
-    from inc_hf.demo.run import compare, float_models, quantized_models, show
+    from inc_hf.demo.run import compare, float_models, keep_float, quantized_models, show, show_next
 
     output = Path(args.output).resolve()
     check_output_file(str(output / "workspace" / "history.json"))
@@ -40,6 +40,7 @@ def demo(args: argparse.Namespace) -> int:
     rows, threads = compare({**floats, **integers}, splits.held_out)
     title = f"MiniLM-L6, {len(splits.held_out)} held-out {splits.source}"
     show(rows, threads, title)
+    show_next(integers, keep_float(floats, output))
     if args.json:
         _write_json(args.json, title, threads, rows)
     return EXIT_OK if met else EXIT_GOAL_MISSED

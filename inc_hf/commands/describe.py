@@ -15,6 +15,7 @@ from inc_hf.checkpoint import CheckpointError
 from inc_hf.checkpoint.header import read_header, weights_size
 from inc_hf.coverage import Coverage
 from inc_hf.errors import usage_error_for
+from inc_hf.models.tasks import architectures_of
 from inc_hf.results.base import INC_CONFIG_NAME
 from inc_hf.runtimes.check import check_files
 from inc_hf.version import versions
@@ -60,7 +61,7 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
     }
     elements = elements_by_dtype(tensors.values())
     return {
-        "architecture": (config.architectures or ["unknown"])[0],
+        "architecture": (architectures_of(config) or ["unknown"])[0],
         "format": quantization.get("quant_method", "not quantized"),
         "quantized_modules": sum(name.endswith(".weight_scale") for name in tensors),
         "schemes": schemes_in_words(quantization),
@@ -108,6 +109,9 @@ def how_it_was_made(summary_file: Path) -> dict[str, Any]:
         if not summary:
             return {}
         made = {"made_with": f"inc_hf {summary['inc_hf_version']}"}
+        quantization = summary.get("quantization", {})  # of an older summary, or of a model that is not quantized
+        told = {"quantized_to": quantization.get("in_words"), "notes": " ".join(quantization.get("notes", []))}
+        made |= {name: words for name, words in told.items() if words}
         return made if summary["tuning"]["score"] is None else {**made, "tuning": summary["tuning"]}
 
 

@@ -90,9 +90,11 @@ def _inputs_of(args: argparse.Namespace) -> list[str]:
 
 def _beside(model: "PreTrainedModel", directory: str, conf: Torch2ONNXConfig, inputs: list[str]) -> list[Path]:
     from inc_hf.export import export_model
-    from inc_hf.export.layout import FOLDER
+    from inc_hf.export.layout import FOLDER, remove_older
 
-    return export_model(model, Path(directory) / FOLDER, conf, inputs=inputs)
+    written = export_model(model, Path(directory) / FOLDER, conf, inputs=inputs)
+    remove_older(Path(directory) / FOLDER, conf.dtype)
+    return written
 
 
 def _apart(

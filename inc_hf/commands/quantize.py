@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_hf.commands.arguments import add_hub_arguments, add_model_argument, model_of
+from inc_hf.commands.arguments import add_hub_arguments, add_model_argument, check_goal_arguments, model_of
 from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.commands.quantize_config import config_of
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
@@ -40,18 +40,38 @@ def _add_how(how: argparse._ArgumentGroup) -> None:
     how.add_argument(
         "--approach",
         metavar="A",
-        help="dynamic (per token, needs no data; default), static (per tensor, needs --texts or --dataset), auto, "
-        "or weight_only",
+        help="dynamic (per token, needs no data; default), static (per tensor, feed-forward per token; needs --texts "
+        "or --dataset), auto (what agrees best with FP32), or weight_only",
     )
     how.add_argument("--observer", help="static ranges: minmax (default), moving_average, kl, percentile or mse")
     how.add_argument(
         "--weight-bits", type=int, metavar="N", help="2 to 8; default 8, or 7 on a CPU without VNNI instructions"
     )
     how.add_argument(
-        "--smooth-quant", type=float, metavar="ALPHA", help="SmoothQuant with this alpha, e.g. 0.5; needs data"
+        "--smooth-quant",
+        nargs="?",
+        const="auto",
+        type=alpha_of,
+        metavar="ALPHA",
+        help="SmoothQuant with this alpha, e.g. 0.8, or one for each layer (default, auto); needs data",
+    )
+    how.add_argument(
+        "--quant-format",
+        choices=("QDQ", "QOperator"),
+        help="of the ONNX file that is to come: all scales are static, and layers are smoothed, for runtimes that are "
+        "slow on scales per token",
     )
     how.add_argument("--keep-fp32", nargs="+", default=[], metavar="REGEX", help="modules that stay in float")
     how.add_argument("--config", metavar="FILE", help="JSON file of a PostTrainingQuantConfig; other options win")
+
+
+def alpha_of(text: str) -> float | str:
+    """A number, or `auto`."""
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError:
+        message = f"{text!r} is neither a number in [0, 1] nor auto; put MODEL before the options"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def _add_data(data: argparse._ArgumentGroup) -> None:
@@ -75,6 +95,9 @@ def _add_goal(goal: argparse._ArgumentGroup) -> None:
 
 def _add_output(output: argparse._ArgumentGroup) -> None:
     output.add_argument("--format", choices=("compressed-tensors", "inc"), help="default: the first that fits")
+    output.add_argument(
+        "--runtime", choices=("vllm",), help="leave in float what vLLM has no place for: embeddings, pooler, head"
+    )
     output.add_argument("--overwrite", action="store_true", help="replace a directory that is not empty")
     output.add_argument("--push-to-hub", metavar="REPO", help="upload the result as well")
     output.add_argument("--seed", type=int, default=42, help="default: %(default)s")
@@ -106,6 +129,9 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
 
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
+    check_goal_arguments(args)
+    if args.runtime == "vllm" and args.format == "inc":
+        raise UsageError("vLLM reads compressed-tensors; leave out --format inc, or --runtime vllm.")
     check_int("random_seed", args.seed, low=0, high=2**32 - 1)
     check_output_directory(args.output, args.overwrite)
     if args.workspace:
@@ -145,6 +171,7 @@ def _quantized(
         batch_size=args.batch_size,
         overwrite=args.overwrite,
         format=args.format,
+        runtime=args.runtime,
     )
     return quantizer, result
 
@@ -164,12 +191,14 @@ def report(result: "QuantizedModel", directory: Path) -> None:
     from rich.table import Table
 
     from inc_hf.checkpoint.header import weights_size
+    from inc_hf.quantize.in_words import model_in_words
 
     console = Console()
     table = Table(title=f"{type(result.model).__name__}, quantized", show_header=False)
     table.add_row("saved in", str(directory))
     table.add_row("format", result.model.config.quantization_config.to_dict()["quant_method"])
     table.add_row("modules quantized", str(result.summary()["quantization"]["quantized_modules"]))
+    table.add_row("activations", model_in_words(result.model))
     if result.coverage is not None:
         table.add_row("weights in integers", f"{100 * result.coverage.share:.1f} %")
     table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB")
@@ -179,4 +208,6 @@ def report(result: "QuantizedModel", directory: Path) -> None:
         table.add_row("quantized score", f"{result.score:.4f} (goal {result.target:.4f}, {verdict})")
         table.add_row("trials", f"{len(result.trials)}, in {Path(options.workspace) / 'history.json'}")
     console.print(table)
+    for note in result.notes:
+        console.print(note, highlight=False)
     console.print(f"Look inside with: inc-hf info {directory}")

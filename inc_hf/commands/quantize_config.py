@@ -15,11 +15,15 @@ def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
     return replace(
         config,
         approach=config.approach if args.approach is None else args.approach,
+        quant_format=config.quant_format if args.quant_format is None else args.quant_format,
         calibration_sampling_size=config.calibration_sampling_size if args.samples is None else args.samples,
         recipes={**config.recipes, **_recipes_of(args)},
         op_type_dict={**config.op_type_dict, **_op_types_of(args)},
         op_name_dict={**config.op_name_dict, **kept},
-        accuracy_criterion=accuracy if args.tolerance is None else replace(accuracy, tolerable_loss=args.tolerance),
+        # not `replace`, which would give a direction that was left out
+        accuracy_criterion=accuracy
+        if args.tolerance is None
+        else {**accuracy.to_dict(), "tolerable_loss": args.tolerance},
         tuning_criterion=tuning if args.max_trials is None else replace(tuning, max_trials=args.max_trials),
     )
 

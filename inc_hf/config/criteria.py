@@ -44,8 +44,20 @@ class AccuracyCriterion(ConfigMixin):
     def __new__(cls, *args: Any, **kwargs: Any) -> "AccuracyCriterion":
         """Takes note of whether the direction was given: afterwards it looks like the default."""
         criterion = super().__new__(cls)
-        criterion.direction_is_given = bool(args) or "higher_is_better" in kwargs
+        criterion._given = bool(args) or "higher_is_better" in kwargs
         return criterion
+
+    @property
+    def direction_is_given(self) -> bool:
+        """Whether the user chose `higher_is_better`, at once or later; a False is no default."""
+        return self._given or not self.higher_is_better
+
+    def to_dict(self) -> dict[str, Any]:
+        """Without the direction where it was left out, so that what is read again leaves it out, too."""
+        values = super().to_dict()
+        if not self.direction_is_given:
+            del values["higher_is_better"]
+        return values
 
     def __post_init__(self):
         check_bool("higher_is_better", self.higher_is_better)

@@ -47,6 +47,9 @@ ACTIVATION_CHOICES = {
 
 GRAPH_OPTIMIZATION_LEVELS = ("DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED", "ENABLE_ALL")
 
+# INC's; of these, only the first three change anything here.
+AUTO_ALPHA_ARGS = ("alpha_min", "alpha_max", "alpha_step", "shared_criterion", "do_blockwise", "n_samples")
+
 # The default of every recipe; a recipe's value has the type of its default.
 RECIPES: dict[str, Any] = {
     "smooth_quant": False,
@@ -146,10 +149,28 @@ def _check_recipe(label: str, name: str, value: Any) -> Any:
     if isinstance(default, dict):
         if not isinstance(value, dict):
             raise wrong_type(label, "a dict", value)
-        if name == "smooth_quant_args" and "alpha" in value:
-            return {**value, "alpha": _check_alpha(f"{label}['alpha']", value["alpha"])}
-        return dict(value)
+        return _check_smoothing(label, value) if name == "smooth_quant_args" else dict(value)
     return None if value is None else check_choice(label, value, GRAPH_OPTIMIZATION_LEVELS)
+
+
+def _check_smoothing(label: str, value: dict[str, Any]) -> dict[str, Any]:
+    checked = dict(value)
+    if "alpha" in value:
+        checked["alpha"] = _check_alpha(f"{label}['alpha']", value["alpha"])
+    if "auto_alpha_args" in value:
+        checked["auto_alpha_args"] = _check_grid(f"{label}['auto_alpha_args']", value["auto_alpha_args"])
+    return checked
+
+
+def _check_grid(label: str, value: Any) -> dict[str, Any]:
+    """INC's grid of alphas; what else INC has there is kept."""
+    if not isinstance(value, dict):
+        raise wrong_type(label, "a dict", value)
+    check_keys(label, value, AUTO_ALPHA_ARGS)
+    low = check_float(f"{label}['alpha_min']", value.get("alpha_min", 0.0), 0, 1)
+    check_float(f"{label}['alpha_max']", value.get("alpha_max", 1.0), low, 1)
+    check_float(f"{label}['alpha_step']", value.get("alpha_step", 0.1), 0.01, 1)
+    return dict(value)
 
 
 def _check_alpha(label: str, alpha: Any) -> float | str | list[float]:

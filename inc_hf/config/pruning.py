@@ -67,10 +67,10 @@ def _check_pattern(name: str, value: Any) -> str:
     return value
 
 
-def _check_step(name: str, value: Any, low: int) -> int | float:
-    """A step as an int, a share of the run as a float in (0, 1). None gives 0."""
+def _check_step(name: str, value: Any, low: int) -> int | float | None:
+    """A step as an int, a share of the run as a float in (0, 1). None is left to the length of the run."""
     if value is None:
-        return 0
+        return None
     if isinstance(value, str):
         value = _parse_number(name, value)
     number = check_float(name, value, low=low)
@@ -112,7 +112,7 @@ GLOBAL_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "start_step": partial(_check_step, low=0),
     "end_step": partial(_check_step, low=-1),
     "pruning_scope": partial(check_choice, choices=("global", "local")),
-    "pruning_frequency": partial(check_int, low=1),
+    "pruning_frequency": partial(_check_optional, check=partial(check_int, low=1)),
     "min_sparsity_ratio_per_op": partial(check_float, low=0, high=1),
     "max_sparsity_ratio_per_op": partial(check_float, low=0, high=1),
     "sparsity_decay_type": partial(check_choice, choices=("exp", "cube", "cos", "linear", "cubic")),
@@ -160,14 +160,18 @@ class WeightPruningConfig(ConfigMixin):
             Regular expressions, searched in the layers' names, of what not to prune.
         backend (`str`, *optional*):
             Not used, as in INC.
-        start_step (`int` or `float`, *optional*, defaults to 0):
-            First step that prunes. A float in (0, 1) is a share of the run; INC only takes steps.
-        end_step (`int` or `float`, *optional*, defaults to 0):
+        start_step (`int` or `float`, *optional*):
+            First step that prunes. A float in (0, 1) is a share of the run; INC only takes steps. By default the end
+            of the learning rate's warm-up; 0 where `end_step` is given, as in INC.
+        end_step (`int` or `float`, *optional*):
             Last step that prunes, not before `start_step`; -1 is the end of the run, a float in (0, 1) a share of it.
+            By default 60 % of the steps from `start_step` on prune, and the others heal. INC's default is 0, with
+            which nothing that needs gradients can be pruned.
         pruning_scope (`str`, *optional*, defaults to `"global"`):
             Whether scores compete in all layers (`"global"`) or within each layer (`"local"`).
-        pruning_frequency (`int`, *optional*, defaults to 1):
-            Steps from one update of the masks to the next, 1 or more.
+        pruning_frequency (`int`, *optional*):
+            Steps from one update of the masks to the next, 1 or more. By default so many that there are about 64
+            updates; 1 where `end_step` is a step, as in INC.
         min_sparsity_ratio_per_op (`float`, *optional*, defaults to 0.0):
             Smallest sparsity of a layer, in [0, 1].
         max_sparsity_ratio_per_op (`float`, *optional*, defaults to 0.98):
@@ -188,10 +192,10 @@ class WeightPruningConfig(ConfigMixin):
     op_names: list[str] | str = field(default_factory=list)
     excluded_op_names: list[str] | str = field(default_factory=list)
     backend: str | None = None
-    start_step: int | str | float | None = 0
-    end_step: int | str | float | None = 0
+    start_step: int | str | float | None = None
+    end_step: int | str | float | None = None
     pruning_scope: str = "global"
-    pruning_frequency: int = 1
+    pruning_frequency: int | None = None
     min_sparsity_ratio_per_op: float = 0.0
     max_sparsity_ratio_per_op: float = 0.98
     sparsity_decay_type: str = "exp"
@@ -252,6 +256,9 @@ def _check_pruning_configs(value: Any) -> list[dict[str, Any]]:
 def _check_merged(where: str, config: SimpleNamespace) -> None:
     """Rules that connect two settings, of which one may be global and the other local."""
     start, end = config.start_step, config.end_step
+    if end is None:  # it follows from `start` and the length of the run, and is never before `start`
+        start = end = start or 0
+    start = start or 0
     comparable = isinstance(start, float) == isinstance(end, float) or 0 in (start, end)
     if end != -1 and comparable and end < start:
         raise UsageError(

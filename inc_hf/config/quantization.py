@@ -79,18 +79,24 @@ class PostTrainingQuantConfig(_QuantizationMixin):
         domain (`str`, *optional*, defaults to `"auto"`):
             `"auto"`, `"cv"`, `"object_detection"`, `"nlp"` or `"recommendation_system"`.
         recipes (`dict` or `str`, *optional*):
-            Switches of the quantization, such as `{"smooth_quant": True, "smooth_quant_args": {"alpha": 0.5}}`, or
+            Switches of the quantization, such as `{"smooth_quant": True, "smooth_quant_args": {"alpha": 0.8}}`, or
             their JSON text; the names and defaults are in `RECIPES`. Only what the user gave is stored: read a value
-            with [`~PostTrainingQuantConfig.recipe`].
+            with [`~PostTrainingQuantConfig.recipe`]. Without an alpha, or with `"auto"`, each layer gets the one that
+            changes its output least; `auto_alpha_args` can say which ones are tried (`alpha_min`, `alpha_max`,
+            `alpha_step`). `fast_bias_correction` moves the biases of Linear layers by the mean error of their outputs.
         quant_format (`str`, *optional*, defaults to `"default"`):
-            Form of an exported ONNX model: `"default"`, `"QDQ"` or `"QOperator"`.
+            Form of an exported ONNX model: `"default"`, `"QDQ"` or `"QOperator"`. With one of the last two all scales
+            are static, and layers are smoothed unless `recipes` say otherwise: runtimes are slow on scales per token.
         inputs (`list[str]`, *optional*, defaults to `[]`):
             Names of the model's inputs.
         outputs (`list[str]`, *optional*, defaults to `[]`):
             Names of the model's outputs.
         approach (`str`, *optional*, defaults to `"static"`):
             `"static"`, `"dynamic"`, `"auto"` or `"weight_only"`. A longer name that contains one of these, such as
-            INC's `"post_training_static_quant"`, is accepted; the short one is stored.
+            INC's `"post_training_static_quant"`, is accepted; the short one is stored. `"static"` gives the two
+            products of feed-forward blocks a scale per token, unless another setting speaks of their activations,
+            such as `{"activation": {"granularity": "per_tensor"}}`. `"auto"` is what agrees best with the float model
+            on the calibration data, or first meets the goal where there is an evaluation; without data it is dynamic.
         calibration_sampling_size (`int` or `list[int]`, *optional*, defaults to `[100]`):
             How many samples calibrate the activations; several numbers are tried in turn. Stored as a list.
         op_type_dict (`dict` or `str`, *optional*):

@@ -112,6 +112,16 @@ class Options(ConfigMixin):
 
 
 options = Options()
+_MADE_UP = options.workspace
+
+
+def _renew_workspace() -> None:
+    """A forked process has one of its own, unless the user chose it."""
+    if options.workspace == _MADE_UP:
+        options.workspace = _own_workspace()
+
+
+os.register_at_fork(after_in_child=_renew_workspace)
 
 
 def set_random_seed(random_seed: int) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -99,8 +101,14 @@ def in_fresh_process(what: str, sentences: list[str], directories: list[Path]) -
 
 def show(rows: dict[str, dict], threads: int, title: str) -> None:
     """Print the table, and say so if INT8 is slower than FP32."""
-    table = Table(title=title)
-    for heading in ("", "accuracy", "equal to FP32", "weights", "load", f"latency 1x128, {threads} threads"):
+    table = Table(
+        title=title,
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+        caption=f"latency: one text of 128 tokens, {threads} threads",
+    )
+    for heading in ("", "accuracy", "as FP32", "weights", "load", "latency"):
         table.add_column(heading, justify="left" if not heading else "right")
     fp32 = rows["FP32"]
     for name, row in rows.items():
@@ -108,11 +116,24 @@ def show(rows: dict[str, dict], threads: int, title: str) -> None:
             name,
             f"{row['accuracy']:.2%}",
             f"{row['equal']:.2%}",
-            f"{row['bytes'] / 1e6:.1f} MB ({row['bytes'] / fp32['bytes']:.0%})",
+            f"{row['bytes'] / 1e6:.1f} MB",
             f"{row['load_seconds']:.2f} s",
-            f"{row['latency_ms']:.1f} ms ({fp32['latency_ms'] / row['latency_ms']:.2f}x)",
+            f"{row['latency_ms']:.1f} ms, {fp32['latency_ms'] / row['latency_ms']:.2f}x",
         )
     console = Console()
     console.print(table)
     if max(fp32["latency_ms"] / row["latency_ms"] for name, row in rows.items() if name != "FP32") < 1:
         console.print("INT8 is slower than FP32 here; `inc-hf info` says which kernels it runs on.")
+
+
+def keep_float(floats: dict[str, Path], output: Path) -> Path:
+    """A copy of the fine-tuned model beside the INT8 ones, so that there is something to go on with."""
+    return Path(shutil.copytree(floats["FP32"], output / "fp32", dirs_exist_ok=True))
+
+
+def show_next(directories: dict[str, Path], dense: Path) -> None:
+    """Print where the models are, and what to type next."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print("Your models:", *(f"  {path}" for path in (dense, *directories.values())), sep="\n")
+    fastest = list(directories.values())[-1]
+    console.print("Next:", f"  inc-hf info {fastest}", f"  inc-hf benchmark {fastest} --baseline {dense}", sep="\n")

@@ -86,6 +86,7 @@ def numbers_of(outputs: Tensor, labels: Any, first_row: int = 0) -> Answers:
 
 def check_classes(labels: Tensor, classes: int, first_row: int = 0) -> None:
     """Raise ValueError for a label that is none of `classes`, with its value and row."""
+    labels = labels.long() if labels.dtype == torch.bool else labels
     allowed = (labels >= 0) & (labels < classes) & (labels == labels.round()) | (labels == IGNORED)
     _check(labels, allowed, first_row, f"labels are 0 to {classes - 1}, or {IGNORED} for what is not to be counted")
 

@@ -9,16 +9,27 @@ from inc_hf.errors import UsageError
 
 # The last of these words in a name decides: "eval_loss", "word_error_rate", "MeanSquaredError".
 LOWER = set(
-    "loss error errors mse rmse mae mape smape mase msle rmsle nll perplexity ppl wer cer mer wil der eer ter bpb bpc "
-    "entropy divergence brier distance deviation latency fid".split()
+    "loss error errors err mse rmse mae mape smape wape mase msle rmsle mdape mpe epe mpjpe nll perplexity ppl wer "
+    "cer mer wil der eer ter ece bpb bpc entropy ce divergence kld brier distance levenshtein hausdorff chamfer "
+    "deviation deviance latency runtime seconds fid kid lpips misclassification drop degradation fpr fnr".split()
 )
 HIGHER = set(
-    "accuracy acc f1 precision recall topk top matthews mcc correlation pearson pearsonr spearman spearmanr kappa auc "
-    "auroc bleu sacrebleu rouge rouge1 rouge2 rougel rougelsum meteor chrf bertscore match em map miou iou r2 "
-    "likelihood".split()
+    "accuracy acc f1 fbeta precision recall topk top matthews mcc correlation pearson pearsonr spearman spearmanr "
+    "kappa auc auroc auprc ap map ndcg mrr bleu sacrebleu bleurt comet rouge rouge1 rouge2 rougel rougelsum meteor "
+    "chrf nist sari bertscore squad match em miou iou jaccard dice similarity r2 likelihood sensitivity specificity "
+    "tpr tnr hits psnr ssim pesq stoi sdr throughput".split()
 )
-# Names whose words would say the reverse.
-LOWER_NAMES = {"negative_log_likelihood", "nll"}
+# Words that would say the reverse, or nothing, one by one.
+LOWER_PHRASES = (
+    "negative_log_likelihood", "neg_log_likelihood", "false_positive_rate", "false_negative_rate", "abs_rel",
+    "bits_per_byte", "bits_per_character",
+)  # fmt: skip
+HIGHER_PHRASES = (
+    "true_positive_rate", "true_negative_rate", "explained_variance", "r_squared", "reciprocal_rank",
+    "samples_per_second", "steps_per_second", "tokens_per_second",
+    "d2_absolute_error", "d2_pinball", "d2_tweedie", "d2_log_loss", "d2_brier",
+)  # fmt: skip
+COUNTED = re.compile(r"(top|ap|map|f|rouge|bleu|ndcg|recall|precision)\d+")  # "ap50", "f2"; better higher
 
 
 def higher_is_better(metric: Any) -> bool | None:
@@ -36,11 +47,12 @@ def higher_is_better(metric: Any) -> bool | None:
 
 
 def _by_name(name: str) -> bool | None:
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    apart = re.sub(r"(?<=[a-z0-9]{2})(?=[A-Z])", "_", name).lower()  # but for "mAP" and "mIoU"
     words = [word for word in re.split(r"[^a-z0-9]+", apart) if word]
-    if LOWER_NAMES & {"_".join(words), "_".join(words[1:])}:
-        return False
-    known = [word in HIGHER for word in words if word in LOWER | HIGHER]
+    for phrase in LOWER_PHRASES + HIGHER_PHRASES:
+        if f"_{phrase}_" in f"_{'_'.join(words)}_":
+            return phrase in HIGHER_PHRASES
+    known = [word not in LOWER for word in words if word in LOWER | HIGHER or COUNTED.fullmatch(word)]
     if not known:
         return None
     is_negated = bool({"neg", "negative"} & set(words))  # scikit-learn's "neg_mean_squared_error"

@@ -13,7 +13,7 @@ from inc_hf.evaluation.tasks import check_not_empty, labels_of
 from inc_hf.models.batches import batch_length, batches_of
 from inc_hf.models.labels import label_numbers
 from inc_hf.models.samples import elements_of, named
-from inc_hf.quantize.workflow import run
+from inc_hf.quantize.workflow import error_of_data, run
 
 
 def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], float]:
@@ -34,7 +34,9 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
             labels = label_numbers(labels, model, rows)
             if isinstance(inputs, Mapping):
                 (inputs,) = batches_of([inputs], model, keep_labels=False)
-            measure.update(logits_of(run(model, inputs)), labels, rows)
+            with error_of_data(model, "evaluation", inputs):
+                output = run(model, inputs)
+            measure.update(logits_of(output), labels, rows)
             rows += batch_length(inputs)
         check_not_empty(rows)
         return measure.result()

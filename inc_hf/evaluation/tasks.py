@@ -6,16 +6,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from inc_hf.errors import UsageError, usage_error_for
+from inc_hf.errors import UsageError
 from inc_hf.evaluation.answers import IGNORED, Answers, Problem, answers_of, check_classes, classes_of, logits_of
 from inc_hf.evaluation.counts import Accuracy, Count
 from inc_hf.evaluation.glue import OF_NUMBERS, GlueScore, check_glue_task
 from inc_hf.models.batches import batch_length
 from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.tasks import SCORED
-from inc_hf.quantize.workflow import run
+from inc_hf.quantize.workflow import error_of_data, run
+from inc_hf.telling import progress_bar
 
 
 def evaluate_task(
@@ -40,10 +40,9 @@ def evaluate_task(
     count: Count | None = None
     rows = 0
     with torch.no_grad():
-        for batch in tqdm(batches, desc="Evaluating", unit="batch", leave=False):
+        for batch in progress_bar(batches, desc="Evaluating", unit="batch", leave=False):
             inputs = _inputs_of(model, batch, SCORED[task].output is None, rows)
-            # torch's, for a token that the model does not know, and for labels of another task
-            with usage_error_for("The evaluation data does not fit the model", (IndexError, ValueError)):
+            with error_of_data(model, "evaluation", inputs):
                 output = run(model, inputs)
             for answers in answers_to(model, output, batch, rows):
                 count = count or count_for(metric, answers)
@@ -108,6 +107,8 @@ def _classification(model: nn.Module, output: Any, batch: Mapping[str, Tensor], 
 
 
 def _question_answering(model: nn.Module, output: Any, batch: Mapping[str, Tensor], row: int) -> list[Answers]:
+    if getattr(output, "start_logits", None) is None:
+        _refuse_task("question-answering", "spans", model)
     return [
         classes_of(output.start_logits, labels_of(batch, "start_positions"), row),
         classes_of(output.end_logits, labels_of(batch, "end_positions"), row),
@@ -120,12 +121,20 @@ def _next_token(model: nn.Module, output: Any, batch: Mapping[str, Tensor], row:
         mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
         labels = batch["input_ids"].masked_fill(mask == 0, IGNORED)
     logits = logits_of(output)
+    if logits.ndim != 3:
+        _refuse_task("text-generation", "scores of tokens", model)
     if labels.shape != logits.shape[:-1]:
         raise UsageError(
             f"The evaluation data does not fit the model: labels of shape {tuple(labels.shape)} for the tokens of "
             f"{tuple(logits.shape[:-1])}."
         )
     return [classes_of(logits[:, :-1], labels[:, 1:], row)]
+
+
+def _refuse_task(task: str, what: str, model: nn.Module) -> None:
+    raise UsageError(
+        f"A {type(model).__name__} is not for the task {task!r}: it gives no {what}; choose its own task."
+    )
 
 
 # By `scored_by` of a task.

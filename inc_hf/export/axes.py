@@ -11,6 +11,7 @@ from inc_hf.export.part import Axes
 from inc_hf.models.examples import Batch, example
 from inc_hf.models.inputs import MISFIT
 from inc_hf.models.makers import Sizes
+from inc_hf.models.sizes import size_in
 
 # Field of `Sizes` -> its values in the first and the second batch, and the names of the axes that it changes.
 FREE = {
@@ -56,6 +57,8 @@ def _allowed(model: PreTrainedModel, names: Sequence[str], first: Sizes, free: b
             continue
         if field == "batch" and first.batch == 1 or not free and field not in ORDINARY:
             continue
+        if field == "pixels" and size_in(model, "window_size") is not None:
+            continue  # torch traces windows of an image of any size (Swin) for hours, and ends in a stack overflow
         if not _changed(model, names, first, field):
             continue
         other = {"images": 3} if field == "images" else {field: value}

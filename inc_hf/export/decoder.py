@@ -53,7 +53,7 @@ def decoder_part(model: PreTrainedModel, inputs: Sequence[str] = ()) -> Part:
             "ONNX for models that generate; use `backend='torch'`."
         ) from error
     layers = getattr(cache, "layers", [])
-    pairs = pairs_of(cache) if all(isinstance(layer, DynamicLayer) for layer in layers) else []
+    pairs = pairs_of(cache) if layers and all(isinstance(layer, DynamicLayer) for layer in layers) else []
     if not pairs or any(tensor.ndim != 4 for pair in pairs for tensor in pair):
         raise UsageError(
             f"{type(model).__name__} does not keep one key and one value per layer, which is the only cache that is "

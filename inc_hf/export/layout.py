@@ -1,5 +1,6 @@
 """The files that a model is run from, under the names that transformers.js, Optimum and sentence-transformers know."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from transformers import PreTrainedModel
 from inc_hf.backends.onnxruntime import require_export
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError
+from inc_hf.export.built_in import METADATA
 from inc_hf.export.decoder import decoder_part
 from inc_hf.export.forward import forward_part
 from inc_hf.export.part import Part
@@ -16,6 +18,8 @@ from inc_hf.export.seq2seq import seq2seq_parts
 from inc_hf.export.write import checked, limit_of, write_freely
 from inc_hf.undo import restored
 from inc_hf.writable import check_writable
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "onnx"  # in a model's directory
 MODEL, ENCODER, DECODER = "model", "encoder_model", "decoder_model_merged"
@@ -81,3 +85,24 @@ def parts_of(
         )
     encoder, first, later = seq2seq_parts(model, free)
     return {ENCODER: [encoder], DECODER: [first, later]}
+
+
+def remove_older(folder: Path, dtype: str) -> None:
+    """Remove what we wrote beside a model that was quantized before and is float now, or the reverse: it would be run
+    for the new model. Files of other tools stay, and are named.
+
+    Args:
+        dtype (`str`): of the files that were written now, one of [`SUFFIXES`].
+    """
+    from inc_hf.export.onnx import metadata_of  # an extra
+
+    suffixes = [suffix for other, suffix in SUFFIXES.items() if (other == "int8") != (dtype == "int8")]
+    for path in (folder / f"{stem}{suffix}.onnx" for stem in (MODEL, ENCODER, DECODER) for suffix in suffixes):
+        if not path.is_file():
+            continue
+        if METADATA not in metadata_of(path):
+            logger.warning("%s stays, which we did not write; remove it if it is of an older model.", path)
+            continue
+        logger.info("Gone with the older model: %s.", path)
+        path.unlink()
+        path.with_name(f"{path.name}_data").unlink(missing_ok=True)

@@ -84,6 +84,7 @@ def seq2seq_parts(model: PreTrainedModel, free: bool = True) -> tuple[Part, Part
         try:
             first = [_first_step(model, encoder.module, *each) for each in zip(inputs, (3, 1), strict=True)]
             later = [_later_step(model, decoder, *each) for each in zip(first, (2, 1), strict=True)]
+            decoder(**later[0])  # some take one token at a time (ProphetNet)
         except MISFIT as error:
             raise UsageError(
                 f"{type(model).__name__} is not cut into an encoder and a decoder that keeps keys and values "

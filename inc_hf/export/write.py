@@ -17,7 +17,7 @@ from inc_hf.backends.compare import why_different
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError
 from inc_hf.export.axes import FREE_NAMES
-from inc_hf.export.onnx import ExportError, onnx_graph, write_onnx
+from inc_hf.export.onnx import ELSE, ExportError, onnx_graph, write_onnx
 from inc_hf.export.part import Part
 from inc_hf.models.dtypes import float_dtypes
 from inc_hf.models.kv_cache import PAST, SWITCH, without_past
@@ -180,6 +180,14 @@ def _validate(parts: list[Part], session: Any, limit: float, name: str) -> None:
     for part in parts:
         with evaluating(part.module):
             for batch in part.batches:
-                if reason := why_different(lambda b: session(_completed(b, session)), part.module, batch, limit):
-                    raise ExportError(f"{name} computes something else: {reason}; nothing was written.")
+                if reason := _why_different(session, part, batch, limit):
+                    raise ExportError(f"{name} computes something else: {reason}; nothing was written. {ELSE}")
     logger.info("%s: the outputs are those of torch, on batches of %s.", name, _inputs_in_words(parts[0]))
+
+
+def _why_different(session: Any, part: Part, batch: dict[str, Tensor], limit: float) -> str | None:
+    """In words; that the session does not take the batch is a reason, too."""
+    try:
+        return why_different(lambda b: session(_completed(b, session)), part.module, batch, limit)
+    except UsageError as error:
+        return str(error)

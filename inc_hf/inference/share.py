@@ -6,13 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf import ops
-from inc_hf.matching.families import FAMILIES
+from inc_hf.matching.families import SIBLINGS
 from inc_hf.quantize.nn import QLinear
-
-# Children of one module that are called on the same tensor one after another.
-SIBLINGS = tuple(
-    dict.fromkeys(names for f in FAMILIES.values() for names in (f.projections, f.first) if len(names) > 1)
-)
 
 
 class SharedInput:

@@ -73,6 +73,11 @@ FAMILIES = {
     "torch.nn.TransformerEncoderLayer": Family(first=("linear1",), second="linear2"),
 }
 
+# Children of one module that are called on the same tensor one after another.
+SIBLINGS = tuple(
+    dict.fromkeys(names for f in FAMILIES.values() for names in (f.projections, f.first) if len(names) > 1)
+)
+
 
 def resolve_name(name: str, child: str) -> str:
     """Full name of what a row calls `child`, in the module `name`."""

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.labels import order_of
-from inc_hf.models.reader import Reader, accepted_inputs, batch_length
+from inc_hf.models.reader import Reader, accepted_inputs, batch_length, is_one_row_a_sample
 from inc_hf.models.samples import elements_of, is_batch, length_of, named
 
 
@@ -72,14 +72,15 @@ def labels_are_inputs(model: nn.Module) -> bool:
 
 
 def take_samples(batches: Iterable[Any], num_samples: int | None) -> list[Any]:
-    """The first batches, until `num_samples` samples are in them; the last one is cut. None takes all."""
+    """The first batches, until `num_samples` samples are in them; the last one is cut, but for one with more images
+    than texts, or fewer, of which no one knows whose they are. None takes all."""
     if num_samples is None:
         return list(batches)
     taken: list[Any] = []
     missing = num_samples
     for batch in batches if missing > 0 else ():
         length = batch_length(batch)
-        taken.append(_cut(batch, missing) if length > missing else batch)
+        taken.append(_cut(batch, missing) if length > missing and is_one_row_a_sample(batch) else batch)
         missing -= length
         if missing <= 0:  # before the next one is read, for which a stream may wait
             break

@@ -1,5 +1,7 @@
 """Samples of text, images and sound as the inputs of a model."""
 
+import inspect
+import logging
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +14,8 @@ from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.limits import text_limit
 from inc_hf.models.samples import is_image, text_columns
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -39,6 +43,16 @@ class Encoder:
         is_pair = getattr(getattr(self.model, "config", None), "is_encoder_decoder", False)
         return is_pair and self.model.can_generate()
 
+    @cached_property
+    def sees(self) -> bool:
+        """Whether images belong to texts: a model with two towers, and a processor for both. What writes has images
+        in the midst of its text, which only its own processor can put there."""
+        takes = "pixel_values" in inspect.signature(self.model.forward).parameters and not self.model.can_generate()
+        if takes and not hasattr(self.processor, "image_processor"):
+            logger.warning("Images are left out: pass the processor of texts and images as `tokenizer=` to use them.")
+            return False
+        return takes
+
     def encoded(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         """A sample that is text, an image or sound as the model's inputs; any other as it is.
 
@@ -51,6 +65,8 @@ class Encoder:
         if main_input == "input_ids":
             self.columns = self.columns or text_columns(sample)
             inputs = self._tokens(sample) if self.columns else None
+            if inputs is not None and any(map(is_image, sample.values())) and self.sees:
+                inputs |= self._image(sample) or {}
         else:
             inputs = self._image(sample) or self._sound(sample)
         if inputs is None:

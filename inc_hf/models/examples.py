@@ -8,7 +8,7 @@ from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 from inc_hf.errors import UsageError
 from inc_hf.models.makers import SOUND, Sizes, hears_images, ids_of, made, parameters_of
-from inc_hf.models.sizes import count_of_types, vision_config
+from inc_hf.models.sizes import audio_size, count_of_types, sized_config
 
 Batch = dict[str, Tensor]
 
@@ -57,9 +57,12 @@ def main_inputs(model: PreTrainedModel) -> tuple[str, ...]:
 
 
 def two_towers(model: PreTrainedModel) -> tuple[str, ...]:
-    """The inputs of a model that reads and sees; nothing if it does only one of them."""
-    both = {"input_ids", "pixel_values"} <= set(parameters_of(model))
-    return ("input_ids", "pixel_values", "pixel_mask") if both and vision_config(model) is not None else ()
+    """The inputs of a model that reads and sees, or reads and hears; nothing if it does only one of them."""
+    names = set(parameters_of(model))
+    if {"input_ids", "input_features"} <= names and audio_size(model) is not None:
+        return ("input_ids", "input_features")
+    both = {"input_ids", "pixel_values"} <= names
+    return ("input_ids", "pixel_values", "pixel_mask") if both and sized_config(model) is not None else ()
 
 
 def text_inputs(model: PreTrainedModel) -> list[str]:
@@ -71,4 +74,7 @@ def text_inputs(model: PreTrainedModel) -> list[str]:
     usual = ["input_ids", "attention_mask", "token_type_ids"]
     if model.config.model_type == "siglip":  # its texts are padded, and the padding is read
         return ["input_ids"]
-    return usual if tokenizer is None else tokenizer.model_input_names
+    try:
+        return usual if tokenizer is None else tokenizer.model_input_names
+    except ImportError:  # transformers has it only where a package is that is not here, such as SentencePiece
+        return usual

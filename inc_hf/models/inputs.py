@@ -13,6 +13,7 @@ from transformers import Cache, PreTrainedConfig, PreTrainedModel
 from inc_hf.errors import UsageError
 from inc_hf.models.kv_cache import CACHE
 from inc_hf.models.modalities import with_all_modalities
+from inc_hf.models.sizes import channels, image_size
 from inc_hf.quantize.workflow import evaluating
 from inc_hf.undo import restored
 
@@ -79,7 +80,7 @@ def dummy_batch(model: PreTrainedModel) -> dict[str, Tensor]:
     """
     config, name = model.config, model.main_input_name
     if name == "pixel_values":
-        batch = {name: torch.zeros(1, getattr(config, "num_channels", 3), *_image_size(config), dtype=model.dtype)}
+        batch = {name: torch.zeros(1, channels(config), *image_size(config, 32), dtype=model.dtype)}
     elif name == "input_features":
         length = 2 * getattr(config, "max_source_positions", 50)
         batch = {name: torch.zeros(1, _size(config, "num_mel_bins"), length, dtype=model.dtype)}
@@ -107,14 +108,6 @@ def _ids(config: PreTrainedConfig) -> Tensor:
         ids = torch.where(ids == eos, 0 if eos else 1, ids)
         ids[:, -1] = eos
     return ids
-
-
-def _image_size(config: PreTrainedConfig) -> tuple[int, int]:
-    size = getattr(config, "image_size", 32)
-    height, width = size if isinstance(size, list | tuple) and len(size) == 2 else (size, size)
-    if not isinstance(height, int) or not isinstance(width, int):
-        raise UsageError(f"`image_size` of {type(config).__name__} is {size!r}, no height and width.")
-    return height, width
 
 
 def _size(config: PreTrainedConfig, name: str) -> int:

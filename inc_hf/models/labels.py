@@ -25,6 +25,8 @@ def label_numbers(label: Any, model: nn.Module, row: int) -> Any:
     Raises:
         ValueError: the model does not know a word.
     """
+    if label is None:
+        raise UsageError(f"The label in row {row} (the first is 0) is None; leave such samples out, or give it one.")
     if isinstance(label, str):
         return _number(label, ids_of_words(model), row)
     problem = getattr(getattr(model, "config", None), "problem_type", None)

@@ -9,10 +9,21 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from inc_hf.errors import UsageError
-from inc_hf.models.modalities import first_int
-from inc_hf.models.sizes import IMAGE_SIZES, count_of_types, first_of, size_in, text_config, vision_config
+from inc_hf.models.sizes import (
+    audio_size,
+    channels,
+    count_of_types,
+    first_int,
+    first_of,
+    frames_of_video,
+    image_size,
+    size_in,
+    sized_config,
+    text_config,
+)
 
 SOUND = ("input_values", "input_features")
+SMALL = 32  # an image where a config does not say how large it is
 
 
 @dataclass
@@ -118,14 +129,12 @@ def _embeddings(model: PreTrainedModel, ids: Tensor, sizes: Sizes) -> Tensor:
 
 
 def _image(model: PreTrainedModel, ids: Tensor, sizes: Sizes) -> Tensor:
-    vision = vision_config(model) or model.config
-    size = first_of(vision, *IMAGE_SIZES) or 32
-    size = (size["height"], size["width"]) if isinstance(size, dict) else size
-    height, width = size if isinstance(size, list | tuple) and len(size) == 2 else (size, size)
-    if not isinstance(height, int) or not isinstance(width, int):
-        raise UsageError(f"`image_size` of {type(vision).__name__} is {size!r}, no height and width.")
-    channels = first_int(vision, "num_channels", "in_channels", "in_chans") or 3
-    shape = (sizes.images or sizes.batch, channels, height + sizes.pixels, width + sizes.pixels)
+    """`(images, channels, height, width)`; a video has its frames before the channels, all of one size."""
+    vision = sized_config(model) or model.config
+    height, width = image_size(vision, SMALL)
+    video, more = frames_of_video(model, vision), sizes.pixels
+    sides = (height, width) if video else (height + more, width + more)
+    shape = (sizes.images or sizes.batch, *video, channels(vision), *sides)
     return torch.randn(shape, generator=sizes.generator)
 
 
@@ -144,7 +153,10 @@ def _is_whisper(model: PreTrainedModel) -> bool:
 
 
 def _features(model: PreTrainedModel, ids: Tensor, sizes: Sizes) -> Tensor:
-    """`(batch, bins, frames)` of Whisper, whose frames are fixed, otherwise `(batch, frames, bins)`."""
+    """`(batch, bins, frames)` of Whisper, whose frames are fixed, `(batch, 1, frames, bins)` of CLAP, otherwise
+    `(batch, frames, bins)`."""
+    if spectrogram := audio_size(model):
+        return torch.randn(sizes.batch, 1, *spectrogram, generator=sizes.generator)
     if _is_whisper(model):
         frames = 2 * (size_in(model, "max_source_positions") or 50)
         return torch.randn(sizes.batch, size_in(model, "num_mel_bins"), frames, generator=sizes.generator)

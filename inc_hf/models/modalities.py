@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from inc_hf.models.sizes import audio_size, channels, first_int, frames_of_video, image_size, vision_config
+
 Batch = dict[str, Tensor]
 TEXT_LENGTH = 128
 IMAGE_SIZE = 224  # where a config does not say it
@@ -58,18 +60,17 @@ def longer(ids: Tensor, config: Any) -> Tensor:
 def image(model: PreTrainedModel, batch: Batch) -> Tensor:
     """`(1, channels, height, width)`; a video has its frames before these, patches of Qwen's models are rows."""
     vision, names = vision_config(model.config), arguments(model)
-    channels = first_int(vision, "num_channels", "in_channels", "in_chans") or 3
     if "image_grid_thw" in names:
-        pixels = channels * vision.temporal_patch_size * vision.patch_size**2
+        pixels = channels(vision) * vision.temporal_patch_size * vision.patch_size**2
         return gray(model, int(image_grid(model, batch).prod()), pixels)
-    height, width = image_size(vision)
-    if "video" in str(getattr(model, "input_modalities", "")) and first_int(vision, "num_frames"):
-        return gray(model, 1, vision.num_frames, channels, height, width)
+    height, width = image_size(vision, IMAGE_SIZE)
+    if video := frames_of_video(model, vision):
+        return gray(model, 1, *video, channels(vision), height, width)
     if tiles := getattr(model.config, "image_grid_pinpoints", None):
         count = 1 + (tiles[0][0] // height) * (tiles[0][1] // width)
-        return gray(model, 1, count, channels, height, width)
+        return gray(model, 1, count, channels(vision), height, width)
     several = [1] if "pixel_attention_mask" in names and vision is not model.config else []
-    return gray(model, 1, *several, channels, height, width)
+    return gray(model, 1, *several, channels(vision), height, width)
 
 
 def gray(model: PreTrainedModel, *shape: int) -> Tensor:
@@ -96,31 +97,16 @@ def video(model: PreTrainedModel, batch: Batch) -> Tensor | None:
     if "pixel_values" in arguments(model):
         return None  # it goes where images go
     vision = vision_config(model.config)
-    frames, channels = (
-        first_int(vision, "frames_per_clip", "num_frames"),
-        first_int(vision, "in_chans", "num_channels"),
-    )
-    return gray(model, 1, frames or 2, channels or 3, *image_size(vision))
-
-
-def vision_config(config: Any) -> Any:
-    return getattr(config, "vision_config", None) or getattr(config, "image_config", None) or config
-
-
-def image_size(config: Any) -> tuple[int, int]:
-    size = next((v for n in ("image_size", "input_size", "crop_size") if (v := getattr(config, n, None))), IMAGE_SIZE)
-    if isinstance(size, dict):
-        size = size.get("height", IMAGE_SIZE), size.get("width", IMAGE_SIZE)
-    height, width = size if isinstance(size, list | tuple) and len(size) == 2 else (size, size)
-    return height, width
+    count = first_int(vision, "frames_per_clip", "num_frames") or 2
+    return gray(model, 1, count, channels(vision), *image_size(vision, IMAGE_SIZE))
 
 
 def spectrogram(model: PreTrainedModel, batch: Batch) -> Tensor | None:
     """`(1, bins, frames)` of Whisper's encoder, which many models have inside; CLAP's is an image."""
+    if size := audio_size(model):
+        return torch.zeros(1, 1, *size, dtype=model.dtype)
     audio = getattr(model.config, "audio_config", model.config)
     bins, frames = first_int(audio, "num_mel_bins", "n_mels"), first_int(audio, "max_source_positions")
-    if bins is not None and hasattr(audio, "spec_size"):
-        return torch.zeros(1, 1, audio.spec_size * (audio.spec_size // bins), bins, dtype=model.dtype)
     return None if bins is None else torch.zeros(1, bins, 2 * (frames or 50), dtype=model.dtype)
 
 
@@ -205,8 +191,3 @@ def count_features(model: PreTrainedModel, batch: Batch, kind: str, name: str) -
 
 def arguments(module: nn.Module) -> Collection[str]:
     return inspect.signature(module.forward).parameters
-
-
-def first_int(config: Any, *names: str) -> int | None:
-    """The first of these settings that there is, a whole number."""
-    return next((v for name in names if isinstance(v := getattr(config, name, None), int)), None)

@@ -141,6 +141,18 @@ def _check_main_input(usable: Collection[str], came: Collection[str], model: nn.
 
 
 def batch_length(batch: Any) -> int:
-    """Number of samples in a batch."""
-    values = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, tuple | list) else [batch]
-    return next((len(value) for value in values if isinstance(value, Tensor) and value.ndim), 1)
+    """Number of samples in a batch: of its texts, if it has some, since a sample may have several images, or patches
+    of them side by side."""
+    return next((len(value) for value in _parts_of(batch) if isinstance(value, Tensor) and value.ndim), 1)
+
+
+def is_one_row_a_sample(batch: Any) -> bool:
+    """Whether all tensors of a batch have a row for each sample, so that it can be cut."""
+    return len({len(value) for value in _parts_of(batch) if isinstance(value, Tensor) and value.ndim}) <= 1
+
+
+def _parts_of(batch: Any) -> list[Any]:
+    if isinstance(batch, Mapping):
+        texts = [batch[name] for name in ("input_ids", "inputs_embeds") if name in batch]
+        return [*texts, *batch.values()]
+    return list(batch) if isinstance(batch, tuple | list) else [batch]

@@ -15,7 +15,17 @@ from inc_hf.errors import UsageTypeError
 from inc_hf.models.labels import LABEL_COLUMNS, ids_of_words
 
 # Dimensions of one sample of an input; a batch has one more.
-DIMENSIONS = {"input_ids": 1, "inputs_embeds": 2, "pixel_values": 3, "input_features": 2, "input_values": 1}
+DIMENSIONS = {
+    "input_ids": 1,
+    "inputs_embeds": 2,
+    "pixel_values": 3,
+    "pixel_values_videos": 4,
+    "flattened_patches": 2,
+    "input_features": 2,
+    "input_values": 1,
+}
+# Beside them, `pixel_values` are the patches of an image, not the image: their dimensions, too, in one sample.
+OF_PATCHES = {"spatial_shapes": 1, "pixel_position_ids": 2, "image_position_ids": 2}
 # Columns of GLUE and of most sentence datasets, in pairs where two belong together.
 TEXT_COLUMNS = (
     ("sentence", None),
@@ -73,7 +83,9 @@ def is_batch(element: Any, data: Any, model: nn.Module) -> bool:
 def _is_batch_of_columns(columns: Mapping[str, Any], model: nn.Module) -> bool:
     names = [*main_names(model), *DIMENSIONS]
     if name := next((name for name in names if name in columns), None):
-        if name == "pixel_values" and dimensions_of(columns[name]) == 2:  # patches of all images, side by side
+        if name == "pixel_values" and (beside := next((key for key in OF_PATCHES if key in columns), None)):
+            return dimensions_of(columns[beside]) > OF_PATCHES[beside]
+        if name.startswith("pixel_values") and dimensions_of(columns[name]) == 2:  # of all images, side by side
             return True
         return dimensions_of(columns[name]) > _dimensions(model, name)
     if text_columns(columns) is None and text_columns(_first_row(columns), only_known=True):
@@ -143,6 +155,8 @@ def named(element: Any, model: nn.Module) -> Any:
     first = parts[0] if parts else None
     if isinstance(first, Tensor | np.ndarray):
         return _named_tensors(parts, model)
+    if len(parts) == 3 and _name_of(parts[0]) == _name_of(parts[1]) == "text":
+        return dict(zip(("sentence1", "sentence2", "labels"), parts, strict=True))
     if len(parts) <= 2 and (name := _name_of(first)):
         return _named_pair(name, parts, model)
     raise UsageTypeError(f"Got {reprlib.repr(element)} as a batch; {type(model).__name__} needs a dict of tensors.")

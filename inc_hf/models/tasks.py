@@ -129,8 +129,14 @@ def class_of_architecture(config: "PreTrainedConfig") -> type | None:
     """The class that wrote a checkpoint: the first of the `architectures` in its config that transformers has."""
     import transformers
 
-    known = dir(transformers)
-    return next((getattr(transformers, name) for name in config.architectures or () if name in known), None)
+    found = (getattr(transformers, name, None) for name in architectures_of(config))
+    return next((c for c in found if isinstance(c, type) and issubclass(c, transformers.PreTrainedModel)), None)
+
+
+def architectures_of(config: "PreTrainedConfig") -> list[str]:
+    """The names of classes in a config; what is no list of names names none."""
+    names = getattr(config, "architectures", None)
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def model_class_of(auto_class: type, config: "PreTrainedConfig", trust_remote_code: bool = False) -> type:

@@ -1,14 +1,19 @@
 """Weights of all layer types as matrices of shape `(output channels, inputs)`."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
+from inc_hf.matching.layout import is_transposed, matrix_shape
 
-def is_transposed(module: nn.Module) -> bool:
-    """Whether the weight has the shape `(inputs, outputs)`, as that of `transformers.Conv1D`."""
-    return type(module).__name__.endswith("Conv1D")  # also while it is prepared for QAT
+__all__ = [
+    "from_matrix",
+    "is_sharded",
+    "is_transposed",
+    "matrix_shape",
+    "multiply_",
+    "to_matrix",
+    "whole",
+]
 
 
 def to_matrix(module: nn.Module, weight: Tensor) -> Tensor:
@@ -27,12 +32,6 @@ def from_matrix(module: nn.Module, matrix: Tensor) -> Tensor:
         return matrix.t()
     out, inputs, *kernel = module.weight.shape
     return matrix.reshape(out, *kernel, inputs).movedim(-1, 1) if kernel else matrix
-
-
-def matrix_shape(module: nn.Module) -> tuple[int, int]:
-    """Output channels and inputs per channel."""
-    shape = tuple(module.weight.shape)
-    return (shape[1], shape[0]) if is_transposed(module) else (shape[0], math.prod(shape[1:]))
 
 
 def is_sharded(tensor: Tensor) -> bool:

@@ -13,7 +13,7 @@ STEPS = 4
 
 def is_progressive(config: SimpleNamespace, schedule: Schedule) -> bool:
     """Whether the type asks for it and there is time for it between two updates, as INC decides."""
-    has_time = schedule.end - schedule.start > STEPS and config.pruning_frequency > 1
+    has_time = schedule.end - schedule.start > STEPS and schedule.frequency > 1
     return config.pruning_type.endswith("_progressive") and has_time
 
 

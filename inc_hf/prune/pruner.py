@@ -21,14 +21,18 @@ from inc_hf.prune.target import Part, Target, check_owners, find_targets
 logger = logging.getLogger(__name__)
 
 
-def prepare(model: nn.Module, config: WeightPruningConfig, total_steps: int) -> list["Pruner"]:
+def prepare(
+    model: nn.Module, config: WeightPruningConfig, total_steps: int | float, warmup_steps: int = 0
+) -> list["Pruner"]:
     """One pruner for each element of `config.pruning_configs`, for a run of `total_steps` optimizer steps.
+
+    Where the config does not say when to begin, that is after the `warmup_steps` of the learning rate.
 
     Raises:
         ValueError: a layer is in two of them or frozen, names match nothing, steps are not in the run, or settings do
             not go together.
     """
-    pruners = [Pruner(c, find_targets(model, c), total_steps) for c in config.merged_configs()]
+    pruners = [Pruner(c, find_targets(model, c), total_steps, warmup_steps) for c in config.merged_configs()]
     check_owners([pruner.targets for pruner in pruners])
     return pruners
 
@@ -45,10 +49,12 @@ class Pruner:
     while an update is on its way. `magnitude` and `pattern_lock` keep no scores.
     """
 
-    def __init__(self, config: SimpleNamespace, targets: list[Target], total_steps: int):
+    def __init__(
+        self, config: SimpleNamespace, targets: list[Target], total_steps: int | float, warmup_steps: int = 0
+    ):
         self.config, self.targets = config, targets
         self.pattern = parse_pattern(config.pattern)
-        self.schedule = schedule_of(config, total_steps)
+        self.schedule = schedule_of(config, total_steps, warmup_steps)
         self.progressive = is_progressive(config, self.schedule)
         self.last_change = self._last_change(total_steps)
         self.scores = Scores(config, targets, self.progressive or isinstance(self.pattern, NMPattern))

@@ -27,6 +27,13 @@ def get_sparsity_ratio(pruners: list[Pruner], model: nn.Module) -> tuple[float, 
     return zeros / max(weights, 1), zeros / max(parameters, 1), blockwise / max(weights, 1)
 
 
+def zeros_in_targets(pruners: list[Pruner]) -> float:
+    """The share of zeros, in [0, 1], in the weights of the layers that are pruned; without the layers left dense."""
+    modules = {id(part.module): part.module for pruner in pruners for part in pruner.parts()}
+    weights = [whole(module.weight.detach()) for module in modules.values()]
+    return sum(int((w == 0).sum()) for w in weights) / max(sum(w.numel() for w in weights), 1)
+
+
 def _zeros_in_units(pruner: Pruner) -> float:
     zeros = 0.0
     for part in pruner.parts():

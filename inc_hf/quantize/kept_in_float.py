@@ -5,6 +5,7 @@ from torch import nn
 ADAPTER = "an adapter of PEFT, which saves it in float; merge it (`merge_and_unload`) to have it quantized"
 BESIDE_MODEL = "beside the model of transformers in a SentenceTransformer, which saves it in float"
 HELD_ASIDE = "its owner calls it from a list of its own, not by its name"  # heads of MaskFormer
+REPLACED = "its `forward` was replaced, which a module in its place would not call"
 RESCALED = "RWKV scales its weight in place before the first forward pass"
 RESCALED_IN_RWKV = ("attention.output", "feed_forward.value")  # of each block
 BASES = ("base_layer", "original_module")  # what PEFT calls the module that it adapts
@@ -12,10 +13,13 @@ BASES = ("base_layer", "original_module")  # what PEFT calls the module that it 
 
 def kept_in_float(model: nn.Module) -> dict[str, str]:
     """Name -> reason, of all modules inside of adapters, of those beside the model in a `SentenceTransformer`, of what
-    RWKV writes to, and of those in whose place another one would not be called."""
+    RWKV writes to, of those whose `forward` is not that of their class, and of those in whose place another one would
+    not be called."""
     aside = {id(module) for owner in model.modules() for module in _held_aside(owner)}
     reasons = {name: HELD_ASIDE for name, module in model.named_modules() if id(module) in aside}
     for name, module in model.named_modules():
+        if _has_own_forward(module):
+            reasons[name] = REPLACED
         if type(module).__name__ == "RwkvBlock":
             reasons |= {f"{name}.{child}": RESCALED for child in RESCALED_IN_RWKV}
         if _is_of(module, "peft.") and any(hasattr(module, base) for base in BASES):
@@ -26,6 +30,11 @@ def kept_in_float(model: nn.Module) -> dict[str, str]:
         outside = [n for n in modules if not any(n == name or n.startswith(f"{name}.") for name in models)]
         reasons |= dict.fromkeys(outside, BESIDE_MODEL)
     return reasons
+
+
+def _has_own_forward(module: nn.Module) -> bool:
+    """Whether somebody has put another `forward` on it; that of accelerate only moves tensors."""
+    return "forward" in vars(module) and not hasattr(module, "_hf_hook")
 
 
 def _held_aside(owner: nn.Module) -> list[nn.Module]:

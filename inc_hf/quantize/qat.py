@@ -15,8 +15,10 @@ from inc_hf.errors import UsageError
 from inc_hf.quantize.fake_quantize import fake_quantize_range, fake_quantize_tokens, fake_quantize_weight
 from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.scheme import Scheme
+from inc_hf.quantize.tokens import Tokens
 from inc_hf.quantize.workflow import convert, planned_modules, prepare
 
+NO_BACKWARD = -1  # the number of the present backward pass outside of any
 AVERAGING_CONSTANT = 0.01  # that of torch's MovingAverageMinMaxObserver
 
 
@@ -66,6 +68,8 @@ class FakeQuantized(nn.Module):
     input_range: MovingRange | None
     input_ndim: int | None
     float_class: type
+    qat_name: str
+    tokens: Tokens | None  # with static activations
 
     def rounded_weight(self) -> Tensor:
         return fake_quantize_weight(self.weight, self.scheme.weight)
@@ -79,9 +83,17 @@ class FakeQuantized(nn.Module):
         if activation.dynamic:
             return self.rounded_rows(x)
         if self.training:
-            self.input_range.see(x)
+            self.see(x)
         bounds = self.input_range.current()
         return x if bounds is None else fake_quantize_range(x, *bounds, activation)
+
+    @torch.compiler.disable
+    @torch.no_grad()
+    def see(self, x: Tensor) -> None:
+        """Take note of the range of an input, but for padding; not of one that gradient checkpointing computes again,
+        when nobody knows any more what of it was padding."""
+        if torch._C._current_graph_task_id() == NO_BACKWARD:
+            self.input_range.see(self.tokens.rows(self.qat_name, self, x))
 
     def rounded_rows(self, x: Tensor) -> Tensor:
         return fake_quantize_tokens(x, self.scheme.activation)
@@ -153,13 +165,16 @@ def prepare_qat(model: nn.Module, schemes: Mapping[str, Scheme]) -> nn.Module:
             model is then as it was.
     """
     prepare(model, schemes)  # for its checks, and for one list of the modules that are meant
-    planned = planned_modules(model)
-    for module in planned.values():
+    planned, tokens = planned_modules(model), Tokens(model)
+    for name, module in planned.items():
         scheme = module.quantization_plan.scheme
         module.quantization_plan.detach(module)
         module.float_class, module.__class__ = type(module), _qat_class(module)
         module.scheme, module.input_ndim = scheme, None
         module.input_range = MovingRange() if scheme.is_static else None
+        module.qat_name, module.tokens = name, tokens if scheme.is_static else None
+        if scheme.is_static:
+            tokens.attach()
     return model
 
 
@@ -180,7 +195,9 @@ def unprepare_qat(model: nn.Module) -> nn.Module:
     """Make float layers of them again, in place; their weights are as they were trained."""
     for module in qat_modules(model).values():
         module.__class__ = module.float_class
-        for name in ("scheme", "input_range", "input_ndim", "float_class"):
+        if module.tokens is not None:
+            module.tokens.detach()
+        for name in ("scheme", "input_range", "input_ndim", "float_class", "qat_name", "tokens"):
             delattr(module, name)
     return model
 

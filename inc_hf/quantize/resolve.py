@@ -12,10 +12,13 @@ from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import match_names, nearest
 from inc_hf.ops import default_weight_bits
+from inc_hf.quantize.decoder_ends import FOR_READERS, decoder_ends
 from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import op_type
+from inc_hf.quantize.per_token import per_token_names
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
+from inc_hf.quantize.smoothing import with_smoothing
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,7 @@ def resolve_schemes(
     reached: Mapping[str, int] | None = None,
     has_calibration_data: bool = True,
     left: dict[str, Reason] | None = None,
+    may_mix: bool = True,
 ) -> dict[str, Scheme]:
     """Module name -> scheme of all modules that `config` quantizes; what is absent stays in float.
 
@@ -49,6 +53,7 @@ def resolve_schemes(
             others stay in float. None takes all modules, in the order of the model.
         has_calibration_data (`bool`): decides between static and dynamic for `approach="auto"`.
         left (`dict`, *optional*): gets the reason for each of these modules that stays in float.
+        may_mix (`bool`): whether static quantization may give some activations a scale per token (`per_token`).
 
     Raises:
         ValueError: a pattern of `op_name_dict` matches nothing, or a setting is not available for a module.
@@ -64,20 +69,21 @@ def resolve_schemes(
         approach = "static" if has_calibration_data else "dynamic"
     bits = _weight_bits(config.reduce_range)
     settings: dict[str, dict[str, dict]] = {name: {} for name in names}
-    for name, stronger in [
-        *settings_by_type(model, kinds, config.op_type_dict),
-        *((name, IN_FLOAT) for name in _excluded_by_recipes(kinds, config)),
-        *settings_by_name(model, kinds, config.op_name_dict),
-    ]:
+    by_type = list(settings_by_type(model, kinds, config.op_type_dict))
+    by_name = list(settings_by_name(model, kinds, config.op_name_dict))
+    excluded = [(name, IN_FLOAT) for name in _excluded_by_recipes(kinds, config)]
+    for name, stronger in [*by_type, *excluded, *by_name]:
         settings[name] = merged_settings(settings[name], stronger)
-    schemes = {name: apply_settings(name, kinds[name], approach, bits, settings[name]) for name in names}
-    alpha = smoothing_alphas(config)[0]
-    smoothed = {
-        name: replace(scheme, smooth_alpha=alpha) if kinds[name] in ("Linear", "Conv1D") else scheme
-        for name, scheme in schemes.items()
-        if scheme is not None
-    }
+    approaches = dict.fromkeys(names, approach)
+    if approach == "static" and may_mix:
+        approaches |= dict.fromkeys(per_token_names(model, config, settings), "dynamic")
+    schemes = {name: apply_settings(name, kinds[name], approaches[name], bits, settings[name]) for name in names}
+    smoothed = with_smoothing({name: s for name, s in schemes.items() if s is not None}, kinds, config, settings)
     left.update({name: BY_CONFIG for name in names if name not in smoothed})
+    named = [name for key in config.op_name_dict if key != "default_qconfig" for name in match_names(key, kinds)]
+    for name in decoder_ends(model, kinds, dict(by_type), named, tied_names(model)):
+        if smoothed.pop(name, None):
+            left[name] = FOR_READERS
     for name in few_convolutions(model, smoothed, kinds, settings):
         del smoothed[name]
         left[name] = FOR_STOCK
@@ -121,16 +127,6 @@ def quantizable_names(model: nn.Module) -> list[str]:
 def fused_parents(model: nn.Module) -> list[str]:
     """Names of torch's own transformer layers."""
     return [name for name, module in model.named_modules() if isinstance(module, FUSED_PARENTS)]
-
-
-def smoothing_alphas(config: PostTrainingQuantConfig) -> list[float | None]:
-    """SmoothQuant's alpha, or the alphas to try in turn, of `recipes`; [None] without it. The default is 0.5."""
-    if not config.recipe("smooth_quant"):
-        return [None]
-    alpha = config.recipe("smooth_quant_args").get("alpha", 0.5)
-    if alpha == "auto":
-        raise UsageError("`smooth_quant_args` alpha 'auto' is not available yet; give a number in [0, 1] or a list.")
-    return list(alpha) if isinstance(alpha, list) else [alpha]
 
 
 def reached_or_tied(model: nn.Module, names: list[str], reached: Mapping[str, int]) -> list[str]:

@@ -34,12 +34,18 @@ class ActivationScheme:
 class Scheme:
     """Weights and activations of one module; `activation=None` leaves the activations in float (weight-only).
 
-    `smooth_alpha` moves outliers of the input from the activations into the weights, see `smoothquant`.
+    `smooth_alpha` moves outliers of the input from the activations into the weights, see `smoothquant`. Several of
+    them are a choice that `convert` makes, see `alpha`.
     """
 
     weight: WeightScheme
     activation: ActivationScheme | None = None
-    smooth_alpha: float | None = None
+    smooth_alpha: float | tuple[float, ...] | None = None
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """Alphas to choose from; empty if there is no choice."""
+        return self.smooth_alpha if isinstance(self.smooth_alpha, tuple) else ()
 
     @property
     def is_static(self) -> bool:

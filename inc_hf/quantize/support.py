@@ -7,7 +7,7 @@ from inc_hf.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
-UNAVAILABLE_RECIPES = ("layer_wise_quant", "fast_bias_correction", "weight_correction")
+UNAVAILABLE_RECIPES = ("layer_wise_quant", "weight_correction")
 ONNX_RECIPES = (
     "gemm_to_matmul",
     "graph_optimization_level",
@@ -33,6 +33,9 @@ def check_supported(config: PostTrainingQuantConfig) -> None:
     for name in UNAVAILABLE_RECIPES:
         if config.recipe(name):
             raise UsageError(f"The recipe {name!r} is not available yet; leave it out of `recipes`.")
+    arguments = config.recipe("smooth_quant_args").get("auto_alpha_args") or {}
+    if arguments.get("do_blockwise"):
+        raise UsageError("`auto_alpha_args` do_blockwise is not available yet: alphas are chosen layer by layer.")
     for name in ONNX_RECIPES:
         if name in config.recipes:
             logger.warning("The recipe %r is for ONNX Runtime; it changes nothing here.", name)

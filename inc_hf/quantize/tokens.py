@@ -30,20 +30,21 @@ class Tokens:
     def attach(self) -> None:
         """One more module looks at the masks; the first one sets the hooks."""
         self.users += 1
-        if self.handles:
+        if self.users > 1:
             return
-        self.handles.append(self.model.register_forward_pre_hook(self._begin, with_kwargs=True))
-        self.handles.append(self.model.register_forward_hook(self._end, always_call=True))
+        self.handles = [
+            self.model.register_forward_pre_hook(self._begin, with_kwargs=True),
+            self.model.register_forward_hook(self._end, always_call=True),
+        ]
         if self.has_decoder and (encoder := _encoder_of(self.model)) is not None:
             self.handles.append(encoder.register_forward_hook(self._encoded))
 
     def detach(self) -> None:
-        """One less; the last one takes the hooks away."""
-        self.users -= 1
+        """One less; the last one takes the hooks away, also from a model that was put back as it was."""
+        self.users = max(self.users - 1, 0)
         if not self.users:
             for handle in self.handles:
                 handle.remove()
-            self.handles.clear()
 
     def rows(self, name: str, module: nn.Module, x: Tensor) -> Tensor:
         """What of the input `x` of a module belongs to tokens, of shape `(tokens, features)`; all of it, where no mask
@@ -87,6 +88,7 @@ class Tokens:
             longest, lengths = (longest - kernel) // stride + 1, (lengths - kernel) // stride + 1
         return torch.arange(longest, device=mask.device) < lengths
 
+    @torch.compiler.disable
     def _begin(self, model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         given = _by_name(model, args, kwargs)
         self.mask, self.decoder_mask = _mask_of(given, "attention_mask"), _mask_of(given, "decoder_attention_mask")
@@ -96,9 +98,11 @@ class Tokens:
             of_tokens = isinstance(labels, Tensor) and labels.ndim == 2
             self.decoder_mask = labels != IGNORED if of_tokens else self.mask
 
+    @torch.compiler.disable
     def _end(self, *_: Any) -> None:
         self.mask = self.decoder_mask = self.encoded = None
 
+    @torch.compiler.disable
     def _encoded(self, module: nn.Module, args: tuple, output: Any) -> None:
         self.encoded = output if isinstance(output, Tensor) else next(iter(_values(output)), None)
 

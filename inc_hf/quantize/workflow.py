@@ -8,22 +8,29 @@ from typing import Any
 
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.matching.patterns import named_modules_with_duplicates
+from inc_hf.quantize.alpha import choose_alphas
+from inc_hf.quantize.bias import can_correct, corrected_bias
 from inc_hf.quantize.functional import quantize_weight
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
 from inc_hf.quantize.plan import Plan
 from inc_hf.quantize.scheme import Scheme
-from inc_hf.quantize.smoothquant import smoothing_factors
+from inc_hf.quantize.sources import Sources
 from inc_hf.quantize.tokens import Tokens
+from inc_hf.telling import progress_bar
 
 logger = logging.getLogger(__name__)
 
+MISFITS = (RuntimeError, TypeError, AttributeError, KeyError, AssertionError)  # of inputs that a model does not take
+
 
 def prepare(
-    model: nn.Module, schemes: Mapping[str, Scheme], input_ndims: Mapping[str, int] | None = None
+    model: nn.Module,
+    schemes: Mapping[str, Scheme],
+    input_ndims: Mapping[str, int] | None = None,
+    correct_bias: bool = False,
 ) -> nn.Module:
     """Attach a scheme, and for static activations an observer, to the named modules, in place.
 
@@ -31,6 +38,7 @@ def prepare(
         schemes: module name -> `Scheme`, as `resolve_schemes` returns them.
         input_ndims (`dict`, *optional*): module name -> dimensions of its input, as `probe.reached_modules` returns
             them; calibration finds them, too. A compressed-tensors checkpoint is plainer where they are known.
+        correct_bias (`bool`): whether `convert` is to move biases by the mean error of what calibration saw.
 
     Raises:
         ValueError: the model is quantized or prepared already, a name is not a module that can be quantized, a weight
@@ -45,8 +53,11 @@ def prepare(
             raise UsageError(f"`{name}` is not a module that can be quantized; see `resolve_schemes`.")
         if not modules[name].weight.isfinite().all():
             raise UsageError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
-    tokens = Tokens(model)
-    plans = {name: Plan(name, scheme, tokens, (input_ndims or {}).get(name)) for name, scheme in schemes.items()}
+    tokens, sources, ndims = Tokens(model), Sources(), input_ndims or {}
+    plans = {
+        name: Plan(name, scheme, tokens, ndims.get(name), sources, correct_bias and can_correct(modules[name]))
+        for name, scheme in schemes.items()
+    }
     for name, plan in plans.items():
         if not hasattr(modules[name], "quantization_plan"):
             plan.attach(modules[name])
@@ -88,8 +99,8 @@ def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -
     """
     count = 0
     with evaluating(model):
-        for batch in tqdm(batches, desc="Calibrating", unit="batch", disable=not progress, leave=False):
-            with calibration_error():
+        for batch in progress_bar(batches, desc="Calibrating", unit="batch", disable=not progress, leave=False):
+            with error_of_data(model, "calibration", batch):
                 run(model, batch)
             count += 1
     if not count:
@@ -97,9 +108,23 @@ def calibrate(model: nn.Module, batches: Iterable[Any], progress: bool = True) -
     return model
 
 
-def calibration_error() -> usage_error_for:
-    """Around a call of the model with calibration data: ids of another tokenizer, or inputs that it does not take."""
-    return usage_error_for("The calibration data does not fit the model", (IndexError, ValueError))
+def error_of_data(model: nn.Module, what: str, batch: Any = None) -> usage_error_for:
+    """Around a call of the model with the user's data: ids of another tokenizer, or inputs that it does not take.
+
+    A float model of transformers is right, so that whatever it raises is about the data.
+
+    Args:
+        what (`str`): the data are for, "calibration" or "evaluation".
+    """
+    is_right = type(model).__module__.startswith("transformers.") and not quantized_modules(model)
+    kinds = (*MISFITS, IndexError, ValueError) if is_right else (IndexError, ValueError)
+    names = set(batch) if isinstance(batch, Mapping) else None
+    is_pair = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
+    if is_pair and names is not None and not names & {"labels", "decoder_input_ids", "decoder_inputs_embeds"}:
+        return usage_error_for(
+            f"The {what} data does not fit the model, which may need `labels` or `decoder_input_ids`, too", kinds
+        )
+    return usage_error_for(f"The {what} data does not fit the model", kinds)
 
 
 def run(model: nn.Module, batch: Any) -> Any:
@@ -134,13 +159,14 @@ def convert(model: nn.Module, progress: bool = False) -> nn.Module:
     if not planned_modules(model):
         raise UsageError("No module was prepared for quantization; call `prepare` with at least one scheme.")
     _drop_uncalibrated(planned_modules(model))
+    choose_alphas(planned_modules(model))
     # Only names are kept: a reference to a float module would keep its weight in memory.
     groups: dict[int, list[str]] = {}
     for name, module in named_modules_with_duplicates(model):
         if hasattr(module, "quantization_plan"):
             groups.setdefault(id(module), []).append(name)
     tied = _tied_weights(model)
-    for names in tqdm(list(groups.values()), desc="Converting", disable=not progress, leave=False):
+    for names in progress_bar(list(groups.values()), desc="Converting", disable=not progress, leave=False):
         twin = _quantize_module(model.get_submodule(names[0]), tied)
         for name in names:
             model.set_submodule(name, twin)
@@ -179,9 +205,12 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QM
     with torch.device("meta"):
         twin = empty_twin(module, plan.scheme)
     weight = weight_matrix(module)
-    if plan.channels is not None:
-        twin.smooth_scale = smoothing_factors(plan.channels.amax, weight, plan.scheme.smooth_alpha)
-        weight = weight * twin.smooth_scale
+    factors = plan.smoothing_factors(weight)
+    if factors is not None:
+        twin.smooth_scale = None if plan.scheme.smooth_alpha is None else factors.clone()  # None: folded
+        weight = weight * factors
+    if plan.output_factors is not None:
+        weight = weight / plan.output_factors[:, None]
     if (first := tied.get(key)) is not None:
         twin.weight_scale = first.weight_scale.clone()
         twin.share_weight(first)
@@ -191,9 +220,11 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QM
     if key in tied:
         tied[key] = first or twin
     if getattr(module, "bias", None) is not None:
-        twin.bias = nn.Parameter(module.bias.detach(), requires_grad=False)
+        bias = corrected_bias(module, plan, factors) if plan.corrects_bias else module.bias.detach()
+        bias = bias if plan.output_factors is None else (bias / plan.output_factors).to(bias.dtype)
+        twin.bias = nn.Parameter(bias, requires_grad=False)
     if plan.scheme.is_static:
-        twin.input_scale, twin.input_zero_point = plan.activation_qparams(twin)
+        twin.input_scale, twin.input_zero_point = plan.activation_qparams(factors)
     if isinstance(twin, QLinear):
         twin.input_ndim = plan.input_ndim
     plan.detach(module)

@@ -2,17 +2,13 @@
 
 import json
 import os
-import tempfile
-from collections.abc import Callable
-from glob import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
-from huggingface_hub import HfApi
 from torch import nn
 from transformers import PreTrainedModel
 
-from inc_hf.checkpoint.stale import stale_names
+from inc_hf.checkpoint.publish import push_directory
 from inc_hf.errors import UsageTypeError
 from inc_hf.version import versions
 
@@ -75,24 +71,3 @@ def refuse_to_save_others(model: nn.Module) -> None:
             f"Only a transformers PreTrainedModel can be saved, got {type(model).__name__}; "
             "for others keep `model.state_dict()`."
         )
-
-
-def push_directory(
-    write: Callable[[Path], Any], repo_id: str, private: bool | None, token: str | None, commit_message: str
-) -> str:
-    """Let `write` fill a temporary directory and upload it as one commit; returns the commit's address.
-
-    What an older model has there, and the new one has not, is removed in the same commit, but for its card.
-    """
-    api = HfApi(token=token)
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / "model")
-        repo = api.create_repo(repo_id, private=private, exist_ok=True)
-        new = {str(path.relative_to(Path(folder) / "model")) for path in (Path(folder) / "model").rglob("*")}
-        info = api.upload_folder(
-            repo_id=repo.repo_id,
-            folder_path=Path(folder) / "model",
-            commit_message=commit_message,
-            delete_patterns=[escape(name) for name in stale_names(api.list_repo_files(repo.repo_id), new)],
-        )
-    return info.commit_url

@@ -9,6 +9,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from transformers import PreTrainedModel
 
 from inc_hf.models.tasks import task_of
+from inc_hf.quantize.in_words import activations_in_words
 
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -31,11 +32,8 @@ def model_card(model: PreTrainedModel, summary: dict[str, Any]) -> ModelCard:
         auto_class=_inc_class(model),
         base_model_name=base if is_hub_name else "A local model",
         quant_method=model.config.quantization_config.to_dict()["quant_method"],
-        approach="static"
-        if quantization["is_static"]
-        else "dynamic"
-        if quantization["approach"] != "weight_only"
-        else "weight-only",  # fmt: skip
+        activations=activations_in_words(model),
+        is_static=quantization["is_static"],
         weight_bits=" and ".join(f"{bits}-bit" for bits in quantization["weight_bits"]),
         modules=quantization["quantized_modules"],
         coverage=summary["coverage"],

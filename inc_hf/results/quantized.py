@@ -13,6 +13,7 @@ from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
 from inc_hf.coverage import Coverage
 from inc_hf.export import export
+from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.base import StandsForModel, refuse_to_save_others, write_summary
 from inc_hf.results.card import model_card
@@ -29,6 +30,7 @@ class QuantizedModel(StandsForModel):
         score, baseline (`float` or `None`): its score and the float model's.
         trials (`list[Trial]`): all that was tried, in order.
         coverage (`Coverage` or `None`): how much of the weights was quantized, what was left in float, and why.
+        notes (`list[str]`): which approach "auto" took, and whether a recipe makes the model worse.
         quantization_config (`PostTrainingQuantConfig`): what was asked for.
         q_config (`dict`): the schemes of its modules (INC's name).
     """
@@ -42,9 +44,11 @@ class QuantizedModel(StandsForModel):
         candidate: Candidate,
         result: TuneResult | None = None,
         coverage: Coverage | None = None,
+        notes: Sequence[str] = (),
     ):
         self.model = model
         self.coverage = coverage
+        self.notes = list(notes)
         self.quantization_config = config
         self.q_config = candidate.to_dict()
         self.met_criterion = result.met_criterion if result else None
@@ -57,8 +61,10 @@ class QuantizedModel(StandsForModel):
     def __repr__(self) -> str:
         modules = quantized_modules(self.model)
         score = "" if self.score is None else f", score={self.score:.4f}, baseline={self.baseline:.4f}"
+        approach = self.quantization_config.approach
+        found = f" ({model_in_words(self.model)})" if approach == "auto" or is_mixed(self.model) else ""
         return (
-            f"QuantizedModel({type(self.model).__name__}, approach={self.quantization_config.approach!r}, "
+            f"QuantizedModel({type(self.model).__name__}, approach={approach!r}{found}, "
             f"{len(modules)} quantized modules{score}, met_criterion={self.met_criterion})"
         )
 
@@ -70,6 +76,8 @@ class QuantizedModel(StandsForModel):
             "quantization": {
                 "approach": self.quantization_config.approach,
                 "is_static": is_static,
+                "in_words": model_in_words(self.model),
+                "notes": self.notes,
                 "dataset_num_samples": self.q_config["calibration_samples"],
                 "weight_bits": sorted({m.scheme.weight.num_bits for m in quantized_modules(self.model).values()}),
                 "quantized_modules": len(quantized_modules(self.model)),

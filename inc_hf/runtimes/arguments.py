@@ -64,7 +64,8 @@ def _how_to_write(name: str, model: PreTrainedModel) -> str:
 
 def _is_built_in(name: str, value: Any, built_in: BuiltIn, parameters: Mapping[str, Any], start: int) -> bool:
     if not isinstance(value, Tensor):
-        return value is False or name in parameters and value == parameters[name].default
+        is_nothing = value is False or isinstance(value, Mapping) and not value
+        return is_nothing or name in parameters and value == parameters[name].default
     if name in built_in.ignored or name == "token_type_ids" and name not in parameters:
         return True
     return is_default(value, built_in.defaults.get(name), start)

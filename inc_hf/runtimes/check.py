@@ -4,12 +4,12 @@ import copy
 from pathlib import Path
 
 import torch
-import transformers
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from inc_hf.checkpoint import IncHfQuantizer, IncQuantizationConfig
 from inc_hf.checkpoint.adopt import as_dict
 from inc_hf.checkpoint.contents import check_contents, check_scales, entries_of, files_of
+from inc_hf.models.tasks import class_of_architecture
 from inc_hf.runtimes.torch import class_to_load
 
 
@@ -29,8 +29,8 @@ def check_files(directory: Path, config: PreTrainedConfig) -> None:
 
 def model_on_meta(config: PreTrainedConfig) -> PreTrainedModel | None:
     """The model of a checkpoint without weights, of the modules that these are loaded into."""
-    model_class = getattr(transformers, (config.architectures or [""])[0], None)
-    if model_class is None or not issubclass(model_class, PreTrainedModel):
+    model_class = class_of_architecture(config)
+    if model_class is None:
         return None
     quantization = as_dict(getattr(config, "quantization_config", None))
     with torch.device("meta"):

@@ -24,7 +24,7 @@ def choose_backend(name: str | os.PathLike, has_files: bool, **hub: Any) -> str:
     Raises:
         ImportError: there are ONNX files only, and nothing is installed that runs them.
     """
-    has_weights = any(find_file(name, file, quiet=True, **hub) for file in TORCH_WEIGHTS)
+    has_weights = has_torch_weights(name, **hub)
     installed = [backend for backend in ("onnxruntime", "openvino") if find_spec(backend)]
     if has_weights and ops.is_native():
         return _said("torch", f"it has our kernels for {ops.isa()}")
@@ -33,6 +33,11 @@ def choose_backend(name: str | os.PathLike, has_files: bool, **hub: Any) -> str:
     if has_weights:
         return _said("torch", "neither onnxruntime nor openvino is installed")
     raise ImportError(f"{name} holds ONNX files only: pip install 'inc-hf[onnxruntime]' to run them.")
+
+
+def has_torch_weights(name: str | os.PathLike, **hub: Any) -> bool:
+    """Whether a directory or a repository has weights of torch."""
+    return any(find_file(name, file, quiet=True, **hub) for file in TORCH_WEIGHTS)
 
 
 def _said(backend: str, reason: str) -> str:

@@ -3,6 +3,7 @@
 import logging
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
 
 from inc_hf.export import export_model
 from inc_hf.export.built_in import METADATA, BuiltIn
-from inc_hf.export.layout import DECODER, ENCODER, FOLDER, MODEL
+from inc_hf.export.layout import DECODER, ENCODER, FOLDER, MODEL, SUFFIXES
 from inc_hf.export.write import OPENERS
 from inc_hf.models.files import find_file
 from inc_hf.runtimes.generation import RuntimeDecoder, RuntimeSeq2Seq
@@ -18,7 +19,7 @@ from inc_hf.runtimes.model import RuntimeModel, on_runtime, output_class_of
 
 logger = logging.getLogger(__name__)
 
-VARIANTS = ("_quantized", "", "_bf16")  # at the end of a file's name, the first that is there is taken
+VARIANTS = (SUFFIXES["int8"], SUFFIXES["fp32"], SUFFIXES["bf16"])  # the first that is there is taken
 
 
 def form_of(
@@ -36,11 +37,19 @@ def form_of(
 
 
 def find_files(
-    name: str | os.PathLike, model_class: type[PreTrainedModel], config: PreTrainedConfig, **hub: Any
+    name: str | os.PathLike,
+    model_class: type[PreTrainedModel],
+    config: PreTrainedConfig,
+    variants: Sequence[str] = VARIANTS,
+    **hub: Any,
 ) -> list[Path]:
-    """The ONNX files of a directory or a repository of the Hub, quantized ones first; none if some are missing."""
+    """The ONNX files of a directory or a repository of the Hub, quantized ones first; none if some are missing.
+
+    Args:
+        variants (`list[str]`): how their names may end, the best first.
+    """
     _, stems = form_of(model_class, config)
-    for variant in VARIANTS:
+    for variant in variants:
         for folder in (f"{FOLDER}/", ""):
             found = [_find(name, f"{folder}{stem}{variant}.onnx", hub) for stem in stems]
             if all(found):
@@ -68,12 +77,17 @@ def from_files(
     return on_runtime(form, model_class, config, backend, sessions, files, built_in)
 
 
-def from_torch(model: PreTrainedModel, backend: str) -> PreTrainedModel:
-    """A model of torch on another runtime; its files lie in a temporary directory for as long as it lives."""
+def from_torch(model: PreTrainedModel, backend: str, inputs: Sequence[str] = ()) -> PreTrainedModel:
+    """A model of torch on another runtime; its files lie in a temporary directory for as long as it lives.
+
+    Args:
+        inputs (`list[str]`): see [`inc_hf.export.export_model`].
+    """
     form_of(type(model), model.config)  # refuses before the export
     folder = tempfile.TemporaryDirectory(prefix="inc_hf_onnx_")
     logger.info("There is no ONNX file yet; exporting the model, which `save_pretrained` keeps.")
-    found = from_files(type(model), model.config, export_model(model, folder.name, backend=backend), backend)
+    files = export_model(model, folder.name, backend=backend, inputs=inputs)
+    found = from_files(type(model), model.config, files, backend)
     found.temporary = folder
     if model.can_generate():
         found.generation_config = model.generation_config

@@ -86,7 +86,9 @@ class RuntimeEncoder(nn.Module):
         main = _required(inputs, self.main_input_name)
         if inputs.get("attention_mask") is None:
             inputs["attention_mask"] = torch.ones(main.shape[:2], dtype=torch.long)
-        return BaseModelOutput(**self.session(inputs))
+        encoded = BaseModelOutput(**self.session(inputs))
+        encoded.length_read = main.shape[1]  # that of a sound is another than that of the states
+        return encoded
 
 
 class RuntimeSeq2Seq(Generating):
@@ -134,9 +136,11 @@ class RuntimeSeq2Seq(Generating):
         encoded, main = inputs.get("encoder_outputs"), inputs.get(self.main_input_name)
         if encoded is None:
             encoded = self.get_encoder()(**inputs)
-        if inputs.get("attention_mask") is None and (main is not None or self.main_input_name == "input_ids"):
-            read = encoded[0] if main is None else main  # of a text, both are as long
-            inputs["attention_mask"] = torch.ones(read.shape[:2], dtype=torch.long)
+        length = getattr(encoded, "length_read", None) if main is None else main.shape[1]
+        if length is None and self.main_input_name == "input_ids":
+            length = encoded[0].shape[1]  # of a text, both are as long
+        if inputs.get("attention_mask") is None and length is not None:
+            inputs["attention_mask"] = torch.ones(len(encoded[0]), length, dtype=torch.long)
         return encoded[0]
 
     def _decoder_ids(self, inputs: dict[str, Any]) -> Tensor:

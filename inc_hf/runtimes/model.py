@@ -6,15 +6,18 @@ import inspect
 import os
 import shutil
 import typing
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import ModelCard, ModelCardData
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, modeling_outputs
 from transformers.modeling_outputs import ModelOutput
 
 from inc_hf.checkpoint import save_checkpoint
+from inc_hf.checkpoint.publish import push_directory
 from inc_hf.errors import UsageError
 from inc_hf.export.built_in import METADATA, BuiltIn
 from inc_hf.export.layout import FOLDER
@@ -54,8 +57,14 @@ class RuntimeModel:
     def check(cls, session: Session, path: Path, model_class: type[PreTrainedModel]) -> None:
         """Raise ValueError if a file was not made of such a model."""
         taken = set(inspect.signature(model_class.forward).parameters)
-        given = {field.name for field in dataclasses.fields(output_class_of(model_class))}
-        if foreign := sorted({*session.input_names} - taken | {*session.output_names} - given):
+        given = fields_of(output_class_of(model_class, session.output_names))
+        foreign = sorted({*session.input_names} - taken | {*session.output_names} - given)
+        if foreign and _made_of(session) == model_class.__name__:
+            raise UsageError(
+                f"{model_class.__name__} runs on torch only: it returns {', '.join(foreign)}, which its class does "
+                "not say; use `backend='torch'`."
+            )
+        if foreign:
             raise UsageError(
                 f"{path} was not made of a {model_class.__name__}, which has no {', '.join(foreign)}; "
                 "write it anew with `inc_hf.export.export_model` or `inc-hf export`."
@@ -83,7 +92,7 @@ class RuntimeModel:
         (session,) = self.sessions.values()
         labels = {name: inputs.pop(name) for name in self._labels_of(session) if name in inputs}
         outputs = session(feed_of(self, session, inputs))
-        return output_class_of(type(self))(**self.with_loss(outputs, inputs | labels))
+        return output_class_of(type(self), outputs)(**self.with_loss(outputs, inputs | labels))
 
     def with_loss(self, outputs: dict[str, Tensor], inputs: dict[str, Any]) -> dict[str, Tensor]:
         """The outputs, and where labels came the loss that the model of torch computes from logits."""
@@ -145,6 +154,34 @@ class RuntimeModel:
             self.push_to_hub(repo_id or saved.name, **kwargs)
         return saved
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        tags: list[str] | None = None,
+        max_shard_size: int | str | None = None,
+        **commit: Any,
+    ) -> str:
+        """Upload what `save_pretrained` writes, and a card; what an older model has there is removed.
+
+        Args:
+            max_shard_size: means nothing here.
+            commit: `revision`, `create_pr`, `commit_description`.
+        """
+
+        def write(directory: Path) -> None:
+            self.save_pretrained(directory)
+            data = ModelCardData(library_name="transformers", tags=["onnx", "inc_hf", *(tags or [])])
+            load = f"`from_pretrained(…, backend={self.backend!r})` of `inc_hf` loads it."
+            ModelCard(f"---\n{data.to_yaml()}\n---\n\n{type(self).__name__} as ONNX: {load}\n").save(
+                directory / "README.md"
+            )
+
+        return push_directory(write, repo_id, private, token, commit_message or "Upload model", **commit)
+
     def extra_repr(self) -> str:
         files = ", ".join(path.name for path in self.files)
         return f"backend={self.backend!r}" + (f", files: {files}" if files else "")
@@ -155,12 +192,18 @@ class RuntimeModel:
 
 def refuse_another_class(session: Session, path: Path, model_class: type[PreTrainedModel]) -> None:
     """Raise ValueError if a file says that it was made of another class."""
-    made_of = BuiltIn.from_json(session.metadata.get(METADATA))
-    if made_of is not None and made_of.model != model_class.__name__:
+    made_of = _made_of(session)
+    if made_of not in (None, model_class.__name__):
         raise UsageError(
-            f"{path} was not made of a {model_class.__name__}, but of a {made_of.model}; load it with the "
+            f"{path} was not made of a {model_class.__name__}, but of a {made_of}; load it with the "
             "IncModelFor… of its task."
         )
+
+
+def _made_of(session: Session) -> str | None:
+    """The class that a file says it was made of."""
+    found = BuiltIn.from_json(session.metadata.get(METADATA))
+    return None if found is None else found.model
 
 
 def on_runtime(
@@ -211,24 +254,29 @@ def _forward_like(model_class: type[PreTrainedModel]) -> Any:
     return forward
 
 
-def output_class_of(model_class: type) -> type[ModelOutput]:
+def output_class_of(model_class: type, names: Collection[str] = ()) -> type[ModelOutput]:
     """What a model of this class returns: by the end of its name, which says more than some annotations, otherwise by
-    the annotation of `forward`.
+    the annotation of `forward`; whichever of the two has all of `names`, those of outputs.
 
     Raises:
         ValueError: neither says it.
     """
     name = model_class.__name__
-    found = next((output for ending, output in OUTPUTS.items() if name.endswith(ending)), None)
+    by_name = next((output for ending, output in OUTPUTS.items() if name.endswith(ending)), None)
     annotated = _annotated_output(model_class)
-    if found is None or (name.endswith("Model") and annotated is not None):
-        found = annotated
-    if found is None:
+    kinds = [annotated, by_name] if name.endswith("Model") else [by_name, annotated]
+    kinds = [kind for kind in kinds if kind is not None]
+    if not kinds:
         raise UsageError(
             f"{name} runs on torch only, other runtimes have those that generate text and those that end in "
             f"{', '.join(OUTPUTS)}, or say what they return; use `backend='torch'`."
         )
-    return found
+    return next((kind for kind in kinds if set(names) <= fields_of(kind)), kinds[0])
+
+
+def fields_of(kind: type[ModelOutput]) -> set[str]:
+    """The names of its entries."""
+    return {field.name for field in dataclasses.fields(kind)}
 
 
 def _annotated_output(model_class: type) -> type[ModelOutput] | None:

@@ -15,9 +15,10 @@ from inc_hf.checkpoint.adopt import as_dict
 from inc_hf.checkpoint.bf16 import ENTRY as BF16_MODULES
 from inc_hf.checkpoint.bf16 import take_weights, use_entry
 from inc_hf.checkpoint.contents import check_contents, check_values, entries_of, float_tensors
+from inc_hf.checkpoint.places import keys_of_checkpoint, without_other_modules
 from inc_hf.errors import UsageError
 from inc_hf.models.building import changed_when_built
-from inc_hf.models.tasks import HUB_KEYWORDS
+from inc_hf.models.tasks import HUB_KEYWORDS, architectures_of
 from inc_hf.prune.slim.sizes import ENTRY as OWN_SIZES
 from inc_hf.prune.slim.sizes import to_own_sizes
 from inc_hf.quantize.nn import quantized_modules
@@ -87,7 +88,7 @@ def _to_sizes_of_config(model: PreTrainedModel) -> None:
 
 def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
     wants_info = kwargs.pop("output_loading_info", False)
-    architectures = kwargs["config"].architectures or []
+    architectures = architectures_of(kwargs["config"])
     if hasattr(kwargs["config"], BF16_MODULES):
         kwargs["dtype"] = torch.float32  # which holds what was saved in bfloat16 as well
     try:
@@ -101,8 +102,9 @@ def _load_checked(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
             raise
         raise CheckpointError(f"The weights of {name} do not fit its config.json: {error}") from error
     is_whole = _is_whole(model, architectures)
-    missing = sorted(info["missing_keys"]) if is_whole else []  # of others, transformers has said what they lack
-    surplus = sorted(key for key in info["unexpected_keys"] if QUANTIZATION_PARAMETER.search(key))
+    # of others, and of what another class did not have, transformers has said what they lack
+    missing = sorted(keys_of_checkpoint(model).intersection(info["missing_keys"])) if is_whole else []
+    surplus = sorted(filter(QUANTIZATION_PARAMETER.search, without_other_modules(model, info["unexpected_keys"])))
     if missing or surplus:
         raise CheckpointError(
             f"The weights of {name} do not belong to its config: "

@@ -9,9 +9,12 @@ import torch
 from torch import nn
 
 from inc_hf.models.batches import batch_length, take_samples
+from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantize import calibrate
 from inc_hf.quantize.workflow import evaluating
 from inc_hf.undo import restored
+
+RECORDED = 32  # calls
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +38,14 @@ class Calibration:
         if max(wanted) > available:
             logger.warning("%d calibration samples were asked for, %d are there.", max(wanted), available)
         return list(dict.fromkeys(min(size, available) for size in wanted))
+
+    def inputs(self, model: nn.Module) -> list[Any]:
+        """The batches, or some that the function calls the float model with."""
+        if self.func is None:
+            return self.batches
+        with restored(model), recording_inputs(model, RECORDED) as recorded, torch.no_grad(), evaluating(model):
+            self.func(model)
+        return recorded
 
     def run(self, model: nn.Module, num_samples: int | None) -> None:
         """Let a prepared model see the data; batches leave nothing but their ranges."""

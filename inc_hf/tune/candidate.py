@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from inc_hf.quantize.scheme import Scheme
@@ -11,20 +11,24 @@ from inc_hf.quantize.scheme import Scheme
 
 @dataclass(frozen=True)
 class Candidate:
-    """A scheme for each quantized module, how many samples calibrate it, and why it is tried."""
+    """A scheme for each quantized module, how many samples calibrate it, and why it is tried.
+
+    `correct_bias` moves the biases by the mean error of each output channel.
+    """
 
     label: str
     schemes: Mapping[str, Scheme] = field(repr=False)
     calibration_samples: int | None = None
+    correct_bias: bool = False
 
     @property
     def needs_calibration(self) -> bool:
-        return any(scheme.needs_calibration for scheme in self.schemes.values())
+        return self.correct_bias or any(scheme.needs_calibration for scheme in self.schemes.values())
 
     def without(self, names: list[str], label: str) -> "Candidate":
         """The same, with the named modules in float."""
         kept = {name: scheme for name, scheme in self.schemes.items() if name not in names}
-        return Candidate(label, kept, self.calibration_samples)
+        return replace(self, label=label, schemes=kept)
 
     def to_dict(self) -> dict[str, Any]:
         """Each distinct scheme with its modules: JSON of a length that a history can bear."""
@@ -33,7 +37,8 @@ class Candidate:
             key = json.dumps(scheme.to_dict(), sort_keys=True)
             groups.setdefault(key, {"scheme": scheme.to_dict(), "modules": []})["modules"].append(name)
         samples = self.calibration_samples if self.needs_calibration else None
-        return {"groups": list(groups.values()), "calibration_samples": samples}
+        corrected = {"correct_bias": True} if self.correct_bias else {}
+        return {"groups": list(groups.values()), "calibration_samples": samples, **corrected}
 
     @property
     def fingerprint(self) -> str:

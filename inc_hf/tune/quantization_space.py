@@ -10,11 +10,14 @@ from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError
 from inc_hf.quantize import convert, prepare, resolve_schemes
+from inc_hf.quantize.bias import check_no_clipping
 from inc_hf.quantize.coverage import inventory_of
+from inc_hf.quantize.fold import fold_into_values
+from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.observer import OBSERVERS
-from inc_hf.quantize.resolve import smoothing_alphas
 from inc_hf.quantize.scheme import Scheme
+from inc_hf.quantize.smoothing import smoothing_alphas
 from inc_hf.quantize.workflow import unprepare
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.candidate import Candidate
@@ -49,16 +52,19 @@ class QuantizationSpace:
 
     def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
         """How much of the float model is quantized in `model`, which was made as the candidate says."""
-        return self.inventory.coverage(
-            "Quantized", quantized_modules(model), self.left, self.default, candidate.schemes
-        )
+        changed = quantized_modules(model)
+        coverage = self.inventory.coverage("Quantized", changed, self.left, self.default, candidate.schemes)
+        coverage.how = model_in_words(model) if is_mixed(model) else ""
+        return coverage
 
     def candidates(self) -> list[Candidate]:
         approach = self.conf.approach if self.conf.approach != "auto" else "default"
         self.default = self._schemes(self.calibration.has_data)
-        default = Candidate(approach, self.default)
+        default = Candidate(approach, self.default, correct_bias=self.conf.recipe("fast_bias_correction"))
         if not default.schemes:
             raise UsageError("The config leaves no module to quantize; see `op_type_dict`, `op_name_dict`, `recipes`.")
+        if default.correct_bias:
+            check_no_clipping(default.schemes)
         if not default.needs_calibration:
             return [default]
         unique: dict[str, Candidate] = {}
@@ -75,7 +81,7 @@ class QuantizationSpace:
         for size in sizes:
             yield replace(default, label=f"{default.label}, {size} samples", calibration_samples=size)
         first = replace(default, calibration_samples=sizes[0])
-        for observer in _observer_variants(self.conf):
+        for observer in [] if default.correct_bias else _observer_variants(self.conf):
             # the range of a smoothed input comes from its extremes, without an observer
             yield _varied(
                 first,
@@ -91,17 +97,22 @@ class QuantizationSpace:
                 lambda scheme, value=alpha: replace(scheme, smooth_alpha=value),
             )
         if self.conf.approach == "auto":
-            yield Candidate("dynamic", self._schemes(has_data=False))
+            yield replace(first, label="dynamic", schemes=self._schemes(has_data=False))
 
     def build(self, candidate: Candidate) -> nn.Module:
         return self.quantize(copy_of(self.model), candidate)
 
-    def quantize(self, model: nn.Module, candidate: Candidate) -> nn.Module:
-        """Convert `model`, in place; as it was, if that fails."""
-        prepare(model, candidate.schemes, self.reached)
+    def quantize(self, model: nn.Module, candidate: Candidate, fold: bool = False) -> nn.Module:
+        """Convert `model`, in place; as it was, if that fails.
+
+        Folded factors are faster, but then no module of it can take the place of its float one alone.
+        """
+        prepare(model, candidate.schemes, self.reached, candidate.correct_bias)
         try:
             if candidate.needs_calibration:
                 self.calibration.run(model, candidate.calibration_samples)
+            if fold and self.calibration.batches:
+                fold_into_values(model, self.calibration.batches[0])
             return convert(model)
         except BaseException:
             unprepare(model)

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.resolve import tied_names
 from inc_hf.quantize.workflow import evaluating, run
+from inc_hf.telling import progress_bar
 
 
 def rank_by_damage(
@@ -39,7 +39,7 @@ def rank_twins(
     damage = {}
     with evaluating(model):
         references = [first_output(run(model, batch)) for batch in batches]
-        for name in tqdm(twins, desc="Ranking modules", unit="module", disable=not progress, leave=False):
+        for name in progress_bar(twins, desc="Ranking modules", unit="module", disable=not progress, leave=False):
             damage[name] = _damage_of(model, name, twins[name], batches, references)
     return sorted(damage.items(), key=lambda item: -item[1])
 

@@ -12,7 +12,7 @@ from inc_hf.models.inputs import made_up_batch
 from inc_hf.models.modalities import lacking
 from inc_hf.quantize.probe import reached_modules
 from inc_hf.quantize.resolve import quantizable_names
-from inc_hf.quantize.workflow import calibration_error, evaluating, run
+from inc_hf.quantize.workflow import error_of_data, evaluating, run
 from inc_hf.tune.candidate import Candidate
 from inc_hf.undo import restored
 
@@ -55,7 +55,7 @@ def reached_by(model: nn.Module, batches: Iterable[Any]) -> dict[str, int | None
     was. None where no inputs can be made. Batches are run until nothing is left that could be reached.
     """
     sought = set(quantizable_names(model))
-    with restored(model), evaluating(model), calibration_error():
+    with restored(model), evaluating(model):
         reached = _reached_by_data(model, batches, sought)
     return reached or _reached_by_made_up(model, sought)
 
@@ -63,8 +63,9 @@ def reached_by(model: nn.Module, batches: Iterable[Any]) -> dict[str, int | None
 def _reached_by_data(model: nn.Module, batches: Iterable[Any], sought: set[str]) -> dict[str, int]:
     reached: dict[str, int] = {}
     for batch in batches:
-        for name, ndim in reached_modules(model, lambda b=batch: run(model, b)).items():
-            reached.setdefault(name, ndim)
+        with error_of_data(model, "calibration", batch):
+            found = reached_modules(model, lambda b=batch: run(model, b))
+        reached |= {name: ndim for name, ndim in found.items() if name not in reached}
         if sought.issubset(reached):
             break
     return reached

@@ -13,6 +13,7 @@ from inc_hf.config import AccuracyCriterion, TuningCriterion
 from inc_hf.coverage import Coverage
 from inc_hf.models.size import bytes_of
 from inc_hf.quantize.nn import quantized_modules
+from inc_hf.telling import NOTICE
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.history import History, Trial
 from inc_hf.tune.strategy import Strategy
@@ -119,7 +120,8 @@ def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, 
     else:  # the goal may be another one than in the earlier search
         trial = replace(trial, label=candidate.label, meets_goal=goal.is_met_by(trial.score))
     history.add(trial)
-    logger.info(
+    logger.log(
+        NOTICE,
         "Trial %d: %s: %.4f (baseline %.4f, goal %.4f)%s",
         len(history.trials),
         candidate.label,

@@ -100,7 +100,8 @@ def test_quantized_by_us(name, approach, bits):
 @pytest.mark.parametrize("bits", BITS)
 @pytest.mark.parametrize("name", ["bert", "vit"])
 def test_the_graph_has_our_integers_and_scales(name, bits):
-    model = int8_model(name, "static", bits)
+    per_tensor = {"activation": {"granularity": "per_tensor"}}
+    model = int8_model(name, "static", bits, op_type_dict={"Linear|Conv2d": per_tensor})
     weights, roundings = constants(open_session(model, example(model)))
     modules = integer_modules(model)
     assert len(weights) == len(modules) > 6

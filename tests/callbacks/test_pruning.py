@@ -10,6 +10,8 @@ from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, Trainer
 
 from inc_hf.callbacks.pruning import STATE, PruningCallback
 from inc_hf.config import WeightPruningConfig
+from inc_hf.errors import UsageError
+from inc_hf.training import prepare_compression
 
 
 class OwnTrainer(Trainer):
@@ -103,8 +105,27 @@ def test_info_tells_what_is_pruned(tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="inc_hf")
     trainer_of(tmp_path)[0].train()
     assert "Pruning 7 layers: Schedule(start=2, end=8" in caplog.text
-    assert "Pruned: 49.32% of the Linear and Conv weights are zero." in caplog.text
+    assert "Pruned 7 layers: 50.00% of their weights are zero, and 49.32% of all Linear and Conv" in caplog.text
 
 
 def test_the_arguments_of_these_tests_write_nothing(tmp_path):
     assert arguments(tmp_path)["report_to"] == []
+
+
+@pytest.mark.parametrize("warmup", [0, 4, 0.2])
+def test_the_defaults_prune_over_the_run_after_the_warm_up(warmup, tmp_path, caplog):
+    config = WeightPruningConfig(target_sparsity=0.5)
+    trainer, callback = trainer_of(tmp_path, config=config, max_steps=20, warmup_steps=warmup)
+    trainer.train()
+    (pruner,) = callback.pruners
+    assert (pruner.schedule.start, pruner.schedule.end) == ((4, 14) if warmup else (0, 12))
+    assert pruner.sparsity() == pytest.approx(0.5, abs=0.01)
+    assert "50 % zeros in 20 steps will cost accuracy: train for about 300 steps" in caplog.text
+
+
+def test_the_defaults_need_the_length_of_a_hand_written_loop():
+    model, config = tiny_model("bert"), WeightPruningConfig(target_sparsity=0.5)
+    with pytest.raises(UsageError, match="whose length is not known here: pass `max_steps`"):
+        prepare_compression(model, config)
+    (pruner,) = prepare_compression(model, config, max_steps=10).callbacks_list[0].callback.pruners
+    assert (pruner.schedule.start, pruner.schedule.end, pruner.schedule.frequency) == (0, 6, 1)

@@ -188,6 +188,8 @@ class TestForeignConfig:
     @pytest.mark.parametrize(
         ("config", "message"),
         [
+            (foreign_config(ignore="lm_head"), "`ignore` .* must be a list of names, got 'lm_head'"),
+            (foreign_config(ignore=[3]), "`ignore` .* must be a list of names"),
             (foreign_config(format="pack-quantized"), "'pack-quantized' is not supported"),
             (foreign_config(format="mixed-precision"), "'mixed-precision' is not supported"),
             (with_group("weights", type="float"), "symmetric integer weights"),
@@ -208,6 +210,8 @@ class TestForeignConfig:
             (foreign_config(transform_config={"config_groups": {"R1": {}}}), "transform_config"),
         ],
         ids=[
+            "a text to ignore",
+            "a number to ignore",
             "packed",
             "mixed formats",
             "float weights",

@@ -111,6 +111,21 @@ def test_integers_in_the_place_of_floats(saved, write, format, read):
         read(write(format, {key: saved[format][1][key].to(torch.int8)}))
 
 
+OTHER_KINDS = [
+    *(("weight", dtype) for dtype in (torch.uint8, torch.int32, torch.bool)),
+    *((key, torch.int32) for key in ("weight_scale", "input_scale", "bias")),
+]
+
+
+@pytest.mark.parametrize("read", [load, info, optimize])
+@pytest.mark.parametrize(("key", "dtype"), OTHER_KINDS, ids=[f"{key} {dtype}" for key, dtype in OTHER_KINDS])
+def test_tensors_of_a_quantized_layer_of_another_kind(saved, write, key, dtype, read):
+    key = f"{LAYER}.attention.output.dense.{key}"
+    directory = write("compressed-tensors", {key: saved["compressed-tensors"][1][key].to(dtype)})
+    with pytest.raises(CheckpointError, match=f"`{key}`"):
+        read(directory)
+
+
 @every_reader
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_floats_that_are_no_numbers(saved, write, format, read, value):
@@ -132,7 +147,7 @@ def test_floats_that_are_no_numbers(saved, write, format, read, value):
     ("format", "read"), [("inc", load), ("inc", info), ("compressed-tensors", load), ("compressed-tensors", optimize)]
 )
 def test_scales_that_are_none(saved, write, format, read, key, value):
-    key = f"{LAYER}.output.dense.{key}"
+    key = f"{LAYER}.attention.output.dense.{key}"
     with pytest.raises(
         CheckpointError, match=f"`{key}` has (values that are not positive and finite|denormal values)"
     ):

@@ -85,14 +85,21 @@ class TestCompressedTensors:
 
     def test_the_rarer_scheme_has_names_for_targets(self):
         name = f"{LAYER}.output.dense"
-        groups = groups_by_target(
-            config_of(approach="static", reduce_range=False, op_name_dict={name: {"weight": {"bits": 7}}})
-        )
+        settings = {"op_type_dict": {"Linear": {"activation": {"granularity": "per_tensor"}}}}
+        settings["op_name_dict"] = {name: {"weight": {"bits": 7}}}
+        groups = groups_by_target(config_of(approach="static", reduce_range=False, **settings))
         assert {target: group["weights"]["num_bits"] for target, group in groups.items()} == {
             "Linear": 8,
             "Embedding": 8,
             name: 7,
         }
+
+    def test_feed_forward_products_are_a_group(self):
+        groups = groups_by_target(config_of(approach="static", reduce_range=False))
+        dynamic = {target for target, group in groups.items() if group.get("input_activations", {}).get("dynamic")}
+        assert dynamic == {f"{LAYER}.intermediate.dense", f"{LAYER}.output.dense"}
+        assert all(groups[target]["input_activations"]["strategy"] == "token" for target in dynamic)
+        assert groups["Linear"]["input_activations"]["strategy"] == "tensor"
 
     def test_compressed_tensors_has_no_warnings_for_it(self, caplog):
         quantization = pytest.importorskip("compressed_tensors.quantization")
@@ -143,7 +150,9 @@ class TestCompressedTensors:
 
     @pytest.mark.parametrize("model", ["vit", "gpt2"])
     def test_expressible_with_those_modules_in_float(self, model):
-        config = config_of(model, format="compressed-tensors", op_type_dict={"Conv2d|Conv1D": FP32})
+        named = {"lm_head": {"weight": {"dtype": "int8"}}} if model == "gpt2" else {}  # all that is left of it
+        settings = {"op_type_dict": {"Conv2d|Conv1D": FP32}, "op_name_dict": named}
+        config = config_of(model, format="compressed-tensors", **settings)
         assert groups_by_target(config).keys() <= {"Linear", "Embedding"} | set(
             dict(tiny_model(model).named_modules())
         )

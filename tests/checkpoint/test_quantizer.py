@@ -4,7 +4,9 @@ import pytest
 import torch
 from saved import FORMATS, TIED, address_of, method_of, same_state, stored_dtypes, stored_tensors
 from tiny import logits_of, quantized, tiny_model
-from transformers import Swinv2Config, Swinv2ForImageClassification
+from transformers import BertForSequenceClassification, BertModel, Swinv2Config, Swinv2ForImageClassification
+from transformers import initialization as init
+from transformers.models.bert.modeling_bert import BertEmbeddings, BertSelfOutput
 
 from inc_hf import IncModelForImageClassification, IncModelForSequenceClassification, PostTrainingQuantConfig
 from inc_hf.quantization import fit
@@ -130,12 +132,36 @@ class TestRoundTrip:
         assert "swinv2.encoder.layers.0.blocks.0.attention.self.relative_coords_table" in expected
         assert all(torch.equal(buffer, expected[name]) for name, buffer in loaded.named_buffers() if name in expected)
 
+    def test_a_model_that_draws_the_weights_of_its_parts(self, tmp_path, monkeypatch):
+        """As Chinese CLIP does, in a module that has buffers of its own, and Nemotron, in the shape of the weight."""
+        result = fit(tiny_model("bert"), PostTrainingQuantConfig(approach="dynamic"))
+        result.save_pretrained(tmp_path / "out", format="inc")
+
+        def draw(self, module):
+            if isinstance(module, BertEmbeddings):
+                init.zeros_(module.word_embeddings.weight[0])
+                init.copy_(module.position_ids, torch.arange(module.position_ids.shape[1]).unsqueeze(0))
+                init.zeros_(module.token_type_ids)
+            elif isinstance(module, BertSelfOutput):
+                init.copy_(module.dense.weight, torch.eye(*module.dense.weight.shape))
+
+        monkeypatch.setattr(BertForSequenceClassification, "_init_weights", draw)
+        monkeypatch.setattr(BertModel, "_init_weights", draw)
+        loaded = BertForSequenceClassification.from_pretrained(tmp_path / "out").eval()
+        assert torch.equal(logits_of(loaded), logits_of(result.model))
+        with pytest.raises(ValueError, match="read-only"):
+            loaded.bert.embeddings.word_embeddings.weight.zero_()
+
+
+INT8 = {"weight": {"dtype": "int8"}}
+
 
 class TestTiedWeights:
     @pytest.mark.parametrize("approach", ["dynamic", "static"])
     @pytest.mark.parametrize("model", TIED)
     def test_one_tensor_on_disk_and_in_memory(self, tmp_path, model, approach):
-        result = quantized(tiny_model(model, tie_word_embeddings=True), approach)
+        ends = dict.fromkeys(TIED[model], INT8)  # which decoders would keep in float
+        result = quantized(tiny_model(model, tie_word_embeddings=True), approach, op_name_dict=ends)
         result.save_pretrained(tmp_path / "out")
         assert stored_dtypes(tmp_path / "out", TIED[model]) == ["I8"]
         loaded = OptimizedModel.from_pretrained(tmp_path / "out")
@@ -159,7 +185,8 @@ class TestTiedWeights:
 
     @pytest.mark.parametrize("model", ["gpt2", "opt"])
     def test_untied(self, tmp_path, model):
-        result = quantized(tiny_model(model, tie_word_embeddings=False))
+        ends = dict.fromkeys(TIED[model], INT8)
+        result = quantized(tiny_model(model, tie_word_embeddings=False), op_name_dict=ends)
         result.save_pretrained(tmp_path / "out")
         assert stored_dtypes(tmp_path / "out", TIED[model]) == ["I8", "I8"]
         loaded = OptimizedModel.from_pretrained(tmp_path / "out")
@@ -168,7 +195,8 @@ class TestTiedWeights:
 
     @pytest.mark.parametrize("model", ["gpt2", "opt"])
     def test_untied_with_a_head_in_float(self, tmp_path, model):
-        result = quantized(tiny_model(model, tie_word_embeddings=False), op_name_dict={"lm_head": FP32})
+        ends = {**dict.fromkeys(TIED[model], INT8), "lm_head": FP32}
+        result = quantized(tiny_model(model, tie_word_embeddings=False), op_name_dict=ends)
         result.save_pretrained(tmp_path / "out")
         assert sorted(stored_dtypes(tmp_path / "out", TIED[model])) == ["F32", "I8"]
         loaded = OptimizedModel.from_pretrained(tmp_path / "out")

@@ -21,6 +21,7 @@ GONE = {
     "parts": ["2_Dense/model.safetensors", "2_Dense/pytorch_model.bin", "a/b/model-00001-of-00002.safetensors"],
     "adapters": ["adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"],
     "of other tools": ["best_model.pt", "best_configure.yaml", "quantize_config.json", "ort_config.json"],
+    "of others": ["model.bin", "gptq_model-4bit.bin", "quant_config.json", "quanto_qmap.json", "recipe.yaml"],
     "configs": ["generation_config.json", "inc_config.json"],
     "unfinished": [".model.safetensors.1a2b3c4d.part", "onnx/.onnx.1a2b3c4d.part/model.onnx"],
 }

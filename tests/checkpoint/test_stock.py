@@ -52,9 +52,9 @@ class TestStockTransformers:
         logits, stock = (torch.load(checkpoints[key] / name) for name in ("logits.pt", "stock.pt"))
         difference = (stock - logits).abs()
         assert difference.max() < 0.02 * logits.abs().max()
-        if "dynamic" not in key:
-            # Stock multiplies floats: in their last bit an activation between two integers may go to the other one,
-            # after which a whole row differs by a step of the quantization.
+        if "weight_only" in key:
+            # Stock multiplies floats, and has dynamic scales of another precision, those of a static model's
+            # feed-forward products too: an activation between two integers may go to the other one.
             assert (difference <= 1e-5).float().mean() > 0.5
 
     @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -16,6 +16,7 @@ from inc_hf import IncModelForSequenceClassification
 from inc_hf.checkpoint import CheckpointError, validate_model
 
 LAYER = "bert.encoder.layer.0.output.dense"
+PER_TENSOR = {"op_type_dict": {"Linear": {"activation": {"granularity": "per_tensor"}}}}
 FORMATS = ["compressed-tensors", "inc"]
 # With inc_hf imported, plain transformers loads quant_method "inc", too.
 LOADERS = [
@@ -29,7 +30,7 @@ LOADER_IDS = ["IncModel-ct", "IncModel-inc", "AutoModel-inc"]
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory) -> dict[str, Path]:
     """A static checkpoint in both formats, its weights of 7 bits."""
-    model = quantized("bert", "static", reduce_range=True)
+    model = quantized("bert", "static", reduce_range=True, **PER_TENSOR)
     root = tmp_path_factory.mktemp("saved")
     return {format: model.save_pretrained(root / format, format=format) for format in FORMATS}
 
@@ -61,7 +62,7 @@ def test_the_untouched_copy_loads(copy_of, format, loader):
     directory = copy_of(format)
     edit_tensors(directory, lambda tensors: None)
     edit_config(directory, lambda config: None)
-    expected = logits_of(quantized("bert", "static", reduce_range=True).model)
+    expected = logits_of(quantized("bert", "static", reduce_range=True, **PER_TENSOR).model)
     assert torch.equal(logits_of(loader.from_pretrained(directory)), expected)
 
 
@@ -250,7 +251,8 @@ class TestSmoothed:
 
     @pytest.fixture
     def directory(self, tmp_path) -> Path:
-        return quantized("bert", "static", recipes={"smooth_quant": True}).save_pretrained(tmp_path / "out")
+        recipes = {"smooth_quant": True, "smooth_quant_args": {"alpha": 0.8}}
+        return quantized("bert", "static", recipes=recipes).save_pretrained(tmp_path / "out")
 
     @pytest.mark.parametrize("value", [float("nan"), 0.0, -1.0])
     def test_flipped(self, directory, value):
@@ -289,13 +291,13 @@ class TestValidateModel:
         ],
     )
     def test_a_bad_tensor(self, key, value, message):
-        model = quantized("bert", "static").model
+        model = quantized("bert", "static", **PER_TENSOR).model
         setattr(model.get_submodule(LAYER), key, value)
         with pytest.raises(CheckpointError, match=f"`{LAYER}.{key}` .*{message}"):
             validate_model(model)
 
     def test_a_zero_point_outside_of_its_bits(self):
-        model = quantized("bert", "static").model
+        model = quantized("bert", "static", **PER_TENSOR).model
         module = model.get_submodule(LAYER)
         module.scheme = type(module.scheme)(module.scheme.weight, type(module.scheme.activation)(7, False, False))
         module.input_zero_point = torch.tensor([-128], dtype=torch.int8)

@@ -41,9 +41,12 @@ def test_the_steps_in_their_order(met, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "quantized_models", lambda floats, given, output: ({"INT8": output}, met))
     monkeypatch.setattr(run, "compare", lambda directories, held_out: (rows, len(directories)))
     shown = []
+    monkeypatch.setattr(run, "keep_float", lambda floats, output: output / "fp32")
+    monkeypatch.setattr(run, "show_next", lambda *given: shown.append(given))
     monkeypatch.setattr(run, "show", lambda *given: shown.append(given))
     assert main(["demo", "-o", "out", "--json", "facts.json"]) == (0 if met else 3)
-    assert shown == [(rows, 2, "MiniLM-L6, 1 held-out sentences")]
+    out = tmp_path / "out"
+    assert shown == [(rows, 2, "MiniLM-L6, 1 held-out sentences"), ({"INT8": out}, out / "fp32")]
     assert config.options.workspace == str(tmp_path / "out" / "workspace")
     facts = json.loads((tmp_path / "facts.json").read_text())
     assert facts["rows"] == rows and facts["threads"] == 2 and "torch" in facts["machine"]

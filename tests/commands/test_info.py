@@ -36,8 +36,12 @@ class TestInfo:
         assert facts["format"] == format
         assert facts["quantized_modules"] == 11
         words = "7-bit weights, 8-bit dynamic symmetric activations"
-        words = words.replace("dynamic symmetric", "static asymmetric") if approach == "static" else words
-        assert set(facts["schemes"].values()) == {"8-bit weights", words}
+        schemes = {"8-bit weights", words}
+        schemes |= {words.replace("dynamic symmetric", "static asymmetric")} if approach == "static" else set()
+        assert set(facts["schemes"].values()) == schemes
+        mixture = "INT8 static, feed-forward per token"
+        assert facts["quantized_to"] == (mixture if approach == "static" else "INT8 dynamic")
+        assert (mixture in facts["coverage"]) is (approach == "static")
         assert set(facts["elements"]) == {"I8", "F32"}
         assert facts["made_with"].startswith("inc_hf ")
         assert "tuning" not in facts
@@ -121,7 +125,7 @@ class TestInfo:
         ("method_text", "config.json cannot be read: "),
         ("groups_list", "`quantization_config` .* is malformed"),
         ("bits_null", "`quantization_config` .* is malformed"),
-        ("targets_number", "`quantization_config` .* is malformed"),
+        ("targets_number", "`targets` of `group_0` in the `quantization_config` must be a list"),
         ("header_list", "is truncated or not a safetensors file"),
         ("header_number", "is truncated or not a safetensors file"),
         ("header_bare", "is truncated or not a safetensors file"),

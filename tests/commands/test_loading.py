@@ -46,6 +46,8 @@ MODELS = {
     "type_number": "type_number cannot be loaded: .*`7`",
     "architecture_absent": "architecture_absent does not say what model it is; pass `task`",
     "architecture_number": "architecture_number does not say what model it is; pass `task`",
+    "architectures_number": "architectures_number does not say what model it is; pass `task`",
+    "architecture_function": "architecture_function does not say what model it is; pass `task`",
     "architecture_text": "architecture_text does not say what model it is; pass `task`",
     "size_text": "size_text cannot be loaded: .*hidden_size.*'abc'",
     "size_null": "size_null cannot be loaded: .*hidden_size.*None",
@@ -93,7 +95,7 @@ QUANTIZED = {
     "groups_null": "`quantization_config` of the checkpoint is malformed",
     "bits_text": "`quantization_config` of the checkpoint is malformed",
     "bits_null": "`quantization_config` of the checkpoint is malformed",
-    "targets_number": "`quantization_config` of the checkpoint is malformed",
+    "targets_number": "`targets` of `group_0` in the `quantization_config` must be a list of names",
     "header_list": "The weights of .*header_list are truncated or damaged",
     "header_number": "The weights of .*header_number are truncated or damaged",
     "header_bare": "The weights of .*header_bare are truncated or damaged",
@@ -105,6 +107,7 @@ def test_damaged_quantized_models(refused, name):
     assert re.search(QUANTIZED[name], refused("export", f"{{{name}}}", "-o", "out"))
 
 
+INCOMPLETE = "gives ['label', 'sentence'], but|holds what the tokenizer does not take|label in row 0 .* is None"
 DATA = {
     "empty_csv": "empty.csv cannot be read as a dataset: No columns",
     "header_csv": "header.csv cannot be read as a dataset: .*no data",
@@ -115,12 +118,12 @@ DATA = {
     "negative_csv": "The evaluation data does not fit the model: label -3 in row 0 .* is out of range",
     "unlabelled_csv": "Evaluation needs labels",
     "numbers_csv": "The data gives ['a', 'b'], but",
-    "missing_csv": "The data gives ['label', 'sentence'], but|holds what the tokenizer does not take",
+    "missing_csv": INCOMPLETE,
     "fake_parquet": "fake.parquet cannot be read as a dataset: .*not a parquet file",
     "empty_parquet": "empty.parquet cannot be read as a dataset: .*0 bytes",
     "fake_data_json": "fake_data.json cannot be read as a dataset: JSON parse error",
     "number_data_json": "number_data.json cannot be read as a dataset: JSON parse error",
-    "mixed_data_jsonl": "The data gives ['label', 'sentence'], but|holds what the tokenizer does not take",
+    "mixed_data_jsonl": INCOMPLETE,
     "nothing": "nothing doesn't contain any data files",
 }
 

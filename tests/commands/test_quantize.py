@@ -31,6 +31,10 @@ class TestQuantize:
         assert main(["quantize", "-m", str(model_dir), "-o", "out"]) == 0
         assert len(quantized_modules(OptimizedModel.from_pretrained("out"))) == 11
 
+    def test_for_vllm(self, model_dir):
+        assert main(["quantize", str(model_dir), "-o", "out", "--runtime", "vllm"]) == 0
+        assert "classifier" in config_json(Path("out"))["quantization_config"]["ignore"]
+
     def test_static_with_texts(self, model_dir, texts, capsys):
         assert main(["quantize", str(model_dir), "-o", "out", "--approach", "static", "--texts", str(texts)]) == 0
         modules = quantized_modules(OptimizedModel.from_pretrained("out"))
@@ -124,11 +128,15 @@ class TestBadInput:
             (["{model}", "--samples", "0"], "calibration_sampling_size"),
             (["{model}", "--tolerance", "-1"], "tolerable_loss"),
             (["{model}", "--max-trials", "0"], "max_trials"),
+            (["{model}", "--tolerance", "0.1"], "--tolerance is of a score, which needs --task and --dataset, too"),
+            (["{model}", "--task", "fill-mask", "--metric", "cola"], "--metric is of a score, which needs --dataset"),
             (["{model}", "--keep-fp32", "clasifier"], "did you mean 'classifier'"),
             (["{model}", "--keep-fp32", "("], "not a valid regular expression"),
             (["{model}", "--observer", "best", "--approach", "static", "--texts", "{texts}"], "'best'"),
             (["{model}", "--task", "sentiment"], "Unknown task 'sentiment'; choose one of audio-classification"),
             (["{model}", "--format", "compressed-tensors", "--weight-bits", "4"], "cannot express"),
+            (["nowhere", "--format", "inc", "--runtime", "vllm"], "leave out --format inc"),
+            (["{model}", "--runtime", "vllm", "--weight-bits", "4"], "vLLM cannot run this"),
             (["{quantized}"], "already quantized|compressed-tensors"),
             (["{truncated}"], "header|truncated|incomplete"),
             (["{float}"], "nothing"),
@@ -147,11 +155,15 @@ class TestBadInput:
             "no samples",
             "negative tolerance",
             "no trials",
+            "goal without data",
+            "metric without data",
             "misspelt module",
             "bad pattern",
             "observer",
             "task",
             "format",
+            "format that vllm does not read",
+            "bits that vllm does not run",
             "quantized model",
             "truncated model",
             "not a model",

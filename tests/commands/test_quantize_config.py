@@ -14,6 +14,9 @@ class TestConfigOf:
     def test_default(self):
         assert self.config() == PostTrainingQuantConfig(approach="dynamic")
 
+    def test_a_tolerance_gives_no_direction(self):
+        assert not self.config("--tolerance", "0.5").accuracy_criterion.direction_is_given
+
     def test_options(self):
         config = self.config(
             *("--approach", "static", "--samples", "7", "--tolerance", "0.02", "--max-trials", "3"),
@@ -28,6 +31,20 @@ class TestConfigOf:
             accuracy_criterion={"tolerable_loss": 0.02},
             tuning_criterion={"max_trials": 3},
         )
+
+    @pytest.mark.parametrize("given, alpha", [([], "auto"), (["auto"], "auto"), (["0.8"], 0.8)], ids=str)
+    def test_smoothing(self, given, alpha):
+        recipes = {"smooth_quant": True, "smooth_quant_args": {"alpha": alpha}}
+        assert self.config("--smooth-quant", *given).recipes == recipes
+
+    def test_a_word_is_no_alpha(self, capsys):
+        with pytest.raises(SystemExit):
+            build_parser().parse_args(["quantize", "-o", "out", "--smooth-quant", "model"])
+        assert "'model' is neither a number in [0, 1] nor auto" in capsys.readouterr().err
+
+    def test_for_onnx(self):
+        config = self.config("--approach", "static", "--quant-format", "QDQ")
+        assert config == PostTrainingQuantConfig(approach="static", quant_format="QDQ")
 
     @pytest.fixture
     def from_file(self) -> PostTrainingQuantConfig:

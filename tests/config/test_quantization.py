@@ -276,7 +276,7 @@ def test_ptq_positional_order():
         "example_inputs": "example",
         "excluded_precisions": ["fp16"],
         "quant_level": 1,
-        "accuracy_criterion": dict(AccuracyCriterion()),
+        "accuracy_criterion": AccuracyCriterion().to_dict(),
         "tuning_criterion": dict(TuningCriterion()),
         "diagnosis": True,
         "ni_workload_name": "run",

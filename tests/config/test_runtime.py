@@ -1,3 +1,4 @@
+import multiprocessing
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from inc_hf.config import (
     set_tensorboard,
     set_workspace,
 )
+from inc_hf.config.runtime import _MADE_UP
 
 BENCHMARK_DEFAULTS = {
     "inputs": [],
@@ -120,3 +122,15 @@ def test_setters_check_and_leave_the_old_value(global_options, setter, value, er
         setter(value)
     assert str(caught.value) == text
     assert global_options.to_dict() == before
+
+
+@pytest.mark.parametrize("chosen", [False, True], ids=["made up", "chosen"])
+def test_the_workspace_of_a_forked_process(chosen, monkeypatch):
+    monkeypatch.setattr(options, "workspace", "runs/mine" if chosen else _MADE_UP)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        theirs = pool.apply(workspace_here)
+    assert (theirs == options.workspace) == chosen
+
+
+def workspace_here() -> str:
+    return options.workspace

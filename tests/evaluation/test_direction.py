@@ -8,7 +8,13 @@ import torch
 from fitting import config
 from tiny import TinyNet, tiny_model
 
-from inc_hf import AccuracyCriterion, IncQuantizer, QuantizationAwareTrainingConfig, mix_precision
+from inc_hf import (
+    AccuracyCriterion,
+    IncQuantizer,
+    PostTrainingQuantConfig,
+    QuantizationAwareTrainingConfig,
+    mix_precision,
+)
 from inc_hf.config import MixedPrecisionConfig
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.direction import higher_is_better
@@ -21,7 +27,10 @@ pytest_plugins = ["workspace_fixture"]
 pytestmark = pytest.mark.usefixtures("workspace")
 
 LOWER = "mse RMSE mae loss eval_loss perplexity wer cer test_wer error_rate mean_squared_error Hinge-Loss nll".split()
+LOWER += "bits_per_byte eval_ce ECE false_positive_rate levenshtein lpips accuracy_drop wape eval_runtime err".split()
 HIGHER = "accuracy eval_accuracy f1 topk top_5_accuracy bleu rougeL pearson matthews_correlation exact_match".split()
+HIGHER += "mAP eval_map ap50 mIoU ndcg mrr dice squad explained_variance d2_absolute_error_score neg_log_loss".split()
+HIGHER += "samples_per_second mean_reciprocal_rank specificity cosine_similarity".split()
 
 
 class MeanSquaredError:
@@ -74,11 +83,24 @@ class TestCriterion:
         assert given == AccuracyCriterion(**values)
 
     @pytest.mark.parametrize(
-        "copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))], ids=["copy", "pickle"]
+        "copied",
+        [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c)), lambda c: AccuracyCriterion.from_dict(c.to_dict())],
+        ids=["copy", "pickle", "dict"],
     )
     def test_what_was_given_survives(self, copied):
         assert copied(AccuracyCriterion(higher_is_better=True)).direction_is_given
         assert not copied(AccuracyCriterion(tolerable_loss=0.1)).direction_is_given
+
+    def test_what_was_set_later_was_given(self):
+        criterion = AccuracyCriterion()
+        criterion.higher_is_better = False
+        with pytest.raises(UsageError, match="'accuracy' a higher score is better"):
+            scoring(lambda model: 1.0, metric_name="accuracy", criterion=criterion)
+
+    def test_a_config_that_was_saved_takes_the_direction_of_the_metric(self, tmp_path):
+        config().save(tmp_path / "config.json")
+        again = PostTrainingQuantConfig.load(tmp_path / "config.json")
+        assert scoring(lambda model: 1.0, metric_name="mse", criterion=again.accuracy_criterion).criterion
 
     @pytest.mark.parametrize(("name", "given"), [("mse", True), ("accuracy", False), ("wer", True)])
     def test_a_contradiction(self, name, given):

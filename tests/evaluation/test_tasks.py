@@ -310,6 +310,25 @@ class TestProblems:
         ):
             self.evaluated(self.model_of("regression"), torch.randn(6, 3))
 
+    @pytest.mark.parametrize("task", ["question-answering", "text-generation"])
+    def test_another_task_than_that_of_the_model(self, task):
+        model = self.model_of(None)
+        batch = {**tiny_inputs(model, 6), "labels": torch.ones(6, dtype=torch.long)}
+        with pytest.raises(UsageError, match=f"is not for the task '{task}': it gives no .*; choose its own task"):
+            evaluate_task(model, [batch], task)
+
+    @pytest.mark.parametrize("evaluate", [evaluate_task, lambda m, b, t: evaluate_metric(b, "accuracy")(m)])
+    def test_texts_longer_than_the_model_takes(self, evaluate):
+        model = tiny_model("bert", max_position_embeddings=8)
+        batch = {"input_ids": torch.ones(2, 9, dtype=torch.long), "labels": torch.ones(2, dtype=torch.long)}
+        with pytest.raises(UsageError, match="The evaluation data does not fit the model: The expanded size"):
+            evaluate(model, [batch], "text-classification")
+
+    def test_labels_that_are_true_or_false(self):
+        model = self.model_of(None, 2)
+        inputs = tiny_inputs(model, 6)
+        assert self.evaluated(model, model(**inputs).logits.argmax(-1) == 1) == {"accuracy": 1.0}
+
     def test_positions_beyond_the_text(self):
         model = of_task("question-answering")
         batch = {**inputs_of(model, "question-answering", 2), "start_positions": torch.tensor([3, 10])}

@@ -14,7 +14,10 @@ AXES = {
     "layoutlm": dict.fromkeys(("input_ids", "bbox", "attention_mask", "token_type_ids"), TEXT),
     "hubert": {name: {0: "batch", 1: "length"} for name in ("input_values", "attention_mask")},
     "clip": {"input_ids": TEXT, "pixel_values": {0: "image_batch"}, "attention_mask": TEXT},
+    "clap": {"input_ids": TEXT, "attention_mask": TEXT, "input_features": {0: "batch"}},
     "vit": {"pixel_values": {0: "batch"}},
+    "swin": {"pixel_values": {0: "batch"}},  # takes any size, but the tracer would not come to an end
+    "videomae": {"pixel_values": {0: "batch"}},
     "convnext": {"pixel_values": {0: "batch", 2: "height", 3: "width"}},
     "t5": {"input_ids": TEXT, "attention_mask": TEXT, "decoder_input_ids": {0: "batch", 1: "decoder_sequence"}},
 }

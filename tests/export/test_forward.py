@@ -6,7 +6,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 from shared import model_of
-from tiny import TinyNet, logits_of, tiny_inputs, tiny_model
+from tiny import TinyNet, logits_of, quantized, tiny_inputs, tiny_model
 from torch import nn
 
 from inc_hf import ops, optimize
@@ -14,6 +14,7 @@ from inc_hf.backends.onnxruntime import open_session
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.export import export
 from inc_hf.export.onnx import ExportError
+from inc_hf.quantize.nn import QLinear
 
 
 def inputs_of(model):
@@ -195,3 +196,23 @@ def test_a_model_that_was_optimized(approach, onnx_files, tmp_path):
     assert torch.equal(logits_of(model), before)
     assert model.bert.encoder.layer[0].intermediate.dense.is_released == ops.is_native()
     assert path.stat().st_size == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("quant_format", ["QDQ", "QOperator"])
+def test_a_model_for_onnx_has_static_scales_only_and_multiplies_to_smooth(quant_format, tmp_path):
+    model = quantized("bert", "static", quant_format=quant_format).model
+    assert all(m.scheme.is_static for m in model.modules() if isinstance(m, QLinear))
+    path = export(model, tmp_path / "model.onnx", Torch2ONNXConfig(quant_format=quant_format))
+    smoothed = [m.smooth_scale for m in model.modules() if isinstance(m, QLinear) and m.smooth_scale is not None]
+    found = initializers(path).values()
+    assert smoothed and all(any(np.array_equal(array, 1 / s) for array in found) for s in smoothed)
+    got = open_session(path)(inputs_of(model))["logits"]
+    assert ((got - logits_of(model)).abs() <= 5e-2 * logits_of(model).abs().max()).all()
+
+
+def test_feed_forward_products_of_a_static_model_keep_their_scales_per_token(tmp_path):
+    model = model_of("bert", "static")
+    path = export(model, tmp_path / "model.onnx")
+    assert {"QuantizeLinear", "MatMulInteger", "ReduceMax"} <= operators(path)
+    layers = [node for node in onnx.load(path).graph.node if node.op_type == "MatMulInteger"]
+    assert len(layers) == 2

@@ -6,13 +6,24 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from folders import names_in
 from onnx import numpy_helper
 from shared import made_once, model_of
 from tiny import logits_of, tiny_inputs, tiny_model
-from transformers import BigBirdConfig, BigBirdForSequenceClassification
+from transformers import (
+    BigBirdConfig,
+    BigBirdForSequenceClassification,
+    ProphetNetConfig,
+    ProphetNetForConditionalGeneration,
+    XLNetConfig,
+    XLNetLMHeadModel,
+)
 
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.errors import UsageError
 from inc_hf.export import export_model
+from inc_hf.export.built_in import METADATA
+from inc_hf.export.layout import remove_older
 from inc_hf.export.onnx import ExportError
 from inc_hf.quantize.nn import QLinear, quantized_modules
 from inc_hf.runtimes import from_files
@@ -126,6 +137,39 @@ def test_what_cannot_be_exported(tmp_path):
     with pytest.raises(ValueError, match="in float32 or all in bfloat16 are exported, this one has torch.float16"):
         export_model(mixed, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_decoder_without_a_cache(tmp_path):
+    model = XLNetLMHeadModel(XLNetConfig(vocab_size=64, d_model=16, n_layer=1, n_head=2, d_inner=32)).eval()
+    with pytest.raises(UsageError, match="XLNetLMHeadModel does not keep one key and one value per layer"):
+        export_model(model, tmp_path)
+
+
+def test_a_decoder_of_one_token_at_a_time(tmp_path):
+    sizes = {f"num_{part}": 1 for part in ("encoder_layers", "decoder_layers")}
+    heads = dict.fromkeys(("num_encoder_attention_heads", "num_decoder_attention_heads"), 2)
+    config = ProphetNetConfig(vocab_size=64, hidden_size=16, encoder_ffn_dim=32, decoder_ffn_dim=32, **sizes, **heads)
+    with pytest.raises(UsageError, match="ProphetNetForConditionalGeneration is not cut into .*length 1.*'torch'"):
+        export_model(ProphetNetForConditionalGeneration(config).eval(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "dtype, gone", [("fp32", {"model_quantized.onnx"}), ("int8", {"model.onnx"})], ids=["float now", "quantized now"]
+)
+def test_files_of_a_model_that_was_here_before(dtype, gone, tmp_path, caplog):
+    """Ours go; those of other tools stay, and are named, since they would be run as well."""
+    names = {"model.onnx", "model_quantized.onnx"}
+    for folder, metadata in (("ours", {METADATA: "{}"}), ("theirs", {})):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            model = onnx.ModelProto()
+            onnx.helper.set_model_props(model, metadata)
+            onnx.save(model, tmp_path / folder / name)
+        (tmp_path / folder / "encoder_model.onnx").write_text("no file of ONNX")
+        remove_older(tmp_path / folder, dtype)
+    assert set(names_in(tmp_path / "ours")) == names - gone | {"encoder_model.onnx"}
+    assert set(names_in(tmp_path / "theirs")) == names | {"encoder_model.onnx"}
+    assert f"theirs/{gone.pop()} stays, which we did not write" in caplog.text
 
 
 def test_attention_that_hangs_on_the_length(tmp_path):

@@ -8,9 +8,10 @@ from torch import nn
 
 from inc_hf.inference import fuse, share
 from inc_hf.inference.share import share_inputs
+from inc_hf.matching import feed_forward
 from inc_hf.matching.families import FAMILIES, Family, resolve_name
 from inc_hf.prune import target
-from inc_hf.prune.slim import find, find_ffn
+from inc_hf.prune.slim import find
 from inc_hf.prune.slim.find import find_attentions
 from inc_hf.prune.target import find_heads
 
@@ -60,7 +61,7 @@ def test_names_from_a_module(name, child, full):
     assert resolve_name(name, child) == full
 
 
-TABLES = [(find, "ATTENTIONS"), (find_ffn, "NAMED"), (fuse, "FUSED"), (share, "SIBLINGS")]
+TABLES = [(find, "ATTENTIONS"), (feed_forward, "NAMED"), (fuse, "FUSED"), (share, "SIBLINGS")]
 TABLES += [(target, "ATTENTIONS")]
 
 

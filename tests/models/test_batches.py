@@ -76,6 +76,13 @@ class TestTexts:
         assert ids_of(batches) == expected_ids(tokenizer, PAIRS)
         assert len(batches) == 1
 
+    @pytest.mark.parametrize("collated", [False, True], ids=["samples", "batches"])
+    def test_two_texts_and_a_label(self, bert, tokenizer, collated):
+        data = [(*pair, label) for pair, label in zip(PAIRS, (1, 0, 1), strict=True)]
+        batches = list(batches_of(DataLoader(data, batch_size=3) if collated else data, bert, tokenizer))
+        assert ids_of(batches) == expected_ids(tokenizer, PAIRS)
+        assert batches[0]["labels"].tolist() == [1, 0, 1]
+
     def test_padding_follows_the_longest_of_the_batch(self, bert, tokenizer):
         shapes = [tuple(batch["input_ids"].shape) for batch in batches_of(TEXTS, bert, tokenizer, batch_size=2)]
         assert shapes == [(2, 6), (2, 9), (1, 3)]
@@ -323,6 +330,10 @@ class TestTakeSamples:
         assert type(taken) is type(batch)
         torch.testing.assert_close(taken, expected, rtol=0, atol=0)
 
+    def test_a_batch_of_other_images_than_texts_is_not_cut(self):
+        batch = {"input_ids": torch.ones(4, 5), "pixel_values": torch.ones(12, 8)}
+        assert take_samples([batch, batch], 2) == [batch]
+
     @pytest.mark.parametrize(
         ("batch", "length"),
         [
@@ -331,8 +342,9 @@ class TestTakeSamples:
             ({"flag": True, "scale": torch.tensor(1.0), "x": torch.ones(4)}, 4),
             ({"flag": True}, 1),
             (7, 1),
+            ({"pixel_values": torch.ones(12, 8), "input_ids": torch.ones(2, 5)}, 2),
         ],
-        ids=["tensor", "tuple", "dict", "no tensor", "number"],
+        ids=["tensor", "tuple", "dict", "no tensor", "number", "patches beside texts"],
     )
     def test_batch_length(self, batch, length):
         assert batch_length(batch) == length

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from tiny import MODELS, MORE_INPUTS, tiny_model
+from tiny import MODELS, MORE_INPUTS, SEQ2SEQ, tiny_model
+from transformers import PLBartConfig, PLBartForSequenceClassification
 
 from inc_hf.models.examples import example, usual_inputs
 from inc_hf.models.makers import Sizes
@@ -48,3 +49,8 @@ def test_optional_inputs():
         example(model, names=["input_ids", "boxes"])
     with pytest.raises(ValueError, match="What `past` of .* looks like is not known|has no inputs"):
         example(tiny_model("gpt2"), names=["input_ids", "past"])
+
+
+def test_a_tokenizer_that_needs_a_package_which_is_not_there():
+    model = PLBartForSequenceClassification(PLBartConfig(**{**SEQ2SEQ, "vocab_size": 96}))
+    assert usual_inputs(model) == ["input_ids", "attention_mask"]

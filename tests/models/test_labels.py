@@ -87,3 +87,8 @@ def test_words_that_nobody_asks_for(model):
     rows = [{"text": text, "label": "dull"} for text in TEXTS]
     [batch] = batches_of(rows, model, tiny_tokenizer(), keep_labels=False)
     assert "labels" not in batch
+
+
+def test_none(model):
+    with pytest.raises(UsageError, match="The label in row 1 .* is None; leave such samples out"):
+        list(batches_of([{"input_ids": [5], "label": 1}, {"input_ids": [6], "label": None}], model))

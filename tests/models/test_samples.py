@@ -270,6 +270,33 @@ class TestImages:
             "grid_thw": (2, 3),
         }
 
+    @pytest.mark.parametrize(
+        ("main", "sample"),
+        [
+            ("pixel_values", {"pixel_values": (16, 12), "pixel_attention_mask": (16,), "spatial_shapes": (2,)}),
+            ("pixel_values", {"pixel_values": (16, 12), "pixel_position_ids": (16, 2)}),
+            ("flattened_patches", {"flattened_patches": (16, 12), "attention_mask": (16,)}),
+            ("pixel_values_videos", {"pixel_values_videos": (4, 3, 8, 8)}),
+        ],
+        ids=["sizes", "places", "places in the patches", "frames"],
+    )
+    def test_sequences_of_patches_or_frames(self, main, sample):
+        """As Siglip2, Gemma 4, Pix2Struct and V-JEPA 2 take them, with what tells their places."""
+
+        class Tower(transformers.PreTrainedModel):
+            config_class = transformers.ViTConfig
+            main_input_name = main
+
+            def forward(self, **inputs):
+                return inputs
+
+        model = Tower(transformers.ViTConfig())
+        row = {name: torch.ones(shape) for name, shape in sample.items()}
+        expected = {name: (2, *shape) for name, shape in sample.items()}
+        for data in ([row, row], [{name: torch.stack([value] * 2) for name, value in row.items()}]):
+            [batch] = batches_of(data, model, batch_size=2)
+            assert {name: tuple(value.shape) for name, value in batch.items()} == expected
+
     def test_without_a_processor(self):
         with pytest.raises(UsageError, match="images .column 'image'.; pass the image processor"):
             next(batches_of([{"image": self.images[0]}], tiny_model("vit")))

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from inc_hf.config import WeightPruningConfig
-from inc_hf.prune.schedule import Schedule, resolve_step, schedule_of
+from inc_hf.prune.schedule import Schedule, resolve_step, schedule_of, steps_needed
 
 
 def schedule(total=100, **settings):
@@ -103,3 +103,42 @@ def test_what_does_not_fit_the_run(settings, message):
 def test_a_gradient_is_there_when_the_first_update_comes_later():
     assert schedule(pruning_type="snip", end_step=10, pruning_frequency=5).first_step == 5
     assert schedule(pruning_type="snip", start_step=1, end_step=1).first_step == 1
+
+
+@pytest.mark.parametrize("total", [2, 3, 10, 100, 1_000, 60_000])
+@pytest.mark.parametrize("kind", ["snip_momentum", "magnitude"])
+def test_the_defaults_prune_over_any_run(total, kind):
+    s = schedule_of(WeightPruningConfig(pruning_type=kind).merged_configs()[0], total, warmup=total // 10)
+    assert s.start == total // 10 and s.first_step > s.start
+    assert s.sparsity(s.last_step) == pytest.approx(0.9)
+    assert s.last_step <= total - 1 and s.end == pytest.approx(0.64 * total, abs=1)
+    assert total < 200 or 60 <= s.last <= 130
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"end_step": 50}, (0, 50, 1)),
+        ({"end_step": 0}, (0, 0, 1)),
+        ({"end_step": -1}, (0, 999, 1)),
+        ({"end_step": 0.5}, (0, 500, 7)),
+        ({"start_step": 500}, (500, 800, 4)),
+        ({"start_step": 0}, (0, 600, 9)),
+        ({"pruning_frequency": 25}, (100, 640, 25)),
+        ({"pruning_type": "pattern_lock"}, (100, 100, 1)),
+    ],
+    ids=str,
+)
+def test_what_is_given_is_obeyed(given, expected):
+    config = WeightPruningConfig(**{"pruning_type": "magnitude", **given})
+    s = schedule_of(config.merged_configs()[0], 1000, warmup=100)
+    assert (s.start, s.end, s.frequency) == expected
+
+
+def test_a_warm_up_over_the_whole_run_leaves_time_to_prune():
+    s = schedule_of(WeightPruningConfig().merged_configs()[0], 100, warmup=100)
+    assert (s.start, s.end) == (50, 80)
+
+
+def test_more_zeros_need_more_steps():
+    assert [steps_needed(s) for s in (0.0, 0.5, 0.75)] == [0, 300, 600]

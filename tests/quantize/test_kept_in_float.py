@@ -113,3 +113,26 @@ def test_the_masks_of_maskformer_come_back():
         mask_feature_size=32,
     )
     assert any("mask_embedder" in name for name in kept_in_float(MaskFormerForInstanceSegmentation(config)))
+
+
+class Doubling(nn.Linear):
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+def with_other_forward(layer):
+    forward = layer.forward
+    layer.forward = lambda x: 2 * forward(x)
+    return layer
+
+
+@pytest.mark.parametrize(
+    "build", [Doubling, lambda *sizes: with_other_forward(nn.Linear(*sizes))], ids=["class", "own"]
+)
+def test_layers_that_are_called_otherwise_stay_in_float(build):
+    model = nn.Sequential(build(8, 8), nn.Linear(8, 4)).eval()
+    x = torch.randn(3, 8)
+    expected = model(x)
+    result = fit(model, DYNAMIC)
+    assert set(quantized_modules(model)) == {"1"} and (model(x) - expected).norm() < 0.05 * expected.norm()
+    assert [left.examples for left in result.coverage.left] == [["0"]]

@@ -8,8 +8,9 @@ from torch import nn
 
 from inc_hf import PostTrainingQuantConfig
 from inc_hf.quantization import fit
-from inc_hf.quantize import calibrate, convert, prepare
+from inc_hf.quantize import calibrate, convert, prepare, resolve_schemes
 from inc_hf.quantize.nn import quantized_modules
+from inc_hf.quantize.qat import prepare_qat, qat_modules, unprepare_qat
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
 
 pytest_plugins = ["workspace_fixture"]
@@ -160,6 +161,31 @@ def test_sound():
     for row, wave in enumerate(waves):
         padded[row, : wave.shape[1]], mask[row, : wave.shape[1]] = wave[0], 1
     assert_same(make, alone, [{"input_values": padded, "attention_mask": mask}])
+
+
+def trained_ranges(batches: list, checkpointing: bool = False) -> dict[str, tuple[float, float]]:
+    """Of a step of training with rounded layers, each batch a forward and a backward pass of it."""
+    model = loud_padding(tiny_model("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+    if checkpointing:
+        model.gradient_checkpointing_enable()
+    prepare_qat(model.train(), resolve_schemes(model, PostTrainingQuantConfig(approach="static")))
+    for module in qat_modules(model).values():
+        if module.input_range is not None:  # rounded to a fixed range, so that only padding could make a difference
+            module.input_range.low, module.input_range.high, module.input_range.has_data = -8.0, 8.0, True
+    for batch in batches:
+        model(**batch).logits.sum().backward()
+    found = {name: m.input_range for name, m in qat_modules(model).items() if m.input_range is not None}
+    assert not unprepare_qat(model)._forward_pre_hooks
+    return {name: (seen.seen_low, seen.seen_high) for name, seen in found.items()}
+
+
+@pytest.mark.parametrize("checkpointing", [False, True], ids=["plain", "checkpointing"])
+def test_padding_moves_no_range_in_training(checkpointing):
+    parts = texts()
+    expected = trained_ranges([batch_of([part]) for part in parts])
+    found = trained_ranges([batch_of(parts)], checkpointing)
+    for name, bounds in found.items():
+        assert bounds == pytest.approx(expected[name], rel=1e-4), name
 
 
 class Twice(nn.Module):

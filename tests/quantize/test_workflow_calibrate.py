@@ -3,10 +3,13 @@ from collections import UserDict
 import pytest
 import torch
 from single_layers import IDS, NET, STATIC, Net, every_scheme, linears
+from tiny import tiny_model
 from torch import nn
 
+from inc_hf.errors import UsageError
 from inc_hf.quantize import calibrate, convert, prepare
 from inc_hf.quantize.workflow import evaluating, run
+from inc_hf.tune.space import reached_by
 
 BATCHES = {
     "tensor": torch.ones(2, 4),
@@ -55,6 +58,20 @@ def test_calibration_data_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="An input of `0` has NaN or infinite values"):
         calibrate(model, [torch.full((1, 4), float("nan"))], progress=False)
     assert model.training and model[0].training
+
+
+@pytest.mark.parametrize(
+    ("name", "batch", "message"),
+    [
+        ("bert", {"input_ids": torch.ones(1, 600, dtype=torch.long)}, "does not fit the model: The expanded size"),
+        ("clip", {"input_ids": torch.ones(1, 4, dtype=torch.long)}, "does not fit the model: AttributeError"),
+        ("t5", {"input_ids": torch.ones(1, 4, dtype=torch.long)}, "which may need `labels` or `decoder_input_ids`"),
+    ],
+)
+def test_calibration_data_that_a_model_of_transformers_does_not_take(name, batch, message):
+    for verb in (lambda model: calibrate(model, [batch], progress=False), lambda model: reached_by(model, [batch])):
+        with pytest.raises(UsageError, match=message):
+            verb(tiny_model(name))
 
 
 def test_calibration_keeps_no_gradients():

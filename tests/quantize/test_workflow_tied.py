@@ -97,6 +97,7 @@ def test_tied_heads_of_language_models(name):
     model = tiny_model(name)
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     assert embedding.weight is head.weight
-    quantized(model, resolve_schemes(model, PostTrainingQuantConfig(approach="dynamic")))
+    conf = PostTrainingQuantConfig(approach="dynamic", op_name_dict={"lm_head": {"weight": {"dtype": ["int8"]}}})
+    quantized(model, resolve_schemes(model, conf))
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     assert type(embedding) is QEmbedding and type(head) is QLinear and embedding.codes is head.codes

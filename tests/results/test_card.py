@@ -19,6 +19,8 @@ import torch
 from huggingface_hub import HfApi, snapshot_download
 from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
 from inc_hf import IncModelForCausalLM, IncModelForSequenceClassification, IncQuantizer, PostTrainingQuantConfig
+from inc_hf import mix_precision
+from inc_hf.config import MixedPrecisionConfig
 from inc_hf.utils.load_huggingface import OptimizedModel
 from transformers import AutoTokenizer
 
@@ -53,6 +55,14 @@ assert "notes [1].txt" in files and not {"onnx/model_quantized.onnx", "pytorch_m
 model = IncModelForSequenceClassification.from_pretrained("user/int8")
 assert torch.equal(logits_of(model), logits_of(quantizer.quantized_model.model))
 """
+CARDS = """
+half = mix_precision.fit(tiny_model("bert"), MixedPrecisionConfig())  # which has no card of its own
+half.push_to_hub("user/int8")
+assert "README.md" not in api.list_repo_files("user/int8")
+api.upload_file(path_or_fileobj=b"# My notes", path_in_repo="README.md", repo_id="user/int8")
+half.push_to_hub("user/int8")
+assert "README.md" in api.list_repo_files("user/int8")
+"""
 
 
 def card_of(result) -> ModelCard:
@@ -60,7 +70,7 @@ def card_of(result) -> ModelCard:
 
 
 def test_push_and_load(fake_hub, tmp_path):
-    urls = run_with_hub(fake_hub, PUSH + ROUND_TRIP + FROM_THE_QUANTIZER, tmp_path).stdout.split()
+    urls = run_with_hub(fake_hub, PUSH + ROUND_TRIP + FROM_THE_QUANTIZER + CARDS, tmp_path).stdout.split()
     for name, method in (("user/ct", "compressed-tensors"), ("user/inc", "inc")):
         assert urls.pop(0).startswith(f"{fake_hub.url}/{name}/commit/")
         files = fake_hub.files(name)
@@ -114,7 +124,7 @@ class TestCard:
         ("approach", "words"),
         [
             ("dynamic", "8-bit activations (dynamic)"),
-            ("static", "8-bit activations (static, calibrated on 3 samples)"),
+            ("static", "8-bit activations (static, feed-forward per token, calibrated on 3 samples)"),
         ],
     )
     def test_what_was_done(self, approach, words):

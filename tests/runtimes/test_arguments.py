@@ -8,6 +8,8 @@ from tiny import quantized, tiny_inputs, tiny_model
 
 from inc_hf import IncModelForCausalLM, IncModelForSpeechSeq2Seq
 from inc_hf.runtimes import from_files, from_torch
+from inc_hf.runtimes.arguments import refuse_what_is_missing
+from inc_hf.runtimes.generation import RuntimeEncoder, RuntimeSeq2Seq
 
 TOLERANCE = {"rtol": 1e-3, "atol": 1e-4}
 
@@ -187,3 +189,18 @@ def test_a_class_of_another_task_says_what_torch_says(loader, backend, tmp_path)
             loader.from_pretrained(tmp_path, backend=each)
         errors.append(str(error.value))
     assert errors[0] in errors[1]
+
+
+def test_what_says_nothing_is_built_in():
+    model = both("layoutlm")[1]
+    refuse_what_is_missing(model, {"mm_encoder_outputs": {}}, ())
+    with pytest.raises(ValueError, match="`mm_encoder_outputs` is not in the file"):
+        refuse_what_is_missing(model, {"mm_encoder_outputs": {"image": 1}}, ())
+
+
+def test_a_sound_without_a_mask_is_read_whole():
+    states = {"last_hidden_state": torch.zeros(2, 5, 4)}
+    encoder = RuntimeEncoder(lambda inputs: states, "input_features")
+    inputs = {"encoder_outputs": encoder(input_features=torch.zeros(2, 20, 8))}
+    RuntimeSeq2Seq._encoded(encoder, inputs)
+    assert inputs["attention_mask"].shape == (2, 20) and inputs["attention_mask"].all()

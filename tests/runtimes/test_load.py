@@ -3,16 +3,25 @@
 import pytest
 import torch
 from tiny import logits_of, quantized, tiny_inputs, tiny_model, tiny_tokenizer
+from torch import nn
 from transformers import (
     AutoModelForSequenceClassification,
+    BartForSequenceClassification,
+    BertConfig,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
     PreTrainedModel,
+    VisualBertForQuestionAnswering,
     pipeline,
 )
 
 from inc_hf import IncModelForFeatureExtraction, IncModelForSequenceClassification
+from inc_hf.errors import UsageError
+from inc_hf.export.part import Part
+from inc_hf.export.write import _why_different
 from inc_hf.models.dtypes import float_dtypes
 from inc_hf.runtimes import RuntimeModel, load, load_model
+from inc_hf.runtimes.model import output_class_of
 
 SENTENCES = ["the film was very good", "a dull plot", "not bad"]
 
@@ -97,7 +106,7 @@ def test_load_model_takes_an_auto_class_or_that_of_a_model(folder):
 def test_what_is_exported_when_it_is_loaded(stored, given, expected, tmp_path, monkeypatch):
     """Files have no other dtypes."""
     loaded = []
-    monkeypatch.setattr(load, "from_torch", lambda model, backend: loaded.append(model) or model)
+    monkeypatch.setattr(load, "from_torch", lambda model, backend, inputs: loaded.append(model) or model)
     tiny_model("bert").to(stored).save_pretrained(tmp_path)
     IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime", **given)
     assert loaded[0].dtype == expected
@@ -105,7 +114,91 @@ def test_what_is_exported_when_it_is_loaded(stored, given, expected, tmp_path, m
 
 def test_integers_of_a_half_model_are_exported_in_float32(tmp_path, monkeypatch):
     loaded = []
-    monkeypatch.setattr(load, "from_torch", lambda model, backend: loaded.append(model) or model)
+    monkeypatch.setattr(load, "from_torch", lambda model, backend, inputs: loaded.append(model) or model)
     quantized(tiny_model("bert").bfloat16()).save_pretrained(tmp_path)
     IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime")
     assert float_dtypes(loaded[0]) == {torch.float32}
+
+
+class TestDtype:
+    """Files are taken in the dtype that is asked for."""
+
+    @pytest.mark.parametrize(
+        "is_quantized, dtype, expected",
+        [
+            (False, None, ("_quantized", "", "_bf16")),
+            (False, "auto", ("_quantized", "", "_bf16")),
+            (False, torch.float32, ("",)),
+            (False, "float32", ("",)),
+            (False, torch.bfloat16, ("_bf16",)),
+            (True, torch.float32, ("_quantized",)),
+        ],
+        ids=str,
+    )
+    def test_how_their_names_end(self, is_quantized, dtype, expected):
+        config = BertConfig(**({"quantization_config": {}} if is_quantized else {}))
+        for key in ("dtype", "torch_dtype"):
+            assert load.variants_of(config, {key: dtype}) == expected
+
+    @pytest.mark.parametrize("is_quantized, dtype", [(False, torch.float16), (True, "bfloat16")], ids=str)
+    def test_a_dtype_without_files(self, is_quantized, dtype):
+        config = BertConfig(**({"quantization_config": {}} if is_quantized else {}))
+        with pytest.raises(
+            UsageError, match=f"are in float32.*, got dtype={str(dtype).removeprefix('torch.')}; leave"
+        ):
+            load.variants_of(config, {"dtype": dtype})
+
+    def test_nothing_but_another_dtype(self, onnx_model, tmp_path):
+        onnx_model.save_pretrained(tmp_path / "saved")
+        (file,) = (tmp_path / "saved" / "onnx").iterdir()
+        file.rename(file.with_name("model_bf16.onnx"))
+        with pytest.raises(UsageError, match="has only model_bf16.onnx, none in the dtype"):
+            IncModelForSequenceClassification.from_pretrained(
+                tmp_path / "saved", backend="onnxruntime", dtype="float32"
+            )
+
+
+class TestInputs:
+    def test_what_a_file_does_not_have(self, onnx_model, tmp_path):
+        onnx_model.save_pretrained(tmp_path / "saved")
+        with pytest.raises(UsageError, match="has no input position_ids, only .*--inputs position_ids"):
+            IncModelForSequenceClassification.from_pretrained(
+                tmp_path / "saved", backend="onnxruntime", inputs=["position_ids"]
+            )
+        IncModelForSequenceClassification.from_pretrained(
+            tmp_path / "saved", backend="onnxruntime", inputs=["token_type_ids"]
+        )
+
+    def test_they_reach_the_export(self, folder, monkeypatch):
+        seen = []
+        monkeypatch.setattr(load, "from_torch", lambda model, backend, inputs: seen.append(inputs))
+        IncModelForSequenceClassification.from_pretrained(folder, backend="onnxruntime", inputs=("position_ids",))
+        IncModelForSequenceClassification.from_pretrained(folder, inputs=["position_ids"])  # torch has all
+        assert seen == [["position_ids"]]
+
+    def test_a_name_alone(self, folder):
+        with pytest.raises(UsageError, match=r"list of names, got 'bbox'; pass \['bbox'\]"):
+            IncModelForSequenceClassification.from_pretrained(folder, backend="onnxruntime", inputs="bbox")
+
+
+@pytest.mark.parametrize(
+    "model_class, names, expected",
+    [
+        (BartForSequenceClassification, ["logits", "encoder_last_hidden_state"], "Seq2SeqSequenceClassifierOutput"),
+        (VisualBertForQuestionAnswering, ["logits"], "SequenceClassifierOutput"),
+        (BertForQuestionAnswering, ["start_logits", "end_logits"], "QuestionAnsweringModelOutput"),
+    ],
+)
+def test_the_class_of_outputs_is_one_that_has_them(model_class, names, expected):
+    assert output_class_of(model_class, names).__name__ == expected
+
+
+class TakesAll(nn.Module):
+    def forward(self, **inputs):
+        return {"logits": torch.zeros(3, 2)}
+
+
+def test_a_batch_that_a_file_does_not_take_is_a_reason_not_to_keep_it(onnx_model):
+    (session,) = onnx_model.sessions.values()
+    batch = {**tiny_inputs(tiny_model("bert")), "token_type_ids": torch.zeros(3, 4, dtype=torch.long)}
+    assert "ONNX Runtime cannot run" in _why_different(session, Part(TakesAll(), [batch], {}), batch, 1e-4)

@@ -37,17 +37,25 @@ def test_it_is_not_trained(tmp_path):
 
 
 PUSH = """
+from huggingface_hub import HfApi, ModelCard
 from inc_hf.export.onnx import graph
 from tiny import logits_of, quantized, tiny_inputs
 from inc_hf import IncModelForSequenceClassification as Model
 from inc_hf.runtimes import from_torch
 
+api = HfApi()
 graph.LARGEST = 1000  # so that the weights are in a file beside
 model = quantized("bert").model
 expected = logits_of(model)
 other = from_torch(model, "onnxruntime")
 assert [path.name for path in other.files] == ["model_quantized.onnx"]
-other.push_to_hub("user/onnx")
+model.push_to_hub("user/onnx")
+api.upload_file(path_or_fileobj=b"---\\ntags: [older]\\n---\\n", path_in_repo="README.md", repo_id="user/onnx")
+other.push_to_hub("user/onnx", tags=["tiny"])
+files = set(api.list_repo_files("user/onnx")) - {".gitattributes"}
+assert files == {"config.json", "README.md", "onnx/model_quantized.onnx", "onnx/model_quantized.onnx_data"}
+data = ModelCard.load("user/onnx").data
+assert data.tags == ["onnx", "inc_hf", "tiny"]
 for backend in ("onnxruntime", "openvino", "auto"):
     loaded = Model.from_pretrained("user/onnx", backend=backend)
     assert (loaded(**tiny_inputs(model)).logits - expected).abs().max() < 1e-4

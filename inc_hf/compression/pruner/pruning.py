@@ -25,7 +25,8 @@ class Pruning:
         model (`nn.Module`): gets a forward hook, until `on_train_end`.
         config ([`WeightPruningConfig`]): what to prune; steps are those of the optimizer.
         optimizer (`torch.optim.Optimizer`): gets a hook before and one after each step.
-        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it, or -1.
+        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it, -1 or
+            no `end_step`. Without it and `end_step`, types that need no gradients prune once, at the first step.
 
     Attributes:
         pruners (`list[Pruner]`): one per element of `pruning_configs`.
@@ -78,7 +79,8 @@ def prepare_pruning(
             [`inc_hf.models.batches.batches_of`] takes; all of it is used, see [`prune_oneshot`].
         loss_func, device: accepted as in INC; the loss is the model's own, the device that of its weights.
         framework (`str`, *optional*, defaults to `"pytorch"`): the only one.
-        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it, or -1.
+        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it, -1 or
+            no `end_step`. Without it and `end_step`, types that need no gradients prune once, at the first step.
 
     Returns:
         A [`Pruning`] with `optimizer`, otherwise the pruned model.

@@ -70,7 +70,8 @@ def explain(error: BaseException, model: nn.Module, call: Callable[[], Any], sto
     text = f"{type(error).__name__}: {str(error).strip()}"
     unknown = UNKNOWN_OPERATOR.search(text)
     if unknown is None:
-        return text[:1000] + (f" (in `{stopped_in}`)" if stopped_in else "")
+        where = f" (in `{stopped_in}`)" if stopped_in else ""
+        return f"{' '.join(text.split())[:400].rstrip('.')}{where}."
     with following(model) as path, _Finder(unknown[1], path) as finder:
         call()
     where = f" of `{finder.found}`" if finder.found else ""

@@ -79,6 +79,8 @@ class OnnxLinear(nn.Module):
         # The module stays packed.
         codes = ops.q8_unpack(module.packed) if module.is_released else module.codes.detach()
         self.register_buffer("codes", codes)
+        if module.smooth_scale is not None:  # runtimes multiply faster than they divide
+            self.register_buffer("smoothing", 1 / module.smooth_scale)
 
     @property
     def weight(self) -> Tensor:
@@ -88,7 +90,7 @@ class OnnxLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         module = self.module
-        x = x if module.smooth_scale is None else x / module.smooth_scale
+        x = x if module.smooth_scale is None else x * self.smoothing
         scheme = module.scheme
         if scheme.activation is None or scheme.is_static and self.as_qdq:
             x = x if scheme.activation is None else Activation(x, module).dequantized()

@@ -15,7 +15,7 @@ from inc_hf.config.export import EXPORT_FORMATS, OLDEST_OPSET
 from inc_hf.errors import UsageError
 from inc_hf.export.onnx.blame import explain, following
 from inc_hf.export.onnx.forms import written_for_onnx
-from inc_hf.export.onnx.program import ExportError, Flat, onnx_program
+from inc_hf.export.onnx.program import ELSE, ExportError, Flat, onnx_program
 from inc_hf.quantize.nn import quantized_modules
 
 LARGEST = 2**31 - 2**20  # bytes in one file of protobuf, with some room for the graph
@@ -84,7 +84,13 @@ def _traced(model: nn.Module, inputs: Mapping, names: list[str], axes: Mapping, 
             return onnx_program(Flat(model, names).eval(), inputs, axes, opset)
         except Exception as error:  # whatever the code of a model raises when it is traced
             reason = explain(error, model, lambda: model(**inputs), path.innermost())
-            raise ExportError(f"{type(model).__name__} cannot be written as ONNX: {reason}") from error
+            raise ExportError(f"{_name_of(model)} cannot be written as ONNX: {reason} {ELSE}") from error
+
+
+def _name_of(model: nn.Module) -> str:
+    """Of the user's class, where the model is a form of ours that holds it."""
+    is_ours = type(model).__module__.startswith("inc_hf.export")
+    return type(next(model.children()) if is_ours else model).__name__
 
 
 def _strip(graph: Any) -> None:
@@ -104,6 +110,18 @@ def write_onnx(graph: Any, path: str | os.PathLike) -> Path:
     size = sum(value.const_value.nbytes for value in graph.graph.initializers.values())
     onnx_ir.save(graph, path, external_data=f"{path.name}_data" if size > LARGEST else None)
     return path
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """What a file tells about itself; nothing, if it is none of ONNX."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return {}
+    return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def _name_axes(graph: Any, axes: Mapping[str, Mapping[int, str]]) -> None:

@@ -21,6 +21,7 @@ from inc_hf.backends.compare import named
 HAS_EXPORTER = find_spec("transformers.exporters") is not None and (
     find_spec("transformers.exporters.metadata") is not None
 )
+ELSE = "Run the model on torch instead (`backend='torch'`)."  # what to do where there is no file
 PREFIX = "inputs."  # names of what is inside the one argument, `inputs`
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from inc_hf.errors import UsageError
 from inc_hf.prune.layout import to_matrix
 from inc_hf.prune.oneshot.calls import run
 from inc_hf.prune.target import Part, Target
+from inc_hf.telling import progress_bar
 
 
 def masked_part(target: Target) -> Part:
@@ -41,7 +41,7 @@ def mask_gradients(
     for weight in frozen:
         weight.requires_grad_(True)
     try:
-        for batch in tqdm(batches, desc="Scoring channels", unit="batch", disable=not progress, leave=False):
+        for batch in progress_bar(batches, desc="Scoring channels", unit="batch", disable=not progress, leave=False):
             gradients = torch.autograd.grad(loss_of(model, batch), weights, allow_unused=True)
             for target, part, gradient in zip(targets, parts, gradients, strict=True):
                 rows[target.name].append(unit_gradients(part, gradient))

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 from inc_hf.prune.oneshot.calls import record_calls, run
 from inc_hf.prune.oneshot.collect import collecting, finish, token_mask
 from inc_hf.prune.oneshot.job import Job
+from inc_hf.telling import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def do_jobs(model: nn.Module, jobs: list[Job], batches: list[Any], progress: boo
     """
     stages = stages_of(model, jobs)
     total = sum(len(by_block) for _, by_block in stages)
-    with tqdm(total=total, desc="Pruning", unit="block", disable=not progress, leave=False) as bar:
+    with progress_bar(total=total, desc="Pruning", unit="block", disable=not progress, leave=False) as bar:
         for stack, by_block in stages:
             if stack is None or not do_blocks(model, stack, by_block, batches, bar):
                 do_at_once(model, [job for jobs in by_block.values() for job in jobs], batches)

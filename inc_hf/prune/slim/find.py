@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.matching.families import FAMILIES, resolve_name
-from inc_hf.prune.layout import is_transposed, matrix_shape
+from inc_hf.matching.layout import is_plain, is_transposed, matrix_shape
 
 # Query, key and value, or one layer with the three side by side, and the output projection.
 ATTENTIONS = tuple(
@@ -89,11 +89,6 @@ class Attention:
 
 def _spread(units: Tensor, width: int) -> Tensor:
     return (units[:, None] * width + torch.arange(width, device=units.device)).flatten()
-
-
-def is_plain(module: nn.Module) -> bool:
-    """Whether the weights can be cut: not those of a quantized layer, or of one with an adapter."""
-    return type(module) is nn.Linear or type(module).__name__ == "Conv1D"
 
 
 def find_attentions(model: nn.Module) -> list[Attention]:

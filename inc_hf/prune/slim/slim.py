@@ -13,6 +13,7 @@ from inc_hf.prune.slim.cut import cut_columns, cut_heads
 from inc_hf.prune.slim.find import Attention, find_attentions
 from inc_hf.prune.slim.find_ffn import FeedForward, find_feed_forwards
 from inc_hf.prune.slim.keep import columns_to_keep, units_to_keep, zeros_of
+from inc_hf.telling import NOTICE
 from inc_hf.undo import restored_on_error
 
 logger = logging.getLogger(__name__)
@@ -69,12 +70,13 @@ def _slim(
     before, weights, (heads, columns) = _sizes(model), weights_of(model), zeros_of(attentions, blocks)
     _cut(attentions, blocks, round_multiplier, uniform)
     after = _sizes(model)
-    logger.info(
-        "Slimmed %d attentions and %d feed-forward blocks: %d parameters of %d are left.",
-        len(attentions), len(blocks), sum(after.values()), sum(before.values()),
-    )  # fmt: skip
     if before == after:
         logger.warning("Nothing was removed: %s.", why_nothing(heads, columns, round_multiplier, uniform))
+    else:
+        logger.log(
+            NOTICE, "Slimmed %d attentions and %d feed-forward blocks: %d parameters of %d are left.",
+            len(attentions), len(blocks), sum(after.values()), sum(before.values()),
+        )  # fmt: skip
     cut = {name.rpartition(".")[0] for name in before if before[name] != after[name]}
     layers = [layer for a in attentions for layer in a.layers.values()]
     layers += [layer for block in blocks for layer in (*block.first, block.second)]

@@ -26,7 +26,7 @@ def _computes_as(cls: type, module: nn.Module) -> bool:
     """Whether a module of a subclass computes what the class does."""
     if type(module).__name__ in SAME_AS_BASE:
         return True
-    methods = ("forward", "_conv_forward") if issubclass(cls, nn.modules.conv._ConvNd) else ("forward",)
+    methods = ("forward", "__call__", *(["_conv_forward"] if issubclass(cls, nn.modules.conv._ConvNd) else []))
     return all(getattr(type(module), name) is getattr(cls, name) for name in methods)
 
 

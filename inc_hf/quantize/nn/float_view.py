@@ -83,7 +83,7 @@ class FloatView(Tensor):
 
         def view(like: Tensor, index: int | None = None) -> FloatView:
             steps = (*self.steps, (func, args, kwargs, index))
-            return FloatView(self.tensors, self.reader, like, self.device, steps)
+            return type(self)(self.tensors, self.reader, like, self.device, steps)
 
         return view(found) if isinstance(found, Tensor) else [view(like, i) for i, like in enumerate(found)]
 
@@ -116,12 +116,20 @@ class FloatView(Tensor):
     def data(self, value: Tensor) -> None:
         refuse_writing()
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        if requires_grad:
+    @property
+    def requires_grad(self) -> bool:
+        return False
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value:
             raise UsageError(
                 "The weight of a quantized or bfloat16 module cannot be trained: it is computed from what is stored. "
                 "Train the float model before that, or an adapter beside the module."
             )
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        self.requires_grad = requires_grad
         return self
 
     def element_size(self) -> int:
@@ -183,3 +191,17 @@ def _is_traced(tensors: Tensors) -> bool:
     """Whether a program is being traced, in which nothing of a view can be written."""
     kinds = {type(tensor) for tensor in tensors.values() if tensor is not None}
     return torch.compiler.is_compiling() or not kinds <= {Tensor, nn.Parameter}
+
+
+class Unwritten(FloatView):
+    """One that takes what is written and forgets it, as its views do."""
+
+    @classmethod
+    def of(cls, view: FloatView) -> "Unwritten":
+        return cls(view.tensors, view.reader, view.like, view.device, view.steps)
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        if func._schema.is_mutable and isinstance(args[0], cls):
+            return args[0]
+        return super().__torch_dispatch__(func, types, args, kwargs)

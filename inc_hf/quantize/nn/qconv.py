@@ -1,10 +1,13 @@
 """The quantized twin of `nn.Conv1d` and `nn.Conv2d`."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from inc_hf import ops
 from inc_hf.quantize.nn.qmodule import QModule
+from inc_hf.quantize.nn.straight_through import StraightThrough, needs_gradients
 from inc_hf.quantize.scheme import Scheme
 
 
@@ -29,9 +32,23 @@ class QConv(QModule):
         self.refuse_training(x)
         if x.ndim < self.codes.ndim:  # one sample without the dimension of the batch
             return self.forward(x.unsqueeze(0)).squeeze(0)
-        convolve = nn.functional.conv1d if self.codes.ndim == 3 else nn.functional.conv2d
         if self.scheme.activation is None:
-            return convolve(x, self.dequantize().to(x.dtype), self.bias, **self.settings)
+            return self.float_forward(x, self.bias)
+        if needs_gradients(x, self.bias):
+            return StraightThrough.apply(x, self.bias, self)
+        return self.rounded_forward(x)
+
+    def float_forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """What a float layer of the same weight computes."""
+        return self.convolve(x, self.dequantize().to(x.dtype), bias, **self.settings)
+
+    @property
+    def convolve(self) -> Callable[..., Tensor]:
+        """The convolution of as many dimensions."""
+        return nn.functional.conv1d if self.codes.ndim == 3 else nn.functional.conv2d
+
+    def rounded_forward(self, x: Tensor) -> Tensor:
+        """The layer on integers, without gradients."""
         num_bits = self.scheme.activation.num_bits
         spatial = [1] * (x.ndim - 2)
         scale = self.input_scale
@@ -41,7 +58,7 @@ class QConv(QModule):
         codes = ops.quantize_activation(x, scale, self.input_zero_point, num_bits).double()
         if self.input_zero_point is not None:
             codes -= self.input_zero_point
-        accumulator = convolve(codes, self.codes.double(), **self.settings)
+        accumulator = self.convolve(codes, self.codes.double(), **self.settings)
         y = accumulator.to(ops.compute_dtype(x.dtype)) * scale * self.weight_scale.reshape(-1, *spatial)
         if self.bias is not None:
             y += self.bias.reshape(-1, *spatial)

@@ -9,6 +9,7 @@ from inc_hf.quantize.nn.float_modules import op_type, weight_matrix
 from inc_hf.quantize.nn.float_view import FloatView, Tensors
 from inc_hf.quantize.nn.packed_linear import PackedLinear
 from inc_hf.quantize.nn.qmodule import QModule, float_of_codes
+from inc_hf.quantize.nn.straight_through import StraightThrough, needs_gradients
 from inc_hf.quantize.scheme import Scheme
 
 
@@ -49,11 +50,25 @@ class QLinear(PackedLinear, QModule):
 
     def forward(self, x: Tensor) -> Tensor:
         self.refuse_training(x)
-        if self.smooth_scale is not None:
-            x = (x / self.smooth_scale).to(x.dtype)
         if self.scheme.activation is None:
-            y = nn.functional.linear(x, dequantize_weight(self.codes, self.weight_scale, x.dtype), self.bias)
-            return ops.ACTIVATIONS[self.activation](y)
+            return self.float_forward(x, self.bias)
+        if needs_gradients(x, self.bias):
+            return StraightThrough.apply(x, self.bias, self)
+        return self.rounded_forward(x)
+
+    def float_forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """What a float layer of the same weight computes."""
+        x = self.smoothed(x)
+        y = nn.functional.linear(x, dequantize_weight(self.codes, self.weight_scale, x.dtype), bias)
+        return ops.ACTIVATIONS[self.activation](y)
+
+    def smoothed(self, x: Tensor) -> Tensor:
+        """The input as the integer weight takes it."""
+        return x if self.smooth_scale is None else (x / self.smooth_scale).to(x.dtype)
+
+    def rounded_forward(self, x: Tensor) -> Tensor:
+        """The layer on integers, without gradients."""
+        x = self.smoothed(x)
         if self.runs_native(x):
             return self.native_forward(x)
         return ops.q8_linear(

@@ -59,7 +59,7 @@ class QModule(StoredWeight):
         return dequantize_weight(self.codes, self.weight_scale, self.dtype)
 
     def refuse_training(self, x: Tensor) -> None:
-        """Raise RuntimeError if this is training: rounded activations pass no gradient to what comes before."""
+        """Raise RuntimeError if this is training, of which the integers would know nothing."""
         if self.training and self.scheme.activation is not None and x.requires_grad and torch.is_grad_enabled():
             raise RuntimeError(
                 "A quantized model is for inference: call `model.eval()`, and train the float model before quantizing."

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inc_hf.quantize.nn.float_view import FloatView, Tensors, refuse_writing
+from inc_hf.quantize.nn.float_view import FloatView, Tensors, Unwritten, refuse_writing
 
 
 class StoredWeight(nn.Module):
@@ -56,6 +56,19 @@ class StoredWeight(nn.Module):
     def float_view(self, like: Tensor, device: torch.device) -> FloatView:
         """The float weight, of the shape of the module that this one stands for."""
         return FloatView(self._buffers, self.read_weight, like, device)
+
+    def unwritten_weight(self) -> nn.Parameter:
+        """One that looks like the float weight and forgets what is written; zeros while a checkpoint is loaded."""
+        weight = self._parameters["weight"]
+        if self.awaits_weight:
+            like = torch.empty(getattr(self, "unpacked_shape", weight.shape), dtype=self.dtype, device="meta")
+            device = torch.device("cpu") if weight.is_meta else weight.device
+            shape = self.float_view(like, device).shape
+            like = torch.empty(shape, dtype=self.dtype, device="meta")
+            weight = FloatView({}, lambda tensors, dtype: torch.zeros(shape, dtype=dtype, device=device), like, device)
+        unwritten = nn.Parameter(Unwritten.of(weight), requires_grad=False)
+        unwritten._is_hf_initialized = True
+        return unwritten
 
     def await_weight(self, stored: Tensor) -> None:
         """Hold `stored` as the plain parameter `weight`, to be exchanged by whoever loads a checkpoint."""

@@ -17,15 +17,38 @@ def empty_twin(module: nn.Module, scheme: Scheme) -> QModule:
     return copy_attributes(module, TWINS[op_type(module)].like(module, scheme))
 
 
+HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_is_full_backward_hook",
+)
+
+
 def copy_attributes(module: nn.Module, twin: nn.Module) -> nn.Module:
-    """Give `twin` what else is known of `module` (`kernel_size`, `max_norm`, …), since models read it; returns it."""
+    """Give `twin` the hooks of `module` and all else that is known of it, since models read `kernel_size`, `max_norm`
+    and the like; returns it."""
     for name, value in vars(module).items():
         # "quantization_…" is a plan of ours, or of compressed-tensors; a callable is its `forward`, or accelerate's; a
         # tensor is the weight that an older weight norm computes
         is_own = name.startswith(("_", "quantization_")) or callable(value) or isinstance(value, Tensor)
         if not is_own and name not in vars(twin):
             setattr(twin, name, value)
+    _take_hooks(module, twin)
     return twin
+
+
+def _take_hooks(module: nn.Module, twin: nn.Module) -> None:
+    """The same dicts, by which handles remove hooks; without those that compute the weight (older weight norm)."""
+    for name in HOOKS:
+        vars(twin)[name] = vars(module)[name]
+    pre_hooks = module._forward_pre_hooks
+    for key in [key for key, hook in pre_hooks.items() if type(hook).__module__.startswith("torch.nn.utils.")]:
+        del pre_hooks[key]
 
 
 def quantized_modules(model: nn.Module) -> dict[str, QModule]:

@@ -1,0 +1,70 @@
+"""How the package speaks: as loudly as transformers does, unless the user has told `inc_hf` or the root logger more.
+
+`transformers.utils.logging.set_verbosity_info()` and its like, TRANSFORMERS_VERBOSITY and `disable_progress_bar()`
+hold here, too. This only looks whether transformers is there, and never imports it.
+"""
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tqdm.auto import tqdm
+
+NOTICE = 35  # what came out of a verb, in one line: seen by default, silenced with warnings by `set_verbosity_error`
+DEFAULT = logging.WARNING  # of transformers, with which it is the root logger that decides
+logging.addLevelName(NOTICE, "NOTICE")
+
+
+class FollowingLogger(logging.Logger):
+    """The logger of the package; those of its modules take its level. Its own level, if it has one, goes first."""
+
+    @property
+    def level(self) -> int:
+        own = vars(self)["level"]
+        return own or _level_of_transformers()
+
+    @level.setter
+    def level(self, value: int) -> None:
+        vars(self)["level"] = value
+
+
+def _level_of_transformers() -> int:
+    """0 if transformers is not there, or as loud as it is by default."""
+    if "transformers.utils.logging" not in sys.modules:
+        return 0
+    level = logging.getLogger("transformers").level
+    return 0 if level == DEFAULT else level
+
+
+class LastResort(logging.StreamHandler):
+    """To standard error, where nobody has set up logging; Python's own drops everything below warnings."""
+
+    def __init__(self):
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(message)s"))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        alone = logging.getLogger("inc_hf").handlers == [self] and not logging.getLogger().handlers
+        return alone and super().filter(record)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr  # as it is now: notebooks and tests replace it
+        super().emit(record)
+
+
+def set_up() -> None:
+    """Make the package's logger follow transformers. Levels and handlers that the user has set stay."""
+    logger = logging.getLogger("inc_hf")
+    logger.__class__ = FollowingLogger
+    if not logger.handlers:
+        logger.addHandler(LastResort())
+
+
+def progress_bar(*args: Any, disable: bool = False, **kwargs: Any) -> "tqdm":
+    """A progress bar of tqdm, unless `disable` or `transformers.utils.logging.disable_progress_bar()` says no."""
+    from tqdm.auto import tqdm  # here, so that `import inc_hf` stays quick
+
+    of_transformers = sys.modules.get("transformers.utils.logging")
+    hidden = of_transformers is not None and not of_transformers.is_progress_bar_enabled()
+    return tqdm(*args, disable=disable or hidden, **kwargs)

@@ -1,0 +1,59 @@
+"""What came out is said by default, and transformers' switches hold for the package, too."""
+
+import logging
+
+import pytest
+from transformers.utils import logging as transformers_logging
+
+from inc_hf.telling import LastResort, progress_bar
+
+SAY = """
+import logging, os, sys
+from transformers.utils import logging as of_transformers
+import inc_hf
+from inc_hf.telling import NOTICE
+{setting}
+logger = logging.getLogger("inc_hf.some.room")
+for level, text in ((logging.INFO, "info"), (NOTICE, "notice"), (logging.ERROR, "error")):
+    logger.log(level, text)
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("", ["notice", "error"]),
+        ("of_transformers.set_verbosity_info()", ["info", "notice", "error"]),
+        ("of_transformers.set_verbosity_error()", ["error"]),
+        ("of_transformers.set_verbosity_error(); of_transformers.set_verbosity_warning()", ["notice", "error"]),
+        ("of_transformers.set_verbosity_error(); logging.getLogger('inc_hf').setLevel(logging.INFO)",
+         ["info", "notice", "error"]),
+        ("logging.basicConfig(level=logging.INFO, format='%(message)s')", ["info", "notice", "error"]),
+        ("logging.getLogger('inc_hf').addHandler(logging.NullHandler())", []),
+    ],
+    ids=["default", "info", "error", "back to default", "own level", "own root", "own handler"],
+)  # fmt: skip
+def test_as_loud_as_transformers(setting, said, monkeypatch, capsys):
+    root, package = logging.getLogger(), logging.getLogger("inc_hf")
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(package, "handlers", [LastResort()])
+    before, levels = transformers_logging.get_verbosity(), (root.level, vars(package)["level"])
+    package.setLevel(logging.NOTSET)
+    root.setLevel(logging.WARNING)
+    try:
+        exec(SAY.format(setting=setting), {})
+    finally:
+        transformers_logging.set_verbosity(before)
+        root.setLevel(levels[0])
+        package.setLevel(levels[1])
+    assert capsys.readouterr().err.splitlines() == said
+
+
+def test_bars_are_hidden_as_those_of_transformers():
+    assert not progress_bar(range(1), leave=False).disable
+    transformers_logging.disable_progress_bar()
+    try:
+        assert progress_bar(range(1)).disable
+    finally:
+        transformers_logging.enable_progress_bar()
+    assert progress_bar(range(1), disable=True).disable
