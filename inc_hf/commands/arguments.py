@@ -6,6 +6,9 @@ from pathlib import Path
 from inc_hf.errors import UsageError
 from inc_hf.writable import check_writable
 
+SPLIT = "validation"
+OF_SCORES = ("metric", "tolerance", "max_trials", "resume_from")  # options that mean nothing without a score
+
 
 def add_model_argument(parser: argparse.ArgumentParser, of: str = "a model") -> None:
     """MODEL, or the same as an option; [`model_of`] reads it."""
@@ -41,7 +44,7 @@ def add_score_arguments(group: argparse._ArgumentGroup) -> None:
 def add_hub_arguments(group: argparse._ArgumentGroup) -> None:
     """Which part of a dataset of the Hub."""
     group.add_argument("--dataset-config", metavar="NAME", help="configuration of a Hub dataset, e.g. sst2")
-    group.add_argument("--split", default="validation", help="split of a Hub dataset (default: %(default)s)")
+    group.add_argument("--split", help=f"split of a Hub dataset (default: {SPLIT})")
 
 
 def check_output_file(path: str) -> None:
@@ -72,7 +75,30 @@ def check_goal_arguments(args: argparse.Namespace) -> None:
     Raises:
         UsageError: there is no `--dataset`, or no `--task`.
     """
-    given = [name for name in ("metric", "tolerance") if getattr(args, name, None) is not None]
+    given = [name for name in OF_SCORES if getattr(args, name, None) is not None]
     missing = [name for name in ("task", "dataset") if not getattr(args, name)]
     if given and missing:
-        raise UsageError(f"--{given[0]} is of a score, which needs --{' and --'.join(missing)}, too.")
+        raise UsageError(f"--{_dashed(given[0])} is of a score, which needs --{' and --'.join(missing)}, too.")
+    of_hub = [name for name in ("dataset_config", "split") if getattr(args, name) is not None]
+    if of_hub and (not args.dataset or Path(args.dataset).exists()):
+        came = f"{args.dataset} is a file" if args.dataset else "there is no --dataset"
+        raise UsageError(f"--{_dashed(of_hub[0])} is of a dataset of the Hub, and {came}.")
+
+
+def check_used(args: argparse.Namespace, names: tuple[str, ...], what_for: str) -> None:
+    """Refuse options that would mean nothing.
+
+    Args:
+        names: of the options that would not be looked at.
+        what_for (`str`): what they are for.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    for name in names:
+        if getattr(args, name) is not None:
+            raise UsageError(f"--{_dashed(name)} is for {what_for}; leave it out, or choose that.")
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")

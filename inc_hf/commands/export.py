@@ -55,12 +55,18 @@ def export(args: argparse.Namespace) -> int:
     if args.output is None:
         check_writable(name)
     else:
+        _check_apart(args.output, name)
         check_output_directory(args.output, args.overwrite)
     model = load_model(name, args.task, dtype=dtype_to_load(name, args.dtype))
     conf = _config_of(model, args)
     inputs = _inputs_of(args)
     _report(_beside(model, name, conf, inputs) if args.output is None else _apart(model, name, conf, inputs, args))
     return EXIT_OK
+
+
+def _check_apart(output: str, name: str) -> None:
+    if Path(name).is_dir() and Path(output).resolve() == Path(name).resolve():
+        raise UsageError(f"{output} is the model itself; leave out -o to write onnx/ beside its weights.")
 
 
 def dtype_to_load(name: str, asked: str | None) -> "torch.dtype":

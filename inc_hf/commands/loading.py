@@ -6,6 +6,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from inc_hf import runtimes
+from inc_hf.commands.arguments import SPLIT
 from inc_hf.errors import usage_error_for
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.tasks import evaluate_task
@@ -31,7 +32,7 @@ def load_dataset(args: argparse.Namespace) -> Any:
     if not args.dataset:
         return None
     with usage_error_for(f"{args.dataset} cannot be read as a dataset"):
-        return load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split, None)
+        return load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split or SPLIT, None)
 
 
 def scores_of(model: PreTrainedModel, dataset: Any, tokenizer: Any, args: argparse.Namespace) -> dict[str, float]:

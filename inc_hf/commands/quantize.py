@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_hf.commands.arguments import add_hub_arguments, add_model_argument, check_goal_arguments, model_of
+from inc_hf.commands.arguments import add_hub_arguments, add_model_argument, check_goal_arguments, check_used, model_of
 from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.commands.quantize_config import config_of
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
@@ -130,6 +130,8 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_goal_arguments(args)
+    if config.approach in ("dynamic", "weight_only") and not config.recipe("smooth_quant"):
+        check_used(args, ("texts", "samples", "observer"), "--approach static or auto")
     if args.runtime == "vllm" and args.format == "inc":
         raise UsageError("vLLM reads compressed-tensors; leave out --format inc, or --runtime vllm.")
     check_int("random_seed", args.seed, low=0, high=2**32 - 1)

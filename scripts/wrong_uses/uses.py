@@ -35,7 +35,7 @@ VALUES = {
     "texts": ("no/such.txt", "empty_folder", "empty.txt", "blank.txt", "binary.txt", ""),
     "config": ("no/such.json", "empty_folder", "not_json.json", "list.json", "unknown_key.json", "wrong_value.json",
                "wrong_type.json", "binary.json", "empty.txt"),
-    "json": ("", "empty_folder", "/proc/nowhere/x.json", "no/such/x.json"),
+    "json": ("", "empty_folder", "/proc/nowhere/x.json"),
     "plot": ("x.xyz", "plot", "", "empty_folder", "no/such/x.png"),
     "workspace": ("texts.txt", "/proc/nowhere", ""),
     "resume_from": ("no/such/folder", "empty_folder", "texts.txt", "model"),
@@ -120,7 +120,6 @@ COMBINATIONS = [
     ["info", "model/config.json"],
     ["demo", "-o", "texts.txt"],
     ["demo", "-o", "/proc/nowhere"],
-    ["demo", "--json", "no/such/x.json"],
     ["demo", "more"],
 ]
 

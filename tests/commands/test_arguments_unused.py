@@ -1,0 +1,50 @@
+"""Options that nobody would look at are refused: a goal that is not checked would seem to be met."""
+
+import pytest
+from commandline import error_line
+from tiny import tiny_model, tiny_tokenizer
+
+from inc_hf.commands.main import main
+
+TASK = ["--task", "text-classification"]
+DATA = ["--dataset", "data.tsv"]
+REFUSED = {
+    "trials": (["--max-trials", "3"], "--max-trials is of a score, which needs --task and --dataset"),
+    "trials without data": ([*TASK, "--max-trials", "3"], "--max-trials is of a score, which needs --dataset"),
+    "resumed": (["--resume-from", "model"], "--resume-from is of a score"),
+    "texts": (["--texts", "texts.txt"], "--texts is for --approach static or auto; leave it out, or choose that."),
+    "samples": (["--samples", "5"], "--samples is for --approach static or auto"),
+    "observer": (["--observer", "kl"], "--observer is for --approach static or auto"),
+    "split": (["--split", "test"], "--split is of a dataset of the Hub, and there is no --dataset."),
+    "split of a file": ([*TASK, *DATA, "--split", "test"], "--split is of a dataset of the Hub, and data.tsv is"),
+    "config of a file": ([*TASK, *DATA, "--dataset-config", "x"], "--dataset-config is of a dataset of the Hub"),
+}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    for part in (tiny_model("bert"), tiny_tokenizer()):
+        part.save_pretrained(tmp_path / "model")
+    (tmp_path / "texts.txt").write_text("a good film\n")
+    (tmp_path / "data.tsv").write_text("sentence\tlabel\na good film\t1\n")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("options, message", REFUSED.values(), ids=REFUSED)
+def test_of_quantize(options, message, capsys):
+    assert main(["quantize", "model", "-o", "out", *options]) == 2
+    assert error_line(capsys.readouterr().err).startswith(message)
+
+
+@pytest.mark.usefixtures("here")
+def test_texts_of_smooth_quant_are_used():
+    options = ["--smooth-quant", "0.5", "--texts", "texts.txt"]
+    assert main(["quantize", "model", "-o", "out", *options]) == 0
+
+
+@pytest.mark.usefixtures("here")
+def test_an_export_does_not_replace_its_model(capsys, tmp_path):
+    assert main(["export", "model", "-o", "model", "--overwrite"]) == 2
+    assert "model is the model itself; leave out -o" in error_line(capsys.readouterr().err)
+    assert (tmp_path / "model/model.safetensors").exists()
