@@ -156,6 +156,7 @@ def test_a_dataset_that_is_nowhere(refused):
     )
 
 
+STATIC = ["--approach", "static"]
 OPTIONS = {
     "config of noise": (["--config", "{noise_json}"], "noise.json cannot be read as text: .*utf-8"),
     "empty config": (["--config", "{empty_json}"], "empty.json` is not valid JSON"),
@@ -167,9 +168,9 @@ OPTIONS = {
     "field of a wrong type": (["--config", "{wrong_json}"], "`approach` must be a string, got 5"),
     "text for a dict": (["--config", "{wrong_dict_json}"], "`op_type_dict` is not valid JSON"),
     "directory for a config": (["--config", "{nothing}"], "Is a directory: .*nothing"),
-    "texts of noise": (["--texts", "{noise_txt}"], "noise.txt cannot be read as text: .*utf-8"),
-    "blank texts": (["--texts", "{blank_txt}"], "blank.txt has no text"),
-    "directory for texts": (["--texts", "{nothing}"], "Is a directory: .*nothing"),
+    "texts of noise": ([*STATIC, "--texts", "{noise_txt}"], "noise.txt cannot be read as text: .*utf-8"),
+    "blank texts": ([*STATIC, "--texts", "{blank_txt}"], "blank.txt has no text"),
+    "directory for texts": ([*STATIC, "--texts", "{nothing}"], "Is a directory: .*nothing"),
     "unknown metric": (["--metric", "glue", "{scored}"], "Unknown GLUE task 'glue'"),
     "nothing to resume": (["--resume-from", "absent", "{scored}"], "No such file.*absent"),
     "noise to resume": (["--resume-from", "{noise_json}", "{scored}"], "noise.json is not a tuning history"),

@@ -118,8 +118,11 @@ class TestBadInput:
             ([], "Which model\\? .*inc-hf quantize MODEL -o DIR"),
             (["{model}", "--approach", "fast"], "`approach` must be one of static, dynamic.*'fast'"),
             (["{model}", "--approach", "static"], "--texts FILE or --dataset"),
-            (["{model}", "--texts", "absent.txt"], "No such file.*absent.txt"),
-            (["{model}", "--texts", "{empty}"], "empty.txt has no text; put one sentence on each line"),
+            (["{model}", "--approach", "static", "--texts", "absent.txt"], "No such file.*absent.txt"),
+            (
+                ["{model}", "--approach", "static", "--texts", "{empty}"],
+                "empty.txt has no text; put one sentence on each line",
+            ),
             (["{model}", "--config", "absent.json"], "No such file.*absent.json"),
             (["{model}", "--config", "{broken}"], "broken.json"),
             (["{model}", "--weight-bits", "9"], "9"),
