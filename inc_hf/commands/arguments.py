@@ -23,11 +23,13 @@ def model_of(args: argparse.Namespace, usage: str) -> str:
         usage (`str`): how to call the command.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is a file.
     """
     name = args.model or args.model_positional
     if name is None:
         raise UsageError(f"Which model? Give a directory or a Hub name: {usage}")
+    if Path(name).is_file():
+        raise UsageError(f"{name} is a file; give the directory that it lies in.")
     return name
 
 

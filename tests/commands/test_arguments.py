@@ -1,4 +1,4 @@
-"""Options that nobody would look at are refused: a goal that is not checked would seem to be met."""
+"""What no command can make sense of: options that nobody would look at, a file in the place of a model."""
 
 import pytest
 from commandline import error_line
@@ -48,3 +48,11 @@ def test_an_export_does_not_replace_its_model(capsys, tmp_path):
     assert main(["export", "model", "-o", "model", "--overwrite"]) == 2
     assert "model is the model itself; leave out -o" in error_line(capsys.readouterr().err)
     assert (tmp_path / "model/model.safetensors").exists()
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("command", ["quantize", "convert", "export", "benchmark"])
+def test_a_file_is_no_model(command, capsys):
+    output = [] if command == "benchmark" else ["-o", "out"]
+    assert main([command, "model/config.json", *output]) == 2
+    assert error_line(capsys.readouterr().err) == "model/config.json is a file; give the directory that it lies in."
