@@ -1,11 +1,13 @@
 """Arguments that several commands have, and what has to be true of them."""
 
 import argparse
+import re
 from pathlib import Path
 
 from inc_hf.errors import UsageError
 from inc_hf.writable import check_writable
 
+HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 SPLIT = "validation"
 OF_SCORES = ("metric", "tolerance", "max_trials", "resume_from")  # options that mean nothing without a score
 
@@ -23,13 +25,15 @@ def model_of(args: argparse.Namespace, usage: str) -> str:
         usage (`str`): how to call the command.
 
     Raises:
-        UsageError: there is none, or it is a file.
+        UsageError: there is none, it is a file, or neither a directory that exists nor a name as the Hub has them.
     """
     name = args.model or args.model_positional
     if name is None:
         raise UsageError(f"Which model? Give a directory or a Hub name: {usage}")
     if Path(name).is_file():
         raise UsageError(f"{name} is a file; give the directory that it lies in.")
+    if not HUB_NAME.fullmatch(name) and not (name and Path(name).is_dir()):
+        raise UsageError(f"There is no directory {name!r}, and a name on the Hub is NAME or USER/NAME.")
     return name
 
 
