@@ -76,10 +76,11 @@ def check_score_arguments(args: argparse.Namespace) -> None:
 
 
 def check_goal_arguments(args: argparse.Namespace) -> None:
-    """Refuse what is of a score where there is none: a goal that nobody looks at would seem to be met.
+    """Refuse what is of a score where there is none, since a goal that nobody looks at would seem to be met, and what
+    is of a dataset of the Hub where there is none of it.
 
     Raises:
-        UsageError: there is no `--dataset`, or no `--task`.
+        UsageError: there is no `--dataset`, or no `--task`, or the dataset is a file.
     """
     given = [name for name in OF_SCORES if getattr(args, name, None) is not None]
     missing = [name for name in ("task", "dataset") if not getattr(args, name)]

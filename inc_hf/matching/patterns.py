@@ -18,6 +18,11 @@ def match_names(pattern: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if compiled.fullmatch(name)]
 
 
+def is_in_stack(name: str) -> bool:
+    """Whether a module stands in a numbered stack of layers: a part of its name is a number."""
+    return any(part.isdigit() for part in name.split("."))
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Ending for an error message: "; did you mean 'x'?", or nothing when no choice is near."""
     close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)

@@ -11,7 +11,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from inc_hf.errors import UsageError
 from inc_hf.matching.families import FAMILIES, resolve_name
-from inc_hf.matching.patterns import nearest
+from inc_hf.matching.patterns import is_in_stack, nearest
 from inc_hf.prune.layout import matrix_shape
 from inc_hf.prune.pattern import BlockPattern, HeadPattern, NMPattern, parse_pattern
 
@@ -143,7 +143,7 @@ def head_of(model: nn.Module) -> str | None:
     output = getattr(model, "get_output_embeddings", lambda: None)()
     by_embedding = next((name for name, module in layers.items() if module is output), None)
     last = next(reversed(layers), None)
-    outside = last is not None and not any(part.isdigit() for part in last.split("."))
+    outside = last is not None and not is_in_stack(last)
     return by_embedding or (last if outside else None)
 
 

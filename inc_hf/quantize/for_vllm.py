@@ -1,5 +1,6 @@
 """What a config has to be so that vLLM loads the checkpoint: only the layers of the stack are quantized."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -9,7 +10,7 @@ from torch import nn
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.errors import UsageError
 from inc_hf.matching.families import SIBLINGS
-from inc_hf.matching.patterns import match_names
+from inc_hf.matching.patterns import is_in_stack, match_names
 from inc_hf.quantize.nn import QLinear, op_type, quantized_modules
 from inc_hf.quantize.resolve import quantizable_names, resolve_schemes
 from inc_hf.quantize.scheme import Scheme
@@ -29,7 +30,7 @@ def config_for_vllm(model: nn.Module, config: PostTrainingQuantConfig) -> PostTr
     names = quantizable_names(model)
     outside = [name for name in names if not is_in_stack(name)]
     _check_wishes(model, names, config, outside)
-    in_float = {_exactly(name): IN_FLOAT for name in outside}
+    in_float = {re.escape(name): IN_FLOAT for name in outside}
     changed = replace(config, op_name_dict={**config.op_name_dict, **in_float}, reduce_range=False)
     schemes = resolve_schemes(model, changed)
     for name, scheme in schemes.items():
@@ -46,11 +47,6 @@ def check_for_vllm(model: nn.Module) -> None:
     for name, module in modules.items():
         if isinstance(module, QLinear) and module.input_ndim != 3 and module.scheme.activation.dynamic:
             raise _refusal(f"`{name}` has inputs of {module.input_ndim} dimensions; keep it in float")
-
-
-def is_in_stack(name: str) -> bool:
-    """Whether a part of the name is a number."""
-    return any(part.isdigit() for part in name.split("."))
 
 
 def _check_wishes(
@@ -94,7 +90,3 @@ def _check_siblings(model: nn.Module, schemes: Mapping[str, Scheme]) -> None:
 
 def _refusal(advice: str) -> UsageError:
     return UsageError(f'vLLM cannot run this. Leave out `runtime="vllm"`, or {advice}.')
-
-
-def _exactly(name: str) -> str:
-    return name.replace(".", r"\.")
