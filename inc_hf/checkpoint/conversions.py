@@ -38,6 +38,8 @@ def lost_keys(model: nn.Module) -> list[str]:
     from transformers.core_model_loading import apply_renamings
 
     there = without_converters(_conversions_of(model))
+    if not there:  # as of most models, which are asked several times while they are saved
+        return []
     back = [renaming.reverse_transform() for renaming in there[::-1]]
     own = [f"{name}.{key}" for name, module in quantized_modules(model).items() for key in module.state_dict()]
     return [key for key in own if apply_renamings(apply_renamings(key, back), there) != key]
