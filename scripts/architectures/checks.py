@@ -31,6 +31,14 @@ SAME, OTHER_KERNELS = 1e-5, 0.05
 SENSITIVE = 3.0  # times the error of a reference
 
 
+def judged_or_sensitive(error: float, bound: float, reference: Callable[[], float]) -> Outcome:
+    """Within the bound, or as far off as a right answer may be; the reference is asked only if it is needed."""
+    if error <= bound:
+        return Outcome(RIGHT, error)
+    sensitivity = reference()
+    return judged(error, max(bound, SENSITIVE * sensitivity), f"by rounding alone {sensitivity:.1%}")
+
+
 class Check:
     """One model, its inputs and its float outputs, and what has been made of it."""
 
@@ -40,6 +48,7 @@ class Check:
         self.made: dict[str, QuantizedModel] = {}
         self.outputs: dict[str, list[Tensor]] = {}
         self.errors: dict[str, float] = {}
+        self.sensitivities: dict[str, float] = {}
 
     def quantize(self, approach: str) -> Outcome:
         config = PostTrainingQuantConfig(approach=approach)
@@ -47,31 +56,28 @@ class Check:
         quantized = quantization.fit(copy.deepcopy(self.model), config, calib_dataloader=data)
         self.outputs[approach] = outputs_of(quantized.model, self.inputs)
         self.made[approach] = quantized
-        modules = quantized_modules(quantized.model)
-        outcome = self.against_float(
-            self.outputs[approach],
-            FLOAT_BOUND[approach],
-            lambda: rounded_outputs(self.model, modules, self.inputs),
-        )
+        outcome = self.against_float(self.outputs[approach], FLOAT_BOUND[approach], lambda: self.sensitivity(approach))
         if outcome.verdict == RIGHT:
             self.errors[approach] = outcome.error
         return outcome
 
-    def against_float(self, outputs: list[Tensor], bound: float, reference: Callable[[], list[Tensor]]) -> Outcome:
-        """Near the float model, or as far off as that is with nothing but its weights and inputs rounded: a router
-        that chooses another expert changes everything."""
-        error = difference(outputs, self.expected)
-        if error <= bound:
-            return Outcome(RIGHT, error)
-        sensitivity = difference(reference(), self.expected)
-        return judged(error, max(bound, SENSITIVE * sensitivity), f"by rounding alone {sensitivity:.1%}")
+    def sensitivity(self, approach: str) -> float:
+        """How far off the float model is with nothing but its weights and inputs rounded: where a router chooses an
+        expert, or an indexer the keys, one rounding changes everything."""
+        if approach not in self.sensitivities:
+            modules = quantized_modules(self.made[approach].model)
+            self.sensitivities[approach] = difference(rounded_outputs(self.model, modules, self.inputs), self.expected)
+        return self.sensitivities[approach]
 
-    def on_other_kernels(self, other: PreTrainedModel, approach: str) -> Outcome:
-        return self.against_made(other, approach, self.bound_on_other_kernels(approach))
+    def against_float(self, outputs: list[Tensor], bound: float, reference: Callable[[], float]) -> Outcome:
+        """Near the float model, or as far off as rounding alone is."""
+        return judged_or_sensitive(difference(outputs, self.expected), bound, reference)
 
-    def bound_on_other_kernels(self, approach: str) -> float:
-        """No further off than the float model is: where a router decides, one integer can change everything."""
-        return max(OTHER_KERNELS, self.errors.get(approach, 0.0))
+    def on_other_kernels(self, outputs: list[Tensor], approach: str) -> Outcome:
+        """As the quantized model in memory, or no further off than the float model is, or than rounding alone."""
+        error = difference(outputs, self.outputs[approach])
+        bound = max(OTHER_KERNELS, self.errors.get(approach, 0.0))
+        return judged_or_sensitive(error, bound, lambda: self.sensitivity(approach))
 
     def against_made(self, other: PreTrainedModel, approach: str, bound: float) -> Outcome:
         return judged(difference(outputs_of(other.eval(), self.inputs), self.outputs[approach]), bound)
@@ -136,7 +142,9 @@ def stock(one: Check, approach: str, format: str) -> Outcome:
     if format != "compressed-tensors":
         return Outcome(REFUSED, note="a checkpoint in our own format needs inc_hf")
     outputs = stock_outputs(type(one.model), one.folder / approach, one.inputs)
-    return judged(difference(outputs, one.outputs[approach]), one.bound_on_other_kernels(approach))
+    if approach == "weight_only":  # its products are in float on both sides
+        return judged(difference(outputs, one.outputs[approach]), SAME)
+    return one.on_other_kernels(outputs, approach)
 
 
 LOADING = ("load", "stock", "optimize", "bf16")
@@ -174,17 +182,19 @@ def load(one: Check, approach: str, result: Result) -> Outcome:
 
 def optimized(one: Check, approach: str, format: str) -> Outcome:
     """What we loaded, and what transformers loaded where the format is one that it knows."""
-    outcomes = [one.on_other_kernels(optimize(one.load(approach)), approach)]
+    outcomes = [one.on_other_kernels(outputs_of(optimize(one.load(approach)), one.inputs), approach)]
     if format == "compressed-tensors":
         plain = optimize(one.load_plainly(approach), fuse=False)
-        outcomes.append(one.on_other_kernels(plain, approach))
+        outcomes.append(one.on_other_kernels(outputs_of(plain, one.inputs), approach))
     return worst(outcomes)
 
 
 def bf16(one: Check) -> Outcome:
     mixed = mix_precision.fit(copy.deepcopy(one.model))
     outputs = outputs_of(mixed.model, one.inputs)
-    outcome = one.against_float(outputs, FLOAT_BOUND["bf16"], lambda: halved_outputs(one.model, one.inputs))
+    outcome = one.against_float(
+        outputs, FLOAT_BOUND["bf16"], lambda: difference(halved_outputs(one.model, one.inputs), one.expected)
+    )
     mixed.save_pretrained(one.folder / "bf16")
     error = difference(outputs_of(one.load("bf16"), one.inputs), outputs)
     return outcome if error <= SAME else Outcome(FAULT, error, "loaded again it is another model")
