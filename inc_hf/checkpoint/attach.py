@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from inc_hf.checkpoint.conversions import OWN_NAMES, save_as_it_is
-from inc_hf.checkpoint.describe import Format, quantization_config_of
+from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
-from inc_hf.checkpoint.ties import check_ties
 from inc_hf.quantize.nn import quantized_modules
+from inc_hf.quantize.workflow import after_convert
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -20,16 +19,22 @@ def attach_quantizer(model: "PreTrainedModel", format: Format | None = None) -> 
     Raises:
         ValueError: modules that are tied in the model's config no longer share their weight.
     """
-    config = IncQuantizationConfig(**quantization_config_of(model, format))
-    check_ties(model)
-    if config.config.get(OWN_NAMES):
-        save_as_it_is(model, config.config[OWN_NAMES])
-    model.config.quantization_config = config
-    model.hf_quantizer = IncHfQuantizer(config, pre_quantized=True)
-    model.hf_quantizer.note_modules(model)
+    quantizer = IncHfQuantizer(IncQuantizationConfig(), pre_quantized=True)
+    quantizer.describe(model, format)
+    model.hf_quantizer = quantizer
     model.is_quantized = True
-    model.quantization_method = config.quant_method
     return model
+
+
+def describe_when_saved(model: nn.Module) -> None:
+    """Let transformers' own `save_pretrained` of what `convert` has made write a quantized checkpoint, too."""
+    for part in pretrained_parts(model):
+        if quantized_modules(part):
+            part.hf_quantizer = IncHfQuantizer(IncQuantizationConfig(), pre_quantized=True)
+            part.is_quantized = True
+
+
+after_convert.append(describe_when_saved)
 
 
 def attach_quantizers(model: nn.Module) -> nn.Module:

@@ -8,10 +8,11 @@ from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING, register_quanti
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
-from inc_hf.checkpoint.conversions import OWN_NAMES, conversions_left
-from inc_hf.checkpoint.describe import quantization_config_of
+from inc_hf.checkpoint.conversions import OWN_NAMES, conversions_left, save_as_it_is
+from inc_hf.checkpoint.describe import Format, quantization_config_of
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.places import saved_model, schemes_in
+from inc_hf.checkpoint.ties import check_ties
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin, quantized_modules
@@ -54,11 +55,12 @@ class IncHfQuantizer(HfQuantizer):
 
     requires_calibration = True
     quantization_config: IncQuantizationConfig
+    described: set[str] | None = None  # names of the modules that the config tells of
 
     @property
     def packs_weights(self) -> bool:
         """Whether weights are stored in the shapes of quant_method "inc"."""
-        return self.quantization_config.config["quant_method"] == "inc"
+        return self.quantization_config.config.get("quant_method") == "inc"
 
     def _process_model_before_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
         schemes = schemes_in(self.quantization_config.config, model)
@@ -120,14 +122,24 @@ class IncHfQuantizer(HfQuantizer):
         is_of_class = saved_model(model) is None
         self.described = set(quantized_modules(model)) if is_of_class else set()
 
-    def _describe_again(self, model: "PreTrainedModel") -> None:
-        """Let the config tell of the present modules, if some were replaced (a new head, resized embeddings)."""
-        if set(quantized_modules(model)) == self.described:
-            return
-        format = "inc" if self.packs_weights else None
-        self.quantization_config = IncQuantizationConfig(**quantization_config_of(model, format))
-        model.config.quantization_config = self.quantization_config
+    def describe(self, model: "PreTrainedModel", format: Format | None = None) -> None:
+        """Let the config tell of the present modules.
+
+        Raises:
+            ValueError: modules that are tied in the model's config no longer share their weight.
+        """
+        config = IncQuantizationConfig(**quantization_config_of(model, format))
+        check_ties(model)
+        if config.config.get(OWN_NAMES):
+            save_as_it_is(model, config.config[OWN_NAMES])
+        self.quantization_config = model.config.quantization_config = config
+        model.quantization_method = config.quant_method
         self.note_modules(model)
+
+    def _describe_again(self, model: "PreTrainedModel") -> None:
+        """If modules were replaced (a new head, resized embeddings), or if nobody did since `convert`."""
+        if set(quantized_modules(model)) != self.described:
+            self.describe(model, "inc" if self.packs_weights else None)
 
     def get_state_dict_and_metadata(self, model: "PreTrainedModel"):
         """State dict with the weights in their stored form; tied weights stay one tensor."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,8 @@ from inc_hf.quantize.tokens import Tokens
 from inc_hf.telling import progress_bar
 
 logger = logging.getLogger(__name__)
+
+after_convert: list[Callable[[nn.Module], None]] = []  # what higher layers do with each model that was converted
 
 MISFITS = (RuntimeError, TypeError, AttributeError, KeyError, AssertionError)  # of inputs that a model does not take
 
@@ -170,6 +172,8 @@ def convert(model: nn.Module, progress: bool = False) -> nn.Module:
         twin = _quantize_module(model.get_submodule(names[0]), tied)
         for name in names:
             model.set_submodule(name, twin)
+    for action in after_convert:
+        action(model)
     return model
 
 

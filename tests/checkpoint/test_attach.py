@@ -13,6 +13,7 @@ from transformers import AutoModelForSequenceClassification, Trainer, TrainingAr
 from inc_hf import PostTrainingQuantConfig
 from inc_hf.checkpoint.attach import pretrained_parts
 from inc_hf.quantization import fit
+from inc_hf.quantize import convert, prepare, resolve_schemes
 from inc_hf.quantize.nn import QLinear, quantized_modules
 from inc_hf.runtimes import load_model
 
@@ -48,6 +49,15 @@ def test_what_the_saver_of_transformers_writes(saver, name, tmp_path):
     quantized(model)
     expected = logits_of(model)
     saver(model, tmp_path / "saved")
+    assert torch.equal(logits_of(load_model(type(model), tmp_path / "saved")), expected)
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2"])
+def test_a_model_that_was_converted_step_by_step(name, tmp_path):
+    model = tiny_model(name)
+    convert(prepare(model, resolve_schemes(model, PostTrainingQuantConfig(approach="dynamic"))))
+    expected = logits_of(model)
+    model.save_pretrained(tmp_path / "saved")
     assert torch.equal(logits_of(load_model(type(model), tmp_path / "saved")), expected)
 
 
