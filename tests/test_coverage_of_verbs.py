@@ -34,14 +34,8 @@ def halve(model):
 
 
 def prune(model):
-    records = []
-    handler = logging.Handler()
-    handler.emit = records.append
-    logger = logging.getLogger("inc_hf.prune.oneshot.prune")
-    logger.addHandler(handler)
-    prune_oneshot(model, WeightPruningConfig(pruning_type="magnitude", op_names=["proj"]), None, progress=False)
-    logger.removeHandler(handler)
-    return records[-1].args[0]
+    config = WeightPruningConfig(pruning_type="magnitude", op_names=["proj"])
+    return prune_oneshot(model, config, None, progress=False).coverage
 
 
 def reasons(coverage):
@@ -131,14 +125,7 @@ class TestReasons:
     def test_of_pruning(self):
         model = tiny_model("bert", num_labels=3)
         config = {"pruning_type": "magnitude", "pattern": "32x1", "excluded_op_names": ["value"]}
-        records = []
-        logger = logging.getLogger("inc_hf.prune.oneshot.prune")
-        logger.addFilter(keep := lambda record: records.append(record.args[0]) or True)
-        logger.setLevel(logging.INFO)
-        prune_oneshot(model, WeightPruningConfig([config]), None, progress=False)
-        logger.removeFilter(keep)
-        logger.setLevel(logging.NOTSET)
-        found = reasons(records[-1])
+        found = reasons(prune_oneshot(model, WeightPruningConfig([config]), None, progress=False).coverage)
         assert found["excluded by the config"] == (1, True)
         assert found["of no type that is pruned (Embedding)"] == (3, True)
         assert found["of the model's head, which is pruned only if `op_names` names it"] == (1, False)

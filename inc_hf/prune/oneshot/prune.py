@@ -43,6 +43,8 @@ def prune_oneshot(
     in the decoder of an encoder-decoder. Statistics are in float32 whatever the model's dtype, and in float64 for a
     float64 model. The same inputs give the same weights. The bias of a row pruned by `"1xchannel"` stays.
 
+    `model.coverage`, a [`Coverage`], says afterwards which layers were pruned, and why the others stayed dense.
+
     Args:
         model (`nn.Module`): the dense model, changed in place. After an error it is as it was, for which the dense
             weights of what is pruned stay in memory until the end.
@@ -81,7 +83,8 @@ def prune_layers(
         if jobs:
             do_jobs(model, jobs, kept, progress)
     missed = {job.name for job in jobs if not job.is_reached}
-    pruning_coverage(model, configs, [targets for _, targets in found], missed).log(logger)
+    model.coverage = pruning_coverage(model, configs, [targets for _, targets in found], missed)
+    model.coverage.log(logger)
     return model
 
 

@@ -82,7 +82,8 @@ def _slim(
     layers += [layer for block in blocks for layer in (*block.first, block.second)]
     cuttable = set(map(id, layers))
     reasons = {name: READ if id(module) in cuttable else NEITHER for name, module in model.named_modules()}
-    logger.info("%s", coverage_of("Cut layers that hold", weights, cut, reasons))
+    model.coverage = coverage_of("Cut layers that hold", weights, cut, reasons)
+    logger.info("%s", model.coverage)
     if getattr(model, "base_model_prefix", None) is not None:  # a model of transformers, with a config
         _write_config(model, attentions, blocks)
 

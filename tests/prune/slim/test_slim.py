@@ -138,6 +138,7 @@ def test_what_was_cut_is_told(caplog):
     with caplog.at_level(logging.INFO):
         model_slim(model, round_multiplier=1)
     assert re.search(r"Cut layers that hold \d+.\d % of .* weights", caplog.text)
+    assert str(model.coverage) in caplog.text
     assert "WARNING" not in caplog.text
 
 
