@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from inc_hf.errors import UsageError
 from inc_hf.export.built_in import METADATA, BuiltIn
@@ -14,6 +14,9 @@ from inc_hf.export.part import Axes, Part
 from inc_hf.models.inputs import MISFIT, example_batch
 from inc_hf.models.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
 from inc_hf.models.makers import parameters_of
+
+# Others keep more: the keys of an indexer (DeepSeek 3.2), states of a linear attention.
+PLAIN_LAYERS = (DynamicLayer, DynamicSlidingWindowLayer)
 
 
 class CachedDecoder(nn.Module):
@@ -53,7 +56,7 @@ def decoder_part(model: PreTrainedModel, inputs: Sequence[str] = ()) -> Part:
             "ONNX for models that generate; use `backend='torch'`."
         ) from error
     layers = getattr(cache, "layers", [])
-    pairs = pairs_of(cache) if layers and all(isinstance(layer, DynamicLayer) for layer in layers) else []
+    pairs = pairs_of(cache) if layers and all(type(layer) in PLAIN_LAYERS for layer in layers) else []
     if not pairs or any(tensor.ndim != 4 for pair in pairs for tensor in pair):
         raise UsageError(
             f"{type(model).__name__} does not keep one key and one value per layer, which is the only cache that is "

@@ -205,7 +205,8 @@ def on_onnxruntime(one: Check) -> Outcome:
         return Outcome(REFUSED, note="there is no quantized model")
     quantized = one.made["dynamic"].model
     files = export_model(quantized, one.folder / "onnx")
-    running = from_files(type(one.model), quantized.config, files, "onnxruntime")
+    config = type(quantized.config).from_dict(quantized.config.to_dict())  # saving has made its dtype a word
+    running = from_files(type(one.model), config, files, "onnxruntime")
     got = outputs_of(running, one.inputs)
     bound = max(OTHER_KERNELS, one.errors.get("dynamic", 0.0))
     return judged(difference(got[:1], one.outputs["dynamic"][:1]), bound)

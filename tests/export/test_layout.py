@@ -1,6 +1,7 @@
 """The files that run a model: for all architectures the same outputs, integers and zeros as in torch."""
 
 import functools
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -143,6 +144,14 @@ def test_a_decoder_without_a_cache(tmp_path):
     model = XLNetLMHeadModel(XLNetConfig(vocab_size=64, d_model=16, n_layer=1, n_head=2, d_inner=32)).eval()
     with pytest.raises(UsageError, match="XLNetLMHeadModel does not keep one key and one value per layer"):
         export_model(model, tmp_path)
+
+
+def test_a_cache_that_keeps_more_than_keys_and_values(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "scripts")
+    from architectures.models import tiny_model as built
+
+    with pytest.raises(UsageError, match="AXK2ForCausalLM does not keep one key and one value per layer"):
+        export_model(built("axk2", ""), tmp_path)
 
 
 def test_a_decoder_of_one_token_at_a_time(tmp_path):
