@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from inc_hf.errors import UsageError
@@ -15,7 +15,7 @@ from inc_hf.models.inputs import MISFIT, example_batch
 from inc_hf.models.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
 from inc_hf.models.makers import parameters_of
 
-# Others keep more: the keys of an indexer (DeepSeek 3.2), states of a linear attention.
+# Others keep more: the keys of an indexer (DeepSeek 3.2), states of a linear attention; MiniMax in a cache of its own.
 PLAIN_LAYERS = (DynamicLayer, DynamicSlidingWindowLayer)
 
 
@@ -56,7 +56,8 @@ def decoder_part(model: PreTrainedModel, inputs: Sequence[str] = ()) -> Part:
             "ONNX for models that generate; use `backend='torch'`."
         ) from error
     layers = getattr(cache, "layers", [])
-    pairs = pairs_of(cache) if layers and all(type(layer) in PLAIN_LAYERS for layer in layers) else []
+    is_plain = type(cache) is DynamicCache and layers and all(type(layer) in PLAIN_LAYERS for layer in layers)
+    pairs = pairs_of(cache) if is_plain else []
     if not pairs or any(tensor.ndim != 4 for pair in pairs for tensor in pair):
         raise UsageError(
             f"{type(model).__name__} does not keep one key and one value per layer, which is the only cache that is "
@@ -79,7 +80,7 @@ def _batch(
     inputs = {
         "input_ids": torch.randint(0, vocabulary, (batch, length), generator=generator),
         "attention_mask": mask,
-        "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)[:, past:],
+        "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)[:, past:].contiguous(),
     }
     if not takes_positions(model):
         del inputs["position_ids"]
