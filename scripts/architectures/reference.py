@@ -24,7 +24,7 @@ def rounded_outputs(model: nn.Module, modules: Mapping[str, nn.Module], inputs: 
             seen.add(id(target.weight))
             round_weight(target, module.scheme.weight.num_bits)
         if module.scheme.activation is not None and not isinstance(target, nn.Embedding):
-            target.register_forward_pre_hook(rounds_input)
+            target.register_forward_pre_hook(rounds_input if module.scheme.activation.dynamic else rounds_all_inputs)
     return outputs_of(twin, inputs)
 
 
@@ -47,8 +47,15 @@ def round_weight(module: nn.Module, bits: int) -> None:
 
 
 def rounds_input(module: nn.Module, args: tuple) -> tuple | None:
-    if not args:
-        return None
-    x = args[0]
-    scale = x.abs().amax(-1, keepdim=True).clamp(min=1e-9) / 127.5
-    return ((x / scale).round().clamp(-128, 127) * scale, *args[1:])
+    """Each row with a scale of its own."""
+    return (rounded(args[0], args[0].abs().amax(-1, keepdim=True)), *args[1:]) if args else None
+
+
+def rounds_all_inputs(module: nn.Module, args: tuple) -> tuple | None:
+    """All rows with one scale, as static ones are."""
+    return (rounded(args[0], args[0].abs().amax()), *args[1:]) if args else None
+
+
+def rounded(x: Tensor, largest: Tensor) -> Tensor:
+    scale = largest.clamp(min=1e-9) / 127.5
+    return (x / scale).round().clamp(-128, 127) * scale
