@@ -33,6 +33,7 @@ def convert(args: argparse.Namespace) -> int:
     from inc_hf import mix_precision
     from inc_hf.checkpoint.save import check_output_directory
     from inc_hf.commands.loading import load_dataset, load_model, load_tokenizer, scores_of
+    from inc_hf.evaluation.named_data import named_data
 
     name = model_of(args, "inc-hf convert MODEL -o DIR")
     check_score_arguments(args)
@@ -46,6 +47,7 @@ def convert(args: argparse.Namespace) -> int:
         return scores_of(model, dataset, tokenizer, args)
 
     result = mix_precision.fit(model, conf, None if dataset is None else eval_func)
+    result.dataset = None if dataset is None else named_data(dataset)
     result.save_pretrained(args.output, tokenizer, args.overwrite)
     _report(result, Path(args.output))
     return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK

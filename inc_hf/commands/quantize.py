@@ -146,8 +146,15 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
 def _upload(quantizer: "IncQuantizer", args: argparse.Namespace) -> None:
     from rich.console import Console
 
-    with usage_error_for(f"{args.output} is saved, but cannot be uploaded to {args.push_to_hub}"):
-        Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
+    from inc_hf.checkpoint.publish import HubUnreachableError
+
+    is_saved = f"{args.output} is saved, but"
+    try:
+        with usage_error_for(f"{is_saved} cannot be uploaded to {args.push_to_hub}"):
+            Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
+    except HubUnreachableError as error:
+        later = f"later: hf upload {args.push_to_hub} {args.output}"
+        raise UsageError(f"{is_saved} not uploaded to {args.push_to_hub}: {error.why}; {later}") from error
 
 
 def _quantized(
@@ -193,6 +200,7 @@ def report(result: "QuantizedModel", directory: Path) -> None:
     from rich.table import Table
 
     from inc_hf.checkpoint.header import weights_size
+    from inc_hf.evaluation.named_data import data_in_words
     from inc_hf.quantize.in_words import model_in_words
 
     console = Console()
@@ -205,6 +213,8 @@ def report(result: "QuantizedModel", directory: Path) -> None:
         table.add_row("weights in integers", f"{100 * result.coverage.share:.1f} %")
     table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB")
     if result.score is not None:
+        if result.metric and result.dataset:
+            table.add_row("scored by", f"{result.metric} on {data_in_words(result.dataset)}")
         table.add_row("FP32 score", f"{result.baseline:.4f}")
         verdict = "met" if result.met_criterion else "NOT met"
         table.add_row("quantized score", f"{result.score:.4f} (goal {result.target:.4f}, {verdict})")

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from torch import nn
 from transformers import PreTrainedModel
 
-from inc_hf.checkpoint.publish import push_directory
+from inc_hf.checkpoint.publish import CARD, push_directory
 from inc_hf.errors import UsageTypeError
+from inc_hf.results.card import name_repository
 from inc_hf.version import versions
 
 INC_CONFIG_NAME = "inc_config.json"
@@ -48,8 +49,13 @@ class StandsForModel:
         commit_message: str | None = None,
     ) -> str:
         """Upload what `save_pretrained` writes; returns the address of the commit."""
+
+        def write(directory: Path) -> None:
+            self.save_pretrained(directory, tokenizer)
+            name_repository(directory / CARD, repo_id)
+
         return push_directory(
-            lambda directory: self.save_pretrained(directory, tokenizer),
+            write,
             repo_id,
             private,
             token,
@@ -57,11 +63,11 @@ class StandsForModel:
         )
 
 
-def write_summary(directory: Path, **about: Any) -> None:
-    """Write `inc_config.json`: versions, and what is told of how the model was made."""
-    numbers = {f"{name}_version": version for name, version in versions().items()}
-    text = json.dumps({**numbers, **about}, indent=2) + "\n"
-    (directory / INC_CONFIG_NAME).write_text(text, encoding="utf-8")
+def write_summary(directory: Path, **about: Any) -> dict[str, Any]:
+    """Write `inc_config.json`: versions, and what is told of how the model was made; returns all of it."""
+    summary = {**{f"{name}_version": version for name, version in versions().items()}, **about}
+    (directory / INC_CONFIG_NAME).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return summary
 
 
 def refuse_to_save_others(model: nn.Module) -> None:
