@@ -6,6 +6,7 @@ hold here, too. This only looks whether transformers is there, and never imports
 
 import logging
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class LastResort(logging.StreamHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr  # as it is now: notebooks and tests replace it
-        super().emit(record)
+        tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)  # whose bars give way to a line, and come back
+        with nullcontext() if tqdm is None else tqdm.external_write_mode(self.stream):
+            super().emit(record)
 
 
 def set_up() -> None:
