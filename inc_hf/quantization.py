@@ -21,6 +21,7 @@ from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import check_is_float
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.results.story import goal_by
+from inc_hf.telling import NOTICE
 from inc_hf.tune import diagnose, search, write_diagnosis
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.comparing import agreeing_best
@@ -117,7 +118,7 @@ def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:
     """Write `diagnosis.csv` to the workspace."""
     path = Path(options.workspace) / "diagnosis.csv"
     write_diagnosis(diagnose(model, quantized, inputs), path)
-    logger.info("Diagnosis, module by module: %s", path)
+    logger.log(NOTICE, "Diagnosis, module by module: %s", path)
 
 
 def _attached(model: nn.Module) -> nn.Module:

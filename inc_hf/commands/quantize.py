@@ -87,7 +87,9 @@ def _add_goal(goal: argparse._ArgumentGroup) -> None:
     goal.add_argument("--metric", help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)")
     goal.add_argument("--tolerance", type=float, metavar="X", help="relative loss that is accepted (default: 0.01)")
     goal.add_argument("--max-trials", type=int, metavar="N", help="default: 100")
-    goal.add_argument("--workspace", metavar="DIR", help="history of the trials (default: nc_workspace/DATE)")
+    goal.add_argument(
+        "--workspace", metavar="DIR", help="history of the trials (default: ~/.cache/inc_hf/workspace/DATE)"
+    )
     goal.add_argument(
         "--resume-from", metavar="DIR", help="workspace of an earlier run, whose trials are not repeated"
     )
