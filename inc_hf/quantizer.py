@@ -142,6 +142,7 @@ class IncQuantizer:
             )
             if runtime is not None:
                 check_for_vllm(result.model)
+            result.tokenizer = self.tokenizer
             if not self.eval_fn:
                 result.dataset = None if eval_dataset is None else named_data(eval_dataset)
             if save_directory is not None:

@@ -17,9 +17,13 @@ INC_CONFIG_NAME = "inc_config.json"
 
 
 class StandsForModel:
-    """Calls and unknown attributes go to `model`. Subclasses say how it is saved."""
+    """Calls and unknown attributes go to `model`. Subclasses say how it is saved.
+
+    `tokenizer` is the one, or the processor, that is saved beside the model unless another is passed.
+    """
 
     model: nn.Module
+    tokenizer: Any = None
     upload_message: ClassVar[str] = "Upload model"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -47,8 +51,16 @@ class StandsForModel:
         private: bool | None = None,
         token: str | None = None,
         commit_message: str | None = None,
+        **commit: Any,
     ) -> str:
-        """Upload what `save_pretrained` writes; returns the address of the commit."""
+        """Upload what `save_pretrained` writes; returns the address of the commit.
+
+        Args:
+            commit: `revision`, `create_pr`, `commit_description`, as `huggingface_hub.upload_folder` takes them.
+
+        Raises:
+            ConnectionError: the Hub cannot be reached.
+        """
 
         def write(directory: Path) -> None:
             self.save_pretrained(directory, tokenizer)
@@ -60,6 +72,7 @@ class StandsForModel:
             private,
             token,
             commit_message or self.upload_message,
+            **commit,
         )
 
 

@@ -59,7 +59,7 @@ class MixedModel(Scored, StandsForModel):
         note_bf16(self.model)
 
         def write(directory: Path) -> None:
-            write_model(self.model, tokenizer, directory)
+            write_model(self.model, tokenizer or self.tokenizer, directory)
             load_in_float32(directory / "config.json")
             coverage = self.coverage and self.coverage.to_dict()
             about = {"base_model": base_model_of(self.model), "coverage": coverage, **story_of_weights(self.model)}

@@ -111,7 +111,7 @@ class QuantizedModel(Scored, StandsForModel):
         attach_quantizer(self.model, format)
 
         def write(directory: Path) -> None:
-            write_model(self.model, tokenizer, directory)
+            write_model(self.model, tokenizer or self.tokenizer, directory)
             summary = self.summary()
             write_summary(directory, **summary)
             quantized_card(self.model, summary).save(directory / "README.md")

@@ -51,9 +51,9 @@ quantizer.push_to_hub("user/int8", private=True, commit_message="First")
 api = HfApi()
 for name in ("onnx/model_quantized.onnx", "pytorch_model.bin", "notes [1].txt"):
     api.upload_file(path_or_fileobj=b"older", path_in_repo=name, repo_id="user/int8")
-quantizer.push_to_hub("user/int8")
+quantizer.quantized_model.push_to_hub("user/int8", commit_description="With its tokenizer")
 files = api.list_repo_files("user/int8")
-assert "notes [1].txt" in files and not {"onnx/model_quantized.onnx", "pytorch_model.bin"}.intersection(files)
+assert "notes [1].txt" in files and "tokenizer.json" in files and not {"onnx/model_quantized.onnx", "pytorch_model.bin"}.intersection(files)
 model = IncModelForSequenceClassification.from_pretrained("user/int8")
 assert torch.equal(logits_of(model), logits_of(quantizer.quantized_model.model))
 """
