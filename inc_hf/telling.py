@@ -6,7 +6,9 @@ hold here, too. This only looks whether transformers is there, and never imports
 
 import logging
 import sys
+from collections.abc import Iterable
 from contextlib import nullcontext
+from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,10 +66,14 @@ def set_up() -> None:
         logger.addHandler(LastResort())
 
 
-def progress_bar(*args: Any, disable: bool = False, **kwargs: Any) -> "tqdm":
-    """A progress bar of tqdm, unless `disable` or `transformers.utils.logging.disable_progress_bar()` says no."""
+def progress_bar(iterable: Iterable | None = None, *, disable: bool = False, **kwargs: Any) -> "tqdm":
+    """A progress bar of tqdm, unless `disable` or `transformers.utils.logging.disable_progress_bar()` says no.
+
+    Its end is known wherever that of `iterable` is: of iterators by `operator.length_hint`.
+    """
     from tqdm.auto import tqdm  # here, so that `import inc_hf` stays quick
 
     of_transformers = sys.modules.get("transformers.utils.logging")
     hidden = of_transformers is not None and not of_transformers.is_progress_bar_enabled()
-    return tqdm(*args, disable=disable or hidden, **kwargs)
+    total = kwargs.pop("total", None) or length_hint(() if iterable is None else iterable) or None
+    return tqdm(iterable, total=total, disable=disable or hidden, **kwargs)
