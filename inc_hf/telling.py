@@ -40,8 +40,19 @@ def _level_of_transformers() -> int:
     return 0 if level == DEFAULT else level
 
 
+def _is_replica() -> bool:
+    """Whether another process of the same run says the same."""
+    distributed = getattr(sys.modules.get("torch"), "distributed", None)
+    if distributed is None or not (distributed.is_available() and distributed.is_initialized()):
+        return False
+    return distributed.get_rank() > 0
+
+
 class LastResort(logging.StreamHandler):
-    """To standard error, where nobody has set up logging; Python's own drops everything below warnings."""
+    """To standard error, where nobody has set up logging; Python's own drops everything below warnings.
+
+    Of several processes of a run, the first says what came out.
+    """
 
     def __init__(self):
         super().__init__()
@@ -49,7 +60,8 @@ class LastResort(logging.StreamHandler):
 
     def filter(self, record: logging.LogRecord) -> bool:
         alone = logging.getLogger("inc_hf").handlers == [self] and not logging.getLogger().handlers
-        return alone and super().filter(record)
+        is_echo = record.levelno == NOTICE and _is_replica()
+        return alone and not is_echo and super().filter(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr  # as it is now: notebooks and tests replace it
