@@ -1,5 +1,6 @@
 """Uploads to the Hub, after which a repository is the new model and nothing of an older one."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from glob import escape
@@ -13,13 +14,19 @@ from inc_hf.errors import UsageError
 
 
 class HubUnreachableError(UsageError, ConnectionError):
-    """Nothing was uploaded, since there is no way to the Hub; `why` says what stands in it."""
+    """Nothing was uploaded, since there is no way to the Hub.
 
-    def __init__(self, repo_id: str, error: Exception):
-        self.why = f"the Hub cannot be reached ({' '.join(str(error).split())})"
+    Args:
+        saved: where the model is saved, if it is.
+    """
+
+    def __init__(self, repo_id: str, error: Exception, saved: str | os.PathLike | None = None):
+        self.repo_id, self.error = repo_id, error
+        told = "The model was" if saved is None else f"{saved} is saved, but"
+        later = "Save it with `save_pretrained`, and upload the directory later" if saved is None else "Later"
         super().__init__(
-            f"The model was not uploaded to {repo_id}: {self.why}. Save it with `save_pretrained`, and upload the "
-            f"directory later: hf upload {repo_id} DIRECTORY"
+            f"{told} not uploaded to {repo_id}: the Hub cannot be reached ({' '.join(str(error).split())}). "
+            f"{later}: hf upload {repo_id} {'DIRECTORY' if saved is None else saved}"
         )
 
 

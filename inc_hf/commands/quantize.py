@@ -150,13 +150,11 @@ def _upload(quantizer: "IncQuantizer", args: argparse.Namespace) -> None:
 
     from inc_hf.checkpoint.publish import HubUnreachableError
 
-    is_saved = f"{args.output} is saved, but"
     try:
-        with usage_error_for(f"{is_saved} cannot be uploaded to {args.push_to_hub}"):
+        with usage_error_for(f"{args.output} is saved, but cannot be uploaded to {args.push_to_hub}"):
             Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
     except HubUnreachableError as error:
-        later = f"later: hf upload {args.push_to_hub} {args.output}"
-        raise UsageError(f"{is_saved} not uploaded to {args.push_to_hub}: {error.why}; {later}") from error
+        raise HubUnreachableError(args.push_to_hub, error.error, args.output) from error
 
 
 def _quantized(

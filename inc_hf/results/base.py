@@ -8,11 +8,16 @@ from typing import Any, ClassVar
 from torch import nn
 from transformers import PreTrainedModel
 
-from inc_hf.checkpoint.publish import CARD, push_directory
+from inc_hf.checkpoint.publish import CARD, HubUnreachableError, push_directory
+from inc_hf.config.checks import did_you_mean
 from inc_hf.errors import UsageTypeError
 from inc_hf.results.card import name_repository
 from inc_hf.version import versions
 
+HUB_ARGUMENTS = (
+    "repo_id", "private", "token", "commit_message", "commit_description", "revision", "create_pr",
+)  # fmt: skip
+OTHERS = ("tokenizer", "overwrite", "push_to_hub")
 INC_CONFIG_NAME = "inc_config.json"
 
 
@@ -35,10 +40,24 @@ class StandsForModel:
         return getattr(self.model, name)
 
     def save_pretrained(
-        self, save_directory: str | os.PathLike, tokenizer: Any = None, overwrite: bool = False
+        self,
+        save_directory: str | os.PathLike,
+        tokenizer: Any = None,
+        overwrite: bool = False,
+        *,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **hub: Any,
     ) -> Path:
-        """Write a directory that `from_pretrained` loads."""
+        """Write a directory that `from_pretrained` loads; upload it, too, if that is said, as transformers does."""
         raise NotImplementedError
+
+    def push_saved(self, saved: Path, tokenizer: Any, repo_id: str | None, hub: dict[str, Any]) -> None:
+        """Upload a model that is saved, to a repository of that name unless another is named."""
+        try:
+            self.push_to_hub(repo_id or saved.name, tokenizer, **hub)
+        except HubUnreachableError as error:
+            raise HubUnreachableError(error.repo_id, error.error, saved) from error
 
     def save(self, output_dir: str | os.PathLike) -> Path:
         """INC's name for `save_pretrained`, which overwrites as INC does."""
@@ -90,3 +109,12 @@ def refuse_to_save_others(model: nn.Module) -> None:
             f"Only a transformers PreTrainedModel can be saved, got {type(model).__name__}; "
             "for others keep `model.state_dict()`."
         )
+
+
+def refuse_unused(push_to_hub: bool, hub: dict[str, Any]) -> None:
+    """Raise TypeError for what says how to upload if nothing is to be uploaded, or for what no upload knows."""
+    for name, value in hub.items():
+        if name not in HUB_ARGUMENTS:
+            raise UsageTypeError(f"`save_pretrained` has no argument {name!r}{did_you_mean(name, OTHERS + HUB_ARGUMENTS)}")
+        if value is not None and not push_to_hub:
+            raise UsageTypeError(f"`{name}` says how to upload, but nothing is uploaded; add `push_to_hub=True`.")

@@ -11,7 +11,7 @@ from inc_hf.checkpoint.bf16 import load_in_float32, note_bf16
 from inc_hf.checkpoint.publish import CARD
 from inc_hf.coverage import Coverage
 from inc_hf.quantize.bf16 import bf16_modules
-from inc_hf.results.base import StandsForModel, refuse_to_save_others, write_summary
+from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
 from inc_hf.results.card import bf16_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.tune import TuneResult
@@ -44,18 +44,30 @@ class MixedModel(Scored, StandsForModel):
         return f"MixedModel({type(self.model).__name__}, {count} modules in bfloat16{self.score_in_words()})"
 
     def save_pretrained(
-        self, save_directory: str | os.PathLike, tokenizer: Any = None, overwrite: bool = False
+        self,
+        save_directory: str | os.PathLike,
+        tokenizer: Any = None,
+        overwrite: bool = False,
+        *,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **hub: Any,
     ) -> Path:
         """Write config, safetensors, `inc_config.json`, a model card and the tokenizer; all of it or nothing.
 
         Plain `from_pretrained` loads the model in float32, with the same values. `IncModelFor….from_pretrained` puts
         the weights of the modules that `config.json` names back to bfloat16.
 
+        Args:
+            push_to_hub, repo_id, hub: whether to upload it as well, where to (by default a repository of the name of
+                the directory), and what else `push_to_hub` takes.
+
         Raises:
             FileExistsError: the directory is not empty, and `overwrite` is not set.
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
+        refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
         note_bf16(self.model)
 
         def write(directory: Path) -> None:
@@ -66,4 +78,7 @@ class MixedModel(Scored, StandsForModel):
             summary = write_summary(directory, **about, tuning=self.scores())
             bf16_card(self.model, summary).save(directory / CARD)
 
-        return save_checkpoint(write, save_directory, overwrite)
+        saved = save_checkpoint(write, save_directory, overwrite)
+        if push_to_hub:
+            self.push_saved(saved, tokenizer, repo_id, hub)
+        return saved

@@ -15,7 +15,7 @@ from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.base import StandsForModel, refuse_to_save_others, write_summary
+from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
 from inc_hf.results.card import quantized_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.tune import Candidate, TuneResult
@@ -94,6 +94,10 @@ class QuantizedModel(Scored, StandsForModel):
         tokenizer: Any = None,
         format: Format | None = None,
         overwrite: bool = False,
+        *,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **hub: Any,
     ) -> Path:
         """Write config, safetensors, `inc_config.json`, a model card and the tokenizer; all of it or nothing.
 
@@ -101,12 +105,15 @@ class QuantizedModel(Scored, StandsForModel):
             tokenizer: a tokenizer or processor to put beside the model.
             format (`str`, *optional*): "compressed-tensors", "inc", or None for the first that can express the model.
             overwrite (`bool`): whether a directory that is not empty may be replaced.
+            push_to_hub, repo_id, hub: whether to upload it as well, where to (by default a repository of the name of
+                the directory), and what else `push_to_hub` takes.
 
         Raises:
             FileExistsError: the directory is not empty.
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
+        refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
         check_output_directory(save_directory, overwrite)
         attach_quantizer(self.model, format)
 
@@ -116,7 +123,10 @@ class QuantizedModel(Scored, StandsForModel):
             write_summary(directory, **summary)
             quantized_card(self.model, summary).save(directory / "README.md")
 
-        return save_checkpoint(write, save_directory, overwrite)
+        saved = save_checkpoint(write, save_directory, overwrite)
+        if push_to_hub:
+            self.push_saved(saved, tokenizer, repo_id, hub)
+        return saved
 
     def export(
         self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()

@@ -53,13 +53,14 @@ for name in ("onnx/model_quantized.onnx", "pytorch_model.bin", "notes [1].txt"):
     api.upload_file(path_or_fileobj=b"older", path_in_repo=name, repo_id="user/int8")
 quantizer.quantized_model.push_to_hub("user/int8", commit_description="With its tokenizer")
 files = api.list_repo_files("user/int8")
-assert "notes [1].txt" in files and "tokenizer.json" in files and not {"onnx/model_quantized.onnx", "pytorch_model.bin"}.intersection(files)
+assert "notes [1].txt" in files and "tokenizer.json" in files
+assert not {"onnx/model_quantized.onnx", "pytorch_model.bin"}.intersection(files)
 model = IncModelForSequenceClassification.from_pretrained("user/int8")
 assert torch.equal(logits_of(model), logits_of(quantizer.quantized_model.model))
 """
 CARDS = """
 half = mix_precision.fit(tiny_model("bert"), MixedPrecisionConfig())
-half.push_to_hub("user/int8")
+half.save_pretrained("half", push_to_hub=True, repo_id="user/int8", commit_message="In bfloat16")
 card = open(hf_hub_download("user/int8", "README.md")).read()
 assert "in bfloat16" in card and 'from_pretrained("user/int8")' in card
 api.upload_file(path_or_fileobj=b"# My notes", path_in_repo="README.md", repo_id="user/int8")
@@ -94,6 +95,19 @@ def test_without_a_way_to_the_hub(make):
     with pytest.raises(ConnectionError, match="not uploaded to me/x: the Hub cannot .* hf upload me/x") as error:
         make("bert").push_to_hub("me/x")
     assert isinstance(error.value, UsageError) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("make", [quantized, lambda name: mix_precision.fit(tiny_model(name))], ids=["int8", "bf16"])
+def test_saved_but_not_uploaded(make, tmp_path):
+    out, result = tmp_path / "out", make("bert")
+    with pytest.raises(ConnectionError, match=f"{out} is saved, but not uploaded to out: .* hf upload out {out}"):
+        result.save_pretrained(out, push_to_hub=True)
+    assert (out / "model.safetensors").is_file()
+    with pytest.raises(TypeError, match="`private` says how to upload, .* add `push_to_hub=True`"):
+        result.save_pretrained(tmp_path / "b", private=True)
+    with pytest.raises(TypeError, match="`save_pretrained` has no argument 'overwrit'; did you mean 'overwrite'"):
+        result.save_pretrained(tmp_path / "b", overwrit=True)
+    assert not (tmp_path / "b").exists()
 
 
 class TestCard:
