@@ -115,6 +115,7 @@ def refuse_unused(push_to_hub: bool, hub: dict[str, Any]) -> None:
     """Raise TypeError for what says how to upload if nothing is to be uploaded, or for what no upload knows."""
     for name, value in hub.items():
         if name not in HUB_ARGUMENTS:
-            raise UsageTypeError(f"`save_pretrained` has no argument {name!r}{did_you_mean(name, OTHERS + HUB_ARGUMENTS)}")
+            nearest = did_you_mean(name, OTHERS + HUB_ARGUMENTS)
+            raise UsageTypeError(f"`save_pretrained` has no argument {name!r}{nearest}")
         if value is not None and not push_to_hub:
             raise UsageTypeError(f"`{name}` says how to upload, but nothing is uploaded; add `push_to_hub=True`.")
