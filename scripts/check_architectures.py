@@ -2,6 +2,7 @@
 
     python scripts/check_architectures.py                     # benchmarks/architectures.{json,md}
     python scripts/check_architectures.py --only bert,gpt2 --without onnx --output /tmp/some
+    python scripts/check_architectures.py --again             # those with faults in benchmarks/architectures.json
 
 Each runs in a process of its own, with a time limit: what crashes or hangs is one line of the table.
 """
@@ -18,15 +19,17 @@ import torch
 import transformers
 from architectures.checks import STEPS, check
 from architectures.heads import HEADS, model_types
+from architectures.outcome import Result
 from architectures.processes import in_processes
 from architectures.stock import stock_server
-from architectures.table import write
+from architectures.table import right_ones, write
 from transformers import CONFIG_MAPPING
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=lambda text: text.split(","), help="model types, separated by commas")
+    parser.add_argument("--again", action="store_true", help="those with faults in the JSON file of an earlier run")
     parser.add_argument("--head", choices=HEADS, help="one for all, instead of the first that each has")
     parser.add_argument("--without", nargs="*", choices=STEPS, default=[], help="steps to leave out")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time, default: all CPUs")
@@ -44,9 +47,17 @@ def quiet() -> None:
     warnings.simplefilter("ignore")
 
 
+def names_of(args: argparse.Namespace, kept: list[Result]) -> list[str]:
+    if not args.again:
+        return args.only or model_types()
+    right = {result.model_type for result in kept}
+    return [name for name in model_types() if name not in right]
+
+
 def main() -> None:
     args = parse_args()
-    names = args.only or model_types()
+    kept = right_ones(args.output, args.only or []) if args.again else []
+    names = names_of(args, kept)
     if unknown := sorted(set(names) - set(CONFIG_MAPPING)):
         sys.exit(f"transformers {transformers.__version__} has no models of type {', '.join(unknown)}.")
     head = args.head if args.head else ""
@@ -61,7 +72,7 @@ def main() -> None:
                 for step, outcome in result.faults.items():
                     print(f"    FAULT {step}: {outcome.note}", flush=True)
     finally:  # interrupted, it has a table of what there is
-        write(args.output, sorted(results, key=lambda result: result.model_type), args.without)
+        write(args.output, results, args.without, kept)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """scripts/check_architectures.py: a dozen architectures of its list, those of other kinds than tests/tiny.py has."""
 
+import json
 import os
 import sys
 import time
@@ -80,3 +81,20 @@ def test_the_table(monkeypatch, tmp_path):
     text = (tmp_path / "table.md").read_text()
     assert "| bert | BertForSequenceClassification | 100% | compressed-tensors |" in text
     assert "- timm_wrapper: ImportError" in text
+
+
+def test_once_more_what_has_faults(monkeypatch, tmp_path):
+    import check_architectures
+    from architectures.outcome import FAULT, RIGHT, Outcome, Result
+    from architectures.table import write
+
+    monkeypatch.setattr(check_architectures, "model_types", lambda: ["bert", "gpt2", "t5"])
+    before = [Result("gpt2", "A", steps={"load": Outcome(RIGHT)}), Result("t5", "B", steps={"load": Outcome(FAULT)})]
+    write(tmp_path / "table", before, [])
+    options = f"--again --without {' '.join(check_architectures.STEPS)} --output {tmp_path / 'table'}"
+    monkeypatch.setattr(sys, "argv", ["check_architectures.py", *options.split()])
+    check_architectures.main()
+    results = json.loads((tmp_path / "table.json").read_text())["results"]
+    assert [(r["model_type"], r["model_class"]) for r in results] == [
+        ("bert", "BertForSequenceClassification"), ("gpt2", "A"), ("t5", "T5ForConditionalGeneration"),
+    ]  # fmt: skip

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from inc_hf.errors import UsageError
-from inc_hf.export.built_in import METADATA, BuiltIn
+from inc_hf.export.built_in import METADATA, SAME, BuiltIn
 from inc_hf.export.part import Axes, Part
 from inc_hf.models.inputs import MISFIT, example_batch
 from inc_hf.models.kv_cache import CACHE, PAST, PRESENT, dynamic_cache, named_pairs, pairs_named, pairs_of
 from inc_hf.models.makers import parameters_of
 
-# Others keep more: the keys of an indexer (DeepSeek 3.2), states of a linear attention.
+# Others keep more: the keys of an indexer (DeepSeek 3.2), states of a linear attention; MiniMax in a cache of its own.
 PLAIN_LAYERS = (DynamicLayer, DynamicSlidingWindowLayer)
 
 
@@ -56,12 +56,14 @@ def decoder_part(model: PreTrainedModel, inputs: Sequence[str] = ()) -> Part:
             "ONNX for models that generate; use `backend='torch'`."
         ) from error
     layers = getattr(cache, "layers", [])
-    pairs = pairs_of(cache) if layers and all(type(layer) in PLAIN_LAYERS for layer in layers) else []
+    is_plain = type(cache) is DynamicCache and layers and all(type(layer) in PLAIN_LAYERS for layer in layers)
+    pairs = pairs_of(cache) if is_plain else []
     if not pairs or any(tensor.ndim != 4 for pair in pairs for tensor in pair):
         raise UsageError(
             f"{type(model).__name__} does not keep one key and one value per layer, which is the only cache that is "
             "written to ONNX; use `backend='torch'`."
         )
+    _check_positions(model)
     sizes = ((2, 3, 5), (1, 1, 7), (3, 4, 0), (1, 1, 0))
     batches = [_batch(model, pairs, besides, *size) for size in sizes]
     axes = _axes(model, len(pairs)) | {name: {0: "batch", 1: "sequence"} for name in besides}
@@ -79,7 +81,7 @@ def _batch(
     inputs = {
         "input_ids": torch.randint(0, vocabulary, (batch, length), generator=generator),
         "attention_mask": mask,
-        "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)[:, past:],
+        "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)[:, past:].contiguous(),
     }
     if not takes_positions(model):
         del inputs["position_ids"]
@@ -91,6 +93,20 @@ def _batch(
 def takes_positions(model: PreTrainedModel) -> bool:
     """Whether the place of each token is an input, which padding on the left needs."""
     return "position_ids" in inspect.signature(model.forward).parameters
+
+
+def _check_positions(model: PreTrainedModel) -> None:
+    """Raise ValueError unless positions count from 0, as who runs a file counts them; those of Kosmos 2.5 do not."""
+    batch = example_batch(model)
+    if not takes_positions(model) or "input_ids" not in batch:
+        return
+    places = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["input_ids"]).contiguous()
+    expected, got = model(**batch).logits, model(**batch, position_ids=places).logits
+    if (got - expected).abs().max() > SAME * expected.abs().max():
+        raise UsageError(
+            f"{type(model).__name__} counts the positions of its tokens in a way of its own, which ONNX files do not; "
+            "use `backend='torch'`."
+        )
 
 
 def _axes(model: PreTrainedModel, layers: int) -> Axes:

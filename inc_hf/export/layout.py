@@ -13,6 +13,7 @@ from inc_hf.errors import UsageError
 from inc_hf.export.built_in import METADATA
 from inc_hf.export.decoder import decoder_part
 from inc_hf.export.forward import forward_part
+from inc_hf.export.made_of import WEIGHTS, marks_of
 from inc_hf.export.part import Part
 from inc_hf.export.seq2seq import seq2seq_parts
 from inc_hf.export.write import checked, limit_of, write_freely
@@ -59,11 +60,15 @@ def export_model(
         ExportError: it cannot be written, or a file computes something else.
     """
     require_export()
+    marks = marks_of(model)
     model, conf = checked(model, conf)
     suffix = SUFFIXES[conf.dtype]
 
     def files(free: bool) -> dict[str, list[Part]]:
-        return {f"{stem}{suffix}.onnx": parts for stem, parts in parts_of(model, conf, inputs, free).items()}
+        found = {f"{stem}{suffix}.onnx": parts for stem, parts in parts_of(model, conf, inputs, free).items()}
+        for parts in found.values():
+            parts[0].metadata[WEIGHTS] = marks
+        return found
 
     check_writable(directory)
     with restored(model):

@@ -26,6 +26,8 @@ from inc_hf.models.kv_cache import (
 from inc_hf.models.makers import SOUND
 from inc_hf.quantize.workflow import evaluating
 
+MOVED = 5e-2  # of the largest output, by an activation that is rounded to the next integer
+
 
 class Encoder(nn.Module):
     """Texts or sounds, and their mask, in; `last_hidden_state` out."""
@@ -85,13 +87,25 @@ def seq2seq_parts(model: PreTrainedModel, free: bool = True) -> tuple[Part, Part
             first = [_first_step(model, encoder.module, *each) for each in zip(inputs, (3, 1), strict=True)]
             later = [_later_step(model, decoder, *each) for each in zip(first, (2, 1), strict=True)]
             decoder(**later[0])  # some take one token at a time (ProphetNet)
+            whole = model(**inputs[0], decoder_input_ids=first[0]["input_ids"]).logits
         except MISFIT as error:
             raise UsageError(
                 f"{type(model).__name__} is not cut into an encoder and a decoder that keeps keys and values "
                 f"({type(error).__name__}: {error}), as ONNX needs it; use `backend='torch'`."
             ) from error
+        _check_cut(model, decoder(**first[0])["logits"], whole)
     own, past = _decoder_axes(axes, later[0])
     return encoder, Part(decoder, first, own, story), Part(decoder, later, own | past)
+
+
+def _check_cut(model: PreTrainedModel, parts: Tensor, whole: Tensor) -> None:
+    """Raise ValueError unless both parts give what the model gives; that of PP-FormulaNet reads more than the last
+    hidden state of its encoder."""
+    if (parts - whole).abs().max() > MOVED * whole.abs().max():
+        raise UsageError(
+            f"{type(model).__name__} gives its decoder something else than the last hidden state of its encoder, "
+            "which is all that ONNX files pass on; use `backend='torch'`."
+        )
 
 
 def _encoder_inputs(model: PreTrainedModel) -> tuple[list[str], dict[str, str]]:

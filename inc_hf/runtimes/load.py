@@ -12,6 +12,7 @@ from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.ipex import require_ipex
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.export.layout import SUFFIXES
+from inc_hf.export.made_of import WEIGHTS, are_others
 from inc_hf.models.tasks import HUB_KEYWORDS, model_class_of
 from inc_hf.runtimes.choose import choose_backend, has_torch_weights
 from inc_hf.runtimes.files import VARIANTS, find_files, from_files, from_torch, with_generation_config
@@ -77,6 +78,7 @@ def _on_files(
         return from_torch(load_on_torch(auto_class, name, **_in_a_dtype_of_files(config, kwargs)), backend, inputs)
     model = from_files(model_class, config, files, backend)
     _check_has(model, inputs, files)
+    _check_made_of(model, name)
     return with_generation_config(model, name, **hub)
 
 
@@ -115,6 +117,17 @@ def _check_has(model: PreTrainedModel, inputs: list[str], files: list[Path]) -> 
             f"{', '.join(path.name for path in files)} has no input {', '.join(missing)}, only "
             f"{', '.join(sorted(has))}; write it anew with `inc-hf export --inputs {','.join(inputs)}`."
         )
+
+
+def _check_made_of(model: PreTrainedModel, name: str | os.PathLike) -> None:
+    """Raise ValueError if the weights of a directory were written anew, and its ONNX files were not."""
+    sessions, weights = list(model.sessions.values()), sorted(Path(name).glob("*.safetensors"))
+    for path, session in zip(model.files, sessions, strict=True):
+        if are_others(session.metadata.get(WEIGHTS), weights):
+            raise UsageError(
+                f"{path} was made of other weights than those that lie in {name}, which were saved later. Write it "
+                f"anew with `inc-hf export {name}`, or delete it."
+            )
 
 
 def _in_a_dtype_of_files(config: PreTrainedConfig, kwargs: dict[str, Any]) -> dict[str, Any]:

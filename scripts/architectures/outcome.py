@@ -44,6 +44,11 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Result":
+        steps = {name: Outcome(**outcome) for name, outcome in values["steps"].items()}
+        return cls(**{**values, "steps": steps})
+
     def line(self) -> str:
         if self.skipped:
             return f"{self.model_type}: skipped, {self.skipped}"

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from architectures.checks import STEPS
@@ -16,15 +17,30 @@ static, weight_only and bf16 against the float model; load, stock, optimize and 
 memory."""
 
 
-def write(output: Path, results: list[Result], without: list[str]) -> None:
+def write(output: Path, results: list[Result], without: list[str], kept: Sequence[Result] = ()) -> None:
+    """The results, and those that are `kept` of the table that is there."""
     command = ["python", *(sys.argv if sys.argv[0] else ["scripts/check_architectures.py"])]
     about = describe([ops.isa()], None, command, ("transformers", "compressed-tensors", "onnx", "onnxruntime"))
+    if kept:
+        about["lines of before"] = f"{len(kept)}, of {_about(output)['command']}, {_about(output)['date']}"
+    results = sorted([*results, *kept], key=lambda result: result.model_type)
     report = {"about": about, "results": [result.to_dict() for result in results]}
     write_report(
         output,
         json.dumps(report, indent=1) + "\n",
         render(about, results, [step for step in STEPS if step not in without]),
     )
+
+
+def _about(output: Path) -> dict[str, str]:
+    return json.loads(output.with_suffix(".json").read_text())["about"]
+
+
+def right_ones(output: Path, but: Collection[str]) -> list[Result]:
+    """What is without faults in the table of an earlier run, those named in `but` left out."""
+    report = json.loads(output.with_suffix(".json").read_text())
+    results = [Result.from_dict(values) for values in report["results"]]
+    return [result for result in results if not result.faults and result.model_type not in but]
 
 
 def render(about: dict[str, str], results: list[Result], steps: list[str]) -> str:

@@ -20,6 +20,7 @@ from inc_hf.errors import UsageError
 from inc_hf.export.part import Part
 from inc_hf.export.write import _why_different
 from inc_hf.models.dtypes import float_dtypes
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.runtimes import RuntimeModel, load, load_model
 from inc_hf.runtimes.model import output_class_of
 
@@ -118,6 +119,31 @@ def test_integers_of_a_half_model_are_exported_in_float32(tmp_path, monkeypatch)
     quantized(tiny_model("bert").bfloat16()).save_pretrained(tmp_path)
     IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime")
     assert float_dtypes(loaded[0]) == {torch.float32}
+
+
+class TestFilesOfOtherWeights:
+    """Transformers' own saver does not know of ONNX files that lie in its directory."""
+
+    @pytest.fixture
+    def exported(self, folder, onnx_model, tmp_path):
+        onnx_model.save_pretrained(tmp_path)
+        model = IncModelForSequenceClassification.from_pretrained(folder)
+        model.save_pretrained(tmp_path)
+        return model
+
+    def test_the_same_weights_saved_again(self, exported, tmp_path):
+        loaded = IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime")
+        torch.testing.assert_close(logits_of(loaded), logits_of(exported), rtol=1e-2, atol=1e-2)
+        if not quantized_modules(exported):
+            exported.to(torch.bfloat16).to(torch.float32).save_pretrained(tmp_path)  # what bfloat16 keeps of them
+            IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime")
+
+    @pytest.mark.parametrize("name", ["classifier.bias", "bert.encoder.layer.0.output.LayerNorm.weight"])
+    def test_one_tensor_that_was_trained(self, exported, tmp_path, name):
+        exported.get_parameter(name).data.mul_(1.1).add_(0.1)
+        exported.save_pretrained(tmp_path)
+        with pytest.raises(UsageError, match="made of other weights than those that lie in .* `inc-hf export "):
+            IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime")
 
 
 class TestDtype:
