@@ -17,7 +17,8 @@ from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
 from inc_hf.quantize.coverage import inventory_of
 from inc_hf.results.mixed import MixedModel
 from inc_hf.results.quantized import QuantizedModel
-from inc_hf.tune import Goal, search
+from inc_hf.results.story import goal_by
+from inc_hf.tune import search
 from inc_hf.tune.bf16_space import VERB, Bf16Space, kinds_to_convert
 from inc_hf.tune.search import check_strategy
 from inc_hf.undo import restored_on_error
@@ -65,9 +66,7 @@ def fit(
         mixed.coverage = inventory.coverage(VERB, kinds, left, kinds, kinds)
     else:
         space_of = partial(Bf16Space, model, conf, kinds, inventory, left)
-        result = search(
-            model, evaluate, space_of, lambda score: Goal(score, evaluate.criterion), conf.tuning_criterion
-        )
+        result = search(model, evaluate, space_of, partial(goal_by, evaluate), conf.tuning_criterion)
         mixed = MixedModel(result.model, result)
     mixed.coverage.log(logger)
     return mixed

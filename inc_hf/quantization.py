@@ -20,7 +20,9 @@ from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import check_is_float
 from inc_hf.results.quantized import QuantizedModel
-from inc_hf.tune import Goal, diagnose, search, write_diagnosis
+from inc_hf.results.story import goal_by
+from inc_hf.telling import NOTICE
+from inc_hf.tune import diagnose, search, write_diagnosis
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.comparing import agreeing_best
 from inc_hf.tune.quantization_space import QuantizationSpace
@@ -105,9 +107,7 @@ def _tuned(
     """The best quantized copy that the strategy finds."""
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
     space_of = partial(QuantizationSpace, model, conf, calibration)
-    result = search(
-        model, evaluate, space_of, lambda score: Goal(score, evaluate.criterion), tuning, calibration.batches
-    )
+    result = search(model, evaluate, space_of, partial(goal_by, evaluate), tuning, calibration.batches)
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
     result.coverage.log(logger)
@@ -118,7 +118,7 @@ def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:
     """Write `diagnosis.csv` to the workspace."""
     path = Path(options.workspace) / "diagnosis.csv"
     write_diagnosis(diagnose(model, quantized, inputs), path)
-    logger.info("Diagnosis, module by module: %s", path)
+    logger.log(NOTICE, "Diagnosis, module by module: %s", path)
 
 
 def _attached(model: nn.Module) -> nn.Module:

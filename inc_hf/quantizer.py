@@ -16,6 +16,7 @@ from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.metrics import GLUE_METRIC
+from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.models.tasks import SCORED, auto_class_of
@@ -141,6 +142,9 @@ class IncQuantizer:
             )
             if runtime is not None:
                 check_for_vllm(result.model)
+            result.tokenizer = self.tokenizer
+            if not self.eval_fn:
+                result.dataset = None if eval_dataset is None else named_data(eval_dataset)
             if save_directory is not None:
                 # The search may have written its history there, into what was empty.
                 has_history = Path(options.workspace).resolve().is_relative_to(Path(save_directory).resolve())

@@ -6,6 +6,9 @@ hold here, too. This only looks whether transformers is there, and never imports
 
 import logging
 import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
+from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,8 +40,19 @@ def _level_of_transformers() -> int:
     return 0 if level == DEFAULT else level
 
 
+def _is_replica() -> bool:
+    """Whether another process of the same run says the same."""
+    distributed = getattr(sys.modules.get("torch"), "distributed", None)
+    if distributed is None or not (distributed.is_available() and distributed.is_initialized()):
+        return False
+    return distributed.get_rank() > 0
+
+
 class LastResort(logging.StreamHandler):
-    """To standard error, where nobody has set up logging; Python's own drops everything below warnings."""
+    """To standard error, where nobody has set up logging; Python's own drops everything below warnings.
+
+    Of several processes of a run, the first says what came out.
+    """
 
     def __init__(self):
         super().__init__()
@@ -46,11 +60,14 @@ class LastResort(logging.StreamHandler):
 
     def filter(self, record: logging.LogRecord) -> bool:
         alone = logging.getLogger("inc_hf").handlers == [self] and not logging.getLogger().handlers
-        return alone and super().filter(record)
+        is_echo = record.levelno == NOTICE and _is_replica()
+        return alone and not is_echo and super().filter(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr  # as it is now: notebooks and tests replace it
-        super().emit(record)
+        tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)  # whose bars give way to a line, and come back
+        with nullcontext() if tqdm is None else tqdm.external_write_mode(self.stream):
+            super().emit(record)
 
 
 def set_up() -> None:
@@ -61,10 +78,14 @@ def set_up() -> None:
         logger.addHandler(LastResort())
 
 
-def progress_bar(*args: Any, disable: bool = False, **kwargs: Any) -> "tqdm":
-    """A progress bar of tqdm, unless `disable` or `transformers.utils.logging.disable_progress_bar()` says no."""
+def progress_bar(iterable: Iterable | None = None, *, disable: bool = False, **kwargs: Any) -> "tqdm":
+    """A progress bar of tqdm, unless `disable` or `transformers.utils.logging.disable_progress_bar()` says no.
+
+    Its end is known wherever that of `iterable` is: of iterators by `operator.length_hint`.
+    """
     from tqdm.auto import tqdm  # here, so that `import inc_hf` stays quick
 
     of_transformers = sys.modules.get("transformers.utils.logging")
     hidden = of_transformers is not None and not of_transformers.is_progress_bar_enabled()
-    return tqdm(*args, disable=disable or hidden, **kwargs)
+    total = kwargs.pop("total", None) or length_hint(() if iterable is None else iterable) or None
+    return tqdm(iterable, total=total, disable=disable or hidden, **kwargs)

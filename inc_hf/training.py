@@ -23,7 +23,7 @@ from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import scoring
 from inc_hf.prune import prepare
 from inc_hf.results.compressed import CompressedModel
-from inc_hf.tune import Goal
+from inc_hf.results.story import goal_by
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +154,8 @@ def fit(
     goal = None
     if evaluate is not None:
         model.baseline = evaluate(copy.deepcopy(model.model))
-        goal = Goal(model.baseline, evaluate.criterion)
+        goal = goal_by(evaluate, model.baseline)
+        model.metric, model.dataset = goal.metric, goal.data
     train_func(model)
     if goal is not None:
         model.score = evaluate(model)

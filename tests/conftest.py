@@ -1,5 +1,9 @@
 import os
+import shutil
+import tempfile
 
+# What a search leaves in its workspace, of this process and of those it starts, goes with the tests.
+os.environ["INC_HF_HOME"] = tempfile.mkdtemp(prefix="inc_hf-tests-")
 # Before the first import of transformers or huggingface_hub, which read these once.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -12,6 +16,10 @@ import pytest
 import torch
 
 pytest_plugins = ["shared", "slow"]
+
+
+def pytest_unconfigure():
+    shutil.rmtree(os.environ["INC_HF_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

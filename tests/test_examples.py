@@ -1,5 +1,6 @@
 """The scripts in `examples` prune, distil and quantize tiny models, in processes of their own as users start them."""
 
+import dataclasses
 import json
 import random
 import re
@@ -259,14 +260,19 @@ def test_plain_loop(tmp_path, balanced, monkeypatch, capsys, bits):
     check_printed(capsys.readouterr().out, "compressed", model, tmp_path)
 
 
+def test_both_loops_have_the_same_options():
+    names = [[field.name for field in dataclasses.fields(script(path).Arguments)] for path in (PLAIN, ACCELERATE)]
+    assert names[0] == names[1]
+
+
 def test_accelerate_loop_in_two_processes(tmp_path, balanced):
     messages = run(tmp_path, ACCELERATE, *balanced, *PRUNING, *LOOP, **two_processes())
     model = load(AutoModelForSequenceClassification, tmp_path / "out")
     check_sparsity(model, "bert.encoder", 0.5)
-    check_printed(messages, "sparse", model, tmp_path)
+    check_printed(messages, "compressed", model, tmp_path)
     # 4 steps of 2 * 8 of the 64 sentences, and one voice.
     assert "4/4" in messages and "8/8" not in messages
-    assert messages.count("dense: accuracy") == 1
+    assert all(messages.count(words) == 1 for words in ("dense: accuracy", "Pruned 6 layers", "Distilled in 4 steps"))
 
 
 def test_run_ner(tmp_path, sentences):

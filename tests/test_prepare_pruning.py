@@ -37,10 +37,25 @@ def test_a_loop_without_hooks(accumulation):
     assert all(torch.equal(t, model.state_dict()[name]) for name, t in manager.model.state_dict().items())
 
 
-def test_at_once():
+def test_repr():
+    model = without_dropout()
+    optimizer = optimizer_of(model)
+    pruning = prepare_pruning(model, CONFIG, optimizer)
+    assert repr(pruning) == "Pruning(0.0% of 50.0% in 7 layers (4x1), step 0)"
+    model.train()
+    for i in range(STEPS):
+        model(**BATCHES[i % len(BATCHES)]).loss.backward()
+        optimizer.step()
+    assert repr(pruning) == f"Pruning(50.0% of 50.0% in 7 layers (4x1), step {STEPS})"
+    pruning.on_train_end()
+    assert repr(pruning) == "Pruning(50.0% of 50.0% in 7 layers (4x1), ended)"
+
+
+def test_at_once(caplog):
     model = tiny_model("llama")
     config = {"pruning_type": "wanda", "pattern": "2:4", "target_sparsity": 0.5}
     assert prepare_pruning(model, config, dataloader=[tiny_inputs(model)]) is model
+    assert "Pruned 7 layers: 50.00% of their weights are zero (2:4), and 31.25% of all Linear" in caplog.text
     weight = model.model.layers[0].mlp.up_proj.weight
     assert ((weight == 0).unflatten(1, (-1, 4)).sum(-1) == 2).all()
 

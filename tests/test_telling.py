@@ -5,7 +5,7 @@ import logging
 import pytest
 from transformers.utils import logging as transformers_logging
 
-from inc_hf.telling import LastResort, progress_bar
+from inc_hf.telling import NOTICE, LastResort, progress_bar
 
 SAY = """
 import logging, os, sys
@@ -57,3 +57,25 @@ def test_bars_are_hidden_as_those_of_transformers():
     finally:
         transformers_logging.enable_progress_bar()
     assert progress_bar(range(1), disable=True).disable
+
+
+@pytest.mark.parametrize(
+    ("data", "total"),
+    [([1, 2], 2), (iter([1, 2, 3]), 3), ((i for i in range(3)), None), (None, None), ([], 0)],
+    ids=["list", "iterator", "generator", "by hand", "empty"],
+)
+def test_a_bar_has_an_end_where_it_is_known(data, total):
+    assert progress_bar(data, leave=False).total == total
+    assert progress_bar(total=7, leave=False).total == 7
+
+
+def test_a_line_has_its_own_place_beside_a_bar(monkeypatch, capsys):
+    root, package = logging.getLogger(), logging.getLogger("inc_hf")
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(package, "handlers", [LastResort()])
+    with progress_bar(total=2, desc="Training", mininterval=0) as bar:
+        bar.update()
+        package.log(NOTICE, "Pruned 7 layers")
+    before, _, after = capsys.readouterr().err.partition("Pruned 7 layers\n")
+    assert before.endswith("\r"), "the bar was wiped from the line"
+    assert "Training" in before and "Training" in after

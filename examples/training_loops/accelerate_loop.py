@@ -8,7 +8,8 @@
 
 Files are CSV or TSV with the columns `sentence` and `label`, numbers from 0; without files, the texts are movie
 reviews from PyPI. The teacher is the model as it was before training. The hooks work on the model inside what
-`accelerator.prepare` returns, and every process prunes alike.
+`accelerator.prepare` returns, and every process prunes alike. With `--weight_bits` the run trains the model to be
+quantized, too, and `IncModelForSequenceClassification` loads the result; without it, any `from_pretrained` does.
 `--multi_gpu` only means several processes to Accelerate, on CPUs as well.
 """
 
@@ -33,7 +34,12 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from inc_hf.config import DistillationConfig, KnowledgeDistillationLossConfig, WeightPruningConfig
+from inc_hf.config import (
+    DistillationConfig,
+    KnowledgeDistillationLossConfig,
+    QuantizationAwareTrainingConfig,
+    WeightPruningConfig,
+)
 from inc_hf.demo.data import load_splits
 from inc_hf.prune import get_sparsity_ratio
 from inc_hf.training import CompressionManager, prepare_compression
@@ -56,6 +62,7 @@ class Arguments:
     pruning_frequency: int | None = field(
         default=None, metadata={"help": "Steps between updates; default: by length."}
     )
+    weight_bits: int | None = field(default=None, metadata={"help": "2 to 8: quantization-aware training."})
     num_train_epochs: int = field(default=1, metadata={"help": "How often each sentence is seen."})
     max_steps: int | None = field(default=None, metadata={"help": "Optimizer steps; default: all epochs."})
     batch_size: int = field(default=16, metadata={"help": "Sentences per step and process."})
@@ -114,6 +121,7 @@ def load_data(
 
 
 def configs_of(arguments: Arguments, teacher: torch.nn.Module) -> list:
+    """Called in this order at each hook: distillation, pruning, quantization."""
     loss = KnowledgeDistillationLossConfig(temperature=2.0, loss_types=["CE", "KL"], loss_weights=[0.1, 0.9])
     pruning = WeightPruningConfig(
         target_sparsity=arguments.target_sparsity,
@@ -123,7 +131,11 @@ def configs_of(arguments: Arguments, teacher: torch.nn.Module) -> list:
         sparsity_decay_type="cubic",
         excluded_op_names=["pooler", "classifier"],
     )
-    return [DistillationConfig(teacher, loss), pruning]
+    configs = [DistillationConfig(teacher, loss), pruning]
+    if arguments.weight_bits is not None:
+        bits = {"Linear": {"weight": {"bits": arguments.weight_bits}}}
+        configs.append(QuantizationAwareTrainingConfig(op_type_dict=bits))
+    return configs
 
 
 def train(
@@ -187,7 +199,7 @@ def main() -> None:
     accelerator.print(f"dense: accuracy {accuracy(accelerator, model, validation):.2%}")
     manager = train(arguments, accelerator, model, batches)
     score, (zeros, *_) = accuracy(accelerator, model, validation), get_sparsity_ratio([], model)
-    accelerator.print(f"sparse: accuracy {score:.2%}, {zeros:.2%} of the weights are zero")
+    accelerator.print(f"compressed: accuracy {score:.2%}, {zeros:.2%} of the weights are zero")
     if accelerator.is_main_process:
         manager.save(arguments.output_dir)
         tokenizer.save_pretrained(arguments.output_dir)

@@ -15,7 +15,7 @@ from inc_hf.coverage import Coverage
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
 from inc_hf.prune.coverage import NO_GRADIENT, pruning_coverage
-from inc_hf.prune.report import zeros_in_targets
+from inc_hf.prune.report import pruned_in_words, zeros_in_targets
 from inc_hf.prune.schedule import steps_needed
 from inc_hf.telling import NOTICE
 
@@ -119,7 +119,8 @@ class PruningCallback(TrainerCallback):
 
     def on_log(self, args, state, control, logs: dict[str, float] = None, model: nn.Module = None, **kwargs) -> None:
         if self.pruners and "loss" in logs:
-            figures = {"sparsity": get_sparsity_ratio([], model)[0], "pruned_layers": zeros_in_targets(self.pruners)}
+            targets = [target for pruner in self.pruners for target in pruner.targets]
+            figures = {"sparsity": get_sparsity_ratio([], model)[0], "pruned_layers": zeros_in_targets(targets)}
             add_to_logs(state, logs, {f"pruning/{name}": round(share, 6) for name, share in figures.items()})
 
     def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
@@ -128,20 +129,11 @@ class PruningCallback(TrainerCallback):
         optimizer.state.pop(STATE, None)
         if any(state.global_step <= pruner.last_change for pruner in self.pruners):
             logger.warning("Training ended before the last update of the masks: `target_sparsity` is not reached.")
-        logger.log(
-            NOTICE,
-            "Pruned %d layers: %.2f%% of their weights are zero, and %.2f%% of all Linear and Conv weights.",
-            sum(len(pruner.targets) for pruner in self.pruners),
-            100 * zeros_in_targets(self.pruners),
-            100 * get_sparsity_ratio([], model)[0],
-        )
-        self.coverage = self._coverage(model)
-        self.coverage.log(logger, logging.INFO)
-
-    def _coverage(self, model: nn.Module) -> Coverage:
-        missed = {name for pruner in self.pruners for name in pruner.unscored}
         configs, found = [pruner.config for pruner in self.pruners], [pruner.targets for pruner in self.pruners]
-        return pruning_coverage(model, configs, found, missed, NO_GRADIENT)
+        logger.log(NOTICE, "%s", pruned_in_words(model, configs, found))
+        missed = {name for pruner in self.pruners for name in pruner.unscored}
+        self.coverage = pruning_coverage(model, configs, found, missed, NO_GRADIENT)
+        self.coverage.log(logger, logging.INFO)
 
 
 def _warn_of_a_short_run(pruner: Pruner, total: int | float) -> None:

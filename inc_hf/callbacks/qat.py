@@ -19,6 +19,7 @@ from inc_hf.models.inputs import made_up_batch
 from inc_hf.models.modalities import lacking
 from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.coverage import Inventory, inventory_of
+from inc_hf.quantize.in_words import bits_in_words
 from inc_hf.quantize.nn import quantized_modules, weight_owner
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
 from inc_hf.quantize.resolve import NEVER_CALLED
@@ -166,6 +167,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         converted = quantized_modules(model)
         meant = schemes.keys() - set(uncalled)
         self.coverage = self.inventory.coverage("Quantized", converted, self.left, meant, meant)
+        self.coverage.how = bits_in_words(model)
         self.coverage.log(logger)
 
 

@@ -6,6 +6,7 @@ which need no conversion, and says so. Some of its renamings do not come back, e
 also a part of `…w2_weight_scale`. Then nothing is renamed at all.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
@@ -63,6 +64,26 @@ def save_as_it_is(model: nn.Module, entry: Any) -> None:
     """Let `save_pretrained` write the tensors of a model under the names that an `OWN_NAMES` entry says, in place."""
     own = getattr(model, "_weight_conversions", None)
     model._weight_conversions = conversions_left(_conversions_of(model) if own is None else own, entry)
+
+
+def names_in_memory(model: nn.Module, keys: Iterable[str], entry: Any = None) -> dict[str, str]:
+    """Tensor of a model -> what it is called in a checkpoint with these keys, of those that transformers only renames.
+
+    Args:
+        entry: the `OWN_NAMES` entry of the checkpoint.
+    """
+    from transformers.conversion_mapping import get_model_conversion_mapping
+    from transformers.core_model_loading import WeightConverter, rename_source_key
+
+    conversions = conversions_left(get_model_conversion_mapping(model), entry)
+    renamings = without_converters(conversions)
+    converters = [conversion for conversion in conversions if isinstance(conversion, WeightConverter)]
+    found, known = {}, model.state_dict()
+    for key in keys:
+        name, converter = rename_source_key(key, renamings, converters, model.base_model_prefix, known)
+        if converter is None:
+            found[name] = key
+    return found
 
 
 def why_stock_fails(model: nn.Module) -> str | None:

@@ -6,8 +6,8 @@ One rule for all who save. What a loader would take for the model, or what tells
 - in the directory itself and in those of runtimes (`onnx/`): configs, the model card, `inc_config.json`, the history
   of the search; the files of a tokenizer or processor, if the new model came with one.
 
-All else stays: notes, data, logs, the state of a training, what begins with a dot, and folders that are a checkpoint
-of their own, such as `checkpoint-500/`.
+All else stays: notes, a `README.md` that is no card, data, logs, the state of a training, what begins with a dot, and
+folders that are a checkpoint of their own, such as `checkpoint-500/`.
 """
 
 import json
@@ -22,6 +22,7 @@ from inc_hf.config import options
 
 logger = logging.getLogger(__name__)
 
+CARD = "README.md"
 RUNTIME_FOLDERS = ("onnx", "openvino")
 WEIGHTS = (
     "*model*.safetensors", "*model*.safetensors.index.json", "pytorch_model*.bin*", "adapter_model*.bin",
@@ -68,6 +69,8 @@ def _kept(old: Path, new: Path, folder: Path, gone: list[str]) -> Iterator[Path]
             continue
         if _is_folder(entry) and not _is_apart(entry, place) and any(entry.iterdir()):
             yield from _kept(old, new, entry, gone)
+        elif entry.name == CARD and len(place.parts) == 1 and not is_card(entry):
+            yield entry  # the user's own text, which no card replaces
         elif _is_of_model(entry, place, new):
             gone += [] if twin.exists() else [str(place)]
         elif not twin.exists():
@@ -134,7 +137,7 @@ def _matches(path: PurePath, patterns: tuple[str, ...]) -> bool:
 
 def is_card(path: Path) -> bool:
     """A model card begins with YAML; a README of the user's own does not."""
-    return path.name == "README.md" and _head(path).startswith("---")
+    return path.name == CARD and _head(path).startswith("---")
 
 
 def _is_story(path: Path) -> bool:

@@ -33,6 +33,7 @@ def convert(args: argparse.Namespace) -> int:
     from inc_hf import mix_precision
     from inc_hf.checkpoint.save import check_output_directory
     from inc_hf.commands.loading import load_dataset, load_model, load_tokenizer, scores_of
+    from inc_hf.evaluation.named_data import named_data
 
     name = model_of(args, "inc-hf convert MODEL -o DIR")
     check_score_arguments(args)
@@ -46,6 +47,7 @@ def convert(args: argparse.Namespace) -> int:
         return scores_of(model, dataset, tokenizer, args)
 
     result = mix_precision.fit(model, conf, None if dataset is None else eval_func)
+    result.dataset = None if dataset is None else named_data(dataset)
     result.save_pretrained(args.output, tokenizer, args.overwrite)
     _report(result, Path(args.output))
     return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK
@@ -61,14 +63,24 @@ def _config_of(args: argparse.Namespace) -> MixedPrecisionConfig:
 
 
 def _report(result: "MixedModel", directory: Path) -> None:
+    """Print what was made and where it is; what it means on this CPU is in the log."""
     from rich.console import Console
+    from rich.table import Table
 
     from inc_hf.checkpoint.header import weights_size
-    from inc_hf.mix_precision import what_it_means_here
+    from inc_hf.evaluation.named_data import data_in_words
+    from inc_hf.quantize.bf16 import bf16_modules
 
-    console = Console()
     floats = sum(p.numel() for p in result.model.parameters()) * 4
-    size = weights_size(directory)
-    console.print(f"{directory}: {size / 1e6:.1f} MB, in float32 {floats / 1e6:.1f} MB", highlight=False)
-    console.print(repr(result), highlight=False)
-    console.print(what_it_means_here())
+    table = Table(title=f"{type(result.model).__name__}, in bfloat16", show_header=False)
+    table.add_row("saved in", str(directory))
+    table.add_row("modules in bfloat16", str(len(bf16_modules(result.model))))
+    table.add_row("weights in bfloat16", f"{100 * result.coverage.share:.1f} %")
+    table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB, in float32 {floats / 1e6:.1f} MB")
+    if result.score is not None:
+        table.add_row("scored by", f"{result.metric} on {data_in_words(result.dataset)}")
+        table.add_row("FP32 score", f"{result.baseline:.4f}")
+        table.add_row("BF16 score", f"{result.score:.4f} (goal {'met' if result.met_criterion else 'NOT met'})")
+    console = Console()
+    console.print(table)
+    console.print(f"Look inside with: inc-hf info {directory}", highlight=False)

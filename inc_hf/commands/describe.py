@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig
+from transformers import AutoConfig, PreTrainedConfig
 
 from inc_hf import ops
 from inc_hf.checkpoint import CheckpointError
+from inc_hf.checkpoint.bf16 import ENTRY as BF16_MODULES
 from inc_hf.checkpoint.header import read_header, weights_size
+from inc_hf.commands.describe_layers import layers_in_words
 from inc_hf.coverage import Coverage
 from inc_hf.errors import usage_error_for
+from inc_hf.evaluation.named_data import data_in_words
 from inc_hf.models.tasks import architectures_of
 from inc_hf.results.base import INC_CONFIG_NAME
 from inc_hf.runtimes.check import check_files
@@ -44,7 +47,7 @@ def describe_kernels() -> str:
 
 
 def describe_checkpoint(directory: Path) -> dict[str, Any]:
-    """Format, schemes, tensors and scores of a checkpoint directory, read without loading the weights.
+    """Format, schemes, tensors, zeros and scores of a checkpoint directory; of its weights one layer is in memory.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
@@ -54,23 +57,33 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{directory} holds no checkpoint: config.json is missing.")
     with usage_error_for(f"{directory / 'config.json'} cannot be read"):
         config = AutoConfig.from_pretrained(directory)
-    check_files(directory, config)
+    model = check_files(directory, config)
     quantization = getattr(config, "quantization_config", None) or {}
     tensors = {
         name: entry for path in sorted(directory.glob("*.safetensors")) for name, entry in read_header(path).items()
     }
     elements = elements_by_dtype(tensors.values())
+    summary_file = directory / INC_CONFIG_NAME
     return {
         "architecture": (architectures_of(config) or ["unknown"])[0],
-        "format": quantization.get("quant_method", "not quantized"),
+        "format": format_of(config, elements),
         "quantized_modules": sum(name.endswith(".weight_scale") for name in tensors),
         "schemes": schemes_in_words(quantization),
+        **({"in_bf16": f"{100 * elements['BF16'] / elements.total():.1f} %"} if elements["BF16"] else {}),
         "elements": {dtype: f"{count / 1e6:.2f} M" for dtype, count in elements.most_common()},
-        **coverage_in_words(directory / INC_CONFIG_NAME, quantization, tensors),
+        **coverage_in_words(summary_file, quantization, tensors),
+        **layers_in_words(directory, model),
         "weights_on_disk": f"{weights_size(directory) / 1e6:.1f} MB",
         "as_fp32": f"{sum(elements.values()) * 4 / 1e6:.1f} MB",
-        **how_it_was_made(directory / INC_CONFIG_NAME),
+        **how_it_was_made(summary_file),
     }
+
+
+def format_of(config: PreTrainedConfig, elements: Counter[str]) -> str:
+    """The method of quantization, `bf16`, both, or that it is not quantized."""
+    method = (getattr(config, "quantization_config", None) or {}).get("quant_method")
+    is_half = hasattr(config, BF16_MODULES) or (method is None and 2 * elements["BF16"] > elements.total())
+    return " and ".join([*([method] if method else []), *(["bf16"] if is_half else [])]) or "not quantized"
 
 
 def coverage_in_words(summary_file: Path, quantization: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
@@ -109,10 +122,14 @@ def how_it_was_made(summary_file: Path) -> dict[str, Any]:
         if not summary:
             return {}
         made = {"made_with": f"inc_hf {summary['inc_hf_version']}"}
+        made |= {"base_model": base} if (base := summary.get("base_model")) else {}
         quantization = summary.get("quantization", {})  # of an older summary, or of a model that is not quantized
         told = {"quantized_to": quantization.get("in_words"), "notes": " ".join(quantization.get("notes", []))}
         made |= {name: words for name, words in told.items() if words}
-        return made if summary["tuning"]["score"] is None else {**made, "tuning": summary["tuning"]}
+        tuning = dict(summary["tuning"])
+        if (data := tuning.get("dataset")) is not None:
+            tuning["dataset"] = data_in_words(data)
+        return made if tuning["score"] is None else {**made, "tuning": tuning}
 
 
 def read_summary(summary_file: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ def info(args: argparse.Namespace) -> int:
     from rich.table import Table
 
     from inc_hf.commands.describe import describe_checkpoint, describe_machine
+    from inc_hf.commands.describe_layers import FOR_PROGRAMS
 
     facts = describe_machine() if args.directory is None else describe_checkpoint(Path(args.directory))
     if args.json:
@@ -26,6 +27,8 @@ def info(args: argparse.Namespace) -> int:
         return EXIT_OK
     table = Table(title=str(args.directory or "this machine"), show_header=False)
     for key, value in facts.items():
+        if key in FOR_PROGRAMS:
+            continue
         text = "\n".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
         table.add_row(key.replace("_", " "), text)
     Console().print(table)

@@ -87,7 +87,9 @@ def _add_goal(goal: argparse._ArgumentGroup) -> None:
     goal.add_argument("--metric", help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)")
     goal.add_argument("--tolerance", type=float, metavar="X", help="relative loss that is accepted (default: 0.01)")
     goal.add_argument("--max-trials", type=int, metavar="N", help="default: 100")
-    goal.add_argument("--workspace", metavar="DIR", help="history of the trials (default: nc_workspace/DATE)")
+    goal.add_argument(
+        "--workspace", metavar="DIR", help="history of the trials (default: ~/.cache/inc_hf/workspace/DATE)"
+    )
     goal.add_argument(
         "--resume-from", metavar="DIR", help="workspace of an earlier run, whose trials are not repeated"
     )
@@ -146,8 +148,13 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
 def _upload(quantizer: "IncQuantizer", args: argparse.Namespace) -> None:
     from rich.console import Console
 
-    with usage_error_for(f"{args.output} is saved, but cannot be uploaded to {args.push_to_hub}"):
-        Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
+    from inc_hf.checkpoint.publish import HubUnreachableError
+
+    try:
+        with usage_error_for(f"{args.output} is saved, but cannot be uploaded to {args.push_to_hub}"):
+            Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
+    except HubUnreachableError as error:
+        raise HubUnreachableError(args.push_to_hub, error.error, args.output) from error
 
 
 def _quantized(
@@ -193,6 +200,7 @@ def report(result: "QuantizedModel", directory: Path) -> None:
     from rich.table import Table
 
     from inc_hf.checkpoint.header import weights_size
+    from inc_hf.evaluation.named_data import data_in_words
     from inc_hf.quantize.in_words import model_in_words
 
     console = Console()
@@ -205,6 +213,8 @@ def report(result: "QuantizedModel", directory: Path) -> None:
         table.add_row("weights in integers", f"{100 * result.coverage.share:.1f} %")
     table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB")
     if result.score is not None:
+        if result.metric and result.dataset:
+            table.add_row("scored by", f"{result.metric} on {data_in_words(result.dataset)}")
         table.add_row("FP32 score", f"{result.baseline:.4f}")
         verdict = "met" if result.met_criterion else "NOT met"
         table.add_row("quantized score", f"{result.score:.4f} (goal {result.target:.4f}, {verdict})")

@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from inc_hf.config.base import ConfigMixin
 from inc_hf.config.checks import check_bool, check_choice, check_int, check_string, check_strings
@@ -77,9 +79,20 @@ class BenchmarkConfig(ConfigMixin):
         check_string("ni_workload_name", self.ni_workload_name)
 
 
+def cache_dir() -> Path:
+    """Where this package keeps what nobody has named a place for: `$INC_HF_HOME`, or `inc_hf` in `$XDG_CACHE_HOME`,
+    which is `~/.cache`; for who has no home that can be written, among the temporary files."""
+    home = os.environ.get("INC_HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "inc_hf")
+    place = Path(os.path.expanduser(home))
+    there = next(path for path in (place, *place.absolute().parents) if os.path.exists(path))
+    if str(place).startswith("~") or not (there.is_dir() and os.access(there, os.W_OK)):
+        return Path(tempfile.gettempdir()) / f"inc_hf-{os.getuid()}"
+    return place
+
+
 def _own_workspace() -> str:
     """Not of the time alone: processes that start in the same second must not share it."""
-    return time.strftime(f"./nc_workspace/%Y-%m-%d_%H-%M-%S-{secrets.token_hex(4)}/")
+    return str(cache_dir() / "workspace" / time.strftime(f"%Y-%m-%d_%H-%M-%S-{secrets.token_hex(4)}"))
 
 
 @dataclass
@@ -90,8 +103,9 @@ class Options(ConfigMixin):
     Args:
         random_seed (`int`, *optional*, defaults to 1978):
             Seed of everything random in tuning and calibration, from 0 to 2**32 - 1.
-        workspace (`str`, *optional*, defaults to `"./nc_workspace/<date and time>-<8 letters>/"`):
-            Directory of the tuning history and of reports; another one in each process.
+        workspace (`str`, *optional*, defaults to `"~/.cache/inc_hf/workspace/<date and time>-<8 letters>"`):
+            Directory of the tuning history and of reports; another one in each process. INC's default was in
+            `./nc_workspace`. `INC_HF_HOME` stands for `~/.cache/inc_hf`.
         resume_from (`str`, *optional*):
             Tuning history of an earlier run that is to be continued.
         tensorboard (`bool`, *optional*, defaults to `False`):

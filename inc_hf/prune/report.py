@@ -1,12 +1,14 @@
 """How sparse a model is."""
 
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from torch import nn
 
 from inc_hf.prune.layout import to_matrix, whole
 from inc_hf.prune.pruner import Pruner
-from inc_hf.prune.target import PRUNABLE, is_prunable
+from inc_hf.prune.target import PRUNABLE, Target, is_prunable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -27,11 +29,26 @@ def get_sparsity_ratio(pruners: list[Pruner], model: nn.Module) -> tuple[float, 
     return zeros / max(weights, 1), zeros / max(parameters, 1), blockwise / max(weights, 1)
 
 
-def zeros_in_targets(pruners: list[Pruner]) -> float:
+def zeros_in_targets(targets: Iterable[Target]) -> float:
     """The share of zeros, in [0, 1], in the weights of the layers that are pruned; without the layers left dense."""
-    modules = {id(part.module): part.module for pruner in pruners for part in pruner.parts()}
+    modules = {id(part.module): part.module for target in targets for part in target.parts}
     weights = [whole(module.weight.detach()) for module in modules.values()]
     return sum(int((w == 0).sum()) for w in weights) / max(sum(w.numel() for w in weights), 1)
+
+
+def pruned_in_words(model: nn.Module, configs: Sequence[SimpleNamespace], found: Sequence[list[Target]]) -> str:
+    """What came out of pruning, in one line.
+
+    Args:
+        configs, found: merged elements of `pruning_configs`, and the targets of each.
+    """
+    targets = [target for each in found for target in each]
+    parts = {part.name for target in targets for part in target.parts}
+    patterns = " and ".join(dict.fromkeys(config.pattern for config in configs))
+    return (
+        f"Pruned {len(parts)} layers: {zeros_in_targets(targets):.2%} of their weights are zero ({patterns}), and "
+        f"{get_sparsity_ratio([], model)[0]:.2%} of all Linear and Conv weights."
+    )
 
 
 def _zeros_in_units(pruner: Pruner) -> float:

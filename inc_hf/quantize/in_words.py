@@ -1,11 +1,15 @@
 """What a quantized model is, in the words of a user."""
 
+from collections import Counter
+
 from torch import nn
 
 from inc_hf.matching.feed_forward import feed_forward_names
 from inc_hf.quantize.nn import QLinear, QModule, quantized_modules
 from inc_hf.quantize.nn.qembedding import QEmbedding
 from inc_hf.quantize.per_token import is_product
+
+ONLY_WEIGHTS = "weights only"
 
 
 def activations_in_words(model: nn.Module) -> str:
@@ -14,7 +18,7 @@ def activations_in_words(model: nn.Module) -> str:
     static = {name for name, module in layers.items() if module.scheme.is_static}
     rounded = {name for name, module in layers.items() if module.scheme.activation is not None}
     if not rounded:
-        return "weights only"
+        return ONLY_WEIGHTS
     words = "static" if static else "dynamic"
     if static and (per_token := rounded - static):
         is_feed_forward = per_token <= feed_forward_names(model, _is_product)
@@ -28,6 +32,15 @@ def model_in_words(model: nn.Module) -> str:
     """The same with the integers, such as `INT8 static, feed-forward per token`."""
     bits = {8 if module.scheme.weight.num_bits > 4 else 4 for module in _layers_or_all(model)}
     return f"{' and '.join(f'INT{b}' for b in sorted(bits))} {activations_in_words(model)}"
+
+
+def bits_in_words(model: nn.Module) -> str:
+    """How its weights and activations are rounded, such as `4-bit weights in 8 layers, 8-bit in 3; dynamic`."""
+    counts = Counter(module.scheme.weight.num_bits for module in quantized_modules(model).values())
+    (bits, count), *others = sorted(counts.items())
+    words = f"{bits}-bit weights in {count} layers" + "".join(f", {bits}-bit in {count}" for bits, count in others)
+    activations = activations_in_words(model)
+    return f"{words}; {activations}" if activations == ONLY_WEIGHTS else f"{words}; activations {activations}"
 
 
 def is_mixed(model: nn.Module) -> bool:

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+NOT_ROUNDED = "float32"  # what dynamic scales were before they had a `scale_dtype`
+
 
 @dataclass(frozen=True)
 class WeightScheme:
@@ -64,9 +66,10 @@ class Scheme:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Scheme":
+        """What `to_dict` gave, of an older version, too: fields that are absent were not there yet."""
         activation = data.get("activation")
         return cls(
             WeightScheme(**data["weight"]),
-            ActivationScheme(**activation) if activation else None,
+            ActivationScheme(**{"scale_dtype": NOT_ROUNDED, **activation}) if activation else None,
             data.get("smooth_alpha"),
         )

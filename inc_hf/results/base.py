@@ -8,17 +8,27 @@ from typing import Any, ClassVar
 from torch import nn
 from transformers import PreTrainedModel
 
-from inc_hf.checkpoint.publish import push_directory
+from inc_hf.checkpoint.publish import CARD, HubUnreachableError, push_directory
+from inc_hf.config.checks import did_you_mean
 from inc_hf.errors import UsageTypeError
+from inc_hf.results.card import name_repository
 from inc_hf.version import versions
 
+HUB_ARGUMENTS = (
+    "repo_id", "private", "token", "commit_message", "commit_description", "revision", "create_pr",
+)  # fmt: skip
+OTHERS = ("tokenizer", "overwrite", "push_to_hub")
 INC_CONFIG_NAME = "inc_config.json"
 
 
 class StandsForModel:
-    """Calls and unknown attributes go to `model`. Subclasses say how it is saved."""
+    """Calls and unknown attributes go to `model`. Subclasses say how it is saved.
+
+    `tokenizer` is the one, or the processor, that is saved beside the model unless another is passed.
+    """
 
     model: nn.Module
+    tokenizer: Any = None
     upload_message: ClassVar[str] = "Upload model"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -30,10 +40,24 @@ class StandsForModel:
         return getattr(self.model, name)
 
     def save_pretrained(
-        self, save_directory: str | os.PathLike, tokenizer: Any = None, overwrite: bool = False
+        self,
+        save_directory: str | os.PathLike,
+        tokenizer: Any = None,
+        overwrite: bool = False,
+        *,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **hub: Any,
     ) -> Path:
-        """Write a directory that `from_pretrained` loads."""
+        """Write a directory that `from_pretrained` loads; upload it, too, if that is said, as transformers does."""
         raise NotImplementedError
+
+    def push_saved(self, saved: Path, tokenizer: Any, repo_id: str | None, hub: dict[str, Any]) -> None:
+        """Upload a model that is saved, to a repository of that name unless another is named."""
+        try:
+            self.push_to_hub(repo_id or saved.name, tokenizer, **hub)
+        except HubUnreachableError as error:
+            raise HubUnreachableError(error.repo_id, error.error, saved) from error
 
     def save(self, output_dir: str | os.PathLike) -> Path:
         """INC's name for `save_pretrained`, which overwrites as INC does."""
@@ -46,22 +70,36 @@ class StandsForModel:
         private: bool | None = None,
         token: str | None = None,
         commit_message: str | None = None,
+        **commit: Any,
     ) -> str:
-        """Upload what `save_pretrained` writes; returns the address of the commit."""
+        """Upload what `save_pretrained` writes; returns the address of the commit.
+
+        Args:
+            commit: `revision`, `create_pr`, `commit_description`, as `huggingface_hub.upload_folder` takes them.
+
+        Raises:
+            ConnectionError: the Hub cannot be reached.
+        """
+
+        def write(directory: Path) -> None:
+            self.save_pretrained(directory, tokenizer)
+            name_repository(directory / CARD, repo_id)
+
         return push_directory(
-            lambda directory: self.save_pretrained(directory, tokenizer),
+            write,
             repo_id,
             private,
             token,
             commit_message or self.upload_message,
+            **commit,
         )
 
 
-def write_summary(directory: Path, **about: Any) -> None:
-    """Write `inc_config.json`: versions, and what is told of how the model was made."""
-    numbers = {f"{name}_version": version for name, version in versions().items()}
-    text = json.dumps({**numbers, **about}, indent=2) + "\n"
-    (directory / INC_CONFIG_NAME).write_text(text, encoding="utf-8")
+def write_summary(directory: Path, **about: Any) -> dict[str, Any]:
+    """Write `inc_config.json`: versions, and what is told of how the model was made; returns all of it."""
+    summary = {**{f"{name}_version": version for name, version in versions().items()}, **about}
+    (directory / INC_CONFIG_NAME).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return summary
 
 
 def refuse_to_save_others(model: nn.Module) -> None:
@@ -71,3 +109,13 @@ def refuse_to_save_others(model: nn.Module) -> None:
             f"Only a transformers PreTrainedModel can be saved, got {type(model).__name__}; "
             "for others keep `model.state_dict()`."
         )
+
+
+def refuse_unused(push_to_hub: bool, hub: dict[str, Any]) -> None:
+    """Raise TypeError for what says how to upload if nothing is to be uploaded, or for what no upload knows."""
+    for name, value in hub.items():
+        if name not in HUB_ARGUMENTS:
+            nearest = did_you_mean(name, OTHERS + HUB_ARGUMENTS)
+            raise UsageTypeError(f"`save_pretrained` has no argument {name!r}{nearest}")
+        if value is not None and not push_to_hub:
+            raise UsageTypeError(f"`{name}` says how to upload, but nothing is uploaded; add `push_to_hub=True`.")

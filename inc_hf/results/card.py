@@ -1,44 +1,94 @@
 """Model cards."""
 
-import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from huggingface_hub import ModelCard, ModelCardData
 from transformers import PreTrainedModel
 
+from inc_hf.evaluation.named_data import data_in_words
 from inc_hf.models.tasks import task_of
+from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.in_words import activations_in_words
+from inc_hf.results.story import HUB_NAME
 
-HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+PRUNED = 0.1  # of the weights that are zero; rounding alone makes some in every model
+THIS_REPOSITORY = "this repository"  # until an upload knows its name
 
 
-def model_card(model: PreTrainedModel, summary: dict[str, Any]) -> ModelCard:
+class Kind(NamedTuple):
+    """What a card says of a kind of compression; `made` goes on after "A local model"."""
+
+    tags: tuple[str, ...]
+    word: str
+    made: str
+    modules: int
+    loaded_by_others: str
+
+
+def quantized_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelCard:
     """Card of a quantized model: what it is, how it scores, how to load it."""
-    base = model.config.name_or_path or ""
-    is_hub_name = HUB_NAME.fullmatch(base) is not None and not Path(base).exists()
+    quantization = summary["quantization"]
+    bits = " and ".join(f"{bits}-bit" for bits in quantization["weight_bits"])
+    samples = quantization["dataset_num_samples"]
+    activations = activations_in_words(model)
+    calibrated = f", calibrated on {samples} samples" if quantization["is_static"] and samples else ""
+    with_activations = f" and 8-bit activations ({activations}{calibrated})" if activations != "weights only" else ""
+    method = model.config.quantization_config.to_dict()["quant_method"]
+    kind = Kind(
+        tags=("int8", "cpu", "quantized", "inc_hf"),
+        word="quantized",
+        made=f"with {bits} integer weights{with_activations}",
+        modules=quantization["quantized_modules"],
+        loaded_by_others="compressed-tensors" if method == "compressed-tensors" else "nobody",
+    )
+    return _card(model, summary, kind)
+
+
+def bf16_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelCard:
+    """Card of a model with weights in bfloat16."""
+    kind = Kind(
+        tags=("bf16", "cpu", "inc_hf"),
+        word="in bfloat16",
+        made="with weights in bfloat16",
+        modules=len(bf16_modules(model)),
+        loaded_by_others="float32",
+    )
+    return _card(model, summary, kind)
+
+
+def name_repository(card: Path, repo_id: str) -> None:
+    """Let a card that was written say where its model is."""
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace(f'"{THIS_REPOSITORY}"', f'"{repo_id}"'), encoding="utf-8")
+
+
+def _card(model: PreTrainedModel, summary: Mapping[str, Any], kind: Kind) -> ModelCard:
+    base, tuning = summary.get("base_model"), summary["tuning"]
+    dataset = tuning.get("dataset") or {}
     data = ModelCardData(
         library_name="transformers",
-        tags=["int8", "cpu", "quantized", "inc_hf"],
-        base_model=base if is_hub_name else None,
-        base_model_relation="quantized" if is_hub_name else None,
+        tags=list(kind.tags),
+        base_model=base,
+        base_model_relation="quantized" if base else None,
+        datasets=[dataset["name"]] if HUB_NAME.fullmatch(dataset.get("name", "")) else None,
+        metrics=[tuning["metric"]] if tuning.get("metric") else None,
     )
-    quantization, tuning = summary["quantization"], summary["tuning"]
     return ModelCard.from_template(
         data,
         template_str=(files("inc_hf.results") / "templates" / "model_card.md").read_text(encoding="utf-8"),
         architecture=type(model).__name__,
         auto_class=_inc_class(model),
-        base_model_name=base if is_hub_name else "A local model",
-        quant_method=model.config.quantization_config.to_dict()["quant_method"],
-        activations=activations_in_words(model),
-        is_static=quantization["is_static"],
-        weight_bits=" and ".join(f"{bits}-bit" for bits in quantization["weight_bits"]),
-        modules=quantization["quantized_modules"],
+        base_model_name=base or "A local model",
+        kind=kind,
         coverage=summary["coverage"],
-        samples=quantization["dataset_num_samples"],
+        zeros=summary["zeros"] if summary["zeros"]["weights"] >= PRUNED else None,
+        kernels=summary["kernels"],
         tuning=tuning if tuning["score"] is not None else None,
+        scored_on=data_in_words(dataset),
+        repository=THIS_REPOSITORY,
         versions=summary,
     )
 

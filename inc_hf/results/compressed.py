@@ -12,13 +12,15 @@ from inc_hf.config import Torch2ONNXConfig
 from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.results.base import refuse_to_save_others, write_summary
+from inc_hf.results.story import Scored, base_model_of, story_of_weights
 
 
-class CompressedModel(nn.Module):
+class CompressedModel(Scored, nn.Module):
     """The model that is compressed, as `.model`. Calls, unknown attributes and the state dict are the model's own.
 
     Attributes:
         score, baseline (`float` or `None`): after `fit`, of this model and of the one before training.
+        metric, dataset: the name of what the scores are, and what is known of the data, or None.
         met_criterion (`bool` or `None`): after `fit`, whether the score reached the accuracy goal.
         coverage (`Coverage` or `None`): after training, how much of the weights was quantized, or else pruned, what
             was left, and why.
@@ -27,9 +29,6 @@ class CompressedModel(nn.Module):
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model = model
-        self.score: float | None = None
-        self.baseline: float | None = None
-        self.met_criterion: bool | None = None
         self.coverage: Coverage | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -62,8 +61,8 @@ class CompressedModel(nn.Module):
 
     def _write(self, directory: Path) -> None:
         write_model(self.model, None, directory)
-        tuning = {"met_criterion": self.met_criterion, "baseline": self.baseline, "score": self.score}
-        write_summary(directory, coverage=self.coverage and self.coverage.to_dict(), tuning=tuning)
+        about = {"coverage": self.coverage and self.coverage.to_dict(), **story_of_weights(self.model)}
+        write_summary(directory, base_model=base_model_of(self.model), **about, tuning=self.scores())
 
     def export(
         self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()

@@ -8,13 +8,16 @@ from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
 from inc_hf.checkpoint.bf16 import load_in_float32, note_bf16
+from inc_hf.checkpoint.publish import CARD
 from inc_hf.coverage import Coverage
 from inc_hf.quantize.bf16 import bf16_modules
-from inc_hf.results.base import StandsForModel, refuse_to_save_others, write_summary
+from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
+from inc_hf.results.card import bf16_card
+from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.tune import TuneResult
 
 
-class MixedModel(StandsForModel):
+class MixedModel(Scored, StandsForModel):
     """A model with weights in bfloat16, and the story of its making. Calls and unknown attributes go to `model`.
 
     Attributes:
@@ -22,6 +25,7 @@ class MixedModel(StandsForModel):
         met_criterion (`bool` or `None`): whether it reached the accuracy goal; None if nothing was evaluated.
         coverage (`Coverage` or `None`): how much of the weights is in bfloat16, what was left, and why.
         score, baseline (`float` or `None`): its score and the float model's.
+        metric, dataset: the name of what the scores are, and what is known of the data, or None.
         trials (`list[Trial]`): all that was tried, in order.
     """
 
@@ -31,36 +35,50 @@ class MixedModel(StandsForModel):
         self.model = model
         self.coverage: Coverage | None = result.coverage if result else None
         note_bf16(model)
-        self.met_criterion = result.met_criterion if result else None
-        self.score = result.trial.score if result else None
-        self.baseline = result.goal.baseline if result else None
+        if result:
+            self.take_scores(result)
         self.trials = list(result.history.trials) if result else []
 
     def __repr__(self) -> str:
-        score = "" if self.score is None else f", score={self.score:.4f}, baseline={self.baseline:.4f}"
         count = len(bf16_modules(self.model))
-        return f"MixedModel({type(self.model).__name__}, {count} modules in bfloat16{score})"
+        return f"MixedModel({type(self.model).__name__}, {count} modules in bfloat16{self.score_in_words()})"
 
     def save_pretrained(
-        self, save_directory: str | os.PathLike, tokenizer: Any = None, overwrite: bool = False
+        self,
+        save_directory: str | os.PathLike,
+        tokenizer: Any = None,
+        overwrite: bool = False,
+        *,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **hub: Any,
     ) -> Path:
-        """Write config, safetensors, `inc_config.json` and the tokenizer; all of it or nothing.
+        """Write config, safetensors, `inc_config.json`, a model card and the tokenizer; all of it or nothing.
 
         Plain `from_pretrained` loads the model in float32, with the same values. `IncModelFor….from_pretrained` puts
         the weights of the modules that `config.json` names back to bfloat16.
+
+        Args:
+            push_to_hub, repo_id, hub: whether to upload it as well, where to (by default a repository of the name of
+                the directory), and what else `push_to_hub` takes.
 
         Raises:
             FileExistsError: the directory is not empty, and `overwrite` is not set.
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
+        refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
         note_bf16(self.model)
 
         def write(directory: Path) -> None:
-            write_model(self.model, tokenizer, directory)
+            write_model(self.model, tokenizer or self.tokenizer, directory)
             load_in_float32(directory / "config.json")
-            tuning = {"met_criterion": self.met_criterion, "baseline": self.baseline, "score": self.score}
             coverage = self.coverage and self.coverage.to_dict()
-            write_summary(directory, coverage=coverage, tuning={**tuning, "trials": len(self.trials)})
+            about = {"base_model": base_model_of(self.model), "coverage": coverage, **story_of_weights(self.model)}
+            summary = write_summary(directory, **about, tuning=self.scores())
+            bf16_card(self.model, summary).save(directory / CARD)
 
-        return save_checkpoint(write, save_directory, overwrite)
+        saved = save_checkpoint(write, save_directory, overwrite)
+        if push_to_hub:
+            self.push_saved(saved, tokenizer, repo_id, hub)
+        return saved

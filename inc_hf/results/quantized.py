@@ -15,19 +15,21 @@ from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.base import StandsForModel, refuse_to_save_others, write_summary
-from inc_hf.results.card import model_card
+from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
+from inc_hf.results.card import quantized_card
+from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.tune import Candidate, TuneResult
 from inc_hf.version import versions
 
 
-class QuantizedModel(StandsForModel):
+class QuantizedModel(Scored, StandsForModel):
     """A quantized model with the story of its making. Calls and unknown attributes go to `model`.
 
     Attributes:
         model (`torch.nn.Module`): the quantized model, a `PreTrainedModel` if the float one was.
         met_criterion (`bool` or `None`): whether it reached the accuracy goal; None if nothing was evaluated.
         score, baseline (`float` or `None`): its score and the float model's.
+        metric, dataset: the name of what the scores are, and what is known of the data, or None.
         trials (`list[Trial]`): all that was tried, in order.
         coverage (`Coverage` or `None`): how much of the weights was quantized, what was left in float, and why.
         notes (`list[str]`): which approach "auto" took, and whether a recipe makes the model worse.
@@ -51,28 +53,27 @@ class QuantizedModel(StandsForModel):
         self.notes = list(notes)
         self.quantization_config = config
         self.q_config = candidate.to_dict()
-        self.met_criterion = result.met_criterion if result else None
+        if result:
+            self.take_scores(result)
         self.interrupted = result.interrupted if result else False
-        self.score = result.trial.score if result else None
-        self.baseline = result.goal.baseline if result else None
         self.target = result.goal.target if result else None
         self.trials = list(result.history.trials) if result else []
 
     def __repr__(self) -> str:
         modules = quantized_modules(self.model)
-        score = "" if self.score is None else f", score={self.score:.4f}, baseline={self.baseline:.4f}"
         approach = self.quantization_config.approach
         found = f" ({model_in_words(self.model)})" if approach == "auto" or is_mixed(self.model) else ""
         return (
             f"QuantizedModel({type(self.model).__name__}, approach={approach!r}{found}, "
-            f"{len(modules)} quantized modules{score}, met_criterion={self.met_criterion})"
+            f"{len(modules)} quantized modules{self.score_in_words()}, met_criterion={self.met_criterion})"
         )
 
     def summary(self) -> dict[str, Any]:
-        """What `inc_config.json` holds: versions, approach, coverage, scores."""
+        """What `inc_config.json` holds: versions, base model, approach, coverage, zeros and kernels, scores."""
         is_static = any(module.scheme.is_static for module in quantized_modules(self.model).values())
         return {
             **{f"{name}_version": version for name, version in versions().items()},
+            "base_model": base_model_of(self.model),
             "quantization": {
                 "approach": self.quantization_config.approach,
                 "is_static": is_static,
@@ -83,12 +84,8 @@ class QuantizedModel(StandsForModel):
                 "quantized_modules": len(quantized_modules(self.model)),
             },
             "coverage": self.coverage and self.coverage.to_dict(),
-            "tuning": {
-                "met_criterion": self.met_criterion,
-                "baseline": self.baseline,
-                "score": self.score,
-                "trials": len(self.trials),
-            },
+            **story_of_weights(self.model),
+            "tuning": self.scores(),
         }
 
     def save_pretrained(
@@ -97,6 +94,10 @@ class QuantizedModel(StandsForModel):
         tokenizer: Any = None,
         format: Format | None = None,
         overwrite: bool = False,
+        *,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **hub: Any,
     ) -> Path:
         """Write config, safetensors, `inc_config.json`, a model card and the tokenizer; all of it or nothing.
 
@@ -104,21 +105,28 @@ class QuantizedModel(StandsForModel):
             tokenizer: a tokenizer or processor to put beside the model.
             format (`str`, *optional*): "compressed-tensors", "inc", or None for the first that can express the model.
             overwrite (`bool`): whether a directory that is not empty may be replaced.
+            push_to_hub, repo_id, hub: whether to upload it as well, where to (by default a repository of the name of
+                the directory), and what else `push_to_hub` takes.
 
         Raises:
             FileExistsError: the directory is not empty.
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
+        refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
         check_output_directory(save_directory, overwrite)
         attach_quantizer(self.model, format)
 
         def write(directory: Path) -> None:
-            write_model(self.model, tokenizer, directory)
-            write_summary(directory, **self.summary())
-            model_card(self.model, self.summary()).save(directory / "README.md")
+            write_model(self.model, tokenizer or self.tokenizer, directory)
+            summary = self.summary()
+            write_summary(directory, **summary)
+            quantized_card(self.model, summary).save(directory / "README.md")
 
-        return save_checkpoint(write, save_directory, overwrite)
+        saved = save_checkpoint(write, save_directory, overwrite)
+        if push_to_hub:
+            self.push_saved(saved, tokenizer, repo_id, hub)
+        return saved
 
     def export(
         self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()

@@ -13,9 +13,12 @@ from inc_hf.models.tasks import class_of_architecture
 from inc_hf.runtimes.torch import class_to_load
 
 
-def check_files(directory: Path, config: PreTrainedConfig) -> None:
+def check_files(directory: Path, config: PreTrainedConfig) -> PreTrainedModel | None:
     """Check that weight files hold what the model of `config` takes: the names, shapes and kinds of all tensors, and
     the values of the scales. A class that transformers does not have cannot be checked.
+
+    Returns:
+        `PreTrainedModel` or `None`: the model without weights, see [`model_on_meta`].
 
     Raises:
         CheckpointError: names the tensor.
@@ -25,6 +28,7 @@ def check_files(directory: Path, config: PreTrainedConfig) -> None:
         check_contents(model, model.state_dict(), entries_of(directory), directory)
     if getattr(config, "quantization_config", None) is not None:
         check_scales(files_of(directory))
+    return model
 
 
 def model_on_meta(config: PreTrainedConfig) -> PreTrainedModel | None:

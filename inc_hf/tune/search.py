@@ -57,8 +57,9 @@ def search(
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:
         logger.warning(
-            "The goal of %.4f was not met in %d trials; returning the best model found, %.4f (%s).",
-            result.goal.target, len(history.trials), result.trial.score, result.trial.label,
+            "The goal of %.4f was not met in %d trials; returning the best model found, %.4f (%s). "
+            "`set_resume_from(%r)` goes on from them.",
+            result.goal.target, len(history.trials), result.trial.score, result.trial.label, str(history.path),
         )  # fmt: skip
     return result
 

@@ -23,10 +23,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Goal:
-    """The score that a candidate has to reach, from the float model's score and an `AccuracyCriterion`."""
+    """The score that a candidate has to reach, from the float model's score and an `AccuracyCriterion`.
+
+    `metric` is the name of what the score is, `data` what is known of the data, see [`inc_hf.evaluation.named_data`].
+    """
 
     baseline: float
     criterion: AccuracyCriterion
+    metric: str | None = None
+    data: dict[str, Any] | None = None
 
     @property
     def target(self) -> float:

@@ -105,7 +105,7 @@ def test_info_tells_what_is_pruned(tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="inc_hf")
     trainer_of(tmp_path)[0].train()
     assert "Pruning 7 layers: Schedule(start=2, end=8" in caplog.text
-    assert "Pruned 7 layers: 50.00% of their weights are zero, and 49.32% of all Linear and Conv" in caplog.text
+    assert "Pruned 7 layers: 50.00% of their weights are zero (4x1), and 49.32% of all Linear and Conv" in caplog.text
 
 
 def test_the_arguments_of_these_tests_write_nothing(tmp_path):

@@ -9,7 +9,7 @@ from pruning_trainer import LAYERS, Sentences, StopAt, arguments, config_of, wei
 from tiny import logits_of, tiny_model
 from transformers import AutoModelForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
 
-from inc_hf import IncModelForSequenceClassification
+from inc_hf import IncModelForSequenceClassification, ops
 from inc_hf.callbacks import DistillationCallback, PruningCallback, QuantizationAwareTrainingCallback
 from inc_hf.callbacks.qat import STATE
 from inc_hf.config import DistillationConfig, QuantizationAwareTrainingConfig
@@ -39,9 +39,11 @@ def qat(config=None, **values):
 
 @pytest.mark.parametrize("values", [{}, STATIC, {"config": FOUR_BITS}], ids=["dynamic", "static", "4 bits"])
 @pytest.mark.parametrize("how", ["constructor", "add_callback"])
-def test_trained_saved_and_loaded(values, how, tmp_path):
+def test_trained_saved_and_loaded(values, how, tmp_path, caplog):
     trainer = trainer_of(tmp_path / "run", qat(**values), how=how)
     trainer.train()
+    bits = "4-bit weights in 8 layers, 8-bit in 3" if "config" in values else "8-bit weights in 11 layers"
+    assert ops.default_weight_bits() < 8 or f"({bits}; activations {values.get('approach', 'dynamic')})" in caplog.text
     assert quantized_modules(trainer.model) and not qat_modules(trainer.model)
     expected = trainer.evaluate()["eval_loss"]
     trainer.save_model(str(tmp_path / "out"))

@@ -59,6 +59,15 @@ def test_what_stays(names, tmp_path):
     assert (tmp_path / "out" / "empty").is_dir()
 
 
+def test_a_readme_of_the_user_is_not_replaced_by_a_card(tmp_path):
+    fill(tmp_path / "out", ["README.md"], "# My notes")
+    assert "README.md" in save(tmp_path / "out", "README.md")
+    assert (tmp_path / "out" / "README.md").read_text() == "# My notes"
+    fill(tmp_path / "out", ["README.md"], CARD)
+    save(tmp_path / "out", "README.md")
+    assert (tmp_path / "out" / "README.md").read_text() == "new"
+
+
 @pytest.mark.parametrize(
     "name, text",
     [

@@ -22,8 +22,11 @@ def models(tmp_path_factory):
 def test_convert(models, capsys):
     arguments = [str(models / "fp32"), "-o", "bf16", "--keep-fp32", "classifier"]
     assert main(["convert", *arguments]) == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert "MB, in float32" in text and "10 modules in bfloat16" in text and "BF16" in text
+    captured = capsys.readouterr()
+    rows = dict(row.strip("│").split("│") for row in captured.out.splitlines() if row.startswith("│"))
+    rows = {key.strip(): value.strip() for key, value in rows.items()}
+    assert rows["saved in"] == "bf16" and rows["modules in bfloat16"] == "10"
+    assert "MB, in float32" in rows["weights on disk"] and "FP32 score" not in rows
     model = IncModelForSequenceClassification.from_pretrained("bf16")
     assert len(bf16_modules(model)) == 10 and "classifier" not in bf16_modules(model)
     plain = AutoModelForSequenceClassification.from_pretrained("bf16")
@@ -32,7 +35,9 @@ def test_convert(models, capsys):
     assert "bf16 is not empty" in " ".join(capsys.readouterr().err.split())
 
 
-def test_convert_to_a_goal(models):
+def test_convert_to_a_goal(models, capsys):
     goal = ["--task", "text-classification", "--dataset", str(models / "dev.tsv"), "--tolerance", "0.5"]
     assert main(["convert", str(models / "fp32"), "-o", "out", *goal]) == 0
+    printed = capsys.readouterr().out
+    assert "accuracy on dev.tsv (8 samples)" in printed and "BF16 score" in printed
     assert main(["convert", str(models / "fp32"), "-o", "fp16", "--dtype", "fp16"]) == 2

@@ -9,10 +9,12 @@ import damaged
 import pytest
 import torch
 from commandline import config_json, error_line
-from tiny import quantized
+from tiny import quantized, tiny_model
 
-from inc_hf import ops
+from inc_hf import mix_precision, ops
 from inc_hf.commands.main import main
+
+FLOAT = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
 
 
 class TestInfo:
@@ -58,10 +60,59 @@ class TestInfo:
         assert facts["quantized_modules"] == 0
         assert facts["schemes"] == {}
 
-    def test_scores(self, capsys, model_dir, labelled):
+    @pytest.mark.parametrize("command", ["quantize", "convert"])
+    def test_scores(self, capsys, model_dir, labelled, command):
         arguments = ["--task", "text-classification", "--dataset", str(labelled), "--tolerance", "0.5"]
-        assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 0
-        assert self.info(capsys, "out")["tuning"]["baseline"] == 1.0
+        assert main([command, str(model_dir), "-o", "out", *arguments]) == 0
+        tuning = self.info(capsys, "out")["tuning"]
+        assert (tuning["metric"], tuning["baseline"]) == ("accuracy", 1.0)
+        assert tuning["dataset"] == "dev.tsv (24 samples)"
+        card = Path("out/README.md").read_text()
+        assert "| dev.tsv (24 samples) | before |" in card and "| accuracy | 1.0000 |" in card
+
+    @pytest.mark.parametrize("save", [
+        lambda model: model.save_pretrained("out"),
+        lambda model: quantized(model).save_pretrained("out"),
+        lambda model: quantized(model).save_pretrained("out", format="inc"),
+        lambda model: mix_precision.fit(model).save_pretrained("out"),
+    ], ids=["float", "int8", "inc", "bf16"])  # fmt: skip
+    def test_zeros_and_kernels(self, capsys, save):
+        model = tiny_model("bert")
+        model.bert.pooler.dense.weight.data[:12] = 0
+        save(model)
+        facts = self.info(capsys, "out")
+        pooler = facts["layers"]["bert.pooler.dense"]
+        assert pooler["zero_weights"] >= 0.75 and pooler["zero_4x1_blocks"] == 0.75
+        assert 0.05 < facts["zeros_in_numbers"]["weights"] < 0.1 and "(bert.pooler.dense)" in facts["zeros"]
+        assert sum(facts["kernels_here"].values()) == len(facts["layers"]) == 8
+        assert main(["info", "out"]) == 0
+        table = " ".join(capsys.readouterr().out.replace("│", " ").split())
+        assert "kernels here" in table and facts["zeros"] in table and "zeros in numbers" not in table
+
+    def test_bf16(self, capsys):
+        mix_precision.fit(tiny_model("bert")).save_pretrained("ours")
+        tiny_model("bert").to(torch.bfloat16).save_pretrained("of transformers")
+        for directory in ("ours", "of transformers"):
+            facts = self.info(capsys, directory)
+            assert (facts["format"], facts["quantized_modules"]) == ("bf16", 0)
+            assert float(facts["in_bf16"].removesuffix(" %")) > 90
+        mix_precision.fit(quantized("bert", op_type_dict={"Embedding": FLOAT})).save_pretrained("both")
+        assert self.info(capsys, "both")["format"] == "compressed-tensors and bf16"
+
+    def test_a_method_of_others(self, capsys):
+        """Whose layers are unknown: nothing is said of them."""
+        tiny_model("bert").save_pretrained("out")
+        Path("out/config.json").write_text(
+            json.dumps({**config_json(Path("out")), "quantization_config": {"quant_method": "gptq", "bits": 4}})
+        )
+        facts = self.info(capsys, "out")
+        assert facts["format"] == "gptq" and "kernels_here" not in facts
+
+    def test_base_model(self, capsys):
+        model = tiny_model("bert")
+        model.config.name_or_path = "google-bert/bert-base-uncased"
+        quantized(model).save_pretrained("out")
+        assert self.info(capsys, "out")["base_model"] == "google-bert/bert-base-uncased"
 
     def test_shards(self, capsys):
         model = quantized("bert").model

@@ -55,11 +55,11 @@ class TestQuantize:
         arguments = ["--task", "text-classification", "--dataset", str(labelled), "--tolerance", "0.5"]
         assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 0
         assert "FP32 score" in (printed := capsys.readouterr().out)
-        assert "1.0000" in printed
+        assert "1.0000" in printed and "accuracy on dev.tsv (24 samples)" in printed
         tuning = json.loads(Path("out/inc_config.json").read_text())["tuning"]
         assert tuning["met_criterion"] is True
         assert tuning["baseline"] == 1.0
-        assert "| score | 1.0000 |" in Path("out/README.md").read_text()
+        assert "| accuracy | 1.0000 |" in Path("out/README.md").read_text()
 
     def test_calibrated_on_labelled_data(self, model_dir, labelled):
         arguments = ["--approach", "static", "--dataset", str(labelled), "--samples", "5"]

@@ -1,5 +1,7 @@
 import multiprocessing
+import os
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from inc_hf.config import (
     set_tensorboard,
     set_workspace,
 )
-from inc_hf.config.runtime import _MADE_UP
+from inc_hf.config.runtime import _MADE_UP, cache_dir
 
 BENCHMARK_DEFAULTS = {
     "inputs": [],
@@ -88,8 +90,30 @@ def test_benchmark_is_no_mapping_of_other_attributes():
 def test_options_defaults():
     fresh = Options()
     assert (fresh.random_seed, fresh.resume_from, fresh.tensorboard) == (1978, None, False)
-    assert re.fullmatch(r"\./nc_workspace/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-[0-9a-f]{8}/", fresh.workspace)
+    name = Path(fresh.workspace).relative_to(cache_dir() / "workspace")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-[0-9a-f]{8}", str(name))
     assert isinstance(options, Options)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"INC_HF_HOME": "{tmp}/mine"}, "{tmp}/mine"),
+        ({"XDG_CACHE_HOME": "{tmp}/cache"}, "{tmp}/cache/inc_hf"),
+        ({"HOME": "{tmp}"}, "{tmp}/.cache/inc_hf"),
+        ({"HOME": "{tmp}", "INC_HF_HOME": "~/a/b"}, "{tmp}/a/b"),
+        ({"INC_HF_HOME": "{tmp}/a file/mine"}, "{temporary}/inc_hf-{user}"),
+    ],
+    ids=["own", "XDG", "home", "tilde", "not writable"],
+)
+def test_cache_dir(variables, expected, monkeypatch, tmp_path):
+    for name in ("INC_HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "a file").touch()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(tmp=tmp_path))
+    places = {"tmp": tmp_path, "temporary": tempfile.gettempdir(), "user": os.getuid()}
+    assert str(cache_dir()) == expected.format(**places)
 
 
 def test_setters_change_the_global_object(global_options):

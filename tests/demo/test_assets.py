@@ -30,6 +30,7 @@ class TestCacheDir:
 
     def test_default(self, monkeypatch):
         monkeypatch.delenv("INC_HF_HOME")
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
         assert cache_dir() == Path.home() / ".cache" / "inc_hf"
 
     def test_tilde(self, monkeypatch):

@@ -1,3 +1,5 @@
+from operator import length_hint
+
 import datasets
 import pandas
 import pytest
@@ -38,6 +40,37 @@ def ids_of(batches: list[dict]) -> list[list[int]]:
 
 def expected_ids(tokenizer, texts=TEXTS) -> list[list[int]]:
     return [tokenizer(*([text] if isinstance(text, str) else text))["input_ids"] for text in texts]
+
+
+class TestHowMany:
+    """Bars ask for it."""
+
+    @pytest.mark.parametrize(
+        ("data", "count"),
+        [
+            (lambda: TEXTS, 3),
+            (lambda: datasets.Dataset.from_dict({"text": TEXTS}), 3),
+            (lambda: DataLoader(TEXTS, batch_size=3), 2),
+            (lambda: [tiny_inputs(tiny_model("bert"))] * 4, 4),
+            (lambda: (text for text in TEXTS), 0),
+            (lambda: datasets.Dataset.from_dict({"text": TEXTS}).to_iterable_dataset(), 0),
+        ],
+        ids=["list", "dataset", "loader", "ready", "generator", "stream"],
+    )
+    def test_hint(self, data, count, bert, tokenizer):
+        batches = batches_of(data(), bert, tokenizer, batch_size=2)
+        assert length_hint(batches) == count
+        next(batches)
+        assert length_hint(batches) == max(count - 1, 0)
+        assert count in (0, 1 + len(list(batches)))
+
+    def test_errors_come_when_they_did(self, bert):
+        batches = batches_of("a text", bert)
+        assert length_hint(batches) == 0
+        with pytest.raises(TypeError, match="Got one str as data"):
+            next(batches)
+        with pytest.raises(ValueError, match="The dataset is empty"):
+            length_hint(batches_of([], bert))
 
 
 class TestTexts:

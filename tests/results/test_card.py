@@ -10,13 +10,15 @@ from huggingface_hub import ModelCard
 from tiny import quantized, tiny_model
 
 import inc_hf
-from inc_hf.results.card import _inc_class, model_card
+from inc_hf import mix_precision, ops
+from inc_hf.errors import UsageError
+from inc_hf.results.card import _inc_class, quantized_card
 
 pytest_plugins = ["hub_fixture"]
 
 PUSH = """
 import torch
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
 from inc_hf import IncModelForCausalLM, IncModelForSequenceClassification, IncQuantizer, PostTrainingQuantConfig
 from inc_hf import mix_precision
@@ -49,24 +51,26 @@ quantizer.push_to_hub("user/int8", private=True, commit_message="First")
 api = HfApi()
 for name in ("onnx/model_quantized.onnx", "pytorch_model.bin", "notes [1].txt"):
     api.upload_file(path_or_fileobj=b"older", path_in_repo=name, repo_id="user/int8")
-quantizer.push_to_hub("user/int8")
+quantizer.quantized_model.push_to_hub("user/int8", commit_description="With its tokenizer")
 files = api.list_repo_files("user/int8")
-assert "notes [1].txt" in files and not {"onnx/model_quantized.onnx", "pytorch_model.bin"}.intersection(files)
+assert "notes [1].txt" in files and "tokenizer.json" in files
+assert not {"onnx/model_quantized.onnx", "pytorch_model.bin"}.intersection(files)
 model = IncModelForSequenceClassification.from_pretrained("user/int8")
 assert torch.equal(logits_of(model), logits_of(quantizer.quantized_model.model))
 """
 CARDS = """
-half = mix_precision.fit(tiny_model("bert"), MixedPrecisionConfig())  # which has no card of its own
-half.push_to_hub("user/int8")
-assert "README.md" not in api.list_repo_files("user/int8")
+half = mix_precision.fit(tiny_model("bert"), MixedPrecisionConfig())
+half.save_pretrained("half", push_to_hub=True, repo_id="user/int8", commit_message="In bfloat16")
+card = open(hf_hub_download("user/int8", "README.md")).read()
+assert "in bfloat16" in card and 'from_pretrained("user/int8")' in card
 api.upload_file(path_or_fileobj=b"# My notes", path_in_repo="README.md", repo_id="user/int8")
 half.push_to_hub("user/int8")
-assert "README.md" in api.list_repo_files("user/int8")
+assert open(hf_hub_download("user/int8", "README.md")).read() == "# My notes"
 """
 
 
 def card_of(result) -> ModelCard:
-    return model_card(result.model, result.summary())
+    return quantized_card(result.model, result.summary())
 
 
 def test_push_and_load(fake_hub, tmp_path):
@@ -80,8 +84,30 @@ def test_push_and_load(fake_hub, tmp_path):
         data = ModelCard(files["README.md"].decode()).data
         assert data.library_name == "transformers"
         assert data.tags == ["int8", "cpu", "quantized", "inc_hf"]
+        assert f'from_pretrained("{name}")' in files["README.md"].decode()
         assert len(fake_hub.repos[name]) == 2, "the first, empty commit and one with all files"
     assert "tokenizer.json" in fake_hub.files("user/int8")
+
+
+@pytest.mark.parametrize("make", [quantized, lambda name: mix_precision.fit(tiny_model(name))], ids=["int8", "bf16"])
+def test_without_a_way_to_the_hub(make):
+    """Tests are offline. As a caller of transformers expects, it is a ConnectionError; commands print its one line."""
+    with pytest.raises(ConnectionError, match="not uploaded to me/x: the Hub cannot .* hf upload me/x") as error:
+        make("bert").push_to_hub("me/x")
+    assert isinstance(error.value, UsageError) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("make", [quantized, lambda name: mix_precision.fit(tiny_model(name))], ids=["int8", "bf16"])
+def test_saved_but_not_uploaded(make, tmp_path):
+    out, result = tmp_path / "out", make("bert")
+    with pytest.raises(ConnectionError, match=f"{out} is saved, but not uploaded to out: .* hf upload out {out}"):
+        result.save_pretrained(out, push_to_hub=True)
+    assert (out / "model.safetensors").is_file()
+    with pytest.raises(TypeError, match="`private` says how to upload, .* add `push_to_hub=True`"):
+        result.save_pretrained(tmp_path / "b", private=True)
+    with pytest.raises(TypeError, match="`save_pretrained` has no argument 'overwrit'; did you mean 'overwrite'"):
+        result.save_pretrained(tmp_path / "b", overwrit=True)
+    assert not (tmp_path / "b").exists()
 
 
 class TestCard:
@@ -138,16 +164,43 @@ class TestCard:
         assert "activations" not in text
 
     def test_without_scores_there_is_no_table(self):
-        assert "FP32 |" not in card_of(quantized("bert")).text
+        assert "| before |" not in card_of(quantized("bert")).text
 
     @pytest.mark.parametrize(("met", "words"), [(True, "was met, after"), (False, "was **not** met, after")])
     def test_scores(self, met, words):
         result = quantized("bert")
         summary = result.summary()
         summary["tuning"] = {"met_criterion": met, "baseline": 0.91, "score": 0.9, "trials": 3}
-        text = model_card(result.model, summary).text
+        text = quantized_card(result.model, summary).text
         assert "| score | 0.9100 | 0.9000 |" in text
         assert f"The accuracy goal {words} 3 trials." in text
+
+    def test_data_and_metric(self):
+        result = quantized("bert")
+        result.score, result.baseline, result.met_criterion, result.metric = 0.9, 0.91, True, "f1"
+        result.dataset = {"name": "nyu-mll/glue", "config": "mrpc", "split": "validation", "samples": 408}
+        card = card_of(result)
+        assert "| nyu-mll/glue mrpc, validation (408 samples) | before | quantized |" in card.text
+        assert "| f1 | 0.9100 | 0.9000 |" in card.text
+        assert card.data.datasets == ["nyu-mll/glue"] and card.data.metrics == ["f1"]
+
+    def test_zeros_and_kernels(self):
+        model = tiny_model("bert")
+        assert "pruned" not in card_of(quantized("bert")).text
+        for part in model.bert.encoder.layer.parameters():
+            part.data[: len(part) // 2] = 0
+        text = card_of(quantized(model)).text
+        assert re.search(r"pruned: 4\d\.\d % of the weights of its 8 Linear and Conv layers are zero, 4\d", text)
+        assert not ops.is_native() or f"On a CPU with {ops.isa()} its Linear and Conv layers run on these" in text
+
+    def test_of_bf16(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        result = mix_precision.fit(tiny_model("bert"))
+        result.save_pretrained("out")
+        card = ModelCard.load("out/README.md")
+        assert card.data.tags == ["bf16", "cpu", "inc_hf"]
+        assert "11 modules are in bfloat16, 100.0 % of the weights" in card.text
+        assert "Plain `transformers` loads it in float32" in card.text
 
     @pytest.mark.parametrize("name", ["google-bert/bert-base-uncased", "me/my.model_1"])
     def test_base_model_is_a_hub_name(self, name):

@@ -48,6 +48,15 @@ class Pruning:
     def pruners(self) -> list[Pruner]:
         return self._callback.pruners
 
+    def __repr__(self) -> str:
+        words = [
+            f"{p.sparsity():.1%} of {p.config.target_sparsity:.1%} in {len(p.targets)} layers ({p.config.pattern})"
+            for p in self.pruners
+        ]
+        state = self._hooks.state
+        when = "ended" if state is None else f"step {state.global_step}"
+        return f"{type(self).__name__}({', '.join(words)}, {when})"
+
     def _before_forward(self, model: nn.Module, args: tuple) -> None:
         if model.training:
             self._hooks.on_step_begin(0)

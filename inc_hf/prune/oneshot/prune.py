@@ -18,7 +18,9 @@ from inc_hf.prune.oneshot.checks import check_type, kept_batches
 from inc_hf.prune.oneshot.job import METHODS, layer_job
 from inc_hf.prune.oneshot.walk import do_jobs
 from inc_hf.prune.pruner import Pruner
+from inc_hf.prune.report import pruned_in_words
 from inc_hf.prune.target import Target, check_owners, find_targets
+from inc_hf.telling import NOTICE
 from inc_hf.undo import Snapshot, restored_on_error
 
 logger = logging.getLogger(__name__)
@@ -83,8 +85,10 @@ def prune_layers(
         if jobs:
             do_jobs(model, jobs, kept, progress)
     missed = {job.name for job in jobs if not job.is_reached}
-    model.coverage = pruning_coverage(model, configs, [targets for _, targets in found], missed)
-    model.coverage.log(logger)
+    targets = [targets for _, targets in found]
+    logger.log(NOTICE, "%s", pruned_in_words(model, configs, targets))
+    model.coverage = pruning_coverage(model, configs, targets, missed)
+    model.coverage.log(logger, logging.INFO)
     return model
 
 

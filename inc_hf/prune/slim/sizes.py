@@ -11,7 +11,7 @@ from inc_hf.prune.slim.cut import cut_columns, cut_heads
 from inc_hf.prune.slim.find import Attention, find_attentions
 from inc_hf.prune.slim.find_ffn import FeedForward, find_feed_forwards
 
-ENTRY = "inc_hf_slim"  # where config.json holds the sizes that it has no words for
+ENTRY = "inc_hf_slim"  # where config.json holds the sizes that it cannot say otherwise
 Sizes = dict[str, dict[str, int]]  # {"heads": {attention: query heads}, "columns": {second layer: inner width}}
 
 

@@ -32,7 +32,7 @@ def model_slim(
     grouped queries, a key/value head goes with all of its query heads or not at all. At least one head of a layer
     stays. Parameters are new objects afterwards, so make the optimizer after slimming; quantize after it, too.
 
-    The config gets the new sizes. Where it has no words for them, since layers differ or, as in BERT and GPT-2, a head
+    The config gets the new sizes. Where it cannot say them, since layers differ or, as in BERT and GPT-2, a head
     would have another size with fewer heads, they stand in its entry `inc_hf_slim`: `IncModelFor….from_pretrained`
     reads that, and a plain `from_pretrained` refuses the checkpoint, since shapes do not match. A warning says so.
 
@@ -74,8 +74,9 @@ def _slim(
         logger.warning("Nothing was removed: %s.", why_nothing(heads, columns, round_multiplier, uniform))
     else:
         logger.log(
-            NOTICE, "Slimmed %d attentions and %d feed-forward blocks: %d parameters of %d are left.",
-            len(attentions), len(blocks), sum(after.values()), sum(before.values()),
+            NOTICE, "Slimmed %d attention and %d feed-forward blocks: %.1f %% of the parameters are left, %s of %s.",
+            len(attentions), len(blocks), 100 * sum(after.values()) / sum(before.values()),
+            f"{sum(after.values()):,}", f"{sum(before.values()):,}",
         )  # fmt: skip
     cut = {name.rpartition(".")[0] for name in before if before[name] != after[name]}
     layers = [layer for a in attentions for layer in a.layers.values()]
@@ -123,8 +124,8 @@ def _write_config(model: nn.Module, attentions: list[Attention], blocks: list[Fe
     left = write_config(model, attentions, blocks)
     if left:
         logger.warning(
-            "The config of %s has no words for the sizes of some layers' %s. Load the checkpoint with "
-            "`IncModelFor….from_pretrained` of inc_hf; plain `from_pretrained` refuses it.",
+            "The config of %s cannot say how many %s its layers have now, so that a plain `from_pretrained` will "
+            "refuse the checkpoint. Load it with `IncModelFor….from_pretrained` of inc_hf.",
             type(model).__name__,
-            " and ".join(left),
+            " and feed-forward ".join(left),
         )

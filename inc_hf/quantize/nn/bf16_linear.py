@@ -59,6 +59,10 @@ class BF16Linear(PackedWeight):
         is_packable = weight is None or (weight.is_cpu and weight.dtype == torch.bfloat16)
         return is_packable and ops.is_native()
 
+    def kernel(self) -> str:
+        """What multiplies on this machine."""
+        return "BF16" if self.runs_packed() else "BF16 in plain torch"
+
     def forward(self, x: Tensor) -> Tensor:
         if not x.is_cpu or not self.runs_packed() or self.trains() or self.is_traced_unpacked():
             return ops.bf16_linear(x, self.matrix, self.bias, self.activation)

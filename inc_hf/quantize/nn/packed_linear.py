@@ -5,6 +5,7 @@ from torch import Tensor
 
 from inc_hf import ops
 from inc_hf.quantize.nn.packed_weight import PackedWeight
+from inc_hf.quantize.nn.qmodule import IN_PLAIN_TORCH, WEIGHTS_ONLY
 
 SHARING_PAYS_FROM = 1 << 14  # elements of an input that are worth one more call to quantize them apart
 FAST_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -39,6 +40,15 @@ class PackedLinear(PackedWeight):
     def runs_packed(self) -> bool:
         """Whether float32 inputs on the CPU would run on the packed weight."""
         return self.scheme.activation is not None and self._buffers["stored"].is_cpu and ops.is_native()
+
+    def kernel(self) -> str:
+        """What multiplies on this machine once the weight is packed, such as `INT8 4x1 sparse`."""
+        if self.scheme.activation is None:
+            return WEIGHTS_ONLY
+        if not self.is_released and not self.runs_packed():
+            return IN_PLAIN_TORCH
+        kind = ops.q8_describe(self.packed if self.is_released else self.make_packed())
+        return "INT8 4x1 sparse" if kind.endswith("sparse") else "INT8 dense"
 
     def native_forward(self, x: Tensor) -> Tensor:
         """The layer on the native kernels."""

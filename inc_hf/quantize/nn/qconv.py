@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf import ops
-from inc_hf.quantize.nn.qmodule import QModule
+from inc_hf.quantize.nn.qmodule import IN_PLAIN_TORCH, WEIGHTS_ONLY, QModule
 from inc_hf.quantize.nn.straight_through import StraightThrough, needs_gradients
 from inc_hf.quantize.scheme import Scheme
 
@@ -37,6 +37,10 @@ class QConv(QModule):
         if needs_gradients(x, self.bias):
             return StraightThrough.apply(x, self.bias, self)
         return self.rounded_forward(x)
+
+    def kernel(self) -> str:
+        """What computes it: there is no kernel of ours for convolutions."""
+        return WEIGHTS_ONLY if self.scheme.activation is None else IN_PLAIN_TORCH
 
     def float_forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """What a float layer of the same weight computes."""

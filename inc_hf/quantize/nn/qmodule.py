@@ -14,6 +14,9 @@ from inc_hf.quantize.nn.float_view import Tensors
 from inc_hf.quantize.nn.stored_weight import StoredWeight
 from inc_hf.quantize.scheme import Scheme
 
+# What a layer runs on that has no kernel of ours.
+IN_PLAIN_TORCH, WEIGHTS_ONLY = "INT8 in plain torch", "float, from integer weights"
+
 
 def float_of_codes(tensors: Tensors, dtype: torch.dtype) -> Tensor:
     """The weight that the codes among the buffers of a module stand for."""

@@ -194,7 +194,7 @@ def test_pruned_in_training_then_slimmed(tmp_path):
 def test_says_when_a_plain_config_cannot_tell(make_masked, caplog):
     with caplog.at_level(logging.WARNING):
         model_slim(make_masked("bert", *EVEN), round_multiplier=4)
-    assert "no words for the sizes of some layers' heads" in caplog.text and "IncModelFor" in caplog.text
+    assert "cannot say how many heads its layers have now" in caplog.text and "IncModelFor" in caplog.text
 
 
 def test_model_of_no_library():
