@@ -18,7 +18,7 @@ from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.metrics import GLUE_METRIC
 from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
-from inc_hf.models.tasks import SCORED, auto_class_of
+from inc_hf.models.tasks import SCORED, auto_class_of, check_is_for, check_task
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
 from inc_hf.quantize.for_vllm import check_for_vllm, config_for_vllm
@@ -48,8 +48,7 @@ class IncQuantizer:
         tokenizer: Any = None,
         metric_name: str | None = None,
     ):
-        if task is not None and task not in SCORED:
-            raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}.")
+        check_task(task)
         self.model = model
         self.eval_fn = eval_fn
         self.calibration_fn = calibration_fn
@@ -86,6 +85,8 @@ class IncQuantizer:
         """
         if isinstance(model, str | os.PathLike):
             tokenizer = tokenizer or load_tokenizer(model)
+            check_task(task)
+            check_is_for(task, model, may_have_its_shape=True)
             model = load_model(auto_class_of(model, task), model)
         return cls(model, eval_fn, calibration_fn, task, seed, tokenizer, metric_name)
 

@@ -8,7 +8,11 @@ versions of a library let pass, such as `--samples 1.5`, is not wrong for ever: 
 """
 
 import argparse
+import contextlib
+import importlib
 import os
+import pkgutil
+import re
 import shlex
 import shutil
 import signal
@@ -18,13 +22,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything reads it
+
 from wrong_uses.folder import fill
 from wrong_uses.uses import wrong_uses
 
-from inc_hf.commands.main import main as inc_hf
+import inc_hf
+from inc_hf.commands.main import main as run_command
 
 ROOT = Path(__file__).parents[1]
 PREFIX = "inc-hf: error: "
+BAR = re.compile(r"\d%\||\d+ examples \[")
 LONGEST = 20.0  # seconds
 
 
@@ -52,9 +60,20 @@ class Outcome:
             return "a traceback"
         if self.code != 2:
             return f"exit code {self.code}"
+        if any("Loading weights" in line for line in self.lines):
+            return "after a model was loaded"
+        if more := [line for line in self.lines if "error: " not in line and not BAR.search(line)]:
+            return f"{len(more)} more lines"
         if sum("error: " in line for line in self.lines) != 1:
             return "not one line"
         return "" if self.seconds < LONGEST else f"after {self.seconds:.0f} s"
+
+
+def import_all() -> None:
+    """What the children would import, each anew, and perhaps of another version."""
+    for module in pkgutil.walk_packages(inc_hf.__path__, "inc_hf."):
+        with contextlib.suppress(ImportError):  # of what is not installed
+            importlib.import_module(module.name)
 
 
 def run(arguments: list[str], pristine: Path) -> Outcome:
@@ -91,7 +110,7 @@ def _code(arguments: list[str]) -> int:
     import traceback
 
     try:
-        code = inc_hf(arguments) or 0
+        code = run_command(arguments) or 0
     except SystemExit as exit:
         code = exit.code if isinstance(exit.code, int) else 1
     except BaseException:
@@ -124,7 +143,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/wrong_uses.md")
     args = parser.parse_args()
     args.output = args.output.absolute()
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    import_all()
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder))
         outcomes = []
