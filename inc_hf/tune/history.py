@@ -115,10 +115,7 @@ def _read_to_resume(path: str | os.PathLike) -> tuple[float, list[Trial]]:
     path = Path(path)
     file = path / FILE if path.is_dir() else path
     if not file.exists():
-        what = f"the workspace {path} has no {FILE}" if path.is_dir() else f"{path} is neither a workspace nor a file"
-        raise FileNotFoundError(
-            f"There is nothing to go on from (No such file): {what}; choose that of an earlier run."
-        )
+        raise FileNotFoundError(f"No such file: {file}; go on from the workspace of an earlier run, which has one.")
     return _read(file, " that can be resumed")
 
 
