@@ -11,6 +11,7 @@ from transformers import AutoConfig, PreTrainedModel
 from inc_hf.benchmark.batches import Batch
 from inc_hf.benchmark.conclude import AGAIN
 from inc_hf.benchmark.model_worker import FLOAT
+from inc_hf.config.arguments import check_place
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.models.batches import batches_of
 from inc_hf.models.inputs import random_batch
@@ -28,8 +29,11 @@ def on_disk(model: Any, folder: Path, backend: str) -> tuple[str, str]:
     if isinstance(model, RuntimeModel):
         backend = model.backend
     elif isinstance(model, str | os.PathLike):
+        check_place("model", model)
         if backend == "torch":
             _check_weights(Path(model))
+        with usage_error_for(f"{model} cannot be read"):
+            AutoConfig.from_pretrained(model)
         return os.fspath(model), backend
     elif not isinstance(model, PreTrainedModel | StandsForModel):
         raise UsageError(

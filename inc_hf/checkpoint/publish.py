@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi
+from huggingface_hub.utils import validate_repo_id
 
 from inc_hf.checkpoint.stale import is_card, stale_names
+from inc_hf.errors import usage_error_for
 
 CARD = "README.md"
 
@@ -28,6 +30,8 @@ def push_directory(
     Args:
         commit: `revision`, `create_pr`, `commit_description`.
     """
+    with usage_error_for(f"`repo_id` {repo_id!r} cannot be a repository"):
+        validate_repo_id(repo_id)
     api = HfApi(token=token)
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / "model")

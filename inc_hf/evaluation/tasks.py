@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inc_hf.config.arguments import check_data, check_model
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.answers import IGNORED, Answers, Problem, answers_of, check_classes, classes_of, logits_of
 from inc_hf.evaluation.counts import Accuracy, Count
@@ -34,6 +35,8 @@ def evaluate_task(
         ValueError: an unknown task or metric, or one that does not fit what the model gives, no batches, batches
             without labels, or labels that the model does not know.
     """
+    check_model(model)
+    check_data("batches", batches)
     check_task(task, needed=True)
     check_glue_task(metric)
     answers_to = SCORES[SCORED[task].scored_by]
