@@ -14,7 +14,7 @@ from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.config.arguments import check_conf, check_function, check_optional_string, check_path, check_place
 from inc_hf.config.checks import check_int, check_string
-from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.metrics import GLUE_METRIC
@@ -218,7 +218,8 @@ class IncQuantizer:
         check_optional_string("dataset_config_name", dataset_config_name)
         check_string("dataset_split", dataset_split)
         check_function("preprocess_function", preprocess_function, "a function of samples")
-        dataset = load_dataset_file_or_hub(dataset_name, dataset_config_name, dataset_split, token)
+        with usage_error_for(f"{dataset_name} cannot be read as a dataset"):
+            dataset = load_dataset_file_or_hub(dataset_name, dataset_config_name, dataset_split, token)
         dataset = dataset.shuffle(seed=self.seed).select(range(min(num_samples, len(dataset))))
         if preprocess_function is not None:
             dataset = dataset.map(preprocess_function, batched=preprocess_batch)

@@ -10,6 +10,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.utils import validate_repo_id
 
 from inc_hf.checkpoint.stale import is_card, stale_names
+from inc_hf.config.checks import check_string
 from inc_hf.errors import usage_error_for
 
 CARD = "README.md"
@@ -30,6 +31,7 @@ def push_directory(
     Args:
         commit: `revision`, `create_pr`, `commit_description`.
     """
+    check_string("repo_id", repo_id)
     with usage_error_for(f"`repo_id` {repo_id!r} cannot be a repository"):
         validate_repo_id(repo_id)
     api = HfApi(token=token)

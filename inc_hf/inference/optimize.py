@@ -6,6 +6,7 @@ import torch
 
 from inc_hf.checkpoint.adopt import adopt
 from inc_hf.config.arguments import check_model
+from inc_hf.config.checks import check_bool
 from inc_hf.inference.fuse import fuse_activations
 from inc_hf.inference.release import release_weights
 from inc_hf.inference.share import share_inputs
@@ -36,6 +37,7 @@ def optimize(model: "PreTrainedModel", fuse: bool = True) -> "PreTrainedModel":
         ValueError: the model is not quantized, or not in a form that this package reads. It is then as it was.
     """
     check_model(model)
+    check_bool("fuse", fuse)
     with restored_on_error(model):
         if not quantized_modules(model) and not bf16_modules(model):
             adopt(model)
