@@ -31,8 +31,12 @@ NEEDS = {
 
 
 def wrong_uses() -> Iterator[list[str]]:
-    """Arguments of `inc-hf`, none of which can be done as they stand."""
-    yield from COMBINATIONS
+    """Arguments of `inc-hf`, none of which can be done as they stand, each once."""
+    yield from map(list, dict.fromkeys(map(tuple, [*COMBINATIONS, *_single()])))
+
+
+def _single() -> Iterator[list[str]]:
+    """With one option that does not fit."""
     for command, parser in _commands(build_parser()).items():
         for action in parser._actions if command in RIGHT else ():
             for value in _values(action):
