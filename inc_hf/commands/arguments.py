@@ -12,6 +12,7 @@ from inc_hf.writable import check_writable
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 SPLIT = "validation"
 CONFIGS = ("config.json", "adapter_config.json")
+COLUMNS = "texts are read from sentence, text, or a pair such as sentence1 and sentence2, labels from label"
 OF_SCORES = ("metric", "tolerance", "max_trials", "resume_from")  # options that mean nothing without a score
 
 
@@ -88,9 +89,10 @@ def add_score_arguments(group: argparse._ArgumentGroup) -> None:
         "--dataset",
         type=values.path,
         metavar="FILE|NAME",
-        help="labelled csv, tsv, json or parquet file, or Hub dataset",
+        help=f"labelled csv, tsv, json or parquet file, or Hub dataset; {COLUMNS}",
     )
     add_hub_arguments(group)
+    add_column_arguments(group)
     add_metric_argument(group)
 
 
@@ -99,6 +101,12 @@ def add_metric_argument(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--metric", type=values.metric, help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)"
     )
+
+
+def add_column_arguments(group: argparse._ArgumentGroup) -> None:
+    """Where a dataset has other names for its columns."""
+    group.add_argument("--text-column", type=values.path, metavar="NAME", help="the column with the texts")
+    group.add_argument("--label-column", type=values.path, metavar="NAME", help="the column with the labels")
 
 
 def add_hub_arguments(group: argparse._ArgumentGroup) -> None:
@@ -148,6 +156,9 @@ def check_goal_arguments(args: argparse.Namespace) -> None:
     missing = [name for name in ("task", "dataset") if not getattr(args, name)]
     if given and missing:
         raise UsageError(f"--{_dashed(given[0])} is of a score, which needs --{' and --'.join(missing)}, too.")
+    for name in ("text_column", "label_column"):
+        if getattr(args, name) is not None and not args.dataset:
+            raise UsageError(f"--{_dashed(name)} is of a --dataset, and there is none.")
     of_hub = [name for name in ("dataset_config", "split") if getattr(args, name) is not None]
     if of_hub and (not args.dataset or Path(args.dataset).exists()):
         came = f"{args.dataset} is a file" if args.dataset else "there is no --dataset"

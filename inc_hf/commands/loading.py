@@ -17,7 +17,8 @@ from inc_hf.evaluation.fits import check_fits_calibration, check_fits_evaluation
 from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.models import tokenizer as tokenizers
 from inc_hf.models.batches import batches_of
-from inc_hf.models.samples import text_columns
+from inc_hf.models.labels import LABEL_COLUMNS
+from inc_hf.models.samples import TEXT_COLUMNS, text_columns
 from inc_hf.models.tasks import auto_class_of, check_is_for, model_class_of
 from inc_hf.runtimes.check import model_on_meta
 
@@ -76,7 +77,25 @@ def load_dataset(args: argparse.Namespace) -> Any:
     if not args.dataset:
         return None
     with usage_error_for(f"{args.dataset} cannot be read as a dataset"):
-        return load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split or SPLIT, None)
+        dataset = load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split or SPLIT, None)
+    return _with_names(dataset, args)
+
+
+def _with_names(dataset: Any, args: argparse.Namespace) -> Any:
+    """The dataset with the columns that were named under the names that are looked for, in the places of others."""
+    known = {name for pair in TEXT_COLUMNS for name in pair if name}
+    for option, column, name, others in (
+        ("--text-column", args.text_column, TEXT_COLUMNS[0][0], known),
+        ("--label-column", args.label_column, "label", set(LABEL_COLUMNS)),
+    ):
+        if column is None:
+            continue
+        if column not in dataset.column_names:
+            found = ", ".join(dataset.column_names)
+            raise UsageError(f"{option}: {args.dataset} has no column {column!r}, only {found}.")
+        dataset = dataset.remove_columns([c for c in dataset.column_names if c in others and c != column])
+        dataset = dataset if column == name else dataset.rename_column(column, name)
+    return dataset
 
 
 def check_dataset(outline: PreTrainedModel, dataset: Any, tokenizer: Any, args: argparse.Namespace) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from inc_hf.commands import values
 from inc_hf.commands.arguments import (
+    COLUMNS,
+    add_column_arguments,
     add_hub_arguments,
     add_keep_fp32_argument,
     add_metric_argument,
@@ -92,9 +94,13 @@ def _add_how(how: argparse._ArgumentGroup) -> None:
 def _add_data(data: argparse._ArgumentGroup) -> None:
     data.add_argument("--texts", type=values.file, metavar="FILE", help="calibration texts, one a line")
     data.add_argument(
-        "--dataset", type=values.path, metavar="FILE|NAME", help="csv, tsv, json or parquet file, or a Hub dataset"
+        "--dataset",
+        type=values.path,
+        metavar="FILE|NAME",
+        help=f"csv, tsv, json or parquet file, or a Hub dataset; {COLUMNS}",
     )
     add_hub_arguments(data)
+    add_column_arguments(data)
     data.add_argument("--samples", type=values.integer(1), metavar="N", help="calibration samples (default: 100)")
     data.add_argument("--batch-size", type=values.integer(1), default=8, metavar="N", help="default: %(default)s")
 

@@ -22,7 +22,10 @@ SCORED = [*WITH_DATA, "--dataset", "data.tsv"]
 CALIBRATED = [*STATIC, "--texts", "texts.txt"]
 # Without which the option would be refused for another reason.
 NEEDS = {
-    **dict.fromkeys(("metric", "tolerance", "max_trials", "batch_size", "resume_from", "workspace"), SCORED),
+    **dict.fromkeys(
+        ("metric", "tolerance", "max_trials", "batch_size", "resume_from", "workspace", "text_column", "label_column"),
+        SCORED,
+    ),
     **dict.fromkeys(("observer", "samples"), CALIBRATED),
     "smooth_quant": CALIBRATED[-2:],
     "dataset": WITH_DATA,

@@ -46,6 +46,8 @@ VALUES = {
     "observer": ("histogram", "", "minimax"),
     "metric": ("no_such_metric", "", "mnli2"),
     "task": ("text-clasification", "", "question-answering", "translation", "sst2"),
+    "text_column": ("no_such_column", ""),
+    "label_column": ("no_such_column", ""),
     "split": ("no_such_split", ""),
     "dataset_config": ("no_such_config", ""),
     "baseline": MODELS,

@@ -98,3 +98,13 @@ def test_a_model_behind_what_is_kept_in_float():
 def test_which_model(options, message, capsys):
     assert main(["quantize", *options]) == 2
     assert message in error_line(capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("here")
+def test_columns_of_other_names(tmp_path, capsys):
+    pytest.importorskip("datasets")
+    (tmp_path / "reviews.tsv").write_text("sentence\treview\tstars\n-\ta good film\t1\n-\ta dull plot\t0\n")
+    data = ["convert", "model", "-o", "out", *TASK, "--dataset", "reviews.tsv", "--label-column", "stars"]
+    assert main([*data, "--text-column", "text"]) == 2
+    assert "--text-column: reviews.tsv has no column 'text', only sentence, review, stars" in capsys.readouterr().err
+    assert main([*data, "--text-column", "review", "--tolerance", "1"]) == 0

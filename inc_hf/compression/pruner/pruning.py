@@ -45,6 +45,10 @@ class Pruning:
             optimizer.register_step_post_hook(lambda *_: self._hooks.on_after_optimizer_step()),
         ]
 
+    def __repr__(self) -> str:
+        layers = sum(len(pruner.targets) for pruner in self.pruners)
+        return f"{type(self).__name__}({layers} layers, {self._callback.config})"
+
     @property
     def pruners(self) -> list[Pruner]:
         return self._callback.pruners
