@@ -59,7 +59,7 @@ def fit(
     evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
     left: dict[str, Reason] = {}
     kinds, inventory = kinds_to_convert(model, conf, left), inventory_of(model, candidates_of(model))
-    logger.info(what_it_means_here())
+    logger.debug(what_it_means_here())  # `inc-hf convert` prints it
     if evaluate is None:
         with restored_on_error(model):
             mixed = MixedModel(use_bf16(model, kinds).eval())

@@ -4,6 +4,7 @@ import itertools
 import json
 import logging
 import os
+import reprlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint import save_checkpoint, write_model
+from inc_hf.config.arguments import check_model, check_path
+from inc_hf.config.checks import check_int
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
@@ -56,6 +59,11 @@ def run_stages(
     model = run_stages(model, {"prune": prune, "distil": distil, "quantize": quantize}, "out")
     ```
     """
+    check_model(model)
+    check_path("save_directory", save_directory)
+    check_int("seed", seed, low=0, high=2**32 - 1)
+    if not isinstance(stages, Mapping) or not all(map(callable, stages.values())):
+        raise UsageTypeError(f"`stages` must be a dict, {{name: function}}, got {reprlib.repr(stages)}.")
     if not stages:
         raise UsageError("`stages` is empty; give at least one, `{name: function}`.")
     folders = [Path(save_directory) / f"{i}-{name}" for i, name in enumerate(stages, start=1)]

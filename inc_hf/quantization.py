@@ -14,6 +14,7 @@ from torch import nn
 
 from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, options
+from inc_hf.config.arguments import check_data, check_function
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
@@ -132,6 +133,8 @@ def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_fun
     if not isinstance(model, nn.Module):
         raise UsageTypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
     check_is_float(model)
+    check_data("calib_dataloader", calib_dataloader)
+    check_function("calib_func", calib_func)
     if conf.approach == "static" and calib_dataloader is None and calib_func is None:
         raise UsageError(
             "Static quantization needs calibration data: pass `calib_dataloader` or `calib_func` "

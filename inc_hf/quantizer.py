@@ -12,14 +12,16 @@ from transformers import PreTrainedModel, set_seed
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
-from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.config.arguments import check_conf, check_function, check_optional_string, check_path, check_place
+from inc_hf.config.checks import check_int, check_string
+from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.metrics import GLUE_METRIC
 from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
-from inc_hf.models.tasks import SCORED, auto_class_of
+from inc_hf.models.tasks import SCORED, auto_class_of, check_is_for, check_task
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
 from inc_hf.quantize.for_vllm import check_for_vllm, config_for_vllm
@@ -49,8 +51,11 @@ class IncQuantizer:
         tokenizer: Any = None,
         metric_name: str | None = None,
     ):
-        if task is not None and task not in SCORED:
-            raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}.")
+        check_task(task)
+        check_function("eval_fn", eval_fn, "a function of the model that returns its score")
+        check_function("calibration_fn", calibration_fn)
+        check_int("seed", seed, low=0, high=2**32 - 1)
+        check_optional_string("metric_name", metric_name)
         self.model = model
         self.eval_fn = eval_fn
         self.calibration_fn = calibration_fn
@@ -87,6 +92,9 @@ class IncQuantizer:
         """
         if isinstance(model, str | os.PathLike):
             tokenizer = tokenizer or load_tokenizer(model)
+            check_place("model", model)
+            check_task(task)
+            check_is_for(task, model, may_have_its_shape=True)
             model = load_model(auto_class_of(model, task), model)
         return cls(model, eval_fn, calibration_fn, task, seed, tokenizer, metric_name)
 
@@ -122,6 +130,9 @@ class IncQuantizer:
         Raises:
             ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.
         """
+        check_conf(quantization_config, PostTrainingQuantConfig, "quantization_config")
+        check_function("data_collator", data_collator, "a function that makes a batch of samples")
+        check_int("batch_size", batch_size, low=1)
         config = quantization_config or PostTrainingQuantConfig(approach="dynamic")
         if not isinstance(self.model, nn.Module):
             raise UsageTypeError(f"`model` must be a PreTrainedModel, got {type(self.model).__name__}; load it first.")
@@ -206,7 +217,13 @@ class IncQuantizer:
             preprocess_function: e.g. a tokenizing function, mapped over the samples (in batches, or one by one).
             token (`str`, *optional*): for a private dataset.
         """
-        dataset = load_dataset_file_or_hub(dataset_name, dataset_config_name, dataset_split, token)
+        check_path("dataset_name", dataset_name)
+        check_int("num_samples", num_samples, low=1)
+        check_optional_string("dataset_config_name", dataset_config_name)
+        check_string("dataset_split", dataset_split)
+        check_function("preprocess_function", preprocess_function, "a function of samples")
+        with usage_error_for(f"{dataset_name} cannot be read as a dataset"):
+            dataset = load_dataset_file_or_hub(dataset_name, dataset_config_name, dataset_split, token)
         dataset = dataset.shuffle(seed=self.seed).select(range(min(num_samples, len(dataset))))
         if preprocess_function is not None:
             dataset = dataset.map(preprocess_function, batched=preprocess_batch)

@@ -19,6 +19,8 @@ from inc_hf.config import (
     Torch2ONNXConfig,
     WeightPruningConfig,
 )
+from inc_hf.config.arguments import check_function, check_optional_int
+from inc_hf.config.checks import check_int
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import scoring
 from inc_hf.prune import prepare
@@ -114,6 +116,8 @@ def prepare_compression(
         model = model.model
     if not isinstance(model, nn.Module):
         raise UsageTypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}.")
+    check_optional_int("max_steps", max_steps, low=1)
+    check_int("seed", seed)
     confs = list(confs) if isinstance(confs, list | tuple) else [confs]
     known = ", ".join(kind.__name__ for kind in CALLBACKS)
     for conf in confs:
@@ -148,6 +152,12 @@ def fit(
     Raises:
         ValueError: only one of `eval_dataloader` and `eval_metric`, or a score that is not a number.
     """
+    if not isinstance(compression_manager, CompressionManager):
+        raise UsageTypeError(
+            "`compression_manager` must be what `prepare_compression` returns, got "
+            f"{type(compression_manager).__name__}."
+        )
+    check_function("train_func", train_func, "a function that trains the model", needed=True)
     criterion = _criterion_of(compression_manager)
     evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, criterion)
     model = compression_manager.model

@@ -17,14 +17,15 @@ def check_writable(directory: str | os.PathLike) -> None:
     place = Path(directory).resolve()
     while not os.path.lexists(place):
         place = place.parent
+    is_itself = place == Path(directory).resolve()
     if not place.is_dir():
-        raise NotWritableError(
-            f"{directory} cannot be a directory: {place} is a file; choose another directory, or move the file away."
-        )
+        what = "" if is_itself else f"{directory} cannot be a directory: "
+        raise NotWritableError(f"{what}{place} is a file; choose another directory, or move the file away.")
     try:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
+        where = "" if is_itself else f"{place}: "
         raise NotWritableError(
-            f"{directory} cannot be written: {place}: {error.strerror}; choose another directory, or its rights."
+            f"{directory} cannot be written: {where}{error.strerror}; choose another directory, or its rights."
         ) from error

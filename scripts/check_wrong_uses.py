@@ -1,145 +1,115 @@
-"""Tries hundreds of wrong command lines of `inc-hf`: each is to end with code 2 and one line that says what to do.
+"""Tries hundreds of wrong command lines of `inc-hf`, and wrong arguments of all public functions.
 
     python scripts/check_wrong_uses.py [--only TEXT] [--output FILE]
 
-They come from the parsers themselves (every option, every kind of value that does not fit) and from a list of wrong
-combinations, scripts/wrong_uses/uses.py. A table with the line of each goes to benchmarks/wrong_uses.md. What some
-versions of a library let pass, such as `--samples 1.5`, is not wrong for ever: the table is there to be read.
+A command line is to end with code 2 and one line that says what to do, before a model is loaded; a function with an
+error that says what came and what fits. They come from the parsers and signatures themselves (every option and every
+argument with every kind of value that does not fit) and from a list of wrong combinations, in scripts/wrong_uses/.
+Two tables with all that is said go to benchmarks/wrong_uses.md, which is there to be read.
 """
 
 import argparse
+import datetime
 import os
 import shlex
-import shutil
-import signal
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything reads it
+
+import torch
+from wrong_uses.calls import called, wrong_calls
 from wrong_uses.folder import fill
+from wrong_uses.outcome import CallOutcome, LineOutcome, Outcome
+from wrong_uses.process import import_all, in_child
 from wrong_uses.uses import wrong_uses
 
 from inc_hf.commands.main import main as inc_hf
+from inc_hf.version import versions
 
 ROOT = Path(__file__).parents[1]
-PREFIX = "inc-hf: error: "
-LONGEST = 20.0  # seconds
+LINES = """\
+## Command lines
+
+{count} command lines, {faults} of them not refused with code 2 and one line before a model is loaded. `model` is a
+tiny text classifier, `int8` a quantized one; other names say what is wrong.
+"""
+CALLS = """\
+## Functions
+
+{count} calls, {faults} of them ended in an error that is not about what came. One argument is wrong, the others are
+right; what is accepted has a meaning, such as None for a default.
+"""
 
 
-@dataclass
-class Outcome:
-    """What became of one command line."""
-
-    arguments: list[str]
-    code: int
-    lines: list[str]  # of stderr
-    seconds: float
-
-    @property
-    def said(self) -> str:
-        """The line that counts."""
-        errors = [line for line in self.lines if "error: " in line]
-        return errors[-1].partition("error: ")[2] if errors else (self.lines[-1] if self.lines else "")
-
-    @property
-    def fault(self) -> str:
-        """Why it is not as it should be; empty if it is."""
-        if self.code == 0:
-            return "done, as if it were right"
-        if any("Traceback" in line for line in self.lines):
-            return "a traceback"
-        if self.code != 2:
-            return f"exit code {self.code}"
-        if sum("error: " in line for line in self.lines) != 1:
-            return "not one line"
-        return "" if self.seconds < LONGEST else f"after {self.seconds:.0f} s"
+def try_line(arguments: list[str], folder: Path) -> Outcome:
+    return LineOutcome(f"inc-hf {shlex.join(arguments)}", *in_child(lambda: inc_hf(arguments), folder))
 
 
-def run(arguments: list[str], pristine: Path) -> Outcome:
-    """In a child of this process, where everything is imported, and in a copy of a folder, which it may change."""
-    begin = time.monotonic()
-    with tempfile.TemporaryFile() as stderr, tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(pristine, folder, dirs_exist_ok=True)
-        child = os.fork()
-        if child == 0:
-            os.setsid()
-            os.chdir(folder)
-            os.dup2(stderr.fileno(), 2)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            os._exit(_code(arguments))
-        code = _wait(child)
-        stderr.seek(0)
-        lines = stderr.read().decode(errors="replace").replace("\r", "\n").splitlines()
-    return Outcome(arguments, code, [line for line in lines if line.strip()], time.monotonic() - begin)
+def try_call(name: str, argument: str, value: str, folder: Path) -> Outcome:
+    use = f"{name}: {argument} = {value}" if argument else f"{name}: {value}"
+    return CallOutcome(use, *in_child(lambda: _call(name, argument, value), folder))
 
 
-def _wait(child: int) -> int:
-    """The exit code of a child, which is killed, with its children, if it works for too long."""
-    begin = time.monotonic()
-    while time.monotonic() - begin < 2 * LONGEST:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.killpg(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _code(arguments: list[str]) -> int:
-    import traceback
-
+def _call(name: str, argument: str, value: str) -> int:
     try:
-        code = inc_hf(arguments) or 0
-    except SystemExit as exit:
-        code = exit.code if isinstance(exit.code, int) else 1
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    sys.stderr.flush()
-    return code
+        called(name, argument, value)
+    except BaseException as error:
+        print(f"error: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2 if is_about_use(error) else 1
+    return 0
 
 
-def in_markdown(outcomes: list[Outcome]) -> str:
+def is_about_use(error: BaseException) -> bool:
+    """Whether it says what the user did: one of ours, of the system, of what is not installed, or of Python itself for
+    an argument that is missing."""
+    from inc_hf.errors import UsageError
+
+    is_missing = isinstance(error, TypeError) and "required" in str(error) and "argument" in str(error)
+    return isinstance(error, UsageError | OSError | ImportError) or is_missing
+
+
+def in_markdown(outcomes: list[Outcome], text: str) -> str:
     faults = sum(bool(outcome.fault) for outcome in outcomes)
-    rows = [
-        f"| `inc-hf {shlex.join(o.arguments)}` | {o.said.replace('|', chr(92) + '|')} | {o.fault} |" for o in outcomes
-    ]
-    head = [
-        "# Wrong command lines, and what is said",
-        "",
-        f"`python scripts/check_wrong_uses.py`: {len(outcomes)} command lines, {faults} not refused with code 2",
-        "and one line. `model` is a tiny text classifier, `int8` a quantized one; other names say what is wrong.",
-        "",
-        "| command line | what is said | fault |",
-        "|---|---|---|",
-    ]
+    rows = [f"| `{_cell(o.use)}` | {_cell(o.said)} | {o.fault} |" for o in outcomes]
+    head = [text.format(count=len(outcomes), faults=faults), "| use | what is said | fault |", "|---|---|---|"]
     return "\n".join([*head, *rows]) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="only command lines with this text in them")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/wrong_uses.md")
+    parser.add_argument("--only", default="", help="only uses with this in them; inc-hf or call is at their head")
+    parser.add_argument("--output", type=Path, help="default: benchmarks/wrong_uses.md, nothing with --only")
     args = parser.parse_args()
-    args.output = args.output.absolute()
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    output = args.output or (None if args.only else ROOT / "benchmarks/wrong_uses.md")
+    import_all()
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder))
-        outcomes = []
-        for arguments in wrong_uses():
-            if args.only in shlex.join(arguments):
-                outcomes.append(run(arguments, Path(folder)))
-                print(
-                    f"{outcomes[-1].fault or 'right':28}",
-                    shlex.join(arguments),
-                    "\n    ",
-                    outcomes[-1].said[:300],
-                    flush=True,
-                )
-    if not args.only:
-        args.output.write_text(in_markdown(outcomes))
+        os.chdir(folder)
+        lines = [line for line in wrong_uses() if args.only in f"inc-hf {shlex.join(line)}"]
+        calls = [call for call in wrong_calls() if args.only in f"call {': '.join(call)}"]
+        of_lines = [_told(try_line(line, Path(folder))) for line in lines]
+        of_calls = [_told(try_call(*call, Path(folder))) for call in calls]
+        os.chdir(ROOT)
+    if output is not None:
+        head = f"# Wrong uses, and what is said\n\n`python scripts/check_wrong_uses.py`. {_machine()}\n"
+        output.write_text("\n".join([head, in_markdown(of_lines, LINES), in_markdown(of_calls, CALLS)]))
+
+
+def _machine() -> str:
+    cpu = torch.cpu.get_capabilities().get("cpu_name", "unknown")
+    found = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return f"{datetime.date.today().isoformat()}, {os.cpu_count()} x {cpu}, {found}."
+
+
+def _told(outcome: Outcome) -> Outcome:
+    print(f"{outcome.fault or 'right':28} {outcome.use}\n     {outcome.said[:300]}", flush=True)
+    return outcome
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from inc_hf.benchmark.instances import BenchmarkError, Instance
 from inc_hf.benchmark.measure import Turns
 from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.reasons import why_slow
-from inc_hf.benchmark.result import NOISE_LIMIT, BenchmarkResult
+from inc_hf.benchmark.result import HOPELESS, NOISE_LIMIT, BenchmarkResult
 from inc_hf.benchmark.statistics import Latency, ratio, spread, throughput
 from inc_hf.version import versions
 
@@ -60,7 +60,8 @@ def _noise_note(first: str, noise: float, scatter: float) -> str:
     )
     if noise <= NOISE_LIMIT:
         return how
-    return f"This machine is noisy. {how} Differences below {2 * noise:.0%} mean nothing; end other programs."
+    none = " So no speed is given." if noise > HOPELESS else ""
+    return f"This machine is noisy. {how} Differences below {2 * noise:.0%} mean nothing; end other programs.{none}"
 
 
 def _slow_note(measurement: Measurement, tokens: int) -> str:

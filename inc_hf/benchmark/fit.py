@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from inc_hf.benchmark.measure import Turns, take_turns
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.benchmark.tasks import batches_for, on_disk, tasks_of
 from inc_hf.config import BenchmarkConfig
-from inc_hf.config.checks import check_int
+from inc_hf.config.arguments import check_conf, check_data, check_function
+from inc_hf.config.checks import check_int, wrong_type
 from inc_hf.errors import UsageError
+from inc_hf.models.tasks import check_task
 from inc_hf.results.base import StandsForModel
 from inc_hf.runtimes import BACKENDS
 from inc_hf.telling import progress_bar
@@ -64,6 +67,10 @@ def fit(
         ValueError: more instances than cores, no batches, an unknown backend, or a model that has no form on disk.
         BenchmarkError: a process ended before its time; the others have been stopped.
     """
+    check_conf(conf, BenchmarkConfig)
+    check_data("b_dataloader", b_dataloader)
+    check_function("b_func", b_func)
+    check_task(task)
     conf = BenchmarkConfig() if conf is None else conf
     _check_time(seconds, conf.iteration != -1 or b_dataloader is not None)
     if b_func is not None:
@@ -103,6 +110,8 @@ def _calls(conf: BenchmarkConfig, given: int | None) -> int | None:
 
 
 def _check_time(seconds: float, calls_are_counted: bool) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, Real):
+        raise wrong_type("seconds", "a number", seconds)
     if not seconds > 0:
         raise UsageError(f"`seconds` must be larger than 0, got {seconds}.")
     if seconds == float("inf") and not calls_are_counted:
@@ -119,7 +128,7 @@ def _check(conf: BenchmarkConfig, batch_size: int, sequence_length: int) -> None
 
 
 def _checked(backend: str) -> str:
-    if backend not in BACKENDS:
+    if not isinstance(backend, str) or backend not in BACKENDS:
         raise UsageError(f"`backend` must be one of default, {', '.join(BACKENDS)} here, got {backend!r}.")
     BACKENDS[backend]()  # an ImportError, if it is not installed
     return backend

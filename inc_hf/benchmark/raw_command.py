@@ -10,6 +10,8 @@ from pathlib import Path
 from inc_hf.benchmark.cores import share_out
 from inc_hf.benchmark.instances import BenchmarkError, local_memory
 from inc_hf.config import BenchmarkConfig
+from inc_hf.config.arguments import check_conf
+from inc_hf.config.checks import check_string
 from inc_hf.errors import UsageError
 
 LATENCY = re.compile(r"[Ll]atency:\s+(\d+(?:\.\d+)?)")
@@ -35,8 +37,9 @@ def benchmark_with_raw_cmd(raw_cmd: str, conf: BenchmarkConfig | None = None) ->
         ValueError: an empty command, or more instances than cores.
         BenchmarkError: a process failed; all others have been stopped.
     """
+    check_conf(conf, BenchmarkConfig)
     conf = conf or BenchmarkConfig()
-    command = shlex.split(raw_cmd)
+    command = shlex.split(check_string("raw_cmd", raw_cmd))
     if not command:
         raise UsageError("`raw_cmd` is empty; give a command such as 'python bench.py'.")
     cpus = share_out(conf.num_of_instance, conf.cores_per_instance)

@@ -14,6 +14,7 @@ from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.plot import plot
 
 NOISE_LIMIT = 0.03
+HOPELESS = 0.25  # where equal models differ by as much, no speed is printed
 UNITS = "latency in ms; samples per second; disk and peak RSS in MB"
 
 
@@ -38,6 +39,15 @@ class BenchmarkResult:
         """Whether two equal models differed by more than 3 per cent."""
         return self.noise is not None and self.noise > NOISE_LIMIT
 
+    @property
+    def has_speeds(self) -> bool:
+        """Whether times of two models say anything about the models."""
+        return self.noise is None or self.noise <= HOPELESS
+
+    def speed_of(self, measurement: Measurement) -> str:
+        """How many times as fast as the first, "?" where that would mean nothing."""
+        return f"{measurement.speedup:.2f}×" if self.has_speeds else "?"
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         return asdict(self)
@@ -60,7 +70,7 @@ class BenchmarkResult:
             times = [f"{value:.2f}" for value in (m.latency.mean, m.latency.p50, m.latency.p90, m.latency.p99)]
             sizes = [f"{m.bytes / 1e6:.1f}", f"{m.peak_rss / 1e6:.0f}"]
             score = [] if not has_scores else ["–" if m.score is None else f"{m.score:.4f}"]
-            table.add_row(m.name, *times, f"{m.throughput:.1f}", f"{m.speedup:.2f}×", *sizes, *score)
+            table.add_row(m.name, *times, f"{m.throughput:.1f}", self.speed_of(m), *sizes, *score)
         return table
 
     def plot(self, path: str | os.PathLike) -> Path:
@@ -68,5 +78,5 @@ class BenchmarkResult:
         return plot(self.measurements, self.about["batches"], path)
 
     def __repr__(self) -> str:
-        found = ", ".join(f"{m.name}: {m.latency.p50:.2f} ms, {m.speedup:.2f}×" for m in self.measurements)
+        found = ", ".join(f"{m.name}: {m.latency.p50:.2f} ms, {self.speed_of(m)}" for m in self.measurements)
         return f"BenchmarkResult({found})"

@@ -11,13 +11,16 @@ from transformers import AutoConfig, PreTrainedModel
 from inc_hf.benchmark.batches import Batch
 from inc_hf.benchmark.conclude import AGAIN
 from inc_hf.benchmark.model_worker import FLOAT
+from inc_hf.config.arguments import check_place
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.models.batches import batches_of
 from inc_hf.models.inputs import random_batch
-from inc_hf.models.tasks import auto_class_of, model_class_of
+from inc_hf.models.limits import text_limit
+from inc_hf.models.tasks import auto_class_of, check_is_for, model_class_of
 from inc_hf.results.base import StandsForModel
 from inc_hf.runtimes import RuntimeModel
 
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 TWIN = "FP32, random weights"
 
 
@@ -26,6 +29,11 @@ def on_disk(model: Any, folder: Path, backend: str) -> tuple[str, str]:
     if isinstance(model, RuntimeModel):
         backend = model.backend
     elif isinstance(model, str | os.PathLike):
+        check_place("model", model)
+        if backend == "torch":
+            _check_weights(Path(model))
+        with usage_error_for(f"{model} cannot be read"):
+            AutoConfig.from_pretrained(model)
         return os.fspath(model), backend
     elif not isinstance(model, PreTrainedModel | StandsForModel):
         raise UsageError(
@@ -36,6 +44,12 @@ def on_disk(model: Any, folder: Path, backend: str) -> tuple[str, str]:
     return str(folder), backend
 
 
+def _check_weights(directory: Path) -> None:
+    """Raise ValueError for a directory without what torch loads, before a process looks for it."""
+    if directory.is_dir() and not any(path for name in WEIGHTS for path in directory.glob(name)):
+        raise UsageError(f"{directory} has no weights for torch, {' or '.join(WEIGHTS)}.")
+
+
 def batches_for(name: str, task: str | None, data: Any, batch_size: int, length: int) -> Iterable[Batch]:
     """Those of the caller, or one of random inputs, for a checkpoint that is not loaded.
 
@@ -43,9 +57,15 @@ def batches_for(name: str, task: str | None, data: Any, batch_size: int, length:
         ValueError: there is no such model, or the data does not fit it.
     """
     with usage_error_for(f"{name} cannot be read"):
+        check_is_for(task, name)
         model = _without_weights(name, task)
     if data is not None:
         return batches_of(data, model, batch_size=batch_size, keep_labels=False)
+    limit = text_limit(model)
+    if limit is not None and length > limit and model.main_input_name == "input_ids":
+        raise UsageError(
+            f"`sequence_length` (--seq) must be at most {limit}, the tokens that {name} takes, got {length}."
+        )
     with torch.device("cpu"):
         return [random_batch(model, batch_size, length)]
 

@@ -13,6 +13,7 @@ from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
 from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, QuantizationAwareTrainingConfig
+from inc_hf.config.checks import check_float
 from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.inputs import made_up_batch
@@ -78,7 +79,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
             raise UsageTypeError(f"`config` must be a QuantizationAwareTrainingConfig, got {type(config).__name__}.")
         if approach not in APPROACHES:
             raise UsageError(f"`approach` must be one of {', '.join(APPROACHES)}, got {approach!r}.")
-        if freeze_step <= 0:
+        if check_float("freeze_step", freeze_step) <= 0:
             raise UsageError(f"`freeze_step` must be a step or a share of the run above 0, got {freeze_step}.")
         self.config = config or QuantizationAwareTrainingConfig()
         self.approach, self.freeze_step = approach, freeze_step

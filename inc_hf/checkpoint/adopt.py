@@ -24,7 +24,7 @@ def adopt(model: "PreTrainedModel") -> None:
         ValueError: the model is not quantized, or with another method.
         CheckpointError: its tensors do not fit its config.
     """
-    config = as_dict(getattr(model.config, "quantization_config", None))
+    config = as_dict(getattr(getattr(model, "config", None), "quantization_config", None))
     if config is None:
         raise UsageError(
             "The model is not quantized; quantize it with `IncQuantizer`, or load a quantized checkpoint."

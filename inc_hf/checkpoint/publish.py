@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi
+from huggingface_hub.utils import validate_repo_id
 
 from inc_hf.checkpoint.stale import CARD, is_card, stale_names
-from inc_hf.errors import UsageError
+from inc_hf.config.checks import check_string
+from inc_hf.errors import UsageError, usage_error_for
 
 
 class HubUnreachableError(UsageError, ConnectionError):
@@ -49,6 +51,9 @@ def push_directory(
     Raises:
         HubUnreachableError: the Hub cannot be reached.
     """
+    check_string("repo_id", repo_id)
+    with usage_error_for(f"`repo_id` {repo_id!r} cannot be a repository"):
+        validate_repo_id(repo_id)
     api = HfApi(token=token)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"

@@ -9,6 +9,8 @@ from typing import Any
 
 from inc_hf.atomic import OLD, locked, remove_leavings, temporary_directory, unique_beside
 from inc_hf.checkpoint.stale import carry_over
+from inc_hf.config.arguments import check_path
+from inc_hf.errors import UsageTypeError
 from inc_hf.writable import check_writable
 
 RENAME_EXCHANGE = 2  # linux/fs.h
@@ -40,6 +42,8 @@ def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.Path
 
 def write_model(model: Any, tokenizer: Any, directory: Path) -> None:
     """Write config and weights of a model, and the tokenizer or processor that may be put beside it."""
+    if tokenizer is not None and not hasattr(tokenizer, "save_pretrained"):
+        raise UsageTypeError(f"`tokenizer` must be a tokenizer or processor, got {type(tokenizer).__name__}.")
     model.save_pretrained(directory)
     if tokenizer is not None:
         tokenizer.save_pretrained(directory)
@@ -48,6 +52,7 @@ def write_model(model: Any, tokenizer: Any, directory: Path) -> None:
 def check_output_directory(save_directory: str | os.PathLike, overwrite: bool = False) -> None:
     """Raise FileExistsError unless the directory is absent, empty, or may be overwritten, and can be replaced;
     NotWritableError if it cannot be written."""
+    check_path("save_directory", save_directory)
     target = Path(save_directory)
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file, not a directory; choose another output directory.")

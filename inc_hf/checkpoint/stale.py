@@ -117,6 +117,11 @@ def _is_named_as_part(place: PurePath, has: Callable[[str], bool]) -> bool:
     )
 
 
+def is_file_of_model(name: str) -> bool:
+    """Whether a file that lies beside a model belongs to it, by its name."""
+    return _is_named_as_part(PurePath(name), lambda name: True)
+
+
 def stale_names(old: Iterable[str], new: Collection[str]) -> list[str]:
     """The files of an older model in a repository of the Hub, by their names alone; its card is not among them."""
     places = [PurePosixPath(name) for name in old]

@@ -2,20 +2,37 @@
 
 import argparse
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
+from inc_hf.commands import values
 from inc_hf.errors import UsageError
 from inc_hf.writable import check_writable
 
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 SPLIT = "validation"
+CONFIGS = ("config.json", "adapter_config.json")
+COLUMNS = "texts are read from sentence, text, or a pair such as sentence1 and sentence2, labels from label"
 OF_SCORES = ("metric", "tolerance", "max_trials", "resume_from")  # options that mean nothing without a score
 
 
 def add_model_argument(parser: argparse.ArgumentParser, of: str = "a model") -> None:
     """MODEL, or the same as an option; [`model_of`] reads it."""
     parser.add_argument("model_positional", nargs="?", metavar="MODEL", help=f"directory or Hub name of {of}")
-    parser.add_argument("-m", "--model", help="the same, as an option")
+    parser.add_argument("-m", "--model", type=values.path, help="the same, as an option")
+
+
+def add_keep_fp32_argument(group: argparse._ArgumentGroup) -> None:
+    """What stays in float, by name; [`model_of`] gives back a MODEL that stands behind it."""
+    group.add_argument(
+        "--keep-fp32",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=values.pattern,
+        metavar="REGEX",
+        help="modules that stay in float, by their whole names, e.g. 'classifier' '.*pooler.*'",
+    )
 
 
 def model_of(args: argparse.Namespace, usage: str) -> str:
@@ -25,43 +42,96 @@ def model_of(args: argparse.Namespace, usage: str) -> str:
         usage (`str`): how to call the command.
 
     Raises:
-        UsageError: there is none, it is a file, or neither a directory that exists nor a name as the Hub has them.
+        UsageError: there is none or two, or [`check_model`] refuses it.
     """
-    name = args.model or args.model_positional
-    if name is None:
-        raise UsageError(f"Which model? Give a directory or a Hub name: {usage}")
+    named = [name for name in (args.model, args.model_positional) if name is not None]
+    kept = getattr(args, "keep_fp32", [])
+    if not named and kept and Path(kept[-1]).is_dir():  # which took what was meant for MODEL
+        named = [kept.pop()]
+    if not named:
+        behind = f"; {kept[-1]!r} was taken for a value of --keep-fp32, so put MODEL before it" if kept else ""
+        raise UsageError(f"Which model? Give a directory or a Hub name: {usage}{behind}")
+    if len(named) > 1:
+        raise UsageError(f"Which model, {named[1]!r} or {named[0]!r} (-m)? Give one: {usage}")
+    check_model(named[0])
+    return named[0]
+
+
+def check_model(name: str) -> None:
+    """Refuse what is a file, a directory without a model, or neither a directory nor a name as the Hub has them."""
     if Path(name).is_file():
         raise UsageError(f"{name} is a file; give the directory that it lies in.")
-    if not HUB_NAME.fullmatch(name) and not (name and Path(name).is_dir()):
+    if name and Path(name).is_dir():
+        check_holds_model(Path(name))
+    elif not HUB_NAME.fullmatch(name):
         raise UsageError(f"There is no directory {name!r}, and a name on the Hub is NAME or USER/NAME.")
-    return name
+
+
+def check_holds_model(directory: Path) -> None:
+    """Refuse a directory without a config, with the names of those below it that have one."""
+    if any((directory / name).is_file() for name in CONFIGS):
+        return
+    inside = sorted(path.parent.as_posix() for path in directory.glob("*/config.json"))
+    hint = f"; did you mean {', '.join(inside[:5])}?" if inside else "."
+    raise UsageError(f"{directory.as_posix()} holds no model: it has no config.json{hint}")
+
+
+def check_apart(output: str, name: str, instead: str = "choose another directory for the result") -> None:
+    """Refuse to write to where the model is read from, which would be lost."""
+    if Path(name).is_dir() and Path(output).resolve() == Path(name).resolve():
+        raise UsageError(f"{output} is the model itself; {instead}.")
 
 
 def add_score_arguments(group: argparse._ArgumentGroup) -> None:
     """Labelled data that a model is scored on; [`check_score_arguments`] checks them."""
-    group.add_argument("--task", help="e.g. text-classification")
+    group.add_argument("--task", type=values.task, help="e.g. text-classification")
     group.add_argument(
-        "--dataset", metavar="FILE|NAME", help="labelled csv, tsv, json or parquet file, or Hub dataset"
+        "--dataset",
+        type=values.path,
+        metavar="FILE|NAME",
+        help=f"labelled csv, tsv, json or parquet file, or Hub dataset; {COLUMNS}",
     )
     add_hub_arguments(group)
-    group.add_argument("--metric", help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)")
+    add_column_arguments(group)
+    add_metric_argument(group)
+
+
+def add_metric_argument(group: argparse._ArgumentGroup) -> None:
+    """What counts."""
+    group.add_argument(
+        "--metric", type=values.metric, help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)"
+    )
+
+
+def add_column_arguments(group: argparse._ArgumentGroup) -> None:
+    """Where a dataset has other names for its columns."""
+    group.add_argument("--text-column", type=values.path, metavar="NAME", help="the column with the texts")
+    group.add_argument("--label-column", type=values.path, metavar="NAME", help="the column with the labels")
 
 
 def add_hub_arguments(group: argparse._ArgumentGroup) -> None:
     """Which part of a dataset of the Hub."""
-    group.add_argument("--dataset-config", metavar="NAME", help="configuration of a Hub dataset, e.g. sst2")
-    group.add_argument("--split", help=f"split of a Hub dataset (default: {SPLIT})")
+    group.add_argument(
+        "--dataset-config", type=values.path, metavar="NAME", help="configuration of a Hub dataset, e.g. sst2"
+    )
+    group.add_argument("--split", type=values.path, help=f"split of a Hub dataset (default: {SPLIT})")
 
 
-def check_output_file(path: str) -> None:
-    """Refuse a file that could not be written when all else is done.
+def check_output_file(path: str, models: Iterable[str] = ()) -> None:
+    """Refuse a file that could not be written when all else is done, or that is a part of one of the models.
 
     Raises:
-        UsageError: it is a directory, or lies where nothing can be written.
+        UsageError: it is a directory, lies where nothing can be written, or would replace what is read.
     """
-    if Path(path).is_dir():
+    from inc_hf.checkpoint.stale import is_file_of_model
+
+    file = Path(path)
+    if file.is_dir():
         raise UsageError(f"{path} is a directory; give the name of a file.")
-    check_writable(Path(path).absolute().parent)
+    for name in models:
+        if file.is_file() and file.resolve().parent == Path(name).resolve() and is_file_of_model(file.name):
+            raise UsageError(f"{path} is a file of the model {name}; choose another name.")
+    check_writable(file.absolute().parent)
 
 
 def check_score_arguments(args: argparse.Namespace) -> None:
@@ -86,6 +156,9 @@ def check_goal_arguments(args: argparse.Namespace) -> None:
     missing = [name for name in ("task", "dataset") if not getattr(args, name)]
     if given and missing:
         raise UsageError(f"--{_dashed(given[0])} is of a score, which needs --{' and --'.join(missing)}, too.")
+    for name in ("text_column", "label_column"):
+        if getattr(args, name) is not None and not args.dataset:
+            raise UsageError(f"--{_dashed(name)} is of a --dataset, and there is none.")
     of_hub = [name for name in ("dataset_config", "split") if getattr(args, name) is not None]
     if of_hub and (not args.dataset or Path(args.dataset).exists()):
         came = f"{args.dataset} is a file" if args.dataset else "there is no --dataset"

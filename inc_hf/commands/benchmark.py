@@ -3,9 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from inc_hf.commands import values
 from inc_hf.commands.arguments import (
     add_model_argument,
     add_score_arguments,
+    check_model,
     check_output_file,
     check_score_arguments,
     model_of,
@@ -17,36 +19,69 @@ if TYPE_CHECKING:
     from inc_hf.benchmark import BenchmarkResult
 
 
+RUNTIMES = ("torch", "onnxruntime", "openvino", "ipex")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf benchmark` and of `optimum-cli inc benchmark`."""
     add_model_argument(parser)
-    parser.add_argument("--backend", default="torch", metavar="B", help="torch (default), onnxruntime, openvino, ipex")
     parser.add_argument(
-        "--baseline", metavar="MODEL", help="the float model; default: one of the same architecture, random weights"
+        "--backend", type=values.one_of(RUNTIMES), default="torch", metavar="B", help=", ".join(RUNTIMES)
+    )
+    parser.add_argument(
+        "--baseline",
+        type=values.path,
+        metavar="MODEL",
+        help="the float model; default: one of the same architecture, random weights",
     )
     how = parser.add_argument_group("how to measure")
-    how.add_argument("--instances", type=int, default=1, metavar="N", help="processes at once (default: %(default)s)")
-    how.add_argument("--cores", type=int, metavar="N", help="physical cores of each (default: all, shared out evenly)")
-    how.add_argument("--batch", type=int, default=1, metavar="N", help="samples in a batch (default: %(default)s)")
-    how.add_argument("--seq", type=int, default=128, metavar="N", help="tokens in a sample (default: %(default)s)")
-    how.add_argument("--seconds", type=float, default=10, metavar="S", help="for each model (default: %(default)s)")
-    how.add_argument("--iterations", type=int, metavar="N", help="batches of each instance, instead of --seconds")
-    how.add_argument("--warmup", type=int, default=5, metavar="N", help="batches before them (default: %(default)s)")
+    how.add_argument(
+        "--instances", type=values.integer(1), default=1, metavar="N", help="processes at once (default: %(default)s)"
+    )
+    how.add_argument(
+        "--cores", type=values.integer(1), metavar="N", help="physical cores of each (default: all, shared out evenly)"
+    )
+    how.add_argument(
+        "--batch", type=values.integer(1), default=1, metavar="N", help="samples in a batch (default: %(default)s)"
+    )
+    how.add_argument(
+        "--seq", type=values.integer(1), default=128, metavar="N", help="tokens in a sample (default: %(default)s)"
+    )
+    how.add_argument(
+        "--seconds",
+        type=values.number(0, is_open=True),
+        default=10,
+        metavar="S",
+        help="for each model (default: %(default)s)",
+    )
+    how.add_argument(
+        "--iterations", type=values.integer(1), metavar="N", help="batches of each instance, instead of --seconds"
+    )
+    how.add_argument(
+        "--warmup", type=values.integer(0), default=5, metavar="N", help="batches before them (default: %(default)s)"
+    )
     add_score_arguments(parser.add_argument_group("accuracy, too"))
     output = parser.add_argument_group("output")
-    output.add_argument("--json", metavar="FILE", help="write all numbers")
-    output.add_argument("--plot", metavar="FILE", help="draw latencies, and scores against them, e.g. latency.png")
+    output.add_argument("--json", type=values.path, metavar="FILE", help="write all numbers")
+    output.add_argument(
+        "--plot", type=values.path, metavar="FILE", help="draw latencies, and scores against them, e.g. latency.png"
+    )
 
 
 def benchmark(args: argparse.Namespace) -> int:
     """Measure a model as the arguments say, and print a table; returns the exit code."""
     from inc_hf.benchmark import fit
-    from inc_hf.commands.loading import load_dataset
+    from inc_hf.commands.loading import check_dataset, load_dataset, load_tokenizer, outline_of
 
     name = model_of(args, "inc-hf benchmark MODEL")
     check_score_arguments(args)
-    _check_output(args)
+    if args.baseline:
+        check_model(args.baseline)
+    _check_output(args, [name, *filter(None, [args.baseline])])
     dataset = load_dataset(args)
+    for model in filter(None, (name, args.baseline)):
+        outline = outline_of(model, args.task)
+        check_dataset(outline, dataset, load_tokenizer(model) if dataset is not None else None, args)
     result = fit(
         name,
         _config_of(args),
@@ -63,12 +98,12 @@ def benchmark(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _check_output(args: argparse.Namespace) -> None:
+def _check_output(args: argparse.Namespace, models: list[str]) -> None:
     """What could not be written fails before anything is measured."""
     from inc_hf.benchmark.plot import check_plot
 
     for path in filter(None, (args.json, args.plot)):
-        check_output_file(path)
+        check_output_file(path, models)
     if args.plot:
         check_plot(args.plot)
 

@@ -4,9 +4,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_hf.commands.arguments import add_model_argument, add_score_arguments, check_score_arguments, model_of
+from inc_hf.commands import values
+from inc_hf.commands.arguments import (
+    add_keep_fp32_argument,
+    add_model_argument,
+    add_score_arguments,
+    check_apart,
+    check_score_arguments,
+    model_of,
+)
 from inc_hf.commands.exit_codes import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig
+from inc_hf.errors import UsageError
 
 if TYPE_CHECKING:
     from inc_hf.results.mixed import MixedModel
@@ -17,13 +26,17 @@ IN_FLOAT = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf convert` and of `optimum-cli inc convert`."""
     add_model_argument(parser)
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="where to save the model")
+    parser.add_argument(
+        "-o", "--output", required=True, type=values.path, metavar="DIR", help="where to save the model"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an output directory that is not empty")
-    parser.add_argument("--dtype", choices=("bf16", "fp16"), default="bf16", help="of the weights (%(default)s)")
-    parser.add_argument("--keep-fp32", nargs="+", default=[], metavar="REGEX", help="modules that stay in float32")
+    parser.add_argument("--dtype", choices=("bf16",), default="bf16", help="of the weights (%(default)s)")
+    add_keep_fp32_argument(parser)
     goal = parser.add_argument_group("accuracy goal, which modules go back to float32 for")
     add_score_arguments(goal)
-    goal.add_argument("--tolerance", type=float, metavar="X", help="relative loss that is accepted (default: 0.01)")
+    goal.add_argument(
+        "--tolerance", type=values.number(0), metavar="X", help="relative loss that is accepted (default: 0.01)"
+    )
 
 
 def convert(args: argparse.Namespace) -> int:
@@ -32,16 +45,29 @@ def convert(args: argparse.Namespace) -> int:
 
     from inc_hf import mix_precision
     from inc_hf.checkpoint.save import check_output_directory
-    from inc_hf.commands.loading import load_dataset, load_model, load_tokenizer, scores_of
+    from inc_hf.commands.kept import check_kept
+    from inc_hf.commands.loading import (
+        check_dataset,
+        load_dataset,
+        load_model,
+        load_tokenizer,
+        outline_of,
+        scores_of,
+    )
     from inc_hf.evaluation.named_data import named_data
+    from inc_hf.quantize.bf16 import candidates_of
 
     name = model_of(args, "inc-hf convert MODEL -o DIR")
     check_score_arguments(args)
+    check_apart(args.output, name)
     check_output_directory(args.output, args.overwrite)
     conf = _config_of(args)
+    outline, tokenizer, dataset = outline_of(name, args.task), load_tokenizer(name), load_dataset(args)
+    if not (names := candidates_of(outline)):
+        raise UsageError(f"{name} has no layer in float that could be stored in bfloat16; start from the float model.")
+    check_kept(args.keep_fp32, names, "stored in bfloat16")
+    check_dataset(outline, dataset, tokenizer, args)
     model = load_model(name, args.task, dtype=torch.float32)
-    tokenizer = load_tokenizer(name)
-    dataset = load_dataset(args)
 
     def eval_func(model: torch.nn.Module) -> dict[str, float]:
         return scores_of(model, dataset, tokenizer, args)

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from inc_hf.atomic import write_text
+from inc_hf.commands import values
 from inc_hf.commands.arguments import check_output_file
 from inc_hf.commands.exit_codes import EXIT_GOAL_MISSED, EXIT_OK
 from inc_hf.config import set_workspace
@@ -16,9 +17,11 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf demo`."""
-    parser.add_argument("-o", "--output", default="demo", metavar="DIR", help="results (default: ./%(default)s)")
+    parser.add_argument(
+        "-o", "--output", type=values.path, default="demo", metavar="DIR", help="results (default: ./%(default)s)"
+    )
     parser.add_argument("--retrain", action="store_true", help="fine-tune again instead of reusing the last model")
-    parser.add_argument("--json", metavar="FILE", help="write the table as JSON, too")
+    parser.add_argument("--json", type=values.path, metavar="FILE", help="write the table as JSON, too")
 
 
 def demo(args: argparse.Namespace) -> int:

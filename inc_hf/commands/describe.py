@@ -23,6 +23,8 @@ from inc_hf.results.base import INC_CONFIG_NAME
 from inc_hf.runtimes.check import check_files
 from inc_hf.version import versions
 
+WEIGHTS = (".safetensors", ".bin", ".pt", ".onnx", ".xml", ".gguf", ".h5", ".msgpack")
+
 
 def describe_machine() -> dict[str, Any]:
     """Versions, and what the CPU means for quantization."""
@@ -58,6 +60,8 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
     with usage_error_for(f"{directory / 'config.json'} cannot be read"):
         config = AutoConfig.from_pretrained(directory)
     model = check_files(directory, config)
+    if not any(path.suffix in WEIGHTS for path in directory.rglob("*")):
+        raise FileNotFoundError(f"{directory} holds a config and no weights, which end in {', '.join(WEIGHTS)}.")
     quantization = getattr(config, "quantization_config", None) or {}
     tensors = {
         name: entry for path in sorted(directory.glob("*.safetensors")) for name, entry in read_header(path).items()

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_hf.commands.arguments import add_model_argument, model_of
+from inc_hf.commands import values
+from inc_hf.commands.arguments import add_model_argument, check_apart, model_of
 from inc_hf.commands.exit_codes import EXIT_OK
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError, usage_error_for
@@ -18,10 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf export` and of `optimum-cli inc export`."""
     add_model_argument(parser)
     parser.add_argument(
-        "-o", "--output", metavar="DIR", help="where to write; default: onnx/ in the model's directory"
+        "-o",
+        "--output",
+        type=values.path,
+        metavar="DIR",
+        help="where to write; default: onnx/ in the model's directory",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an output directory that is not empty")
-    parser.add_argument("--task", help="e.g. text-classification; default: that of the checkpoint")
+    parser.add_argument("--task", type=values.task, help="e.g. text-classification; default: that of the checkpoint")
     parser.add_argument(
         "--dtype",
         choices=("fp32", "bf16"),
@@ -30,23 +35,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--inputs",
+        type=values.names,
         metavar="NAME,NAME",
-        default="",
+        default=[],
         help="optional inputs of the model besides those that its tokenizer or processor gives, e.g. position_ids",
     )
     parser.add_argument(
         "--quant-format",
         choices=("QDQ", "QOperator"),
-        default="QDQ",
-        help="how static activations are written (default: %(default)s)",
+        help="how static activations are written (default: QDQ)",
     )
-    parser.add_argument("--opset", type=int, default=18, metavar="N", help="default: %(default)s")
+    parser.add_argument("--opset", type=values.integer(1), default=18, metavar="N", help="default: %(default)s")
 
 
 def export(args: argparse.Namespace) -> int:
     """Write a model as ONNX, beside its weights or in a directory of its own; returns the exit code."""
     from inc_hf.checkpoint.save import check_output_directory
-    from inc_hf.commands.loading import load_model
+    from inc_hf.commands.loading import load_model, outline_of
+    from inc_hf.models.examples import check_inputs
     from inc_hf.writable import check_writable
 
     name = model_of(args, "inc-hf export MODEL")
@@ -55,28 +61,27 @@ def export(args: argparse.Namespace) -> int:
     if args.output is None:
         check_writable(name)
     else:
-        _check_apart(args.output, name)
+        check_apart(args.output, name, "leave out -o to write onnx/ beside its weights")
         check_output_directory(args.output, args.overwrite)
-    model = load_model(name, args.task, dtype=dtype_to_load(name, args.dtype))
+    check_inputs(outline_of(name, args.task), args.inputs)
+    model = load_model(name, args.task, dtype=dtype_to_load(name, args.dtype, args.quant_format))
     conf = _config_of(model, args)
-    inputs = _inputs_of(args)
-    _report(_beside(model, name, conf, inputs) if args.output is None else _apart(model, name, conf, inputs, args))
+    beside = args.output is None
+    _report(_beside(model, name, conf, args.inputs) if beside else _apart(model, name, conf, args.inputs, args))
     return EXIT_OK
 
 
-def _check_apart(output: str, name: str) -> None:
-    if Path(name).is_dir() and Path(output).resolve() == Path(name).resolve():
-        raise UsageError(f"{output} is the model itself; leave out -o to write onnx/ beside its weights.")
-
-
-def dtype_to_load(name: str, asked: str | None) -> "torch.dtype":
+def dtype_to_load(name: str, asked: str | None, quant_format: str | None = None) -> "torch.dtype":
     """What to load a checkpoint in."""
     import torch
     from transformers import AutoConfig
 
     with usage_error_for(f"{name} cannot be loaded"):
         config = AutoConfig.from_pretrained(name)
-    if getattr(config, "quantization_config", None) is not None:
+    if getattr(config, "quantization_config", None) is None:
+        if quant_format is not None:
+            raise UsageError(f"{name} is not quantized; --quant-format is for models that are.")
+    else:
         if asked == "bf16":
             raise UsageError(f"{name} is quantized; --dtype bf16 is for models that are not.")
         return torch.float32
@@ -87,11 +92,7 @@ def dtype_to_load(name: str, asked: str | None) -> "torch.dtype":
 def _config_of(model: "PreTrainedModel", args: argparse.Namespace) -> Torch2ONNXConfig:
     from inc_hf.export.write import dtype_of
 
-    return Torch2ONNXConfig(dtype=dtype_of(model), opset_version=args.opset, quant_format=args.quant_format)
-
-
-def _inputs_of(args: argparse.Namespace) -> list[str]:
-    return [name.strip() for name in args.inputs.split(",") if name.strip()]
+    return Torch2ONNXConfig(dtype=dtype_of(model), opset_version=args.opset, quant_format=args.quant_format or "QDQ")
 
 
 def _beside(model: "PreTrainedModel", directory: str, conf: Torch2ONNXConfig, inputs: list[str]) -> list[Path]:

@@ -4,12 +4,16 @@ import argparse
 import json
 from pathlib import Path
 
+from inc_hf.commands import values
 from inc_hf.commands.exit_codes import EXIT_OK
+from inc_hf.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf info` and of `optimum-cli inc info`."""
-    parser.add_argument("directory", nargs="?", metavar="DIR", help="a checkpoint; without it, about this machine")
+    parser.add_argument(
+        "directory", nargs="?", type=values.path, metavar="DIR", help="a checkpoint; without it, about this machine"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
@@ -21,6 +25,8 @@ def info(args: argparse.Namespace) -> int:
     from inc_hf.commands.describe import describe_checkpoint, describe_machine
     from inc_hf.commands.describe_layers import FOR_PROGRAMS
 
+    if args.directory is not None:
+        _check_directory(args.directory)
     facts = describe_machine() if args.directory is None else describe_checkpoint(Path(args.directory))
     if args.json:
         print(json.dumps(facts, indent=2))
@@ -33,3 +39,10 @@ def info(args: argparse.Namespace) -> int:
         table.add_row(key.replace("_", " "), text)
     Console().print(table)
     return EXIT_OK
+
+
+def _check_directory(name: str) -> None:
+    if not Path(name).exists():
+        raise UsageError(f"{name} holds no checkpoint: there is no such directory.")
+    if Path(name).is_file():
+        raise UsageError(f"{name} holds no checkpoint: it is a file; give the directory that it lies in.")

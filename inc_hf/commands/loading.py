@@ -1,24 +1,69 @@
 """What the commands load: models, tokenizers, datasets; and the score of a model on a dataset."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
 from inc_hf import runtimes
+from inc_hf.checkpoint.contents import entries_of
 from inc_hf.commands.arguments import SPLIT
-from inc_hf.errors import usage_error_for
+from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
+from inc_hf.evaluation.fits import check_fits_calibration, check_fits_evaluation, check_metric
 from inc_hf.evaluation.tasks import evaluate_task
 from inc_hf.models import tokenizer as tokenizers
 from inc_hf.models.batches import batches_of
-from inc_hf.models.tasks import auto_class_of
+from inc_hf.models.labels import LABEL_COLUMNS
+from inc_hf.models.samples import TEXT_COLUMNS, text_columns
+from inc_hf.models.tasks import auto_class_of, check_is_for, model_class_of
+from inc_hf.runtimes.check import model_on_meta
+
+
+def outline_of(name: str, task: str | None) -> PreTrainedModel:
+    """The model that [`load_model`] would load, without its weights: enough to see what does not fit."""
+    with _loading(name):
+        check_is_for(task, name)
+        config = AutoConfig.from_pretrained(name)
+        outline = model_on_meta(config, model_class_of(auto_class_of(name, task), config))
+    _check_shapes(outline, name)
+    return outline
+
+
+def _check_shapes(outline: PreTrainedModel, name: str) -> None:
+    """Refuse weights on this machine that are not as large as the config says, by the name of the first."""
+    if getattr(outline.config, "quantization_config", None) is not None or not Path(name).is_dir():
+        return
+    sizes = outline.state_dict()
+    with _about(f"The weights of {name} are truncated or damaged"):
+        entries = entries_of(name)
+    for key, entry in entries.items():
+        if key in sizes and list(entry["shape"]) != list(sizes[key].shape):
+            raise UsageError(
+                f"The weights of {name} do not fit its config.json: `{key}` has the shape {entry['shape']}, and the "
+                f"config says {list(sizes[key].shape)}."
+            )
 
 
 def load_model(name: str, task: str | None, **kwargs: Any) -> PreTrainedModel:
     """A checkpoint as the class of its task, otherwise as the one that wrote it."""
-    with usage_error_for(f"{name} cannot be loaded"):
+    with _loading(name):
         return runtimes.load_model(auto_class_of(name, task), name, **kwargs)
+
+
+@contextmanager
+def _loading(name: str) -> Iterator[None]:
+    """Around loading: what goes wrong is said of the model, what comes from the system as well."""
+    what = f"{name} cannot be loaded"
+    try:
+        with usage_error_for(what):
+            yield
+    except OSError as error:
+        is_here = Path(name).is_dir()
+        raise OSError(f"{what if is_here else f'{name} is no directory here, and {what}'}: {error}") from error
 
 
 def load_tokenizer(name: str) -> Any:
@@ -32,7 +77,54 @@ def load_dataset(args: argparse.Namespace) -> Any:
     if not args.dataset:
         return None
     with usage_error_for(f"{args.dataset} cannot be read as a dataset"):
-        return load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split or SPLIT, None)
+        dataset = load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split or SPLIT, None)
+    return _with_names(dataset, args)
+
+
+def _with_names(dataset: Any, args: argparse.Namespace) -> Any:
+    """The dataset with the columns that were named under the names that are looked for, in the places of others."""
+    known = {name for pair in TEXT_COLUMNS for name in pair if name}
+    for option, column, name, others in (
+        ("--text-column", args.text_column, TEXT_COLUMNS[0][0], known),
+        ("--label-column", args.label_column, "label", set(LABEL_COLUMNS)),
+    ):
+        if column is None:
+            continue
+        if column not in dataset.column_names:
+            found = ", ".join(dataset.column_names)
+            raise UsageError(f"{option}: {args.dataset} has no column {column!r}, only {found}.")
+        dataset = dataset.remove_columns([c for c in dataset.column_names if c in others and c != column])
+        dataset = dataset if column == name else dataset.rename_column(column, name)
+    return dataset
+
+
+def check_dataset(outline: PreTrainedModel, dataset: Any, tokenizer: Any, args: argparse.Namespace) -> None:
+    """Refuse a dataset that does not fit the model, before time is spent.
+
+    Raises:
+        UsageError: it cannot be used for a score, if there is a `--task`, or else for calibration.
+    """
+    if dataset is None:
+        return
+    if args.metric is not None:
+        with _about(f"--metric {args.metric}"):
+            check_metric(outline, args.task, args.metric)
+    if tokenizer is None and outline.main_input_name == "input_ids" and text_columns(dataset[0]):
+        raise UsageError(f"{args.dataset} has texts, and the model has no tokenizer for them; put its files there.")
+    with _about(args.dataset):
+        if args.task:
+            check_fits_evaluation(outline, dataset, tokenizer, args.task)
+        else:
+            check_fits_calibration(outline, dataset, tokenizer)
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """A name in front of what is wrong."""
+    try:
+        yield
+    except UsageError as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 def scores_of(model: PreTrainedModel, dataset: Any, tokenizer: Any, args: argparse.Namespace) -> dict[str, float]:

@@ -9,9 +9,11 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from inc_hf.commands import benchmark, convert, demo, export, info, quantize
 from inc_hf.commands.exit_codes import EXIT_BAD_INPUT, EXIT_CODES, EXIT_INTERRUPTED
+from inc_hf.config.checks import did_you_mean
 from inc_hf.errors import UsageError
 from inc_hf.version import __version__
 
@@ -45,17 +47,35 @@ def guarded(run: Run, args: argparse.Namespace) -> int:
         return run(args)
     except known as error:
         logging.getLogger(__name__).debug("Details", exc_info=True)
-        print(f"inc-hf: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        return _refused(error)
     except KeyboardInterrupt:
         print("inc-hf: interrupted before there was a result; nothing was written", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="inc-hf", description="Make Hugging Face models small and fast on CPUs.", epilog=EXIT_CODES
-    )
+def _refused(error: Exception) -> int:
+    print(f"inc-hf: error: {' '.join(str(error).split())}", file=sys.stderr)
+    return EXIT_BAD_INPUT
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises what is wrong, for one line without the usage, which would fill a screen."""
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None) -> Any:
+        """As a parser of a command it knows its options, of which the one of all commands would not think."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            near = did_you_mean(unknown[0], self._option_string_actions).removesuffix(".")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+        return namespace, unknown
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help.")
+
+
+def build_parser() -> Parser:
+    """The parser of all commands. What it refuses is a [`UsageError`]."""
+    parser = Parser(prog="inc-hf", description="Make Hugging Face models small and fast on CPUs.", epilog=EXIT_CODES)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, with tracebacks of errors")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -68,7 +88,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    args = build_parser().parse_args(argv)
+    try:
+        args = build_parser().parse_args(argv)
+    except UsageError as error:
+        return _refused(error)
     _log_to_stderr(logging.DEBUG if args.verbose else logging.INFO)
     return guarded(args.run, args)
 

@@ -3,13 +3,24 @@
 import argparse
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from inc_hf.commands.arguments import add_hub_arguments, add_model_argument, check_goal_arguments, check_used, model_of
+from inc_hf.commands import values
+from inc_hf.commands.arguments import (
+    COLUMNS,
+    add_column_arguments,
+    add_hub_arguments,
+    add_keep_fp32_argument,
+    add_metric_argument,
+    add_model_argument,
+    check_apart,
+    check_goal_arguments,
+    check_used,
+    model_of,
+)
 from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
 from inc_hf.commands.quantize_config import config_of
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
-from inc_hf.config.checks import check_int
 from inc_hf.errors import UsageError, usage_error_for
 
 if TYPE_CHECKING:
@@ -29,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf quantize` and of `optimum-cli inc quantize`."""
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EPILOG
     add_model_argument(parser, "an FP32 model")
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="where to save the quantized model")
+    parser.add_argument(
+        "-o", "--output", required=True, type=values.path, metavar="DIR", help="where to save the quantized model"
+    )
     _add_how(parser.add_argument_group("how to quantize"))
     _add_data(parser.add_argument_group("data for calibration and evaluation"))
     _add_goal(parser.add_argument_group("accuracy goal"))
@@ -39,19 +52,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_how(how: argparse._ArgumentGroup) -> None:
     how.add_argument(
         "--approach",
+        type=values.approach,
         metavar="A",
         help="dynamic (per token, needs no data; default), static (per tensor, feed-forward per token; needs --texts "
         "or --dataset), auto (what agrees best with FP32), or weight_only",
     )
-    how.add_argument("--observer", help="static ranges: minmax (default), moving_average, kl, percentile or mse")
     how.add_argument(
-        "--weight-bits", type=int, metavar="N", help="2 to 8; default 8, or 7 on a CPU without VNNI instructions"
+        "--observer",
+        type=values.observer,
+        help="static ranges: minmax (default), moving_average, kl, percentile or mse",
+    )
+    how.add_argument(
+        "--weight-bits",
+        type=values.integer(2, 8),
+        metavar="N",
+        help="2 to 8; default 8, or 7 on a CPU without VNNI instructions",
     )
     how.add_argument(
         "--smooth-quant",
         nargs="?",
         const="auto",
-        type=alpha_of,
+        type=values.alpha,
         metavar="ALPHA",
         help="SmoothQuant with this alpha, e.g. 0.8, or one for each layer (default, auto); needs data",
     )
@@ -61,37 +82,49 @@ def _add_how(how: argparse._ArgumentGroup) -> None:
         help="of the ONNX file that is to come: all scales are static, and layers are smoothed, for runtimes that are "
         "slow on scales per token",
     )
-    how.add_argument("--keep-fp32", nargs="+", default=[], metavar="REGEX", help="modules that stay in float")
-    how.add_argument("--config", metavar="FILE", help="JSON file of a PostTrainingQuantConfig; other options win")
-
-
-def alpha_of(text: str) -> float | str:
-    """A number, or `auto`."""
-    try:
-        return text if text == "auto" else float(text)
-    except ValueError:
-        message = f"{text!r} is neither a number in [0, 1] nor auto; put MODEL before the options"
-        raise argparse.ArgumentTypeError(message) from None
+    add_keep_fp32_argument(how)
+    how.add_argument(
+        "--config",
+        type=values.file,
+        metavar="FILE",
+        help="JSON file of a PostTrainingQuantConfig; other options win",
+    )
 
 
 def _add_data(data: argparse._ArgumentGroup) -> None:
-    data.add_argument("--texts", metavar="FILE", help="calibration texts, one a line")
-    data.add_argument("--dataset", metavar="FILE|NAME", help="csv, tsv, json or parquet file, or a Hub dataset")
+    data.add_argument("--texts", type=values.file, metavar="FILE", help="calibration texts, one a line")
+    data.add_argument(
+        "--dataset",
+        type=values.path,
+        metavar="FILE|NAME",
+        help=f"csv, tsv, json or parquet file, or a Hub dataset; {COLUMNS}",
+    )
     add_hub_arguments(data)
-    data.add_argument("--samples", type=int, metavar="N", help="calibration samples (default: 100)")
-    data.add_argument("--batch-size", type=int, default=8, metavar="N", help="default: %(default)s")
+    add_column_arguments(data)
+    data.add_argument("--samples", type=values.integer(1), metavar="N", help="calibration samples (default: 100)")
+    data.add_argument("--batch-size", type=values.integer(1), default=8, metavar="N", help="default: %(default)s")
 
 
 def _add_goal(goal: argparse._ArgumentGroup) -> None:
-    goal.add_argument("--task", help="e.g. text-classification; with a labelled --dataset, tunes to the goal")
-    goal.add_argument("--metric", help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)")
-    goal.add_argument("--tolerance", type=float, metavar="X", help="relative loss that is accepted (default: 0.01)")
-    goal.add_argument("--max-trials", type=int, metavar="N", help="default: 100")
     goal.add_argument(
-        "--workspace", metavar="DIR", help="history of the trials (default: ~/.cache/inc_hf/workspace/DATE)"
+        "--task", type=values.task, help="e.g. text-classification; with a labelled --dataset, tunes to the goal"
+    )
+    add_metric_argument(goal)
+    goal.add_argument(
+        "--tolerance", type=values.number(0), metavar="X", help="relative loss that is accepted (default: 0.01)"
+    )
+    goal.add_argument("--max-trials", type=values.integer(1), metavar="N", help="default: 100")
+    goal.add_argument(
+        "--workspace",
+        type=values.path,
+        metavar="DIR",
+        help="history of the trials (default: ~/.cache/inc_hf/workspace/DATE)",
     )
     goal.add_argument(
-        "--resume-from", metavar="DIR", help="workspace of an earlier run, whose trials are not repeated"
+        "--resume-from",
+        type=values.path,
+        metavar="DIR",
+        help="workspace of an earlier run, whose trials are not repeated",
     )
 
 
@@ -101,15 +134,15 @@ def _add_output(output: argparse._ArgumentGroup) -> None:
         "--runtime", choices=("vllm",), help="leave in float what vLLM has no place for: embeddings, pooler, head"
     )
     output.add_argument("--overwrite", action="store_true", help="replace a directory that is not empty")
-    output.add_argument("--push-to-hub", metavar="REPO", help="upload the result as well")
-    output.add_argument("--seed", type=int, default=42, help="default: %(default)s")
+    output.add_argument("--push-to-hub", type=values.path, metavar="REPO", help="upload the result as well")
+    output.add_argument("--seed", type=values.integer(0, 2**32 - 1), default=42, help="default: %(default)s")
 
 
 def quantize(args: argparse.Namespace) -> int:
     """Quantize and save a model as the arguments say; returns the exit code."""
     model = model_of(args, "inc-hf quantize MODEL -o DIR")
     config = config_of(args)
-    _check(config, args)
+    _check(config, args, model)
     if args.workspace:
         set_workspace(args.workspace)
     set_resume_from(args.resume_from)
@@ -122,24 +155,33 @@ def quantize(args: argparse.Namespace) -> int:
     return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK
 
 
-def _check(config: PostTrainingQuantConfig, args: argparse.Namespace) -> None:
+def _check(config: PostTrainingQuantConfig, args: argparse.Namespace, model: str) -> None:
     """What would fail in the end fails before anything is loaded."""
     from huggingface_hub.utils import validate_repo_id
 
     from inc_hf.checkpoint.save import check_output_directory
+    from inc_hf.tune.history import check_resumable
     from inc_hf.writable import check_writable
 
     if config.approach == "static" and not (args.texts or args.dataset):
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
+    if config.recipe("smooth_quant") and not (args.texts or args.dataset):
+        raise UsageError("SmoothQuant needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_goal_arguments(args)
     if config.approach in ("dynamic", "weight_only") and not config.recipe("smooth_quant"):
         check_used(args, ("texts", "samples", "observer"), "--approach static or auto")
+    if args.format == "compressed-tensors" and args.weight_bits is not None and args.weight_bits <= 4:
+        raise UsageError(
+            "compressed-tensors has weights of 5 to 8 bits here; leave out --format, or take --format inc."
+        )
     if args.runtime == "vllm" and args.format == "inc":
         raise UsageError("vLLM reads compressed-tensors; leave out --format inc, or --runtime vllm.")
-    check_int("random_seed", args.seed, low=0, high=2**32 - 1)
+    check_apart(args.output, model)
     check_output_directory(args.output, args.overwrite)
     if args.workspace:
         check_writable(args.workspace)
+    if args.resume_from:
+        check_resumable(args.resume_from)
     if args.push_to_hub:
         with usage_error_for(f"{args.push_to_hub} cannot be a repository"):
             validate_repo_id(args.push_to_hub)
@@ -161,15 +203,11 @@ def _quantized(
     name: str, config: PostTrainingQuantConfig, args: argparse.Namespace
 ) -> tuple["IncQuantizer", "QuantizedModel"]:
     """The model, quantized and saved, and what did it."""
-    from inc_hf.commands.loading import load_dataset, load_model, load_tokenizer
+    from inc_hf.commands.loading import load_model
     from inc_hf.quantizer import IncQuantizer
 
-    samples = max(config.calibration_sampling_size)
-    texts, dataset = read_texts(args.texts, samples) if args.texts else None, load_dataset(args)
-    try:
-        model, tokenizer = load_model(name, args.task), load_tokenizer(name)
-    except OSError as error:
-        raise OSError(f"{name} cannot be loaded: {error}") from error
+    tokenizer, texts, dataset = _data(name, config, args)
+    model = load_model(name, args.task)
     quantizer = IncQuantizer(model, task=args.task, seed=args.seed, tokenizer=tokenizer, metric_name=args.metric)
     shuffled = None if dataset is None or texts else dataset.shuffle(seed=args.seed)
     result = quantizer.quantize(
@@ -183,6 +221,24 @@ def _quantized(
         runtime=args.runtime,
     )
     return quantizer, result
+
+
+def _data(name: str, config: PostTrainingQuantConfig, args: argparse.Namespace) -> tuple[Any, list[str] | None, Any]:
+    """Tokenizer, texts and dataset, all seen to fit the model, which is not loaded for that."""
+    from inc_hf.commands.kept import check_kept
+    from inc_hf.commands.loading import check_dataset, load_dataset, load_tokenizer, outline_of
+    from inc_hf.quantize.resolve import quantizable_names
+
+    outline, tokenizer = outline_of(name, args.task), load_tokenizer(name)
+    if getattr(outline.config, "quantization_config", None) is not None:
+        raise UsageError(f"{name} is already quantized; start from the FP32 model.")
+    check_kept(args.keep_fp32, quantizable_names(outline), "quantized")
+    texts = read_texts(args.texts, max(config.calibration_sampling_size)) if args.texts else None
+    if texts and tokenizer is None:
+        raise UsageError(f"{name} has no tokenizer, which --texts need; put its files there, or give a --dataset.")
+    dataset = load_dataset(args)
+    check_dataset(outline, dataset, tokenizer, args)
+    return tokenizer, texts, dataset
 
 
 def read_texts(path: str, limit: int | None = None) -> list[str]:

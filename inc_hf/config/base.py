@@ -62,7 +62,11 @@ class ConfigMixin:
         """The config that `save` has written to `path`."""
         with usage_error_for(f"{path} cannot be read as text"):
             text = Path(path).read_text(encoding="utf-8")
-        return cls.from_dict(parse_json(os.fspath(path), text, dict))
+        values = parse_json(os.fspath(path), text, dict)
+        try:
+            return cls.from_dict(values)
+        except UsageError as error:
+            raise type(error)(f"{os.fspath(path)}: {error}") from error
 
 
 def build(name: str, value: Any, cls: type[Config]) -> Config:

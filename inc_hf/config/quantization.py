@@ -92,8 +92,8 @@ class PostTrainingQuantConfig(_QuantizationMixin):
         outputs (`list[str]`, *optional*, defaults to `[]`):
             Names of the model's outputs.
         approach (`str`, *optional*, defaults to `"static"`):
-            `"static"`, `"dynamic"`, `"auto"` or `"weight_only"`. A longer name that contains one of these, such as
-            INC's `"post_training_static_quant"`, is accepted; the short one is stored. `"static"` gives the two
+            `"static"`, `"dynamic"`, `"auto"` or `"weight_only"`. INC's longer names, such as
+            `"post_training_static_quant"`, are accepted; the short one is stored. `"static"` gives the two
             products of feed-forward blocks a scale per token, unless another setting speaks of their activations,
             such as `{"activation": {"granularity": "per_tensor"}}`. `"auto"` is what agrees best with the float model
             on the calibration data, or first meets the goal where there is an evaluation; without data it is dynamic.
@@ -153,7 +153,7 @@ class PostTrainingQuantConfig(_QuantizationMixin):
         check_choice("domain", self.domain, DOMAINS)
         self.recipes = check_recipes("recipes", self.recipes)
         check_choice("quant_format", self.quant_format, QUANT_FORMATS)
-        self.approach = _check_approach(self.approach)
+        self.approach = check_approach(self.approach)
         self.calibration_sampling_size = _check_sampling_size(self.calibration_sampling_size)
         if self.reduce_range is not None:
             check_bool("reduce_range", self.reduce_range)
@@ -288,10 +288,11 @@ class MixedPrecisionConfig(_QuantizationMixin):
             )
 
 
-def _check_approach(value: Any) -> str:
-    for approach in APPROACHES:
-        if approach in check_string("approach", value):
-            return approach
+def check_approach(value: Any) -> str:
+    """One of `APPROACHES`, which INC also calls `post_training_static_quant` and the like."""
+    name = check_string("approach", value).removeprefix("post_training_").removesuffix("_quant")
+    if name in APPROACHES:
+        return name
     raise UsageError(
         f"`approach` must be one of {', '.join(APPROACHES)}, got {value!r}{did_you_mean(value, APPROACHES)}"
     )

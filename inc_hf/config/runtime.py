@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inc_hf.config.arguments import check_path
 from inc_hf.config.base import ConfigMixin
 from inc_hf.config.checks import check_bool, check_choice, check_int, check_string, check_strings
 from inc_hf.config.quantization import BACKENDS, DEVICES
@@ -145,11 +146,14 @@ def set_random_seed(random_seed: int) -> None:
 
 def set_workspace(workspace: str | os.PathLike) -> None:
     """Set `options.workspace`, the directory of the tuning history and of reports."""
+    check_path("workspace", workspace)
     _set_option("workspace", os.fspath(workspace))
 
 
 def set_resume_from(resume_from: str | os.PathLike | None) -> None:
     """Set `options.resume_from`, the tuning history to continue; None starts anew."""
+    if resume_from is not None:
+        check_path("resume_from", resume_from)
     _set_option("resume_from", None if resume_from is None else os.fspath(resume_from))
 
 

@@ -1,9 +1,15 @@
 """Data sets from files and from the Hub."""
 
+import csv
 import os
+import re
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from inc_hf.errors import UsageError
+
+HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 LOADERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
 
@@ -24,7 +30,40 @@ def load_dataset_file_or_hub(name: str | os.PathLike, config_name: str | None, s
 
 def _load(datasets: Any, name: str | os.PathLike, config_name: str | None, split: str, token: str | None) -> Any:
     ending = os.path.splitext(os.fspath(name))[1]
+    _check_file(name, ending)
     if ending in LOADERS and os.path.isfile(name):
+        if LOADERS[ending] == "csv":
+            _check_first_rows(name, "\t" if ending == ".tsv" else ",")
         settings = {"delimiter": "\t", "quoting": 3} if ending == ".tsv" else {}
         return datasets.load_dataset(LOADERS[ending], data_files=os.fspath(name), split="train", **settings)
     return datasets.load_dataset(os.fspath(name), config_name, split=split, token=token)
+
+
+def _check_file(name: str | os.PathLike, ending: str) -> None:
+    """Raise ValueError for a file that is not there or of no form that is read, before the Hub is asked for it."""
+    known = ", ".join(LOADERS)
+    if os.path.isfile(name) and ending not in LOADERS:
+        raise UsageError(f"{name} is a file whose name ends in {ending or 'nothing'!r}; data is in {known}.")
+    if os.path.exists(name):
+        return
+    if ending in LOADERS or not HUB_NAME.fullmatch(os.fspath(name)):
+        raise UsageError(f"There is no file {name!r}; data is in a file ({known}), a directory, or on the Hub.")
+
+
+def _check_first_rows(name: str | os.PathLike, delimiter: str) -> None:
+    """Raise ValueError for a table without rows, or whose first row has more fields than there are columns: pandas
+    would take those in front for the names of rows."""
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    try:
+        with open(name, encoding="utf-8", newline="") as lines:
+            rows = list(islice(csv.reader(lines, delimiter=delimiter, quoting=quoting), 2))
+    except (UnicodeDecodeError, csv.Error):  # which the loader says in its own words
+        return
+    first, second = [*rows, None, None][:2]
+    what = f"{name} cannot be read as a dataset"
+    if not first:
+        raise UsageError(f"{what}: No columns: the first line, which has their names, is empty.")
+    if second is None:
+        raise UsageError(f"{what}: there is no data behind the names of the columns.")
+    if len(second) > len(first):
+        raise UsageError(f"{what}: line 2 has {len(second)} fields, and line 1 names {len(first)} columns.")

@@ -25,7 +25,7 @@ class GlueScore:
         self.references: list[np.ndarray] = []
 
     def update(self, answers: Answers) -> None:
-        _check_fits(self.task, answers)
+        check_fits(self.task, answers.problem, answers.outputs.shape[-1])
         of_numbers = answers.problem is Problem.NUMBERS
         predicted = answers.outputs if of_numbers else answers.outputs.argmax(-1)
         self.predictions.append(predicted.numpy(force=True).copy())
@@ -39,17 +39,12 @@ class GlueScore:
         return float(result[self.name])
 
 
-def check_glue_task(task: str | None) -> None:
-    """Raise ValueError for one that GLUE does not have; None is none."""
-    if task is not None and task not in GLUE_METRIC:
-        raise UsageError(f"Unknown GLUE task {task!r}; choose one of {', '.join(sorted(GLUE_METRIC))}.")
-
-
-def _check_fits(task: str, answers: Answers) -> None:
+def check_fits(task: str, problem: Problem, classes: int) -> None:
+    """Raise ValueError if the metric of a task of GLUE is not for what a model answers."""
     why = None
-    if answers.problem is not (Problem.NUMBERS if task == OF_NUMBERS else Problem.CLASSES):
-        why = FITTING[answers.problem]
-    elif GLUE_METRIC[task] == "f1" and answers.outputs.shape[-1] != 2:
-        why = f"Target is multiclass ({answers.outputs.shape[-1]} classes), and F1 is of two: leave the metric out"
+    if problem is not (Problem.NUMBERS if task == OF_NUMBERS else Problem.CLASSES):
+        why = FITTING[problem]
+    elif GLUE_METRIC[task] == "f1" and classes != 2:
+        why = f"Target is multiclass ({classes} classes), and F1 is of two: leave the metric out"
     if why is not None:
         raise UsageError(f"The metric of {task!r} does not fit the predictions: {why}, or pass `eval_fn`.")

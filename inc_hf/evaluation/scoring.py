@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from inc_hf.config import AccuracyCriterion
+from inc_hf.config.arguments import check_data, check_function, check_optional_string
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.inc_metric import evaluate_metric
@@ -75,6 +76,9 @@ def scoring(
             that contradicts the metric.
     """
     criterion = criterion or AccuracyCriterion()
+    check_function("eval_func", eval_func, "a function of the model that returns its score")
+    check_data("eval_dataloader", eval_dataloader)
+    check_optional_string("metric_name", metric_name)
     if eval_func is not None:
         return Scoring(eval_func, metric_name, metric_name, criterion)
     if (eval_dataloader is None) != (eval_metric is None):

@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inc_hf.config.arguments import check_data, check_model
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.answers import IGNORED, Answers, Problem, answers_of, check_classes, classes_of, logits_of
 from inc_hf.evaluation.counts import Accuracy, Count
-from inc_hf.evaluation.glue import OF_NUMBERS, GlueScore, check_glue_task
+from inc_hf.evaluation.glue import OF_NUMBERS, GlueScore
+from inc_hf.evaluation.metrics import check_glue_task
 from inc_hf.models.batches import batch_length
 from inc_hf.models.labels import LABEL_COLUMNS
-from inc_hf.models.tasks import SCORED
+from inc_hf.models.tasks import SCORED, check_task
 from inc_hf.quantize.workflow import error_of_data, run
 from inc_hf.telling import progress_bar
 
@@ -33,8 +35,9 @@ def evaluate_task(
         ValueError: an unknown task or metric, or one that does not fit what the model gives, no batches, batches
             without labels, or labels that the model does not know.
     """
-    if task not in SCORED:
-        raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}.")
+    check_model(model)
+    check_data("batches", batches)
+    check_task(task, needed=True)
     check_glue_task(metric)
     answers_to = SCORES[SCORED[task].scored_by]
     count: Count | None = None
@@ -78,7 +81,10 @@ def labels_of(batch: Mapping[str, Tensor], key: str = "labels") -> Tensor:
         ValueError: it has none.
     """
     if key not in batch:
-        raise UsageError(f"Evaluation needs labels: the batches have {sorted(batch)}, not {key!r}.")
+        names = "'label' or 'labels'" if key == "labels" else repr(key)
+        raise UsageError(
+            f"Evaluation needs labels: the batches have {sorted(batch)}, not {key!r}; name a column {names}."
+        )
     return batch[key]
 
 

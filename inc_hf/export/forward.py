@@ -11,6 +11,8 @@ from transformers import PreTrainedModel
 from inc_hf.backends.compare import axes_of, other_batch
 from inc_hf.backends.onnxruntime import require_export
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.config.arguments import check_names, check_path
+from inc_hf.config.checks import check_float
 from inc_hf.errors import UsageError
 from inc_hf.export.axes import batches_and_axes
 from inc_hf.export.built_in import METADATA, built_in
@@ -53,6 +55,10 @@ def export(
         ExportError: it cannot be written, or the file computes something else.
     """
     require_export()
+    check_path("save_path", save_path)
+    check_names("inputs", inputs)
+    if limit is not None:
+        check_float("limit", limit, low=0)
     model, conf = checked(model, conf)
     target = Path(save_path)
     check_writable(target.parent)

@@ -9,6 +9,8 @@ from transformers import PreTrainedModel
 
 from inc_hf.backends.onnxruntime import require_export
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.config.arguments import check_model, check_names, check_path
+from inc_hf.config.checks import check_choice, check_float
 from inc_hf.errors import UsageError
 from inc_hf.export.built_in import METADATA
 from inc_hf.export.decoder import decoder_part
@@ -16,7 +18,7 @@ from inc_hf.export.forward import forward_part
 from inc_hf.export.made_of import WEIGHTS, marks_of
 from inc_hf.export.part import Part
 from inc_hf.export.seq2seq import seq2seq_parts
-from inc_hf.export.write import checked, limit_of, write_freely
+from inc_hf.export.write import OPENERS, checked, limit_of, write_freely
 from inc_hf.undo import restored
 from inc_hf.writable import check_writable
 
@@ -60,6 +62,12 @@ def export_model(
         ExportError: it cannot be written, or a file computes something else.
     """
     require_export()
+    check_model(model, of_transformers=True)
+    check_path("directory", directory)
+    check_names("inputs", inputs)
+    check_choice("backend", backend, OPENERS)
+    if limit is not None:
+        check_float("limit", limit, low=0)
     marks = marks_of(model)
     model, conf = checked(model, conf)
     suffix = SUFFIXES[conf.dtype]

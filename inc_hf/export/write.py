@@ -15,6 +15,7 @@ from inc_hf.atomic import locked, temporary_directory
 from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.compare import why_different
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.config.arguments import check_conf, check_model
 from inc_hf.errors import UsageError
 from inc_hf.export.axes import FREE_NAMES
 from inc_hf.export.onnx import ELSE, ExportError, onnx_graph, write_onnx
@@ -42,6 +43,8 @@ def checked(model: nn.Module, conf: Torch2ONNXConfig | None) -> tuple[nn.Module,
     Raises:
         ValueError: the model is not of `conf.dtype`, or of a dtype that is not written.
     """
+    check_model(model)
+    check_conf(conf, Torch2ONNXConfig)
     _refuse_switching(model)
     has_halves, dtype = bool(bf16_modules(model)), dtype_of(model)
     conf = conf or Torch2ONNXConfig(dtype=dtype)

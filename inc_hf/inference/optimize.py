@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from inc_hf.checkpoint.adopt import adopt
+from inc_hf.config.arguments import check_model
+from inc_hf.config.checks import check_bool
 from inc_hf.inference.fuse import fuse_activations
 from inc_hf.inference.release import release_weights
 from inc_hf.inference.share import share_inputs
@@ -31,8 +33,11 @@ def optimize(model: "PreTrainedModel", fuse: bool = True) -> "PreTrainedModel":
             move an activation of the next layer to the neighbouring integer.
 
     Raises:
+        TypeError: it is no model.
         ValueError: the model is not quantized, or not in a form that this package reads. It is then as it was.
     """
+    check_model(model)
+    check_bool("fuse", fuse)
     with restored_on_error(model):
         if not quantized_modules(model) and not bf16_modules(model):
             adopt(model)

@@ -8,6 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from inc_hf.config.arguments import check_data
+from inc_hf.config.checks import check_int
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.labels import order_of
 from inc_hf.models.reader import Reader, accepted_inputs, batch_length, is_one_row_a_sample
@@ -98,8 +100,11 @@ def _counted(
 
 
 def _check(data: Any, batch_size: int) -> None:
+    if not isinstance(data, str | Mapping):
+        check_data("data", data)
     if data is None or length_of(data) == 0:
         raise UsageError("The dataset is empty; calibration and evaluation need at least one sample.")
+    check_int("batch_size", batch_size)
     if isinstance(data, str | Mapping):
         raise UsageTypeError(
             f"Got one {type(data).__name__} as data; pass a list of texts, a dataset or a dataloader."

@@ -53,8 +53,11 @@ class Encoder:
             return False
         return takes
 
-    def encoded(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+    def encoded(self, sample: Mapping[str, Any], row: int) -> dict[str, Any]:
         """A sample that is text, an image or sound as the model's inputs; any other as it is.
+
+        Args:
+            row (`int`): its number, for messages.
 
         Raises:
             ValueError: there is no tokenizer or processor, or it does not take the sample.
@@ -64,7 +67,7 @@ class Encoder:
             return dict(sample)
         if main_input == "input_ids":
             self.columns = self.columns or text_columns(sample)
-            inputs = self._tokens(sample) if self.columns else None
+            inputs = self._tokens(sample, row) if self.columns else None
             if inputs is not None and any(map(is_image, sample.values())) and self.sees:
                 inputs |= self._image(sample) or {}
         else:
@@ -73,11 +76,14 @@ class Encoder:
             return dict(sample)
         return {**inputs, **{key: self._target(sample[key]) for key in LABEL_COLUMNS if key in sample}}
 
-    def _tokens(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+    def _tokens(self, sample: Mapping[str, Any], row: int) -> dict[str, Any]:
         first, second = self.columns
         if self.tokenizer is None:
             raise UsageError(f"The data holds text (column {first!r}); pass `tokenizer=` or tokenize it before.")
-        with usage_error_for(f"Column {first!r} holds what the tokenizer does not take"):
+        held = reprlib.repr(sample[first])
+        with usage_error_for(
+            f"Column {first!r} holds what the tokenizer does not take in row {row} (the first is 0), {held}"
+        ):
             return dict(self.tokenizer(sample[first], sample[second] if second else None, **self.settings))
 
     def _target(self, label: Any) -> Any:

@@ -24,10 +24,15 @@ def example(model: PreTrainedModel, sizes: Sizes | None = None, names: Iterable[
     """
     sizes = sizes or Sizes()
     names = usual_inputs(model) if names is None else list(names)
-    if unknown := [name for name in names if name not in parameters_of(model)]:
-        raise UsageError(f"{type(model).__name__} has no inputs {unknown}, only {', '.join(parameters_of(model))}.")
+    check_inputs(model, names)
     ids = ids_of(model, sizes)
     return {name: made(name, model, ids, sizes) for name in parameters_of(model) if name in names}
+
+
+def check_inputs(model: PreTrainedModel, names: Iterable[str]) -> None:
+    """Raise ValueError for names that are no inputs of the model."""
+    if unknown := [name for name in names if name not in parameters_of(model)]:
+        raise UsageError(f"{type(model).__name__} has no inputs {unknown}, only {', '.join(parameters_of(model))}.")
 
 
 def usual_inputs(model: PreTrainedModel, besides: Iterable[str] = ()) -> list[str]:

@@ -50,7 +50,7 @@ def _number(word: str, ids: dict[str, int], row: int) -> int:
         return int(word)
     known = ", ".join(repr(name) for name in list(ids)[:10]) + (", …" if len(ids) > 10 else "")
     raise UsageError(
-        f"These samples do not make a batch of tensors: the label {word!r} in row {row} (the first is 0) is none of "
+        f"The label {word!r} in row {row} (the first is 0) is none of "
         f"the model's `label2id`, {known}; set `label2id` in its config, or give numbers."
     )
 

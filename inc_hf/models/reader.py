@@ -16,7 +16,7 @@ from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
 from inc_hf.models.collate import collate
 from inc_hf.models.encode import Encoder
 from inc_hf.models.labels import LABEL_COLUMNS, OTHER_NAMES, in_order, label_numbers
-from inc_hf.models.samples import main_names, rows_of
+from inc_hf.models.samples import TEXT_NAMES, main_names, rows_of
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Reader:
 
     def _usable(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         """A sample through the tokenizer, with numbers as labels."""
-        inputs = self.encoder.encoded(sample)
+        inputs = self.encoder.encoded(sample, self.rows)
         _check_main_input(inputs, sample, self.model)
         self.rows += 1
         return self._with_labels(inputs, self.rows - 1)
@@ -136,7 +136,8 @@ def _check_main_input(usable: Collection[str], came: Collection[str], model: nn.
     if not {*main, "inputs_embeds"}.intersection(usable):
         raise UsageError(
             f"The data gives {sorted(came)}, but {type(model).__name__} needs {' and '.join(map(repr, main))} "
-            "(in ready batches, a tensor); rename the columns, or pass texts with a tokenizer."
+            f"(in ready batches, a tensor); {'texts are in ' + TEXT_NAMES + ': ' if main == ['input_ids'] else ''}"
+            "rename the columns, or pass texts with a tokenizer."
         )
 
 

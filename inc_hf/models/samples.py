@@ -36,6 +36,7 @@ TEXT_COLUMNS = (
     ("question", "sentence"),
     ("question", "context"),
 )
+TEXT_NAMES = ", ".join(first if second is None else f"{first} with {second}" for first, second in TEXT_COLUMNS)
 PER_TOKEN = ("ForTokenClassification", "ForMaskedLM", "ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 

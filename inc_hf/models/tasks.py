@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inc_hf.config.checks import did_you_mean
 from inc_hf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -115,14 +116,74 @@ def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: An
     """
     import transformers
 
+    check_task(task)
     if task is not None:
-        if task not in SCORED:
-            raise UsageError(f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}.")
         return getattr(transformers, SCORED[task].auto_class)
     found = class_of_architecture(transformers.AutoConfig.from_pretrained(name, **kwargs))
     if found is None:
-        raise UsageError(f"{name} does not say what model it is; pass `task`, one of {', '.join(SCORED)}.")
+        raise UsageError(f"{name} does not say what model it is; pass `task`, one of {', '.join(SCORED)} (--task).")
     return found
+
+
+def check_task(task: Any, needed: bool = False) -> None:
+    """Raise ValueError for what is no task; None is one where none is `needed`."""
+    if (task is not None or needed) and not (isinstance(task, str) and task in SCORED):
+        raise UsageError(
+            f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}{did_you_mean(task, SCORED)}"
+        )
+
+
+def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: bool = False) -> None:
+    """Raise ValueError for a task that a checkpoint was not trained for.
+
+    Args:
+        may_have_its_shape (`bool`): whether a head of another task will do, if its weights have the right shapes.
+
+    Raises:
+        ValueError: models of this kind cannot do the task, or what does it would be random, or of another task.
+    """
+    import transformers
+
+    if task is None:
+        return
+    auto_class = getattr(transformers, SCORED[task].auto_class)
+    config = transformers.AutoConfig.from_pretrained(name)
+    own = class_of_architecture(config)
+    if hasattr(config, "auto_map") or own is None:  # of code that is not ours to judge
+        return
+    its = task_of(own.__name__, own.main_input_name in ("input_features", "input_values"))
+    what = f"{name} is a {own.__name__}" + (f", for {its.name}" if its is not None else "")
+    if type(config) not in auto_class._model_mapping:
+        raise UsageError(f"{what}; models of the type {config.model_type!r} cannot do {task!r}. Leave the task out.")
+    if not may_have_its_shape and its is not None and its.output and SCORED[task].output not in (None, its.output):
+        raise UsageError(f"{what}, and was not trained for {task!r}. Leave the task out, or choose another model.")
+    if lacking := parts_that_lack(own, auto_class._model_mapping[type(config)], config):
+        raise UsageError(
+            f"{what}; for {task!r} it lacks {', '.join(lacking)}, which would be random. Leave the task out, or "
+            "choose a model that was trained for it."
+        )
+
+
+def parts_that_lack(own: type, other: Any, config: "PreTrainedConfig") -> list[str]:
+    """The modules of a class `other` that a checkpoint of a class `own` has no weights of the same shapes for."""
+    if other is own or not isinstance(other, type):
+        return []
+    has, wants = _shapes(own, config), _shapes(other, config)
+    return list(dict.fromkeys(name.rpartition(".")[0] for name, shape in wants.items() if has.get(name) != shape))
+
+
+def _shapes(model_class: type, config: "PreTrainedConfig") -> dict[str, Any]:
+    """Those of the weights, by their names in the model without its head, or else in the head."""
+    import torch
+
+    config = copy.deepcopy(config)
+    vars(config).pop("quantization_config", None)
+    with torch.device("meta"):
+        model = model_class(config)
+    prefix = f"{model.base_model_prefix}."
+    return {
+        name.removeprefix(prefix): tuple(value.shape) for name, value in model.named_parameters(remove_duplicate=False)
+    }
 
 
 def class_of_architecture(config: "PreTrainedConfig") -> type | None:

@@ -31,9 +31,10 @@ def check_files(directory: Path, config: PreTrainedConfig) -> PreTrainedModel | 
     return model
 
 
-def model_on_meta(config: PreTrainedConfig) -> PreTrainedModel | None:
-    """The model of a checkpoint without weights, of the modules that these are loaded into."""
-    model_class = class_of_architecture(config)
+def model_on_meta(config: PreTrainedConfig, model_class: type | None = None) -> PreTrainedModel | None:
+    """The model of a checkpoint without weights, of the modules that these are loaded into; by default of the class
+    that wrote it, None if transformers has no such class."""
+    model_class = model_class or class_of_architecture(config)
     if model_class is None:
         return None
     quantization = as_dict(getattr(config, "quantization_config", None))

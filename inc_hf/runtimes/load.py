@@ -10,6 +10,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from inc_hf.backends import onnxruntime, openvino
 from inc_hf.backends.ipex import require_ipex
+from inc_hf.config.arguments import check_names, check_place
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.export.layout import SUFFIXES
 from inc_hf.export.made_of import WEIGHTS, are_others
@@ -44,10 +45,12 @@ def load_model(
         ImportError: the backend needs packages that are not installed.
         CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
     """
+    check_place("pretrained_model_name_or_path", name)
     if backend not in (*BACKENDS, "auto"):
         raise UsageError(f"`backend` must be one of auto, {', '.join(BACKENDS)}, got {backend!r}.")
     if isinstance(inputs, str):
         raise UsageError(f"`inputs` is a list of names, got {inputs!r}; pass [{inputs!r}].")
+    check_names("inputs", inputs)
     if backend != "auto":
         BACKENDS[backend]()
     if backend == "torch":  # which takes all inputs

@@ -89,6 +89,10 @@ def kinds_to_convert(
         ValueError: there are none, or a pattern matches nothing.
     """
     kinds = known = candidates_of(model)
+    if "" in kinds:
+        raise UsageError(
+            f"The model is a single {kinds['']}, which has no place to be exchanged in; wrap it in a module."
+        )
     reached = reached_by(model, [])
     if reached is not None:  # what is read without a call, as relative positions of DeBERTa are, stays in float32
         kinds = {name: kinds[name] for name in reached_or_tied(model, list(kinds), reached)}

@@ -95,9 +95,7 @@ class History:
         Raises:
             ValueError: the file is not a history of this version.
         """
-        path = Path(path)
-        path = path / FILE if path.is_dir() else path
-        self.baseline, self.resumed = _read(path, " that can be resumed")
+        self.baseline, self.resumed = _read_to_resume(path)
         self.earlier = _of_model(self.resumed, self.baseline)
 
     def begin(self, baseline: float) -> bool:
@@ -106,6 +104,19 @@ class History:
         fits = bool(mine) or not self.resumed
         self.baseline, self.earlier = baseline, mine or self.earlier
         return fits
+
+
+def check_resumable(path: str | os.PathLike) -> None:
+    """Raise ValueError or FileNotFoundError if a workspace, or a file, is nothing that a search can go on from."""
+    _read_to_resume(path)
+
+
+def _read_to_resume(path: str | os.PathLike) -> tuple[float, list[Trial]]:
+    path = Path(path)
+    file = path / FILE if path.is_dir() else path
+    if not file.exists():
+        raise FileNotFoundError(f"No such file: {file}; go on from the workspace of an earlier run, which has one.")
+    return _read(file, " that can be resumed")
 
 
 def _read(path: Path, what_now: str) -> tuple[float, list[Trial]]:

@@ -63,3 +63,48 @@ def test_a_file_is_no_model(command, capsys):
 def test_what_is_no_directory_and_no_name_of_the_hub(name, capsys):
     assert main(["quantize", name, "-o", "out"]) == 2
     assert error_line(capsys.readouterr().err).startswith(f"There is no directory {name!r}, and a name on the Hub is")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("command", ["quantize", "convert"])
+def test_the_model_that_is_read_is_never_replaced(command, capsys, tmp_path):
+    before = sorted((tmp_path / "model").iterdir())
+    (tmp_path / "link").symlink_to("model")
+    for output in ("model", "./model/", "link"):
+        assert main([command, "model", "-o", output, "--overwrite"]) == 2
+        assert "is the model itself; choose another directory" in error_line(capsys.readouterr().err)
+    assert sorted((tmp_path / "model").iterdir()) == before
+
+
+@pytest.mark.usefixtures("here")
+def test_a_model_behind_what_is_kept_in_float():
+    assert main(["convert", "-o", "out", "--keep-fp32", "classifier", "bert.pooler.dense", "./model"]) == 0
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["-o", "out", "--keep-fp32", "classifier", "user/model"], "so put MODEL before it"),
+        (["-m", "model", "other", "-o", "out"], "Which model, 'other' or 'model' (-m)? Give one"),
+        (
+            ["model", "-o", "out", "--aproach", "static"],
+            "unrecognized arguments: --aproach static; did you mean '--approach'",
+        ),
+        ([".", "-o", "out"], ". holds no model: it has no config.json; did you mean model?"),
+    ],
+    ids=["swallowed", "two", "misspelt", "above"],
+)
+def test_which_model(options, message, capsys):
+    assert main(["quantize", *options]) == 2
+    assert message in error_line(capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("here")
+def test_columns_of_other_names(tmp_path, capsys):
+    pytest.importorskip("datasets")
+    (tmp_path / "reviews.tsv").write_text("sentence\treview\tstars\n-\ta good film\t1\n-\ta dull plot\t0\n")
+    data = ["convert", "model", "-o", "out", *TASK, "--dataset", "reviews.tsv", "--label-column", "stars"]
+    assert main([*data, "--text-column", "text"]) == 2
+    assert "--text-column: reviews.tsv has no column 'text', only sentence, review, stars" in capsys.readouterr().err
+    assert main([*data, "--text-column", "review", "--tolerance", "1"]) == 0

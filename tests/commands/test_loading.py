@@ -84,7 +84,14 @@ def test_damaged_models_for_other_commands(refused, command, name):
 @pytest.mark.parametrize("command", ["quantize", "export", "convert"])
 def test_a_task_that_the_architecture_has_not(refused, command):
     line = refused(command, "{model}", "-o", "out", "--task", "image-classification")
-    assert "model cannot be loaded: Unrecognized configuration class" in line
+    assert "is a BertForSequenceClassification, for text-classification; models of the type 'bert' cannot do" in line
+
+
+@pytest.mark.parametrize("command", ["quantize", "export", "convert"])
+@pytest.mark.parametrize("task", ["question-answering", "token-classification", "fill-mask"])
+def test_a_task_that_the_checkpoint_is_not_for(refused, command, task):
+    line = refused(command, "{model}", "-o", "out", "--task", task)
+    assert f"is a BertForSequenceClassification, for text-classification, and was not trained for {task!r}" in line
 
 
 QUANTIZED = {
@@ -107,13 +114,15 @@ def test_damaged_quantized_models(refused, name):
     assert re.search(QUANTIZED[name], refused("export", f"{{{name}}}", "-o", "out"))
 
 
-INCOMPLETE = "gives ['label', 'sentence'], but|holds what the tokenizer does not take|label in row 0 .* is None"
+INCOMPLETE = (
+    "gives ['label', 'sentence'], but|holds what the tokenizer does not take|label in row 0 .* is None|The label"
+)
 DATA = {
     "empty_csv": "empty.csv cannot be read as a dataset: No columns",
     "header_csv": "header.csv cannot be read as a dataset: .*no data",
     "ragged_csv": "ragged.csv cannot be read as a dataset: .*Expected 2 fields in line 3, saw 4",
     "noise_csv": "noise.csv cannot be read as a dataset: .*utf-8",
-    "words_csv": "These samples do not make a batch of tensors",
+    "words_csv": "words.csv: The label '.*' in row 0 .* is none of the model's `label2id`",
     "large_csv": "The evaluation data does not fit the model: label 7 in row 0 .* is out of range: labels are 0 to 1",
     "negative_csv": "The evaluation data does not fit the model: label -3 in row 0 .* is out of range",
     "unlabelled_csv": "Evaluation needs labels",
@@ -146,7 +155,7 @@ def test_damaged_datasets_for_calibration(refused, name):
 def test_labels_of_another_task(refused):
     pytest.importorskip("datasets")
     arguments = ["--task", "text-generation", "--dataset", "{good_tsv}"]
-    assert "The evaluation data does not fit the model" in refused("quantize", "{model}", "-o", "out", *arguments)
+    assert "for 'text-generation' it lacks cls.predictions" in refused("quantize", "{model}", "-o", "out", *arguments)
 
 
 def test_a_dataset_that_is_nowhere(refused):
@@ -176,20 +185,26 @@ OPTIONS = {
     "noise to resume": (["--resume-from", "{noise_json}", "{scored}"], "noise.json is not a tuning history"),
     "a list to resume": (["--resume-from", "{list_json}", "{scored}"], "list.json is not a tuning history"),
     "workspace in a file": (["--workspace", "occupied", "{scored}"], "occupied"),
-    "batches of nothing": (["--batch-size", "0", "{scored}"], "`batch_size` must be at least 1, got 0"),
-    "batches of less": (["--batch-size", "-2", "{scored}"], "`batch_size` must be at least 1, got -2"),
-    "tolerance nan": (["--tolerance", "nan"], "`tolerable_loss` must be a finite number"),
-    "alpha of 7": (["--smooth-quant", "7"], "'alpha'.* must be a finite number in .0, 1., got 7.0"),
+    "batches of nothing": (
+        ["--batch-size", "0", "{scored}"],
+        "--batch-size: it takes a whole number of at least 1, got '0'",
+    ),
+    "batches of less": (
+        ["--batch-size", "-2", "{scored}"],
+        "--batch-size: it takes a whole number of at least 1, got '-2'",
+    ),
+    "tolerance nan": (["--tolerance", "nan"], "--tolerance: it takes a number of at least 0, got 'nan'"),
+    "alpha of 7": (["--smooth-quant", "7"], "--smooth-quant: it takes a number in .0, 1., or auto, got '7'"),
     "alpha without data": (["--smooth-quant", "0.5"], "SmoothQuant needs calibration data"),
-    "negative seed": (["--seed", "-1"], "`random_seed` must be in .0, 4294967295., got -1"),
-    "huge seed": (["--seed", "99999999999"], "`random_seed` must be in .0, 4294967295., got 99999999999"),
-    "negative samples": (["--samples", "-3"], "`calibration_sampling_size` must be at least 1, got -3"),
-    "a number as observer": (["--observer", "7"], "must be one of minmax"),
-    "no module": (["--keep-fp32", ""], "matches no module"),
+    "negative seed": (["--seed", "-1"], "--seed: it takes a whole number from 0 to 4294967295, got '-1'"),
+    "huge seed": (["--seed", "99999999999"], "--seed: it takes a whole number from 0 to 4294967295, got"),
+    "negative samples": (["--samples", "-3"], "--samples: it takes a whole number of at least 1, got '-3'"),
+    "a number as observer": (["--observer", "7"], "--observer: it takes one of minmax, kl, .*, got '7'"),
+    "no module": (["--keep-fp32", ""], "--keep-fp32: it takes a name, got ''"),
     "output in a file": (["-o", "occupied/out"], "occupied"),
     "output deep in a file": (["-o", "occupied/deep/out"], "occupied"),
     "no repository": (["--push-to-hub", "a/b/c"], "a/b/c cannot be a repository: Repo id must be"),
-    "output here": (["-o", ""], "choose a directory inside it"),
+    "output here": (["-o", ""], "-o/--output: it takes a name, got ''"),
 }
 
 

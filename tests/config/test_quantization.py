@@ -303,6 +303,8 @@ def test_approach_errors():
     assert text == (
         "`approach` must be one of static, dynamic, auto, weight_only, got 'statik'; did you mean 'static'?"
     )
+    text = message(ValueError, PostTrainingQuantConfig, approach="statics")  # INC takes what contains a name
+    assert "got 'statics'; did you mean 'static'?" in text
     text = message(ValueError, PostTrainingQuantConfig, approach="qqq")
     assert text == "`approach` must be one of static, dynamic, auto, weight_only, got 'qqq'."
     assert message(TypeError, PostTrainingQuantConfig, approach=1) == "`approach` must be a string, got 1 (int)."

@@ -10,7 +10,8 @@ from torch.optim import Optimizer
 from inc_hf.callbacks import PruningCallback
 from inc_hf.callbacks.loop import LoopHooks
 from inc_hf.config import WeightPruningConfig
-from inc_hf.errors import UsageError
+from inc_hf.config.arguments import check_model, check_optional_int
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.batches import batches_of, labels_are_inputs
 from inc_hf.prune import Pruner
 from inc_hf.prune.oneshot import prune_oneshot
@@ -43,10 +44,6 @@ class Pruning:
             optimizer.register_step_pre_hook(lambda *_: self._hooks.on_before_optimizer_step()),
             optimizer.register_step_post_hook(lambda *_: self._hooks.on_after_optimizer_step()),
         ]
-
-    @property
-    def pruners(self) -> list[Pruner]:
-        return self._callback.pruners
 
     def __repr__(self) -> str:
         words = [
@@ -97,6 +94,8 @@ def prepare_pruning(
     Raises:
         ValueError: neither or both of `optimizer` and `dataloader`, another framework, or a config that does not fit.
     """
+    check_model(model)
+    check_optional_int("max_steps", max_steps, low=1)
     if framework != "pytorch":
         raise UsageError(f"`framework` must be 'pytorch', got {framework!r}.")
     if (optimizer is None) == (dataloader is None):
@@ -106,6 +105,10 @@ def prepare_pruning(
         )
     if isinstance(config, dict):
         config = WeightPruningConfig.from_dict(config)
+    if not isinstance(config, WeightPruningConfig):
+        raise UsageTypeError(f"`config` must be a WeightPruningConfig, or a dict, got {type(config).__name__}.")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise UsageTypeError(f"`optimizer` must be a torch.optim.Optimizer, got {type(optimizer).__name__}.")
     if optimizer is not None:
         return Pruning(model, config, optimizer, max_steps)
     wants_loss = any(part.pruning_type == "retrain_free" for part in config.merged_configs())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from inc_hf.errors import UsageError
+
 if TYPE_CHECKING:
     import evaluate
 
@@ -23,7 +25,14 @@ GLUE_METRIC = {
     "wnli": "accuracy",
 }
 
+
 LOCAL_METRICS = {"accuracy": "IncAccuracy", "f1": "IncF1", "glue": "IncGlue"}
+
+
+def check_glue_task(task: str | None) -> None:
+    """Raise ValueError for one that GLUE does not have; None is none."""
+    if task is not None and not (isinstance(task, str) and task in GLUE_METRIC):
+        raise UsageError(f"Unknown GLUE task {task!r}; choose one of {', '.join(sorted(GLUE_METRIC))}.")
 
 
 def load_metric(name: str, config_name: str | None = None) -> evaluate.EvaluationModule:

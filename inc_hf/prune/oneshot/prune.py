@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from inc_hf.config import WeightPruningConfig
-from inc_hf.errors import UsageError
+from inc_hf.config.arguments import check_data, check_model
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.prune.coverage import pruning_coverage
 from inc_hf.prune.oneshot.calls import inference_of
 from inc_hf.prune.oneshot.channels import channel_jobs
@@ -59,6 +60,10 @@ def prune_oneshot(
         ValueError: there is no data, a type is for training, its pattern is not possible, a layer is in two elements
             or of a kind that cannot be pruned from its inputs, names match nothing, or values are NaN or infinite.
     """
+    check_model(model)
+    if not isinstance(config, WeightPruningConfig):
+        raise UsageTypeError(f"`config` must be a WeightPruningConfig, got {type(config).__name__}.")
+    check_data("batches", batches)
     return prune_layers(model, config.merged_configs(), batches, progress)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import nn
 
+from inc_hf.config.arguments import check_model
+from inc_hf.config.checks import check_float
 from inc_hf.errors import UsageError
 from inc_hf.prune.slim.find import Attention, find_attentions
 from inc_hf.prune.slim.find_ffn import find_feed_forwards
@@ -37,8 +39,9 @@ def parse_auto_slim_config(
     Raises:
         ValueError: a share is not in [0, 1), or the model has nothing of what is to be pruned.
     """
+    check_model(model)
     for name, share in (("ffn2_sparsity", ffn2_sparsity), ("mha_sparsity", mha_sparsity)):
-        if not 0 <= share < 1:
+        if not 0 <= check_float(name, share) < 1:
             raise UsageError(f"`{name}` must be in [0, 1), got {share}.")
     groups: list[tuple[str, list[str], float]] = []
     if ffn2_sparsity > 0:

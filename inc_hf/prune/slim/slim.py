@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.config.arguments import check_model
+from inc_hf.config.checks import check_int
 from inc_hf.coverage import Reason, coverage_of, weights_of
 from inc_hf.errors import UsageError
 from inc_hf.prune.slim.config import write_config
@@ -50,7 +52,8 @@ def model_slim(
         ValueError: the model has no layers of the shapes in question, or `round_multiplier` is not positive. The model
             is then as it was, as after any other error.
     """
-    if round_multiplier < 1:
+    check_model(model)
+    if check_int("round_multiplier", round_multiplier) < 1:
         raise UsageError(f"`round_multiplier` must be 1 or more, got {round_multiplier}.")
     attentions, blocks = find_attentions(model), find_feed_forwards(model)
     if not attentions and not blocks:

@@ -1,0 +1,64 @@
+"""Whether labelled data fits a model, found by looking at it: a model without weights is enough."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from inc_hf.evaluation.answers import Problem, check_classes
+from inc_hf.evaluation.glue import check_fits
+from inc_hf.evaluation.tasks import labels_of
+from inc_hf.models.batches import batches_of, labels_are_inputs
+from inc_hf.models.labels import LABEL_COLUMNS, in_order, label_numbers, order_of
+from inc_hf.models.tasks import SCORED
+
+KEYS = {"class": ("labels",), "span": ("start_positions", "end_positions"), "next token": ()}
+CLASSIFIES = ("text-classification", "token-classification", "image-classification", "audio-classification")
+
+
+def check_fits_calibration(model: nn.Module, data: Any, processor: Any) -> None:
+    """Raise ValueError if one sample of the data is nothing that the model could be calibrated on."""
+    next(batches_of(data, model, processor, 1, keep_labels=labels_are_inputs(model)), None)
+
+
+def check_fits_evaluation(model: nn.Module, data: Any, processor: Any, task: str) -> None:
+    """Raise ValueError for what an evaluation would refuse after a while: the columns, by one sample, or any of the
+    labels.
+
+    Args:
+        model: which may be without weights.
+        data (`datasets.Dataset`): one that can be read again.
+    """
+    batch = next(batches_of(data, model, processor, 1), {})
+    for key in KEYS[SCORED[task].scored_by]:
+        labels_of(batch, key)
+    if task in CLASSIFIES:
+        is_one = _problem_of(model) is Problem.CLASSES
+        for row, label in _labels(data, model):
+            if is_one:
+                check_classes(torch.as_tensor([label]), model.config.num_labels, row)
+
+
+def check_metric(model: nn.Module, task: str, metric: str) -> None:
+    """Raise ValueError if the metric of a task of GLUE is not for what a classifier answers."""
+    if task in CLASSIFIES:
+        check_fits(metric, _problem_of(model), model.config.num_labels)
+
+
+def _problem_of(model: nn.Module) -> Problem:
+    """As the config says; where it does not, several labels a sample are not told from classes."""
+    said = model.config.problem_type
+    if said is not None:
+        return Problem(said)
+    return Problem.NUMBERS if model.config.num_labels == 1 else Problem.CLASSES
+
+
+def _labels(data: Any, model: nn.Module) -> Iterator[tuple[int, Any]]:
+    """Row and label, as the model's numbers; of several labels a sample none."""
+    name = next((name for name in LABEL_COLUMNS if name in data.column_names), None)
+    order = order_of(data, model)
+    for row, label in enumerate(data[name] if name else ()):
+        number = in_order(label_numbers(label, model, row), order)
+        if not isinstance(number, list | tuple):
+            yield row, number
