@@ -1,6 +1,7 @@
 """Scores of a model by task, on a labelled dataset."""
 
 import inspect
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.config.arguments import check_data, check_model
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.answers import IGNORED, Answers, Problem, answers_of, check_classes, classes_of, logits_of
 from inc_hf.evaluation.counts import Accuracy, Count
 from inc_hf.evaluation.glue import OF_NUMBERS, GlueScore
@@ -37,6 +38,7 @@ def evaluate_task(
     """
     check_model(model)
     check_data("batches", batches)
+    check_not_empty(batches is not None)
     check_task(task, needed=True)
     check_glue_task(metric)
     answers_to = SCORES[SCORED[task].scored_by]
@@ -44,6 +46,9 @@ def evaluate_task(
     rows = 0
     with torch.no_grad():
         for batch in progress_bar(batches, desc="Evaluating", unit="batch", leave=False):
+            if not isinstance(batch, Mapping):
+                came = reprlib.repr(batch)
+                raise UsageTypeError(f"A batch must be a dict of tensors by the names of inputs, got {came}.")
             inputs = _inputs_of(model, batch, SCORED[task].output is None, rows)
             with error_of_data(model, "evaluation", inputs):
                 output = run(model, inputs)

@@ -13,7 +13,6 @@ from inc_hf.config import WeightPruningConfig
 from inc_hf.config.arguments import check_model, check_optional_int
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.batches import batches_of, labels_are_inputs
-from inc_hf.prune import Pruner
 from inc_hf.prune.oneshot import prune_oneshot
 from inc_hf.prune.target import select_layers
 

@@ -1,10 +1,12 @@
 """What of a config is possible without training."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from inc_hf.errors import UsageError
+from torch import Tensor
+
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.prune.pattern import BlockPattern, HeadPattern, NMPattern, Pattern, parse_pattern
 
 # The types, and which patterns they take.
@@ -48,6 +50,9 @@ def kept_batches(batches: Iterable[Any] | None, pruning_type: str) -> list[Any]:
     if batches is None:
         raise UsageError(f"The pruning type {pruning_type!r} needs data: pass `batches`, inputs of the model.")
     kept = list(batches)
+    for batch in kept:
+        if not isinstance(batch, Mapping | tuple | list | Tensor):
+            raise UsageTypeError(f"`batches` must have dicts, tuples or tensors in it, got {type(batch).__name__}.")
     if not kept:
         raise UsageError(f"`batches` is empty, and the pruning type {pruning_type!r} needs data.")
     return kept
