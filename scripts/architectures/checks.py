@@ -11,7 +11,7 @@ from architectures.models import tiny_model
 from architectures.outcome import FAULT, REFUSED, RIGHT, Outcome, Result, attempt, judged, shortened
 from architectures.outputs import difference, outputs_of
 from architectures.pruned import pruned
-from architectures.reference import halved_outputs, rounded_outputs
+from architectures.reference import ROUNDINGS, halved_outputs, rounded_outputs
 from architectures.stock import stock_outputs
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -68,7 +68,10 @@ class Check:
         expert, or an indexer the keys, one rounding changes everything."""
         if approach not in self.sensitivities:
             modules = quantized_modules(self.made[approach].model)
-            self.sensitivities[approach] = difference(rounded_outputs(self.model, modules, self.inputs), self.expected)
+            self.sensitivities[approach] = max(
+                difference(rounded_outputs(self.model, modules, self.inputs, rounds), self.expected)
+                for rounds in ROUNDINGS
+            )
         return self.sensitivities[approach]
 
     def against_float(self, outputs: list[Tensor], bound: float, reference: Callable[[], float]) -> Outcome:

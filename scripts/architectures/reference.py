@@ -1,7 +1,7 @@
 """The float model with what quantization rounds away, and nothing else: how far off a right answer may be."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,11 +10,14 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 
-def rounded_outputs(model: nn.Module, modules: Mapping[str, nn.Module], inputs: dict[str, Any]) -> list[Tensor]:
+def rounded_outputs(
+    model: nn.Module, modules: Mapping[str, nn.Module], inputs: dict[str, Any], rounds: Callable
+) -> list[Tensor]:
     """Outputs of a copy whose `modules` read rounded inputs and have rounded weights: plain torch, in float.
 
     Args:
         modules: name -> quantized module, which tells the number of bits.
+        rounds: one of [`ROUNDINGS`].
     """
     twin = copy.deepcopy(model)
     seen = set()
@@ -24,7 +27,7 @@ def rounded_outputs(model: nn.Module, modules: Mapping[str, nn.Module], inputs: 
             seen.add(id(target.weight))
             round_weight(target, module.scheme.weight.num_bits)
         if module.scheme.activation is not None and not isinstance(target, nn.Embedding):
-            target.register_forward_pre_hook(rounds_input if module.scheme.activation.dynamic else rounds_all_inputs)
+            target.register_forward_pre_hook(rounds)
     return outputs_of(twin, inputs)
 
 
@@ -59,3 +62,6 @@ def rounds_all_inputs(module: nn.Module, args: tuple) -> tuple | None:
 def rounded(x: Tensor, largest: Tensor) -> Tensor:
     scale = largest.clamp(min=1e-9) / 127.5
     return (x / scale).round().clamp(-128, 127) * scale
+
+
+ROUNDINGS = (rounds_input, rounds_all_inputs)
