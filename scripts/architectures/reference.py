@@ -11,13 +11,13 @@ from transformers.pytorch_utils import Conv1D
 
 
 def rounded_outputs(
-    model: nn.Module, modules: Mapping[str, nn.Module], inputs: dict[str, Any], rounds: Callable
+    model: nn.Module, modules: Mapping[str, nn.Module], inputs: dict[str, Any], rounds: Callable[[bool], Callable]
 ) -> list[Tensor]:
     """Outputs of a copy whose `modules` read rounded inputs and have rounded weights: plain torch, in float.
 
     Args:
         modules: name -> quantized module, which tells the number of bits.
-        rounds: one of [`ROUNDINGS`].
+        rounds: one of [`ROUNDINGS`]: whether a module's scales are dynamic -> what rounds its input.
     """
     twin = copy.deepcopy(model)
     seen = set()
@@ -27,7 +27,7 @@ def rounded_outputs(
             seen.add(id(target.weight))
             round_weight(target, module.scheme.weight.num_bits)
         if module.scheme.activation is not None and not isinstance(target, nn.Embedding):
-            target.register_forward_pre_hook(rounds)
+            target.register_forward_pre_hook(rounds(module.scheme.activation.dynamic))
     return outputs_of(twin, inputs)
 
 
@@ -64,4 +64,8 @@ def rounded(x: Tensor, largest: Tensor) -> Tensor:
     return (x / scale).round().clamp(-128, 127) * scale
 
 
-ROUNDINGS = (rounds_input, rounds_all_inputs)
+ROUNDINGS = (
+    lambda is_dynamic: rounds_input,
+    lambda is_dynamic: rounds_all_inputs,
+    lambda is_dynamic: rounds_input if is_dynamic else rounds_all_inputs,
+)
