@@ -22,7 +22,9 @@ def write(output: Path, results: list[Result], without: list[str], kept: Sequenc
     command = ["python", *(sys.argv if sys.argv[0] else ["scripts/check_architectures.py"])]
     about = describe([ops.isa()], None, command, ("transformers", "compressed-tensors", "onnx", "onnxruntime"))
     if kept:
-        about["lines of before"] = f"{len(kept)}, of {_about(output)['command']}, {_about(output)['date']}"
+        before = _about(output)
+        runs = [before["lines of before"]] if "lines of before" in before else []
+        about["lines of before"] = "; ".join([*runs, f"{len(kept)} after {before['command']}, {before['date']}"])
     results = sorted([*results, *kept], key=lambda result: result.model_type)
     report = {"about": about, "results": [result.to_dict() for result in results]}
     write_report(
