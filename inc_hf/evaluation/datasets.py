@@ -40,14 +40,18 @@ def _load(datasets: Any, name: str | os.PathLike, config_name: str | None, split
 
 
 def _check_file(name: str | os.PathLike, ending: str) -> None:
-    """Raise ValueError for a file that is not there or of no form that is read, before the Hub is asked for it."""
+    """Raise FileNotFoundError for a file that is not there, ValueError for one of no form that is read, before the Hub
+    is asked for it."""
     known = ", ".join(LOADERS)
     if os.path.isfile(name) and ending not in LOADERS:
         raise UsageError(f"{name} is a file whose name ends in {ending or 'nothing'!r}; data is in {known}.")
     if os.path.exists(name):
         return
     if ending in LOADERS or not HUB_NAME.fullmatch(os.fspath(name)):
-        raise UsageError(f"There is no file {name!r}; data is in a file ({known}), a directory, or on the Hub.")
+        there = os.fspath(name)
+        raise FileNotFoundError(
+            f"There is no file {there!r}; data is in a file ({known}), a directory, or on the Hub."
+        )
 
 
 def _check_first_rows(name: str | os.PathLike, delimiter: str) -> None:

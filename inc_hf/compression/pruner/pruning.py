@@ -13,6 +13,7 @@ from inc_hf.config import WeightPruningConfig
 from inc_hf.config.arguments import check_model, check_optional_int
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.batches import batches_of, labels_are_inputs
+from inc_hf.prune import Pruner
 from inc_hf.prune.oneshot import prune_oneshot
 from inc_hf.prune.target import select_layers
 
@@ -43,6 +44,10 @@ class Pruning:
             optimizer.register_step_pre_hook(lambda *_: self._hooks.on_before_optimizer_step()),
             optimizer.register_step_post_hook(lambda *_: self._hooks.on_after_optimizer_step()),
         ]
+
+    @property
+    def pruners(self) -> list[Pruner]:
+        return self._callback.pruners
 
     def __repr__(self) -> str:
         words = [
