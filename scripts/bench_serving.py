@@ -137,7 +137,7 @@ class Processes:
         for index in range(self.count):
             part = texts[index :: self.count]
             arguments = (directory, name, part, self.ready, self.start, self.done)
-            context.Process(target=work, args=arguments, daemon=True).start()
+            context.Process(target=work, args=arguments, daemon=True).start()  # ends with this process
         for _ in range(self.count):
             self.ready.acquire()
 

@@ -41,7 +41,7 @@ def test_the_same_outputs(name, approach, tmp_path):
     "pyproject.toml",
     "tests/backends/test_openvino.py",
 )
-@pytest.mark.parametrize("head_size", [64, 128, 192, 256])
+@pytest.mark.parametrize("head_size", [64, 192])
 @pytest.mark.parametrize("approach", ["float", "dynamic", "static"])
 def test_large_heads(approach, head_size, tmp_path):
     """OpenVINO's own compiler of subgraphs computes them wrongly, from the second layer on."""

@@ -142,6 +142,8 @@ def test_pruned_distilled_and_quantized_in_one_run(order, tmp_path):
 )
 @pytest.mark.parametrize("approach", ["dynamic", "static"])
 def test_settings_of_the_trainer(values, approach, tmp_path):
+    if "torch_compile" in values and approach == "dynamic":
+        pytest.skip("static compiles the same modules, and ranges that move")
     trainer = trainer_of(tmp_path, qat(approach=approach), **values)
     trainer.train()
     assert quantized_modules(trainer.model)
