@@ -163,6 +163,17 @@ def directory_of(args: argparse.Namespace, name: str) -> Path:
     return args.output / name.replace(" ", "-").replace("%", "").replace(":", "of")
 
 
+# Of a long training that may be stopped, also of scripts/recipe.
+ON_CPU = {
+    "train_sampling_strategy": "group_by_length",
+    "save_steps": 200,
+    "save_total_limit": 1,
+    "logging_steps": 50,
+    "report_to": "none",
+    "use_cpu": True,
+}
+
+
 def training_arguments(
     folder: Path, sentences: int, epochs: float, learning_rate: float, decay: float, bf16: bool
 ) -> TrainingArguments:
@@ -175,14 +186,9 @@ def training_arguments(
         lr_scheduler_kwargs={"num_decay_steps": int(decay * epochs * sentences / 64)},
         per_device_train_batch_size=64,
         per_device_eval_batch_size=64,
-        train_sampling_strategy="group_by_length",
-        save_steps=200,
-        save_total_limit=1,
-        logging_steps=50,
-        report_to="none",
-        use_cpu=True,
         bf16=bf16,
         seed=42,
+        **ON_CPU,
     )
 
 

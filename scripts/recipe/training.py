@@ -6,7 +6,7 @@ import math
 import shutil
 from pathlib import Path
 
-from prune_sst2 import Augmented
+from prune_sst2 import ON_CPU, Augmented
 from recipe.data import Split
 from recipe.trials import Trial, callbacks_of
 from transformers import (
@@ -32,13 +32,8 @@ def train(model: PreTrainedModel, folder: Path, split: Split, settings: dict, ca
     arguments = TrainingArguments(
         output_dir=str(folder / "trainer"),
         per_device_train_batch_size=BATCH,
-        train_sampling_strategy="group_by_length",
-        save_steps=200,
-        save_total_limit=1,
-        logging_steps=50,
-        report_to="none",
-        use_cpu=True,
         disable_tqdm=True,
+        **ON_CPU,
         **settings,
     )
     collator = collator or DataCollatorWithPadding(split.tokenizer)
