@@ -3,13 +3,14 @@
 Savers that do not know of the file (transformers' own `save_pretrained`, over the same directory) leave it there.
 """
 
+import contextlib
 import json
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 WEIGHTS = "inc_hf_weights"  # in the metadata of a file
@@ -33,10 +34,15 @@ def _checksum(row: Tensor) -> int:
 def are_others(marks: str | None, weights: Iterable[Path]) -> bool:
     """Whether safetensors files hold other tensors, under the same names, than the model of which `marks` tell.
 
-    False of what cannot be compared: a file without marks, tensors that are integers on one side only.
+    False of what cannot be compared: a file without marks, tensors that are integers on one side only, weights that
+    are damaged or a pointer of git LFS, which nothing but torch needs.
     """
     told = {} if marks is None else json.loads(marks)
-    return any(_differs(told, path) for path in weights)
+    for path in weights if told else ():
+        with contextlib.suppress(SafetensorError):
+            if _differs(told, path):
+                return True
+    return False
 
 
 def _differs(told: dict[str, list], path: Path) -> bool:

@@ -138,6 +138,10 @@ class TestFilesOfOtherWeights:
             exported.to(torch.bfloat16).to(torch.float32).save_pretrained(tmp_path)  # what bfloat16 keeps of them
             IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime")
 
+    def test_weights_that_cannot_be_read_are_not_needed(self, exported, tmp_path):
+        (tmp_path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n")
+        IncModelForSequenceClassification.from_pretrained(tmp_path, backend="onnxruntime")
+
     @pytest.mark.parametrize("name", ["classifier.bias", "bert.encoder.layer.0.output.LayerNorm.weight"])
     def test_one_tensor_that_was_trained(self, exported, tmp_path, name):
         exported.get_parameter(name).data.mul_(1.1).add_(0.1)
