@@ -15,9 +15,9 @@ if(INC_HF_TESTS)
   add_test(NAME bench_ukernels COMMAND bench_ukernels 0)
 
   # AVX512-VNNI has the instruction of AVX-VNNI in another encoding. For the CPUs that have only that one, the tests of
-  # q8 are built once more: with these three files the linker needs none of the same names from the library.
+  # q8 and attention are built once more: with these four files the linker needs none of the same names from the library.
   if(isa_sources MATCHES "avxvnni")
-    foreach(op q8gemm q8spmm)
+    foreach(op q8gemm q8spmm attention)
       file(CONFIGURE OUTPUT evex_${op}.cc CONTENT "#include \"${op}/avxvnni.cc\"\n")
       set_source_files_properties(${CMAKE_CURRENT_BINARY_DIR}/evex_${op}.cc PROPERTIES
         COMPILE_OPTIONS "${flags_avx512vnni}")
@@ -31,8 +31,8 @@ bool is_supported(Isa isa);
 bool is_supported(Isa isa) { return is_supported_as_is(isa == Isa::kAvxVnni ? Isa::kAvx512Vnni : isa); }
 }
 ]])
-    foreach(name test_packed test_q8 test_q8gemm test_q8spmm)
-      add_executable(${name}_evex tests/${name}.cc evex_isa.cc evex_q8gemm.cc evex_q8spmm.cc)
+    foreach(name test_packed test_q8 test_q8gemm test_q8spmm test_attention)
+      add_executable(${name}_evex tests/${name}.cc evex_isa.cc evex_q8gemm.cc evex_q8spmm.cc evex_attention.cc)
       target_link_libraries(${name}_evex PRIVATE inc_hf_core)
       add_test(NAME ${name}_evex COMMAND ${name}_evex avxvnni)
     endforeach()

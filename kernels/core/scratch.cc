@@ -22,7 +22,7 @@ struct Block {
 };
 
 // As many as a call holds at a time. Calls with more, or with larger blocks, go to the system.
-struct Blocks : std::array<Block, 4> {
+struct Blocks : std::array<Block, 8> {
   ~Blocks() {
     for (Block& block : *this) std::free(block.memory);
   }

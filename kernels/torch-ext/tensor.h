@@ -8,7 +8,7 @@
 
 namespace inc_hf::torch_ext {
 
-enum class ScalarType { Float, BFloat16, Char, Byte, Int };
+enum class ScalarType { Float, BFloat16, Char, Byte, Int, Long };
 
 // The number that torch has for it.
 int32_t code_of(ScalarType dtype);

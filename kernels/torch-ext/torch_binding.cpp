@@ -1,5 +1,5 @@
 // The operators of the library, registered with LibTorch's stable ABI: one binary for every torch >= 2.11.
-// Those of q8.cpp, bf16.cpp and elementwise.cpp join this namespace.
+// Those of q8.cpp, bf16.cpp, elementwise.cpp and encoder.cpp join this namespace.
 #include "common.h"
 #include "isa.h"
 

@@ -9,6 +9,7 @@ import torch
 
 from inc_hf import ops
 from inc_hf.ops import bf16_linear_packed, bf16_pack, bf16_unpack, numbers
+from inc_hf.ops.encoder import Encoder, Layer, Norm, Product, encoder_plan
 
 pytestmark = pytest.mark.skipif(not ops.is_available(), reason=f"no native kernels: {ops.why_unavailable()}")
 NATIVE = torch.ops.inc_hf
@@ -20,10 +21,19 @@ WEIGHT, SCALE, BIAS = torch.randint(-127, 128, (40, 32), dtype=torch.int8), torc
 INPUT_SCALE, ZERO_POINT = torch.ones(1), torch.zeros(1, dtype=torch.int8)
 
 
+def plan_of(up):
+    """One layer of an encoder 32 wide, the first half of whose feed-forward is `up`."""
+    square, down = (ops.q8_pack(torch.ones(32, k, dtype=torch.int8), torch.ones(1)) for k in (32, 40))
+    products = (Product(packed) for packed in (square, square, square, square, up, down))
+    layer = Layer(*products, Norm(None, None, 1e-5), Norm(None, None, 1e-5))
+    return encoder_plan(Encoder(32, 4, 8, 40, "gelu", 0.3, layers=[layer]))
+
+
 def calls():
     """Every op with all of its tensors, as `name: (op, arguments)`."""
     packed, bf16 = ops.q8_pack(WEIGHT, SCALE, BIAS), bf16_pack(WEIGHT.bfloat16(), BIAS)
     codes, scales = ops.q8_quantize(X)
+    plan = plan_of(packed)
     static = (INPUT_SCALE, ZERO_POINT)
     return {
         "isa": (NATIVE.isa, ()),
@@ -47,6 +57,7 @@ def calls():
         "activate": (NATIVE.activate, (X, GELU)),
         "layer_norm": (NATIVE.layer_norm, (RESIDUAL, RESIDUAL, BIAS, BIAS, 1e-5)),
         "softmax": (NATIVE.softmax, (X, torch.zeros(1, 32))),
+        "encoder": (NATIVE.encoder, (X, torch.tensor([0, 1, 4]), plan.numbers, plan.weights, False)),
     }
 
 
@@ -59,7 +70,7 @@ MIXED = {
     if i > 0 and isinstance(argument, torch.Tensor)
 }
 SHAPED = ["q8_quantize", "q8_accumulate", "q8_matmul", "q8_matmul to codes", "q8_linear_packed", "q8_linear"]
-SHAPED += ["bf16_linear_packed", "activate", "layer_norm", "softmax"]
+SHAPED += ["bf16_linear_packed", "activate", "layer_norm", "softmax", "encoder"]
 
 
 class Mallinfo2(ctypes.Structure):

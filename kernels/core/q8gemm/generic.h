@@ -1,6 +1,7 @@
 // The body of the dense micro-kernels, over a `Dot` that an ISA file defines in an anonymous namespace:
 //   Dot::Vector, kWidth (int32 lanes), kGroup (values of k per lane), Activation (its element type)
 //   zero(), load(const int8_t*), broadcast(const Activation*), add(acc, activations, weights), store(int32_t*, acc)
+//   kZero, kTaken: the activation that stands for 0, and what the instruction takes from each activation
 #pragma once
 
 #include <stdint.h>

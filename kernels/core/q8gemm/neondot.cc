@@ -1,16 +1,11 @@
 #if defined(__aarch64__)
-#include <arm_neon.h>
-
+#include "q8gemm/dot_neondot.h"
 #include "q8gemm/ukernel.h"
 #include "simd/unroll.h"
-#include "simd/word.h"
 
 namespace {
 
 constexpr int kNr = 16, kVectors = kNr / 4;
-
-// Codes to the signed integers that s8 x s8 wants.
-inline int8x16_t minus_128(uint8x16_t codes) { return vreinterpretq_s8_u8(veorq_u8(codes, vdupq_n_u8(0x80))); }
 
 // One group of four values of k, which stand in 32-bit lane `kLane` of x.
 template <int kLane, int kRows>

@@ -1,0 +1,129 @@
+// Attention in float. Include after one simd/*.h.
+#pragma once
+
+#include "attention/tiles.h"
+#include "elementwise/activation.h"
+
+namespace {
+
+template <int kRows, int kVectors>
+struct Fp32Head {
+  static constexpr int kTileRows = kRows;
+
+  Room room;
+  int64_t key_vectors, value_vectors, padded;
+  float *keys, *values, *scores;  // [tokens / kWidth][head_dim][kWidth], [tokens][value_vectors][kWidth]
+
+  Fp32Head(int64_t tokens, int64_t head_dim, uint8_t* scratch) : room{scratch} {
+    key_vectors = (tokens + kWidth - 1) / kWidth;
+    value_vectors = (head_dim + kWidth - 1) / kWidth;
+    padded = key_vectors * kWidth;
+    keys = room.take<float>(padded * head_dim);
+    values = room.take<float>(tokens * value_vectors * kWidth);
+    scores = room.take<float>(kRows * padded);
+  }
+  int64_t bytes() const { return room.end; }
+
+  void pack(const inc_hf::AttentionHead& head) const {
+    for (int64_t t = 0; t < padded; t++) {
+      float* to = keys + t / kWidth * head.head_dim * kWidth + t % kWidth;
+      const float* from = head.k + t * head.stride;
+      for (int64_t i = 0; i < head.head_dim; i++) to[i * kWidth] = t < head.tokens ? from[i] : 0.0f;
+    }
+    for (int64_t t = 0; t < head.tokens; t++) {
+      for_head(head.head_dim, [&](int64_t i, int n) {
+        store(values + t * value_vectors * kWidth + i, load_n(head.v + t * head.stride + i, n));
+      });
+    }
+  }
+
+  template <int R>
+  void attend_rows(const inc_hf::AttentionHead& head, int64_t row) const {
+    for_pieces<kVectors>(key_vectors, [&](int64_t first, auto count) { score<R, count.value>(head, row, first); });
+    float inverse[R];
+    for (int i = 0; i < R; i++) inverse[i] = 1.0f / exponentials(scores + i * padded);
+    for_pieces<kVectors>(value_vectors, [&](int64_t first, auto count) {
+      sum_values<R, count.value>(head, row, first, inverse);
+    });
+  }
+
+  template <int R, int V>
+  void score(const inc_hf::AttentionHead& head, int64_t row, int64_t first) const {
+    F32 c[R][V];
+    INC_HF_UNROLL
+    for (int i = 0; i < R; i++) {
+      INC_HF_UNROLL
+      for (int j = 0; j < V; j++) c[i][j] = set1(0.0f);
+    }
+    const float* q = head.q + row * head.stride;
+    for (int64_t d = 0; d < head.head_dim; d++) {
+      F32 w[V];
+      INC_HF_UNROLL
+      for (int j = 0; j < V; j++) w[j] = load(keys + ((first + j) * head.head_dim + d) * kWidth);
+      INC_HF_UNROLL
+      for (int i = 0; i < R; i++) {
+        const F32 x = set1(q[i * head.stride + d]);
+        INC_HF_UNROLL
+        for (int j = 0; j < V; j++) c[i][j] = fma(x, w[j], c[i][j]);
+      }
+    }
+    INC_HF_UNROLL
+    for (int j = 0; j < V; j++) {
+      const int64_t at = (first + j) * kWidth, rest = head.tokens - at;
+      INC_HF_UNROLL
+      for (int i = 0; i < R; i++) {
+        const F32 x = c[i][j] * set1(head.factor);
+        store(scores + i * padded + at, first_n(x, (int)(rest < kWidth ? rest : kWidth), set1(kNever)));
+      }
+    }
+  }
+
+  // exp(s - max) in place; returns the sum, NaN if a score is NaN or Inf.
+  float exponentials(float* s) const {
+    F32 most = set1(kNever), total = set1(0.0f), poison = set1(0.0f);
+    for (int64_t t = 0; t < padded; t += kWidth) {
+      most = max(load(s + t), most);
+      poison = fma(load(s + t), set1(0.0f), poison);
+    }
+    const F32 largest = set1(reduce_max(most));
+    for (int64_t t = 0; t < padded; t += kWidth) {
+      const F32 e = exp(load(s + t) - largest);
+      store(s + t, e);
+      total = total + e;
+    }
+    return reduce_add(total) + reduce_add(poison);
+  }
+
+  template <int R, int V>
+  void sum_values(const inc_hf::AttentionHead& head, int64_t row, int64_t first, const float (&inverse)[R]) const {
+    F32 c[R][V];
+    INC_HF_UNROLL
+    for (int i = 0; i < R; i++) {
+      INC_HF_UNROLL
+      for (int j = 0; j < V; j++) c[i][j] = set1(0.0f);
+    }
+    const float* from = values + first * kWidth;
+    for (int64_t t = 0; t < head.tokens; t++, from += value_vectors * kWidth) {
+      F32 w[V];
+      INC_HF_UNROLL
+      for (int j = 0; j < V; j++) w[j] = load(from + j * kWidth);
+      INC_HF_UNROLL
+      for (int i = 0; i < R; i++) {
+        const F32 x = set1(scores[i * padded + t]);
+        INC_HF_UNROLL
+        for (int j = 0; j < V; j++) c[i][j] = fma(x, w[j], c[i][j]);
+      }
+    }
+    INC_HF_UNROLL
+    for (int j = 0; j < V; j++) {
+      const int64_t at = (first + j) * kWidth, rest = head.head_dim - at;
+      INC_HF_UNROLL
+      for (int i = 0; i < R; i++) {
+        store_n(head.y + (row + i) * head.y_stride + at, c[i][j] * set1(inverse[i]),
+                (int)(rest < kWidth ? rest : kWidth));
+      }
+    }
+  }
+};
+
+}  // namespace

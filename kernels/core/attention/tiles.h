@@ -1,0 +1,71 @@
+// What both kinds of attention share: memory for a head, and the way through its queries.
+#pragma once
+
+#include <math.h>
+#include <string.h>
+
+#include "attention/attention.h"
+#include "simd/unroll.h"
+
+namespace {
+
+constexpr int kWidth = F32::kWidth;
+
+// Keys beyond the end of a sequence have this score.
+constexpr float kNever = -1e30f;
+
+inline int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
+
+// Takes arrays one after another, each from a multiple of 64 bytes; without memory it only counts.
+struct Room {
+  uint8_t* base;
+  int64_t end = 0;
+
+  template <typename T>
+  T* take(int64_t count) {
+    T* const start = base == nullptr ? nullptr : (T*)(base + end);
+    end += round_up(count * (int64_t)sizeof(T), 64);
+    return start;
+  }
+};
+
+template <int kValue>
+struct Count {
+  static constexpr int value = kValue;
+};
+
+// f(Count<n>()) for 1 <= n <= kMost.
+template <int kMost, typename F>
+inline __attribute__((always_inline)) void with_count(int n, F f) {
+  if constexpr (kMost > 1) {
+    if (n < kMost) return with_count<kMost - 1>(n, f);
+  }
+  f(Count<kMost>());
+}
+
+// Calls f(first, Count<n>()) for pieces of at most kMost vectors of [0, vectors).
+template <int kMost, typename F>
+inline __attribute__((always_inline)) void for_pieces(int64_t vectors, F f) {
+  for (int64_t i = 0; i < vectors; i += kMost) {
+    with_count<kMost>((int)(vectors - i < kMost ? vectors - i : kMost), [&](auto count) { f(i, count); });
+  }
+}
+
+// A row of head_dim values by its vectors; the last one may be shorter.
+template <typename F>
+inline void for_head(int64_t head_dim, F f) {
+  for (int64_t i = 0; i < head_dim; i += kWidth) f(i, (int)(head_dim - i < kWidth ? head_dim - i : kWidth));
+}
+
+// All queries of a head, in tiles of about equal height.
+template <typename Head>
+void attend(const inc_hf::AttentionHead& head, const Head& work) {
+  work.pack(head);
+  const int64_t tiles = (head.tokens + Head::kTileRows - 1) / Head::kTileRows;
+  for (int64_t t = 0; t < tiles; t++) {
+    const int64_t row = head.tokens * t / tiles, rows = head.tokens * (t + 1) / tiles - row;
+    with_count<Head::kTileRows>((int)rows, [&](auto count) { work.template attend_rows<count.value>(head, row); });
+  }
+}
+
+}  // namespace

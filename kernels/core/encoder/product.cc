@@ -1,0 +1,54 @@
+#include "encoder/product.h"
+
+#include "bf16gemm/bf16gemm.h"
+#include "q8/linear.h"
+#include "scratch.h"
+
+namespace inc_hf {
+namespace {
+
+bool quantize_alike(const Product& a, const Product& b) {
+  return a.kind == ProductKind::kInt8 && b.kind == ProductKind::kInt8 &&
+         a.weight.header.isa == b.weight.header.isa && a.quantizer.num_bits == b.quantizer.num_bits &&
+         a.quantizer.scale == b.quantizer.scale && a.quantizer.zero_point == b.quantizer.zero_point &&
+         a.quantizer.round_scale == b.quantizer.round_scale;
+}
+
+Epilogue epilogue_of(const Product& product, const ProductResult& result) {
+  Epilogue epilogue = {};
+  epilogue.activation = result.activation;
+  epilogue.residual = result.residual;
+  epilogue.y = result.y;
+  epilogue.stride = product.n;
+  return epilogue;
+}
+
+}  // namespace
+
+void multiply(const Product& product, const float* x, int64_t m, const ProductResult& result,
+              ParallelFor parallel_for) {
+  if (product.kind == ProductKind::kBfloat16) {
+    return bf16gemm::run(product.bfloat16, x, product.k, m, result.y, result.activation, result.residual, parallel_for);
+  }
+  linear(product.weight, product.quantizer, x, product.k, m, epilogue_of(product, result), parallel_for, 1);
+}
+
+void multiply_all(const Product* const (&products)[3], const float* x, int64_t m, float* const (&results)[3],
+                  ParallelFor parallel_for) {
+  const Product& first = *products[0];
+  if (!quantize_alike(first, *products[1]) || !quantize_alike(first, *products[2])) {
+    for (int i = 0; i < 3; i++) multiply(*products[i], x, m, {results[i], Activation::kNone, nullptr}, parallel_for);
+    return;
+  }
+  const Scratch<uint8_t> codes(m * first.weight.k_padded);
+  const Scratch<float> scales(m);
+  quantize_rows(first.weight.header.isa, first.quantizer, x, first.k, m, first.k, codes.get(), scales.get(),
+                parallel_for);
+  for (int i = 0; i < 3; i++) {
+    Epilogue epilogue = epilogue_of(*products[i], {results[i], Activation::kNone, nullptr});
+    epilogue.row_scale = scales.get();
+    multiply(products[i]->weight, codes.get(), m, first.quantizer.zero_point, epilogue, parallel_for, 1);
+  }
+}
+
+}  // namespace inc_hf

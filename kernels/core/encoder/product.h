@@ -1,0 +1,23 @@
+// A product of float rows with whatever its weight is packed as.
+#pragma once
+
+#include "encoder/plan.h"
+#include "parallel.h"
+
+namespace inc_hf {
+
+// y[m][n] = activation(x w^T + bias) + residual
+struct ProductResult {
+  float* y;
+  Activation activation;
+  const float* residual;  // [m][n], null or y itself
+};
+
+// x[m][k]
+void multiply(const Product& product, const float* x, int64_t m, const ProductResult& result, ParallelFor parallel_for);
+
+// Three products of the same rows, which are quantized once if all three quantize alike.
+void multiply_all(const Product* const (&products)[3], const float* x, int64_t m, float* const (&results)[3],
+                  ParallelFor parallel_for);
+
+}  // namespace inc_hf
