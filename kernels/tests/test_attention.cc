@@ -21,7 +21,7 @@ constexpr float kGuard = 12345.0f;
 struct Shape {
   int64_t tokens, head_dim;
 };
-const Shape kShapes[] = {{1, 8},   {2, 64},  {3, 20},  {7, 32},  {15, 33}, {16, 32},  {17, 64},  {31, 128},
+const Shape kShapes[] = {{1, 8},   {2, 64},  {3, 20},  {7, 32},  {15, 33},  {16, 32},  {17, 64},  {31, 128},
                          {64, 32}, {65, 40}, {70, 16}, {97, 80}, {128, 32}, {300, 64}, {513, 32}, {700, 24}};
 
 struct Inputs {
@@ -48,8 +48,8 @@ struct Inputs {
 
 std::vector<float> run(const AttentionUkernels& ukernels, bool in_8_bits, const Inputs& in, float factor) {
   std::vector<float> y(in.shape.tokens * in.y_stride, kGuard);
-  const AttentionHead head = {in.q.data(), in.k.data(), in.v.data(),  in.stride,  in.shape.tokens, in.shape.head_dim,
-                              factor,      y.data(),    in.y_stride};
+  const AttentionHead head = {in.q.data(),       in.k.data(), in.v.data(), in.stride,  in.shape.tokens,
+                              in.shape.head_dim, factor,      y.data(),    in.y_stride};
   const int64_t bytes = ukernels.scratch_bytes(in.shape.tokens, in.shape.head_dim);
   uint8_t* scratch = static_cast<uint8_t*>(std::aligned_alloc(64, bytes));
   std::memset(scratch, 0xff, bytes);  // nothing may rely on what is there
@@ -115,7 +115,8 @@ void check_close(const AttentionUkernels& ukernels, bool in_8_bits, const Inputs
 }
 
 void check_same_bits(const AttentionUkernels& ukernels, const Inputs& in, float factor) {
-  const std::vector<float> y = run(ukernels, true, in, factor), plain = run(attention_ukernel__scalar, true, in, factor);
+  const std::vector<float> y = run(ukernels, true, in, factor),
+                           plain = run(attention_ukernel__scalar, true, in, factor);
   CHECK(std::memcmp(y.data(), plain.data(), y.size() * sizeof(float)) == 0, "%s, %d x %d: other bits than plain C++",
         ukernels.name, int(in.shape.tokens), int(in.shape.head_dim));
 }

@@ -6,7 +6,8 @@
 
 namespace inc_hf {
 
-const AttentionUkernels attention_ukernel__avx512vnni = attention_of<Quads, 6, 4>(Isa::kAvx512Vnni, "attention_ukernel__avx512vnni");
+const AttentionUkernels attention_ukernel__avx512vnni =
+    attention_of<Quads, 6, 4>(Isa::kAvx512Vnni, "attention_ukernel__avx512vnni");
 
 }  // namespace inc_hf
 #endif

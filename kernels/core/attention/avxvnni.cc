@@ -6,7 +6,8 @@
 
 namespace inc_hf {
 
-const AttentionUkernels attention_ukernel__avxvnni = attention_of<Quads, 4, 2>(Isa::kAvxVnni, "attention_ukernel__avxvnni");
+const AttentionUkernels attention_ukernel__avxvnni =
+    attention_of<Quads, 4, 2>(Isa::kAvxVnni, "attention_ukernel__avxvnni");
 
 }  // namespace inc_hf
 #endif

@@ -42,9 +42,8 @@ struct Fp32Head {
     for_pieces<kVectors>(key_vectors, [&](int64_t first, auto count) { score<R, count.value>(head, row, first); });
     float inverse[R];
     for (int i = 0; i < R; i++) inverse[i] = 1.0f / exponentials(scores + i * padded);
-    for_pieces<kVectors>(value_vectors, [&](int64_t first, auto count) {
-      sum_values<R, count.value>(head, row, first, inverse);
-    });
+    for_pieces<kVectors>(value_vectors,
+                         [&](int64_t first, auto count) { sum_values<R, count.value>(head, row, first, inverse); });
   }
 
   template <int R, int V>

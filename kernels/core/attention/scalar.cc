@@ -5,6 +5,7 @@
 
 namespace inc_hf {
 
-const AttentionUkernels attention_ukernel__scalar = attention_of<Quads, 4, 4>(Isa::kScalar, "attention_ukernel__scalar");
+const AttentionUkernels attention_ukernel__scalar =
+    attention_of<Quads, 4, 4>(Isa::kScalar, "attention_ukernel__scalar");
 
 }  // namespace inc_hf

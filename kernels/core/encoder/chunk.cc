@@ -10,8 +10,8 @@
 namespace inc_hf {
 namespace {
 
-constexpr int64_t kBlockRows = 64;       // as many as the widest sparse kernel takes
-constexpr int64_t kFewRows = 32;         // of which all threads share each product instead
+constexpr int64_t kBlockRows = 64;          // as many as the widest sparse kernel takes
+constexpr int64_t kFewRows = 32;            // of which all threads share each product instead
 constexpr int64_t kBlockBytes = 512 << 10;  // of the middle of the feed-forward
 
 int64_t block_rows(const EncoderPlan& plan) {
@@ -92,15 +92,8 @@ void Chunk::attend() {
 
 void Chunk::attend_head(int64_t sequence, int64_t head, uint8_t* scratch) {
   const int64_t width = plan_.width(), at = (cu_[sequence] - cu_[0]) * width + head * plan_.head_dim;
-  const AttentionHead work = {query_ + at,
-                              key_ + at,
-                              value_ + at,
-                              width,
-                              cu_[sequence + 1] - cu_[sequence],
-                              plan_.head_dim,
-                              plan_.factor,
-                              context_ + at,
-                              width};
+  const AttentionHead work = {query_ + at,    key_ + at,    value_ + at,   width, cu_[sequence + 1] - cu_[sequence],
+                              plan_.head_dim, plan_.factor, context_ + at, width};
   const AttentionUkernels& ukernels = attention_ukernels(plan_.isa);
   (plan_.attention == AttentionKind::kInt8 ? ukernels.int8 : ukernels.fp32)(work, scratch);
 }

@@ -54,8 +54,8 @@ bool is_even(const int64_t* cu, const std::vector<Range>& shares, int64_t rows, 
 
 }  // namespace
 
-void encode(const EncoderPlan& plan, const float* x, const int64_t* cu, int64_t sequences, float* y,
-            float* every_layer, ParallelFor parallel_for, int64_t threads) {
+void encode(const EncoderPlan& plan, const float* x, const int64_t* cu, int64_t sequences, float* y, float* every_layer,
+            ParallelFor parallel_for, int64_t threads) {
   const int64_t rows = cu[sequences] - cu[0];
   const auto run = [&](const Range& range, ParallelFor inner, int64_t inner_threads) {
     for (const Range& part : cut(cu, range, kChunkRows * inner_threads)) {

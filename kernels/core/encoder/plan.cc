@@ -87,8 +87,8 @@ Product read_product(Reader& reader, int64_t n, int64_t k) {
     rows = header.n, columns = header.k;
   }
   if (rows != n || columns != k) {
-    refuse("a weight of shape (" + std::to_string(n) + ", " + std::to_string(k) + ") is (" + std::to_string(rows) + ", " +
-           std::to_string(columns) + ")");
+    refuse("a weight of shape (" + std::to_string(n) + ", " + std::to_string(k) + ") is (" + std::to_string(rows) +
+           ", " + std::to_string(columns) + ")");
   }
   return product;
 }

@@ -8,10 +8,9 @@ namespace inc_hf {
 namespace {
 
 bool quantize_alike(const Product& a, const Product& b) {
-  return a.kind == ProductKind::kInt8 && b.kind == ProductKind::kInt8 &&
-         a.weight.header.isa == b.weight.header.isa && a.quantizer.num_bits == b.quantizer.num_bits &&
-         a.quantizer.scale == b.quantizer.scale && a.quantizer.zero_point == b.quantizer.zero_point &&
-         a.quantizer.round_scale == b.quantizer.round_scale;
+  return a.kind == ProductKind::kInt8 && b.kind == ProductKind::kInt8 && a.weight.header.isa == b.weight.header.isa &&
+         a.quantizer.num_bits == b.quantizer.num_bits && a.quantizer.scale == b.quantizer.scale &&
+         a.quantizer.zero_point == b.quantizer.zero_point && a.quantizer.round_scale == b.quantizer.round_scale;
 }
 
 Epilogue epilogue_of(const Product& product, const ProductResult& result) {
