@@ -6,10 +6,12 @@ import torch
 
 from inc_hf.checkpoint.adopt import adopt
 from inc_hf.config.arguments import check_model
-from inc_hf.config.checks import check_bool
+from inc_hf.config.checks import check_bool, check_choice
+from inc_hf.inference.encoder.replace import run_encoders
 from inc_hf.inference.fuse import fuse_activations
 from inc_hf.inference.release import release_weights
 from inc_hf.inference.share import share_inputs
+from inc_hf.ops.numbers import ATTENTIONS
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.undo import restored_on_error
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def optimize(model: "PreTrainedModel", fuse: bool = True) -> "PreTrainedModel":
+def optimize(
+    model: "PreTrainedModel", fuse: bool = True, encoder: bool = True, attention: str = "int8"
+) -> "PreTrainedModel":
     """Make a quantized model ready for fast inference, in place.
 
     A model that stock `AutoModel….from_pretrained` returned from a compressed-tensors `int-quantized` checkpoint is
@@ -27,10 +31,18 @@ def optimize(model: "PreTrainedModel", fuse: bool = True) -> "PreTrainedModel":
     for this CPU, so that only the packed form is in memory, and activation functions are computed where the layer
     before them writes its result. What query, key and value read is quantized once. The model can be saved as before.
 
+    Encoders of the kinds in `inc_hf.inference.encoder.families` run all their layers in one native call, on the tokens
+    that are not padding: a text's result does not depend on who shares its batch, and is zero where there is padding.
+    Whenever something is asked for that this call cannot give, such as attentions or gradients, the layers run one by
+    one as without it.
+
     Args:
         model (`PreTrainedModel`): a quantized model, or one with weights in bfloat16 (`inc_hf.mix_precision`).
         fuse (`bool`): False leaves activation functions to torch. Ours differ from torch's by up to 2.5e-7, which can
-            move an activation of the next layer to the neighbouring integer.
+            move an activation of the next layer to the neighbouring integer. It also leaves encoders as they are.
+        encoder (`bool`): False lets the layers of encoders run one by one.
+        attention (`str`): of such encoders: "int8" rounds queries, keys, values and probabilities to 8 bits, "fp32"
+            does not.
 
     Raises:
         TypeError: it is no model.
@@ -38,6 +50,8 @@ def optimize(model: "PreTrainedModel", fuse: bool = True) -> "PreTrainedModel":
     """
     check_model(model)
     check_bool("fuse", fuse)
+    check_bool("encoder", encoder)
+    check_choice("attention", attention, ATTENTIONS)
     with restored_on_error(model):
         if not quantized_modules(model) and not bf16_modules(model):
             adopt(model)
@@ -46,4 +60,6 @@ def optimize(model: "PreTrainedModel", fuse: bool = True) -> "PreTrainedModel":
         share_inputs(model)
     # Not undone if it fails, so that no weight is in memory twice: a packed layer computes what it did before.
     release_weights(model)
+    if fuse and encoder:
+        run_encoders(model, attention)
     return model

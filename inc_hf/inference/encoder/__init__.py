@@ -1,0 +1,1 @@
+"""Encoders that run all their layers in one native call, on the tokens that are not padding."""

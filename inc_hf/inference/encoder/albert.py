@@ -1,0 +1,54 @@
+"""ALBERT, whose layers share their weights."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, buffered_positions
+
+
+def layers_of(model: nn.Module) -> list[LayerModules]:
+    config, groups = model.config, model.encoder.albert_layer_groups
+    in_order = [
+        groups[int(i / (config.num_hidden_layers / config.num_hidden_groups))] for i in range(config.num_hidden_layers)
+    ]
+    return [modules_of(layer) for group in in_order for layer in group.albert_layers]
+
+
+def modules_of(layer: nn.Module) -> LayerModules:
+    attention = layer.attention
+    return LayerModules(
+        attention.query,
+        attention.key,
+        attention.value,
+        attention.dense,
+        layer.ffn,
+        layer.ffn_output,
+        layer.activation,
+        attention.LayerNorm,
+        layer.full_layer_layer_norm,
+    )
+
+
+def embed(model: nn.Module, tokens: Tokens) -> Tensor:
+    hidden = model.embeddings(
+        tokens.input_ids,
+        token_type_ids=tokens.token_type_ids,
+        position_ids=tokens.position_ids,
+        inputs_embeds=tokens.inputs_embeds,
+    )
+    return model.encoder.embedding_hidden_mapping_in(hidden)
+
+
+def result(model: nn.Module, hidden: Tensor) -> Any:
+    from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+    pooled = None if model.pooler is None else model.pooler_activation(model.pooler(hidden[:, 0]))
+    return BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=pooled)
+
+
+def heads(model: nn.Module) -> int:
+    return model.config.num_attention_heads
+
+
+ALBERT = Family(("AlbertModel",), layers_of, embed, buffered_positions, result, heads)

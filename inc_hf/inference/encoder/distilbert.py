@@ -1,0 +1,41 @@
+"""DistilBERT."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, buffered_positions
+
+
+def layers_of(model: nn.Module) -> list[LayerModules]:
+    return [
+        LayerModules(
+            layer.attention.q_lin,
+            layer.attention.k_lin,
+            layer.attention.v_lin,
+            layer.attention.out_lin,
+            layer.ffn.lin1,
+            layer.ffn.lin2,
+            layer.ffn.activation,
+            layer.sa_layer_norm,
+            layer.output_layer_norm,
+        )
+        for layer in model.transformer.layer
+    ]
+
+
+def embed(model: nn.Module, tokens: Tokens) -> Tensor:
+    return model.embeddings(tokens.input_ids, tokens.inputs_embeds, tokens.position_ids)
+
+
+def result(model: nn.Module, hidden: Tensor) -> Any:
+    from transformers.modeling_outputs import BaseModelOutput
+
+    return BaseModelOutput(last_hidden_state=hidden)
+
+
+def heads(model: nn.Module) -> int:
+    return model.config.n_heads
+
+
+DISTILBERT = Family(("DistilBertModel",), layers_of, embed, buffered_positions, result, heads)

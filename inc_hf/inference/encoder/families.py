@@ -1,0 +1,18 @@
+"""The kinds of encoders that run natively. A new one is a file like the others here, and a name in this list."""
+
+from torch import nn
+
+from inc_hf.inference.encoder.albert import ALBERT
+from inc_hf.inference.encoder.bert import BERT, ELECTRA, ROBERTA
+from inc_hf.inference.encoder.distilbert import DISTILBERT
+from inc_hf.inference.encoder.family import Family
+
+FAMILIES = (BERT, ROBERTA, ELECTRA, DISTILBERT, ALBERT)
+
+
+def family_of(module: nn.Module) -> Family | None:
+    """The family of a base model of transformers; None for any other module, also for a class made after one."""
+    kind = type(module)
+    if not kind.__module__.startswith("transformers.models."):
+        return None
+    return next((family for family in FAMILIES if kind.__name__ in family.classes), None)

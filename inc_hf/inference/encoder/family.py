@@ -1,0 +1,63 @@
+"""What has to be known of a kind of encoder: one file each in this folder, and one line in `families.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+
+class Unfit(Exception):
+    """Why a model, or one of its modules, does not run in the native encoder: a phrase for the user."""
+
+
+class LayerModules(NamedTuple):
+    """The modules of one layer. `activation` stands between `up` and `down`."""
+
+    query: nn.Module
+    key: nn.Module
+    value: nn.Module
+    output: nn.Module
+    up: nn.Module
+    down: nn.Module
+    activation: nn.Module
+    attention_norm: nn.Module
+    feed_forward_norm: nn.Module
+
+
+class Tokens(NamedTuple):
+    """The tokens that are not padding, of all sequences one after another, each of shape `(1, tokens, ...)`."""
+
+    input_ids: Tensor | None
+    inputs_embeds: Tensor | None
+    token_type_ids: Tensor | None
+    position_ids: Tensor
+
+
+@dataclass(frozen=True)
+class Family:
+    """
+    Args:
+        classes (`tuple[str, ...]`): the base models of transformers, by the names of their classes.
+        layers: the modules of each layer of a model, first to last.
+        embed: hidden states of shape `(1, tokens, hidden)` that enter the first layer.
+        positions: the position ids that a model takes by itself, of shape `(batch or 1, tokens)`, from its input ids
+            and its input embeddings, one of which is None.
+        result: what the model returns, from the hidden states after its last layer.
+        heads: how many heads the attention has.
+        norm_place (`str`): "after" adding the residual, or "before" the products.
+    """
+
+    classes: tuple[str, ...]
+    layers: Callable[[nn.Module], list[LayerModules]]
+    embed: Callable[[nn.Module, Tokens], Tensor]
+    positions: Callable[[nn.Module, Tensor | None, Tensor | None], Tensor]
+    result: Callable[[nn.Module, Tensor], Any]
+    heads: Callable[[nn.Module], int]
+    norm_place: str = "after"
+
+
+def buffered_positions(model: nn.Module, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+    """0, 1, 2, ... for every sequence, padded or not."""
+    tokens = (input_ids if inputs_embeds is None else inputs_embeds).shape[1]
+    return model.embeddings.position_ids[:, :tokens]

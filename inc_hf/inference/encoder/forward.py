@@ -1,0 +1,113 @@
+"""The forward of a base model on the native encoder."""
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from inc_hf import ops
+from inc_hf.inference.encoder.family import Family, Tokens, Unfit
+from inc_hf.inference.encoder.prepared import Prepared
+from inc_hf.inference.encoder.rows import Rows, rows_of
+from inc_hf.ops.encoder import EncoderPlan, encoder
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds")
+TOLD_APART = ("return_dict", "output_hidden_states", "output_attentions", "use_cache")
+
+
+class NativeForward:
+    """Takes the place of a model's `forward`, and of that of all its layers.
+
+    What the encoder cannot give (attentions, gradients, masks other than padding's, another device or dtype, training,
+    hooks within) the model computes as it did before. The plan is made anew when a weight was changed or unpacked.
+    """
+
+    def __init__(self, model: nn.Module, family: Family, attention: str):
+        self.model, self.family, self.attention = model, family, attention
+        self.__signature__ = inspect.signature(type(model).forward.__get__(model))
+        self.names = tuple(self.__signature__.parameters)
+        self._plan: Prepared | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        given = dict(zip(self.names, args, strict=False)) | kwargs
+        output = self.run(given) if self.takes(given) else None
+        return type(self.model).forward(self.model, *args, **kwargs) if output is None else output
+
+    def prepare(self) -> None:
+        """Make the plan.
+
+        Raises:
+            Unfit: a module is not what the encoder computes.
+        """
+        self._plan = None  # let its memory go first
+        self._plan = Prepared(self.model, self.family, self.attention)
+
+    def plan(self) -> EncoderPlan | None:
+        """For the weights as they are; None if they do not fit the encoder any more."""
+        if self._plan is None or not self._plan.is_current():
+            try:
+                self.prepare()
+            except Unfit:
+                return None
+        return self._plan.plan
+
+    def takes(self, given: dict[str, Any]) -> bool:
+        """Whether the encoder computes all that is asked for."""
+        if self.model.training or torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return False
+        if any(value is not None for name, value in given.items() if name not in INPUTS and name not in TOLD_APART):
+            return False
+        if self.flag(given, "output_attentions") or not isinstance(given.get("output_hidden_states"), bool | None):
+            return False
+        return not torch.is_autocast_enabled("cpu") and ops.is_native() and takes_inputs(given)
+
+    def flag(self, given: dict[str, Any], name: str) -> bool:
+        value = given.get(name)
+        return bool(getattr(self.model.config, name, False) if value is None else value)
+
+    def run(self, given: dict[str, Any]) -> Any:
+        """What the model returns, or None if the encoder cannot compute it."""
+        plan, (ids, embeds) = self.plan(), (given.get("input_ids"), given.get("inputs_embeds"))
+        batch, tokens = (ids if embeds is None else embeds).shape[:2]
+        rows = rows_of(batch, tokens, given.get("attention_mask"))
+        positions = given.get("position_ids")
+        if positions is None:
+            positions = self.family.positions(self.model, ids, embeds)
+        if plan is None or self._plan.has_hooks() or rows is None or positions.shape[-1] != tokens:
+            return None
+        parts = (ids, embeds, given.get("token_type_ids"), positions)
+        hidden = self.family.embed(self.model, Tokens(*(rows.pack(x) for x in parts)))[0]
+        if hidden.dtype != torch.float32 or (torch.is_grad_enabled() and self.needs_gradients(hidden)):
+            return None
+        return self.output(hidden, rows, plan, given)
+
+    def needs_gradients(self, hidden: Tensor) -> bool:
+        return hidden.requires_grad or any(p.requires_grad for p, *_ in self._plan.norms)
+
+    def output(self, hidden: Tensor, rows: Rows, plan: EncoderPlan, given: dict[str, Any]) -> Any:
+        wants_all = self.flag(given, "output_hidden_states")
+        found = encoder(hidden, rows.cu_seqlens, plan, every_layer=wants_all)
+        output = self.family.result(self.model, rows.unpack(found[-1] if wants_all else found))
+        if wants_all:
+            before = [rows.unpack(x) for x in (hidden, *found[:-1])]
+            output["hidden_states"] = (*before, output["last_hidden_state"])
+        wants_dict = given.get("return_dict")
+        return output if (self.model.config.return_dict if wants_dict is None else wants_dict) else output.to_tuple()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles make their own plan."""
+        return self.__dict__ | {"_plan": None}
+
+
+def takes_inputs(given: dict[str, Any]) -> bool:
+    """Whether ids or embeddings and mask are what the encoder reads."""
+    ids, embeds, mask = given.get("input_ids"), given.get("inputs_embeds"), given.get("attention_mask")
+    if (ids is None) == (embeds is None):
+        return False
+    x = ids if embeds is None else embeds
+    if not isinstance(x, Tensor) or not x.is_cpu or x.dim() != (2 if embeds is None else 3) or x.numel() == 0:
+        return False
+    if embeds is not None and (embeds.dtype != torch.float32 or (embeds.requires_grad and torch.is_grad_enabled())):
+        return False
+    return mask is None or (isinstance(mask, Tensor) and mask.shape == x.shape[:2])

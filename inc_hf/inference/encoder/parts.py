@@ -1,0 +1,89 @@
+"""From the modules of a model to what the native encoder is made of."""
+
+import torch
+from torch import nn
+
+from inc_hf.inference.encoder.family import Family, LayerModules, Unfit
+from inc_hf.inference.fuse import activation_name
+from inc_hf.ops.encoder import Encoder, Layer, Norm, Product
+from inc_hf.quantize.nn import BF16Linear, QLinear
+
+
+def encoder_of(model: nn.Module, family: Family, attention: str) -> Encoder:
+    """What all layers of a model are made of. Weights are packed on the way.
+
+    Raises:
+        Unfit: one of the modules is not what the encoder computes.
+    """
+    if getattr(model.config, "is_decoder", False) or getattr(model.config, "add_cross_attention", False):
+        raise Unfit("it is a decoder")
+    layers = family.layers(model)
+    first, heads = layers[0], family.heads(model)
+    width, hidden = weight_shape(first.query)
+    return Encoder(
+        hidden,
+        heads,
+        width // heads,
+        weight_shape(first.up)[0],
+        activation_of(first),
+        (width // heads) ** -0.5,
+        family.norm_place,
+        attention,
+        [layer_of(layer, activation_of(first)) for layer in layers],
+    )
+
+
+def layer_of(modules: LayerModules, activation: str) -> Layer:
+    if activation_of(modules) != activation:
+        raise Unfit("its layers have different activation functions")
+    products = modules[:6]
+    for module in products[:4] + products[5:]:
+        if getattr(module, "activation", "none") != "none":
+            raise Unfit("an activation function stands where the encoder has none")
+    norms = [norm_of(norm) for norm in (modules.attention_norm, modules.feed_forward_norm)]
+    return Layer(*(product_of(module) for module in products), *norms)
+
+
+def weight_shape(module: nn.Module) -> tuple[int, int]:
+    if not isinstance(module, QLinear | BF16Linear):
+        raise Unfit(f"a {type(module).__name__} is not quantized and not in bfloat16")
+    return module.out_features, module.in_features
+
+
+def activation_of(modules: LayerModules) -> str:
+    """Between `up` and `down`: of a layer that computes it where it writes its result, or of a module."""
+    fused = getattr(modules.up, "activation", "none")
+    if fused != "none":
+        return fused
+    name = activation_name(modules.activation)
+    if name is None:
+        raise Unfit(f"the activation function {type(modules.activation).__name__} is not one of the encoder's")
+    return name
+
+
+def product_of(module: nn.Module) -> Product:
+    weight_shape(module)
+    if not module.is_released and not module.runs_packed():
+        raise Unfit("a weight does not run on the kernels")
+    packed = module.current_packed()
+    if isinstance(module, BF16Linear):
+        return Product(packed, "bf16")
+    if module.smooth_scale is not None:
+        raise Unfit("inputs are divided by factors of SmoothQuant")
+    activation = module.scheme.activation
+    return Product(
+        packed,
+        "int8",
+        0.0 if module.input_scale is None else float(module.input_scale),
+        0 if module.input_zero_point is None else int(module.input_zero_point),
+        activation.num_bits,
+        module.scale_dtype == torch.bfloat16,
+    )
+
+
+def norm_of(module: nn.Module) -> Norm:
+    if type(module) is not nn.LayerNorm or len(module.normalized_shape) != 1:
+        raise Unfit(f"a {type(module).__name__} stands where the encoder has a LayerNorm")
+    if module.weight is not None and module.weight.dtype != torch.float32:
+        raise Unfit(f"its norms are in {module.weight.dtype}")
+    return Norm(module.weight, module.bias, module.eps)

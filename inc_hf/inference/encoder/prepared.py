@@ -1,0 +1,48 @@
+"""A plan of an encoder, and what tells whether it is still that of the model."""
+
+from torch import nn
+
+from inc_hf.inference.encoder.family import Family
+from inc_hf.inference.encoder.parts import encoder_of
+from inc_hf.ops.encoder import encoder_plan
+
+
+class Prepared:
+    """Copies the packed weights of a model into one buffer; the modules get views of it instead of their own."""
+
+    def __init__(self, model: nn.Module, family: Family, attention: str):
+        parts = encoder_of(model, family, attention)
+        self.plan = encoder_plan(parts)
+        modules = [module for layer in family.layers(model) for module in layer[:6]]
+        self.packed = dict(zip(modules, self.plan.packed, strict=True))  # layers of ALBERT come several times
+        for module, packed in self.packed.items():
+            module._buffers["packed"] = packed
+        norms = [p for layer in parts.layers for norm in layer.norms() for p in (norm.weight, norm.bias)]
+        self.norms = [(p, p._version, p.data_ptr()) for p in norms if p is not None]
+        self.hooks = [hooks for module in inner_modules(model) for hooks in hooks_of(module)]
+
+    def is_current(self) -> bool:
+        """Whether weights and norms are what the plan was made of. Called before each forward."""
+        for module, packed in self.packed.items():
+            buffers = module._buffers
+            if buffers["packed"] is not packed or (buffers["stored"] is not None and not module._is_current()):
+                return False
+        return all(p._version == version and p.data_ptr() == address for p, version, address in self.norms)
+
+    def has_hooks(self) -> bool:
+        """Whether somebody listens within the encoder, other than transformers, which collects hidden states."""
+        return any(not is_of_transformers(hook) for hooks in self.hooks if hooks for hook in hooks.values())
+
+
+def inner_modules(model: nn.Module) -> list[nn.Module]:
+    """All modules that are not called when the encoder is."""
+    outside = {id(m) for child in (model.embeddings, getattr(model, "pooler", None)) if child for m in child.modules()}
+    return [module for module in model.modules() if module is not model and id(module) not in outside]
+
+
+def hooks_of(module: nn.Module) -> list[dict]:
+    return [module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks]
+
+
+def is_of_transformers(hook) -> bool:
+    return getattr(hook, "__qualname__", "").endswith("output_capturing_hook")

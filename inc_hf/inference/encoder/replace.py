@@ -1,0 +1,36 @@
+"""Base models put on the native encoder."""
+
+from torch import nn
+
+from inc_hf import ops
+from inc_hf.inference.encoder.families import family_of
+from inc_hf.inference.encoder.family import Unfit
+from inc_hf.inference.encoder.forward import NativeForward
+
+
+def run_encoders(model: nn.Module, attention: str) -> dict[str, str]:
+    """Let all encoders in a model run natively that can, in place.
+
+    Returns:
+        `dict[str, str]`: the names of the encoders that were found, and why one does not run natively; "" if it does.
+    """
+    found = {}
+    for name, module in model.named_modules():
+        family = family_of(module)
+        if family is not None:
+            found[name] = run_natively(module, family, attention)
+    return found
+
+
+def run_natively(module: nn.Module, family, attention: str) -> str:
+    """Returns why not, or nothing."""
+    if not ops.is_native():
+        return "there are no kernels"
+    forward = NativeForward(module, family, attention)
+    try:
+        forward.prepare()
+    except Unfit as reason:
+        return str(reason)
+    module.forward = forward
+    module.requires_grad_(False)
+    return ""

@@ -1,0 +1,290 @@
+"""Encoders in one native call: what they compute, and when their layers run one by one instead."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from tiny import quantized, tiny_inputs, tiny_model
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from inc_hf import mix_precision, ops, optimize
+from inc_hf.config import MixedPrecisionConfig
+from inc_hf.inference.encoder.replace import run_encoders
+
+pytestmark = pytest.mark.skipif(not ops.is_native(), reason=f"no native kernels: {ops.why_unavailable()}")
+FAMILIES = ["bert", "roberta", "electra", "distilbert", "albert"]
+SIZES = {"num_hidden_layers": 3, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
+DISTILBERT_SIZES = {"n_layers": 3, "dim": 32, "n_heads": 4, "hidden_dim": 64}
+# Larger weights than those that models begin with make attention less even: of such scores 8 bits lose much.
+SIZE_OF_WEIGHTS = {"fp32": 2, "int8": 1}
+PADDINGS = {
+    "none": [[1] * 10] * 3,
+    "right": [[1] * 10, [1] * 4 + [0] * 6, [1] * 9 + [0]],
+    "left": [[0] * 3 + [1] * 7, [1] * 10, [0] * 9 + [1]],
+    "holes": [[1, 0] * 5, [0] * 2 + [1] * 3 + [0] * 2 + [1] * 3, [1] * 10],
+}
+
+
+def model_of(family, kind="dynamic", attention="fp32", **values):
+    torch.manual_seed(0)
+    sizes = DISTILBERT_SIZES if family == "distilbert" else SIZES
+    if family == "electra":
+        values = {"embedding_size": 16, **values}
+    model = tiny_model(family, **sizes, **values)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(SIZE_OF_WEIGHTS[attention])
+    if kind == "bf16":
+        return mix_precision.fit(model, MixedPrecisionConfig()).model
+    return quantized(model, kind).model
+
+
+def base(model):
+    return getattr(model, model.base_model_prefix)
+
+
+def inputs_of(model, padding="right"):
+    torch.manual_seed(1)
+    return tiny_inputs(model) | {"attention_mask": torch.tensor(PADDINGS[padding])}
+
+
+class Calls(TorchDispatchMode):
+    """How often the encoder was called."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.inc_hf.encoder.default
+        return func(*args, **kwargs or {})
+
+
+def run(model, **inputs):
+    """The output of the base model, and whether it came from the encoder."""
+    with Calls() as calls, torch.no_grad():
+        output = base(model)(**inputs)
+    return output, calls.count == 1
+
+
+def similarity(x, y, mask):
+    """The least cosine of two hidden states of a real token."""
+    return torch.cosine_similarity(x, y, dim=-1)[mask.bool()].min().item()
+
+
+@pytest.mark.parametrize("attention", SIZE_OF_WEIGHTS)
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_computes_what_the_layers_do(family, padding, attention):
+    model = model_of(family, attention=attention)
+    inputs = inputs_of(model, padding)
+    real = inputs["attention_mask"].bool()
+    expected, by_encoder = run(model, **inputs, output_hidden_states=True)
+    assert not by_encoder
+    output, by_encoder = run(optimize(model, attention=attention), **inputs, output_hidden_states=True)
+    assert by_encoder and type(output) is type(expected) and output.keys() == expected.keys()
+    assert len(output.hidden_states) == 4
+    for x, y in zip(output.hidden_states, expected.hidden_states, strict=True):
+        assert similarity(x, y, real) > 0.999
+    assert torch.equal(output.last_hidden_state, output.hidden_states[-1])
+    assert (output.last_hidden_state[~real] == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["static", "bf16"])
+def test_other_weights(kind):
+    model = model_of("bert", kind)
+    inputs = inputs_of(model)
+    expected, _ = run(model, **inputs)
+    output, by_encoder = run(optimize(copy.deepcopy(model), attention="fp32"), **inputs)
+    assert by_encoder
+    assert similarity(output.last_hidden_state, expected.last_hidden_state, inputs["attention_mask"]) > 0.999
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_other_inputs(family):
+    model = model_of(family, hidden_act="relu") if family in ("bert", "albert") else model_of(family)
+    fast = optimize(copy.deepcopy(model), attention="fp32")
+    inputs = inputs_of(model)
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    ways = [
+        {"input_ids": ids},
+        {"input_ids": ids, "attention_mask": mask.bool()},
+        {"input_ids": ids, "attention_mask": mask.float()},
+        {"inputs_embeds": model.get_input_embeddings()(ids), "attention_mask": mask},
+        {"input_ids": ids, "attention_mask": mask, "position_ids": torch.arange(10).flip(0)[None] + 3},
+        {"input_ids": ids[:1], "attention_mask": mask[:1]},
+    ]
+    if family != "distilbert":
+        types = torch.zeros_like(ids)
+        if model.config.type_vocab_size > 1:
+            types[:, 5:] = 1
+        ways.append({**inputs, "token_type_ids": types})
+    for way in ways:
+        expected, (output, by_encoder) = run(model, **way)[0], run(fast, **way)
+        real = way.get("attention_mask", torch.ones(len(output.last_hidden_state), 10))
+        assert by_encoder and similarity(output.last_hidden_state, expected.last_hidden_state, real) > 0.999, (
+            way.keys()
+        )
+
+
+def test_tuples_and_positional_arguments():
+    model = optimize(model_of("bert"))
+    inputs = inputs_of(model)
+    with torch.no_grad():
+        output = base(model)(inputs["input_ids"], inputs["attention_mask"])
+        as_tuple = base(model)(inputs["input_ids"], inputs["attention_mask"], return_dict=False)
+    assert isinstance(as_tuple, tuple)
+    assert all(torch.equal(x, y) for x, y in zip(output.to_tuple(), as_tuple, strict=True))
+
+
+def test_a_text_does_not_depend_on_its_batch_bit_for_bit():
+    model = optimize(model_of("bert"))
+    inputs = inputs_of(model)
+    together, _ = run(model, **inputs)
+    for i, real in enumerate(inputs["attention_mask"].bool()):
+        alone, _ = run(model, input_ids=inputs["input_ids"][i : i + 1, real])
+        assert torch.equal(alone.last_hidden_state[0], together.last_hidden_state[i, real])
+
+
+BY_LAYERS = {
+    "attentions": lambda model, inputs: run(model, **inputs, output_attentions=True),
+    "attentions of the config": lambda model, inputs: (
+        setattr(model.config, "output_attentions", True),
+        run(model, **inputs),
+    )[1],
+    "mask of its own for each token": lambda model, inputs: run(
+        model, **inputs | {"attention_mask": torch.ones(3, 1, 10, 10).tril()}
+    ),
+    "a sequence without a token": lambda model, inputs: run(
+        model, **inputs | {"attention_mask": torch.tensor([[0] * 10, [1] * 10, [1] * 10])}
+    ),
+    "some of the hidden states": lambda model, inputs: run(model, **inputs, output_hidden_states=[1]),
+    "a hook within": lambda model, inputs: (
+        base(model).encoder.layer[0].output.register_forward_hook(lambda *_: None),
+        run(model, **inputs),
+    )[1],
+}
+
+
+@pytest.mark.parametrize("ask", BY_LAYERS.values(), ids=BY_LAYERS)
+def test_what_it_cannot_give_the_layers_do(ask):
+    model = model_of("bert")
+    model.set_attn_implementation("eager")
+    fast = optimize(copy.deepcopy(model), attention="fp32")
+    inputs = inputs_of(model)
+    output, by_encoder = ask(fast, inputs)
+    assert not by_encoder
+    expected, _ = ask(model, inputs)
+    torch.testing.assert_close(output.last_hidden_state, expected.last_hidden_state, rtol=1e-2, atol=1e-2)
+
+
+def test_gradients_for_inputs_come_from_the_layers():
+    model = optimize(model_of("bert"))
+    embeds = model.get_input_embeddings()(inputs_of(model)["input_ids"]).detach().requires_grad_()
+    base(model)(inputs_embeds=embeds).last_hidden_state.sum().backward()
+    assert embeds.grad.abs().sum() > 0
+    with Calls() as calls:  # no gradient is asked for
+        base(model)(inputs_embeds=embeds.detach())
+    assert calls.count == 1
+
+
+def test_hooks_that_collect_hidden_states_do_not_slow_it_down():
+    model = optimize(model_of("bert"))
+    model.set_attn_implementation("eager")
+    inputs = inputs_of(model)
+    run(model, **inputs, output_attentions=True)  # installs them
+    assert run(model, **inputs)[1] and run(model, **inputs, output_hidden_states=True)[1]
+
+
+def test_training_and_autocast_are_left_to_torch():
+    model = optimize(model_of("bert"))
+    assert not run(model.train(), **inputs_of(model))[1] and run(model.eval(), **inputs_of(model))[1]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not run(model, **inputs_of(model))[1]
+
+
+COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model)), "again": optimize}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_copies_run_natively_too(copied):
+    model = optimize(model_of("bert"))
+    inputs = inputs_of(model)
+    expected, _ = run(model, **inputs)
+    output, by_encoder = run(copied(model), **inputs)
+    assert by_encoder and torch.equal(output.last_hidden_state, expected.last_hidden_state)
+
+
+def test_it_is_saved_as_before_and_goes_on(tmp_path):
+    model = model_of("bert")
+    model.save_pretrained(tmp_path / "before")
+    inputs = inputs_of(optimize(model))
+    expected, _ = run(model, **inputs)
+    model.save_pretrained(tmp_path / "after")
+    files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("before", "after")]
+    assert files[0] == files[1]
+    output, by_encoder = run(model, **inputs)
+    assert by_encoder and torch.equal(output.last_hidden_state, expected.last_hidden_state)
+
+
+def test_changed_weights_are_noticed():
+    model = optimize(model_of("bert"))
+    inputs = inputs_of(model)
+    before, _ = run(model, **inputs)
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    for change in (
+        lambda: base(model).encoder.layer[1].output.LayerNorm.weight.detach().mul_(2),
+        lambda: model.load_state_dict({k: v + 1 if "LayerNorm.bias" in k else v for k, v in state.items()}),
+    ):
+        change()
+        output, by_encoder = run(model, **inputs)
+        assert by_encoder and not torch.equal(output.last_hidden_state, before.last_hidden_state)
+        before = output
+
+
+def test_weights_are_in_memory_once():
+    model = optimize(model_of("bert"))
+    layer = base(model).encoder.layer[0]
+    packed = [layer.attention.self.query.packed, layer.output.dense.packed]
+    assert packed[0].untyped_storage().data_ptr() == packed[1].untyped_storage().data_ptr()
+    assert all(linear.is_released for linear in (layer.attention.self.query, layer.output.dense))
+
+
+def reason_for(model):
+    (reason,) = run_encoders(model, "int8").values()
+    assert "forward" not in vars(base(model))
+    return reason
+
+
+class TestWhatDoesNotFit:
+    def test_float_weights(self):
+        assert "a Linear is not quantized" in reason_for(tiny_model("bert"))
+
+    def test_weights_alone(self):
+        assert "does not run on the kernels" in reason_for(quantized(tiny_model("bert"), "weight_only").model)
+
+    def test_an_activation_function_that_it_lacks(self):
+        assert "the activation function Tanh" in reason_for(quantized(tiny_model("bert", hidden_act="tanh")).model)
+
+    def test_a_decoder(self):
+        assert "it is a decoder" in reason_for(quantized(tiny_model("bert", is_decoder=True)).model)
+
+    def test_a_module_that_was_exchanged(self):
+        model = quantized(tiny_model("bert")).model
+        layer = model.bert.encoder.layer[0]
+        layer.output.LayerNorm = torch.nn.Identity()
+        assert "a Identity stands where the encoder has a LayerNorm" in reason_for(model)
+
+    def test_a_class_of_the_users(self):
+        model = quantized(tiny_model("bert")).model
+        model.bert.__class__ = type("BertModel", (type(model.bert),), {})
+        assert run_encoders(model, "int8") == {}
+
+    def test_switched_off(self):
+        model = optimize(model_of("bert"), encoder=False)
+        assert not run(model, **inputs_of(model))[1]
+
+    def test_wrong_arguments(self):
+        with pytest.raises(ValueError, match="`attention` must be one of int8, fp32, got 'int4'"):
+            optimize(model_of("bert"), attention="int4")
