@@ -13,6 +13,9 @@ if(INC_HF_TESTS)
   add_executable(bench_ukernels tools/bench_ukernels.cc)
   target_link_libraries(bench_ukernels PRIVATE inc_hf_core)
   add_test(NAME bench_ukernels COMMAND bench_ukernels 0)
+  add_executable(bench_encoder tools/bench_encoder.cc)
+  target_link_libraries(bench_encoder PRIVATE inc_hf_core)
+  add_test(NAME bench_encoder COMMAND bench_encoder 0.8 0)
 
   # AVX512-VNNI has the instruction of AVX-VNNI in another encoding. For the CPUs that have only that one, the tests of
   # q8 and attention are built once more: with these four files the linker needs none of the same names from the library.

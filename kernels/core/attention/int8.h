@@ -195,7 +195,11 @@ struct Int8Head {
 
   float pack_query(const inc_hf::AttentionHead& head, int64_t row, Activation* to) const {
     const float scale = quantize_head(head.q + row * head.stride, head.head_dim, codes);
-    for (int64_t i = 0; i < groups * kGroup; i++) to[i] = (Activation)(codes[i] - 128 + Dot::kZero);
+    if constexpr (Dot::kZero == 128) {
+      memcpy(to, codes, (size_t)(groups * kGroup));
+    } else {
+      for (int64_t i = 0; i < groups * kGroup; i++) to[i] = (Activation)(codes[i] - 128 + Dot::kZero);
+    }
     return scale;
   }
 
@@ -245,10 +249,7 @@ struct Int8Head {
       }
       store_activations(weights + i * padded + t, e);
     }
-    int32_t lanes[kWidth], sum = 0;
-    store(lanes, total);
-    for (int j = 0; j < kWidth; j++) sum += lanes[j];
-    return sum;
+    return reduce_add(total);
   }
 
   template <int R, int V>

@@ -68,6 +68,11 @@ inline int32_t reduce_max(S32 a) {
   x = _mm_max_epi32(x, _mm_shuffle_epi32(x, _MM_SHUFFLE(1, 0, 3, 2)));
   return _mm_cvtsi128_si32(_mm_max_epi32(x, _mm_shuffle_epi32(x, _MM_SHUFFLE(2, 3, 0, 1))));
 }
+inline int32_t reduce_add(S32 a) {
+  __m128i x = _mm_add_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+  x = _mm_add_epi32(x, _mm_shuffle_epi32(x, _MM_SHUFFLE(1, 0, 3, 2)));
+  return _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32(x, _MM_SHUFFLE(2, 3, 0, 1))));
+}
 inline F32 to_f32(S32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
 inline S32 to_s32(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }
 inline S32 bits(F32 a) { return {_mm256_castps_si256(a.v)}; }

@@ -51,6 +51,7 @@ inline S32 shift_left(S32 a) {
   return {_mm512_slli_epi32(a.v, kBits)};
 }
 inline int32_t reduce_max(S32 a) { return _mm512_reduce_max_epi32(a.v); }
+inline int32_t reduce_add(S32 a) { return _mm512_reduce_add_epi32(a.v); }
 inline F32 to_f32(S32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline S32 to_s32(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }
 inline S32 bits(F32 a) { return {_mm512_castps_si512(a.v)}; }

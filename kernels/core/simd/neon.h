@@ -65,6 +65,7 @@ inline S32 shift_left(S32 a) {
   return {vshlq_n_s32(a.v, kBits)};
 }
 inline int32_t reduce_max(S32 a) { return vmaxvq_s32(a.v); }
+inline int32_t reduce_add(S32 a) { return vaddvq_s32(a.v); }
 inline F32 to_f32(S32 a) { return {vcvtq_f32_s32(a.v)}; }
 // The instruction alone would give INT32_MAX for what is too large and 0 for NaN.
 inline S32 to_s32(F32 a) {

@@ -52,6 +52,7 @@ inline S32 shift_left(S32 a) {
   return {(int32_t)((uint32_t)a.v << kBits)};
 }
 inline int32_t reduce_max(S32 a) { return a.v; }
+inline int32_t reduce_add(S32 a) { return a.v; }
 inline F32 to_f32(S32 a) { return {(float)a.v}; }
 // Rounded to nearest even; INT32_MIN for what int32 cannot hold and NaN.
 inline S32 to_s32(F32 a) {
