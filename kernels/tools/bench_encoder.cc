@@ -1,6 +1,8 @@
 // How long an encoder of random weights takes on one thread, for a profiler or before and after a change.
 //
-//     bench_encoder [ZEROS [SECONDS [HIDDEN]]]     share of zero 4x1 blocks, seconds for each shape, 384 or 768
+//     bench_encoder [ZEROS [SECONDS [HIDDEN [SEQUENCES TOKENS]]]]
+//
+// Share of zero 4x1 blocks, seconds for each shape, 384 or 768, one shape instead of all.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -96,5 +98,9 @@ int main(int argc, char** argv) {
   const int64_t hidden = argc > 3 ? std::atoi(argv[3]) : 384;
   const Encoder encoder(hidden == 384 ? 6 : 12, hidden, zeros);
   const EncoderPlan plan = encoder.plan();
-  for (const Shape shape : kShapes) measure(plan, shape, seconds);
+  if (argc > 5) {
+    measure(plan, {std::atoi(argv[4]), std::atoi(argv[5])}, seconds);
+  } else {
+    for (const Shape shape : kShapes) measure(plan, shape, seconds);
+  }
 }

@@ -1,21 +1,21 @@
 // Attention in 8-bit integers. Include after one simd/*.h and one q8gemm/dot_*.h.
 #pragma once
 
+#include "attention/interleave.h"
 #include "attention/tiles.h"
 
 namespace {
 
-// 255 * 2^x for x <= 0, relative error 5e-5, a hundredth of what rounding to integers costs; 255 * 2^-126 below -126.
+// 255 * 2^x for x <= 0, relative error 8e-5, a hundredth of what rounding to integers costs; 255 * 2^-126 below -126.
 inline F32 exp2_255(F32 x) {
   constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it leaves the integer in the lowest bits
   x = max(x, set1(-126.0f));
   const F32 shifted = x + set1(kMagic);
   const F32 r = x - (shifted - set1(kMagic));  // [-0.5, 0.5]
-  F32 p = set1(255.0f * 0.00961811f);
-  p = fma(p, r, set1(255.0f * 0.05550411f));
-  p = fma(p, r, set1(255.0f * 0.24022651f));
-  p = fma(p, r, set1(255.0f * 0.69314718f));
-  p = fma(p, r, set1(255.0f));
+  F32 p = set1(255.0f * 0.05517166f);
+  p = fma(p, r, set1(255.0f * 0.24261116f));
+  p = fma(p, r, set1(255.0f * 0.69326099f));
+  p = fma(p, r, set1(255.0f * 0.99992807f));
   return from_bits(bits(p) + shift_left<23>(bits(shifted)));
 }
 
@@ -43,10 +43,7 @@ inline float quantize_head(const float* x, int64_t head_dim, uint8_t* codes) {
 }
 
 // Four vectors of integers in [0, 255].
-inline void store_activations(uint8_t* p, const S32 (&a)[4]) {
-  const S32 shifted[4] = {a[0] - set1(128), a[1] - set1(128), a[2] - set1(128), a[3] - set1(128)};
-  store_codes(p, shifted);
-}
+inline void store_activations(uint8_t* p, const S32 (&a)[4]) { store_bytes(p, a); }
 inline void store_activations(int16_t* p, const S32 (&a)[4]) {
   uint8_t bytes[4 * kWidth];
   store_activations(bytes, a);
@@ -61,7 +58,7 @@ struct Int8Head {
   static constexpr int kBlock = 4 * kWidth;
 
   Room room;
-  int64_t key_vectors, groups, value_vectors, padded;  // groups of k in a head, padded tokens
+  int64_t width, key_vectors, groups, value_vectors, padded;  // groups of k in a head, padded tokens
   int8_t *keys, *values;  // [tokens / kWidth][groups][kWidth][kGroup], [tokens / kGroup][value_vectors][kWidth][kGroup]
   int32_t *key_start, *value_start;  // what the sums begin with
   float *key_scale, *value_scale, *scores, *poison;
@@ -69,6 +66,7 @@ struct Int8Head {
   Activation *query, *weights;  // [kRows][groups * kGroup], [kRows][padded]
 
   Int8Head(int64_t tokens, int64_t head_dim, uint8_t* scratch) : room{scratch} {
+    width = head_dim;
     key_vectors = (tokens + kWidth - 1) / kWidth;
     groups = (head_dim + kGroup - 1) / kGroup;
     value_vectors = (head_dim + kWidth - 1) / kWidth;
@@ -81,32 +79,31 @@ struct Int8Head {
     value_scale = room.take<float>(value_vectors * kWidth);
     scores = room.take<float>(kRows * padded);
     poison = room.take<float>(1);
-    codes = room.take<uint8_t>(round_up(head_dim, kBlock));
+    codes = room.take<uint8_t>(kTogether * code_stride());
     query = room.take<Activation>(kRows * groups * kGroup);
     weights = room.take<Activation>(kRows * padded);
   }
   int64_t bytes() const { return room.end; }
+  int64_t code_stride() const { return round_up(width, kBlock); }
 
-  void pack(const inc_hf::AttentionHead& head) const {
-    *poison = pack_keys(head) + pack_values(head);
-    for (int64_t i = 0; i < kRows; i++) {
-      for (int64_t t = key_vectors * kWidth; t < padded; t++) scores[i * padded + t] = kNever;
-    }
-  }
+  void pack(const inc_hf::AttentionHead& head) const { *poison = pack_keys(head) + pack_values(head); }
 
   // Returns 0, or NaN if a key has NaN or Inf.
   float pack_keys(const inc_hf::AttentionHead& head) const {
     float bad = 0.0f;
     for (int64_t t = 0; t < key_vectors * kWidth; t++) {
-      const bool real = t < head.tokens;
-      int8_t* to = keys + t / kWidth * groups * kLine + t % kWidth * kGroup;
-      key_scale[t] = real ? quantize_head(head.k + t * head.stride, head.head_dim, codes) : 1e20f;
-      if (!real) memset(codes, 128, (size_t)(groups * kGroup));
-      if (real) bad += key_scale[t] * 0.0f;
-      for (int64_t g = 0; g < groups; g++) {
-        const int32_t flipped = word(codes + g * kGroup) ^ (int32_t)0x80808080;
-        memcpy(to + g * kLine, &flipped, kGroup);
+      uint8_t* const row = codes + t % kTogether * code_stride();
+      if (t < head.tokens) {
+        key_scale[t] = quantize_head(head.k + t * head.stride, head.head_dim, row);
+        bad += key_scale[t] * 0.0f;
+      } else {  // a score that no real key has
+        key_scale[t] = 1e20f;
+        memset(row, 128, (size_t)(groups * kGroup));
       }
+      if (t % kTogether != kTogether - 1) continue;
+      const int64_t first = t - (kTogether - 1);
+      int8_t* const to = keys + first / kWidth * groups * kLine + first % kWidth * kGroup;
+      interleave_words<kGroup>(codes, code_stride(), groups, to, kLine);
     }
     for (int64_t v = 0; v < key_vectors; v++) {
       const int8_t* from = keys + v * groups * kLine;
@@ -238,17 +235,17 @@ struct Int8Head {
 
   // Probabilities of row i before they are divided by their sum, which is returned.
   int32_t exponentials(int i, float factor, float most) const {
-    const F32 scale = set1(factor * 1.44269504f);
+    const F32 scale = set1(factor * 1.44269504f), shift = set1(-(factor * 1.44269504f) * most);
     S32 total = set1((int32_t)0);
-    for (int64_t t = 0; t < padded; t += kBlock) {
-      S32 e[4];
+    for_pieces<4>(key_vectors, [&](int64_t first, auto count) {
+      S32 e[4] = {set1((int32_t)0), set1((int32_t)0), set1((int32_t)0), set1((int32_t)0)};
       INC_HF_UNROLL
-      for (int j = 0; j < 4; j++) {
-        e[j] = to_s32(exp2_255((load(scores + i * padded + t + j * kWidth) - set1(most)) * scale));
+      for (int j = 0; j < count.value; j++) {
+        e[j] = to_s32(exp2_255(fma(load(scores + i * padded + (first + j) * kWidth), scale, shift)));
         total = total + e[j];
       }
-      store_activations(weights + i * padded + t, e);
-    }
+      store_activations(weights + i * padded + first * kWidth, e);
+    });
     return reduce_add(total);
   }
 

@@ -84,6 +84,11 @@ inline void store_codes(uint8_t* p, const S32 (&a)[4]) {
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
   _mm256_storeu_si256((__m256i*)p, _mm256_permutevar8x32_epi32(bytes, order));
 }
+inline void store_bytes(uint8_t* p, const S32 (&a)[4]) {
+  const __m256i lo = _mm256_packs_epi32(a[0].v, a[1].v), hi = _mm256_packs_epi32(a[2].v, a[3].v);
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256((__m256i*)p, _mm256_permutevar8x32_epi32(_mm256_packus_epi16(lo, hi), order));
+}
 // The even and the odd ones of 2 * kWidth bfloat16: a bfloat16 is the upper half of a float.
 inline F32 load_bf16_even(const uint16_t* p) {
   return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256((const __m256i*)p), 16))};

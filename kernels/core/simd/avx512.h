@@ -62,6 +62,11 @@ inline void store_codes(uint8_t* p, const S32 (&a)[4]) {
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
 }
+inline void store_bytes(uint8_t* p, const S32 (&a)[4]) {
+  const __m512i lo = _mm512_packs_epi32(a[0].v, a[1].v), hi = _mm512_packs_epi32(a[2].v, a[3].v);
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(lo, hi)));
+}
 inline F32 load_bf16_even(const uint16_t* p) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
 }

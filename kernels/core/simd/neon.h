@@ -79,6 +79,10 @@ inline void store_codes(uint8_t* p, const S32 (&a)[4]) {
   const int8x16_t bytes = vqmovn_high_s16(vqmovn_s16(lo), hi);
   vst1q_u8(p, veorq_u8(vreinterpretq_u8_s8(bytes), vdupq_n_u8(0x80)));
 }
+inline void store_bytes(uint8_t* p, const S32 (&a)[4]) {
+  const int16x8_t lo = vqmovn_high_s32(vqmovn_s32(a[0].v), a[1].v), hi = vqmovn_high_s32(vqmovn_s32(a[2].v), a[3].v);
+  vst1q_u8(p, vqmovun_high_s16(vqmovun_s16(lo), hi));
+}
 inline uint32x4_t load_bf16_pairs(const uint16_t* p) { return vreinterpretq_u32_u16(vld1q_u16(p)); }
 inline F32 load_bf16_even(const uint16_t* p) { return {vreinterpretq_f32_u32(vshlq_n_u32(load_bf16_pairs(p), 16))}; }
 inline F32 load_bf16_odd(const uint16_t* p) {

@@ -72,6 +72,10 @@ inline F32 from_bits(S32 a) {
 inline void store_codes(uint8_t* p, const S32 (&a)[4]) {
   for (int i = 0; i < 4; i++) p[i] = (uint8_t)((a[i].v < -128 ? -128 : a[i].v > 127 ? 127 : a[i].v) + 128);
 }
+// The same, saturated to [0, 255].
+inline void store_bytes(uint8_t* p, const S32 (&a)[4]) {
+  for (int i = 0; i < 4; i++) p[i] = (uint8_t)(a[i].v < 0 ? 0 : a[i].v > 255 ? 255 : a[i].v);
+}
 inline F32 load_bf16_even(const uint16_t* p) { return from_bits({(int32_t)((uint32_t)p[0] << 16)}); }
 inline F32 load_bf16_odd(const uint16_t* p) { return load_bf16_even(p + 1); }
 
