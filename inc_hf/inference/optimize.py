@@ -1,5 +1,6 @@
 """`optimize`: a loaded model made ready to run fast."""
 
+import logging
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,10 +15,13 @@ from inc_hf.inference.share import share_inputs
 from inc_hf.ops.numbers import ATTENTIONS
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.nn import quantized_modules
+from inc_hf.telling import NOTICE
 from inc_hf.undo import restored_on_error
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+logger = logging.getLogger(__name__)
 
 
 @torch.no_grad()
@@ -60,6 +64,11 @@ def optimize(
         share_inputs(model)
     # Not undone if it fails, so that no weight is in memory twice: a packed layer computes what it did before.
     release_weights(model)
-    if fuse and encoder:
-        run_encoders(model, attention)
+    for name, why_not in run_encoders(model, attention).items() if fuse and encoder else ():
+        if why_not:
+            logger.log(NOTICE, "%s: its layers run one by one, since %s.", name or "The model", why_not)
+        else:
+            logger.log(
+                NOTICE, "%s: all layers run in one native call, attention in %s.", name or "The model", attention
+            )
     return model

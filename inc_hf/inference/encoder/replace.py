@@ -4,7 +4,7 @@ from torch import nn
 
 from inc_hf import ops
 from inc_hf.inference.encoder.families import family_of
-from inc_hf.inference.encoder.family import Unfit
+from inc_hf.inference.encoder.family import Family, Unfit
 from inc_hf.inference.encoder.forward import NativeForward
 
 
@@ -22,7 +22,7 @@ def run_encoders(model: nn.Module, attention: str) -> dict[str, str]:
     return found
 
 
-def run_natively(module: nn.Module, family, attention: str) -> str:
+def run_natively(module: nn.Module, family: Family, attention: str) -> str:
     """Returns why not, or nothing."""
     if not ops.is_native():
         return "there are no kernels"
