@@ -125,7 +125,7 @@ class IncQuantizer:
                 for models without `eval_fn`. Needs `task`.
             overwrite (`bool`): whether a `save_directory` that is not empty may be overwritten.
             format (`str`, *optional*): "compressed-tensors" or "inc"; None is the first that can express the model.
-            runtime (`str`, *optional*): "vllm" leaves in float what vLLM has no place for: embeddings, pooler, head.
+            runtime (`str`, *optional*): "vllm" leaves in float what vLLM cannot load: embeddings, pooler, head.
 
         Raises:
             ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.

@@ -155,7 +155,7 @@ def check_goal_arguments(args: argparse.Namespace) -> None:
     given = [name for name in OF_SCORES if getattr(args, name, None) is not None]
     missing = [name for name in ("task", "dataset") if not getattr(args, name)]
     if given and missing:
-        raise UsageError(f"--{_dashed(given[0])} is of a score, which needs --{' and --'.join(missing)}, too.")
+        raise UsageError(f"--{_dashed(given[0])} needs --{' and --'.join(missing)}, too.")
     for name in ("text_column", "label_column"):
         if getattr(args, name) is not None and not args.dataset:
             raise UsageError(f"--{_dashed(name)} is of a --dataset, and there is none.")

@@ -131,7 +131,7 @@ def _add_goal(goal: argparse._ArgumentGroup) -> None:
 def _add_output(output: argparse._ArgumentGroup) -> None:
     output.add_argument("--format", choices=("compressed-tensors", "inc"), help="default: the first that fits")
     output.add_argument(
-        "--runtime", choices=("vllm",), help="leave in float what vLLM has no place for: embeddings, pooler, head"
+        "--runtime", choices=("vllm",), help="leave in float what vLLM cannot load: embeddings, pooler, head"
     )
     output.add_argument("--overwrite", action="store_true", help="replace a directory that is not empty")
     output.add_argument("--push-to-hub", type=values.path, metavar="REPO", help="upload the result as well")

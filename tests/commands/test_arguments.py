@@ -9,9 +9,9 @@ from inc_hf.commands.main import main
 TASK = ["--task", "text-classification"]
 DATA = ["--dataset", "data.tsv"]
 REFUSED = {
-    "trials": (["--max-trials", "3"], "--max-trials is of a score, which needs --task and --dataset"),
-    "trials without data": ([*TASK, "--max-trials", "3"], "--max-trials is of a score, which needs --dataset"),
-    "resumed": (["--resume-from", "model"], "--resume-from is of a score"),
+    "trials": (["--max-trials", "3"], "--max-trials needs --task and --dataset"),
+    "trials without data": ([*TASK, "--max-trials", "3"], "--max-trials needs --dataset"),
+    "resumed": (["--resume-from", "model"], "--resume-from needs"),
     "texts": (["--texts", "texts.txt"], "--texts is for --approach static or auto; leave it out, or choose that."),
     "samples": (["--samples", "5"], "--samples is for --approach static or auto"),
     "observer": (["--observer", "kl"], "--observer is for --approach static or auto"),
