@@ -27,12 +27,14 @@ class Encoder {
  public:
   Encoder(int64_t layers, int64_t hidden, double zeros) : zeros_(zeros) {
     const int64_t feed_forward = 4 * hidden, head_dim = hidden == 384 ? 32 : 64;
-    numbers_ = {kPlanVersion, layers, hidden, hidden / head_dim, head_dim, feed_forward, 2, 0, 0, bits(0.1f)};
+    numbers_ = {kPlanVersion, layers, hidden, hidden / head_dim, head_dim, feed_forward, 2, 0, 0, bits(0.1f), 0,
+                4096,         -1};
     for (int64_t i = 0; i < layers; i++) {
+      numbers_.insert(numbers_.end(), {-1, -1});
       for (int64_t j = 0; j < 4; j++) add_product(hidden, hidden);
       add_product(feed_forward, hidden);
       add_product(hidden, feed_forward);
-      for (int64_t j = 0; j < 2; j++) numbers_.insert(numbers_.end(), {-1, -1, bits(1e-12f)});
+      for (int64_t j = 0; j < 2; j++) numbers_.insert(numbers_.end(), {1, -1, -1, bits(1e-12f)});
     }
   }
   EncoderPlan plan() const {
