@@ -13,6 +13,7 @@ from inc_hf.ops.numbers import ACTIVATIONS, ATTENTIONS, NORM_PLACES, PRODUCTS, n
 
 PLAN_VERSION = 20260002  # kernels/core/encoder/plan.h says what the numbers of a plan are
 ALIGNMENT = 64  # of every packed weight and norm
+MOST_TOKENS = 65_536  # of a sequence
 BEYOND_BIAS = 15  # floats that may be read before and after the biases of a head
 
 
@@ -100,7 +101,7 @@ class Encoder:
     attention: str = "int8"
     layers: list[Layer] = field(default_factory=list)
     is_gated: bool = False
-    positions: int = 65_536
+    positions: int = MOST_TOKENS
     biases: Tensor | None = None
 
 
