@@ -1,11 +1,15 @@
 """Checks of what public functions get, before they do anything. Each returns nothing, and names the argument."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from inc_hf.config.checks import check_int, check_string, wrong_type
 from inc_hf.errors import UsageError, UsageTypeError
+
+# NAME or USER/NAME, as the Hub has them
+HUB_NAME = re.compile(r"(?!.*(--|\.\.|\.git$))[A-Za-z0-9_]([\w.-]*\w)?(/[A-Za-z0-9_]([\w.-]*\w)?)?", re.ASCII)
 
 
 def check_model(model: Any, name: str = "model", of_transformers: bool = False) -> None:
@@ -56,10 +60,17 @@ def check_path(name: str, value: Any) -> None:
 
 
 def check_place(name: str, value: Any) -> None:
-    """Refuse what names no model: a path, or a name on the Hub. What looks like a path has to be there."""
+    """Refuse what names no model: a directory that is there, or a name that the Hub may have."""
     check_path(name, value)
-    if isinstance(value, Path) and not value.exists():
-        raise FileNotFoundError(f"There is no directory {os.fspath(value)!r}; a name on the Hub is a string.")
+    place = os.fspath(value)
+    if os.path.isfile(place):
+        raise UsageError(f"{place} is a file; give the directory that it lies in.")
+    if os.path.exists(place):
+        return
+    if isinstance(value, Path):
+        raise FileNotFoundError(f"There is no directory {place!r}; a name on the Hub is a string.")
+    if not HUB_NAME.fullmatch(place):
+        raise FileNotFoundError(f"There is no directory {place!r}, and a name on the Hub is NAME or USER/NAME.")
 
 
 def check_optional_int(name: str, value: Any, low: int | None = None) -> None:

@@ -119,10 +119,22 @@ def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: An
     check_task(task)
     if task is not None:
         return getattr(transformers, SCORED[task].auto_class)
-    found = class_of_architecture(transformers.AutoConfig.from_pretrained(name, **kwargs))
+    config = transformers.AutoConfig.from_pretrained(name, **kwargs)
+    found = loader_of(config)
     if found is None:
         raise UsageError(f"{name} does not say what model it is; pass `task`, one of {', '.join(SCORED)} (--task).")
     return found
+
+
+def loader_of(config: "PreTrainedConfig") -> type | None:
+    """The class that wrote a checkpoint, or the auto class for what the code beside it calls its architecture."""
+    import transformers
+
+    if (found := class_of_architecture(config)) is not None:
+        return found
+    names, own = architectures_of(config), getattr(config, "auto_map", None) or {}
+    found = (getattr(transformers, key, None) for key, value in own.items() if str(value).rpartition(".")[2] in names)
+    return next(filter(None, found), None)
 
 
 def check_task(task: Any, needed: bool = False) -> None:
@@ -133,11 +145,12 @@ def check_task(task: Any, needed: bool = False) -> None:
         )
 
 
-def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: bool = False) -> None:
+def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: bool = False, **kwargs: Any) -> None:
     """Raise ValueError for a task that a checkpoint was not trained for.
 
     Args:
         may_have_its_shape (`bool`): whether a head of another task will do, if its weights have the right shapes.
+        kwargs: of the Hub, as `from_pretrained` takes them.
 
     Raises:
         ValueError: models of this kind cannot do the task, or what does it would be random, or of another task.
@@ -147,7 +160,7 @@ def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: 
     if task is None:
         return
     auto_class = getattr(transformers, SCORED[task].auto_class)
-    config = transformers.AutoConfig.from_pretrained(name)
+    config = transformers.AutoConfig.from_pretrained(name, **kwargs)
     own = class_of_architecture(config)
     if hasattr(config, "auto_map") or own is None:  # of code that is not ours to judge
         return

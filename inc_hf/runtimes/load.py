@@ -14,6 +14,7 @@ from inc_hf.config.arguments import check_names, check_place
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.export.layout import SUFFIXES
 from inc_hf.export.made_of import WEIGHTS, are_others
+from inc_hf.models.source import source_of
 from inc_hf.models.tasks import HUB_KEYWORDS, model_class_of
 from inc_hf.runtimes.choose import choose_backend, has_torch_weights
 from inc_hf.runtimes.files import VARIANTS, find_files, from_files, from_torch, with_generation_config
@@ -53,6 +54,7 @@ def load_model(
     check_names("inputs", inputs)
     if backend != "auto":
         BACKENDS[backend]()
+    kwargs |= source_of(name, **{key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs})
     if backend == "torch":  # which takes all inputs
         return load_on_torch(auto_class, name, **kwargs)
     if backend == "ipex":

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint, write_model
 from inc_hf.errors import UsageError
+from inc_hf.models.source import source_of
 from inc_hf.models.tasks import HUB_KEYWORDS, auto_class_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.quantized import QuantizedModel
@@ -44,5 +45,5 @@ class OptimizedModel:
     @staticmethod
     def from_pretrained(model_name_or_path: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
         """Load a quantized or a float checkpoint with the class that wrote it."""
-        hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
-        return load_model(auto_class_of(model_name_or_path, **hub), model_name_or_path, **kwargs)
+        hub = source_of(model_name_or_path, **{key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs})
+        return load_model(auto_class_of(model_name_or_path, **hub), model_name_or_path, **kwargs | hub)

@@ -293,6 +293,7 @@ def test_teacher_in_to_dict(teacher, plain):
             "KnowledgeDistillationLoss": {"temperature": 1.0, "loss_types": ["CE", "CE"], "loss_weights": [0.5, 0.5]}
         },
         "optimizer": {"SGD": {"learning_rate": 0.0001}},
+        "trust_remote_code": False,
     }
     assert DistillationConfig.from_dict(config.to_dict()).teacher_model == plain
 
