@@ -1,5 +1,6 @@
 """Checks of what public functions get, before they do anything. Each returns nothing, and names the argument."""
 
+import inspect
 import os
 import re
 from pathlib import Path
@@ -20,6 +21,21 @@ def check_model(model: Any, name: str = "model", of_transformers: bool = False) 
         raise UsageTypeError(f"`{name}` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
     if of_transformers and not hasattr(model, "config"):
         raise UsageTypeError(f"`{name}` must be a PreTrainedModel of transformers, got {type(model).__name__}.")
+
+
+def check_takes(model: Any, inputs: tuple | dict[str, Any]) -> None:
+    """Refuse inputs that are none of a model's arguments. Asked for after a TypeError, which may be a fault inside."""
+    try:
+        signature = inspect.signature(model.forward)
+        signature.bind(*([] if isinstance(inputs, dict) else inputs), **(inputs if isinstance(inputs, dict) else {}))
+    except TypeError as error:
+        came = (
+            f"{', '.join(inputs) or 'nothing'} by name" if isinstance(inputs, dict) else f"{len(inputs)} by position"
+        )
+        raise UsageTypeError(
+            f"{type(model).__name__} does not take this batch, {came}: {error}. It takes {signature}; rename the "
+            "columns, or pass the model that the data is for."
+        ) from error
 
 
 def _held(result: Any) -> Any:
