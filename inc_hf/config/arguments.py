@@ -25,13 +25,12 @@ def check_model(model: Any, name: str = "model", of_transformers: bool = False) 
 
 def check_takes(model: Any, inputs: tuple | dict[str, Any]) -> None:
     """Refuse inputs that are none of a model's arguments. Asked for after a TypeError, which may be a fault inside."""
+    signature = inspect.signature(model.forward)
+    by_name = isinstance(inputs, dict)
     try:
-        signature = inspect.signature(model.forward)
-        signature.bind(*([] if isinstance(inputs, dict) else inputs), **(inputs if isinstance(inputs, dict) else {}))
+        signature.bind(**inputs) if by_name else signature.bind(*inputs)
     except TypeError as error:
-        came = (
-            f"{', '.join(inputs) or 'nothing'} by name" if isinstance(inputs, dict) else f"{len(inputs)} by position"
-        )
+        came = f"{', '.join(inputs) or 'nothing'} by name" if by_name else f"{len(inputs)} by position"
         raise UsageTypeError(
             f"{type(model).__name__} does not take this batch, {came}: {error}. It takes {signature}; rename the "
             "columns, or pass the model that the data is for."
