@@ -10,7 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint.describe import Format
-from inc_hf.checkpoint.save import check_output_directory
+from inc_hf.checkpoint.save import check_keeps_original, check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.config.arguments import check_conf, check_function, check_optional_string, check_path, check_place
 from inc_hf.config.checks import check_int, check_string
@@ -146,6 +146,7 @@ class IncQuantizer:
         if runtime is not None:
             config, format = self._config_for(runtime, config, format), "compressed-tensors"
         if save_directory is not None:
+            check_keeps_original(self.model, save_directory)
             check_output_directory(save_directory, overwrite)
         with _random_seed(self.seed), restored_on_error(self.model):
             result = fit(

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
+from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.coverage import Coverage
 from inc_hf.export import export
@@ -55,8 +56,10 @@ class CompressedModel(Scored, nn.Module):
 
         Raises:
             TypeError: the model is not a `PreTrainedModel`.
+            FileExistsError: the model was loaded from there.
         """
         refuse_to_save_others(self.model)
+        check_keeps_original(self.model, save_directory)
         return save_checkpoint(self._write, save_directory, overwrite=True)
 
     def _write(self, directory: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint, write_model
+from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.errors import UsageError
 from inc_hf.models.source import source_of
 from inc_hf.models.tasks import HUB_KEYWORDS, auto_class_of
@@ -34,6 +35,7 @@ def save_for_huggingface_upstream(
     model = model.model if isinstance(model, CompressedModel) else model
     if not quantized_modules(model):
         raise UsageError("The model is not quantized; quantize it with `IncQuantizer` or `quantization.fit` first.")
+    check_keeps_original(model, output_dir)
     if getattr(model, "hf_quantizer", None) is None:
         attach_quantizer(model)
     return save_checkpoint(partial(write_model, model, tokenizer), output_dir, overwrite)
