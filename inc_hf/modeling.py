@@ -68,11 +68,13 @@ class IncModel:
                 do not generate; or "auto", see [`inc_hf.runtimes.choose_backend`].
             inputs (`list[str]`): what an ONNX file is to have besides the usual inputs, such as "position_ids", see
                 [`inc_hf.export.export_model`]; torch takes all.
-            kwargs: passed to the `from_pretrained` of the auto class: `revision`, `subfolder`, `token`, `dtype`, ….
+            kwargs: passed to the `from_pretrained` of the auto class: `revision`, `subfolder`, `token`, `dtype`,
+                `trust_remote_code` (whether code that lies beside the model may be executed), ….
                 ONNX files are taken in the `dtype` that is asked for, or written.
 
         Raises:
-            ValueError: an unknown backend, or one that does not run such a model.
+            ValueError: an unknown backend, or one that does not run such a model, or the checkpoint is of a class that
+                this one does not load; the message names the one that does.
             ImportError: the backend needs packages that are not installed.
             CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
         """

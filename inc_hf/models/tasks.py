@@ -177,6 +177,28 @@ def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: 
         )
 
 
+def check_loads(
+    auto_class: type, config: "PreTrainedConfig", name: str | os.PathLike, must_be_whole: bool = False
+) -> None:
+    """Raise ValueError for an auto class that a checkpoint is not for, with the one that it is for.
+
+    Args:
+        must_be_whole (`bool`): whether the checkpoint has to hold all weights. Otherwise transformers says which are
+            random. A model without a head may still have parts that nobody asks for.
+    """
+    mapping, own = getattr(auto_class, "_model_mapping", None), class_of_architecture(config)
+    if mapping is None or own is None or hasattr(config, "auto_map"):
+        return
+    if type(config) in mapping:
+        is_head = must_be_whole and auto_class.__name__ != "AutoModel"
+        if not is_head or not parts_that_lack(own, mapping[type(config)], config):
+            return
+    its = task_of(own.__name__, own.main_input_name in ("input_features", "input_values"))
+    instead = "IncModel, which leaves its head out" if its is None else f"{its.inc_class}, for {its.name}"
+    asked = auto_class.__name__.replace("Auto", "Inc")
+    raise UsageError(f"{name} is a {own.__name__}, which {asked} does not load; take {instead}.")
+
+
 def parts_that_lack(own: type, other: Any, config: "PreTrainedConfig") -> list[str]:
     """The modules of a class `other` that a checkpoint of a class `own` has no weights of the same shapes for."""
     if other is own or not isinstance(other, type):
