@@ -9,7 +9,7 @@ from tiny import tiny_inputs, tiny_model
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from inc_hf.evaluation.inc_metric import evaluate_metric
+from inc_hf.evaluation.inc_metric import METRICS, evaluate_metric
 
 
 class Identity(nn.Module):
@@ -102,7 +102,7 @@ class TestEvaluateMetric:
     @pytest.mark.parametrize(
         ("metric", "message"),
         [
-            ("bleu", "Unknown metric 'bleu'; choose one of topk, accuracy, f1, mse, rmse, mae, or pass an object"),
+            ("bleu", f"Unknown metric 'bleu'; choose one of {', '.join(METRICS)}, or pass an object"),
             ({"bleu": 1}, "Unknown metric 'bleu'"),
             (7, "Unknown metric 7"),
             ({"topk": 1, "mse": {}}, "one metric, got topk, mse"),
