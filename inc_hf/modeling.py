@@ -22,22 +22,6 @@ from transformers import (
 from inc_hf.inference.optimize import optimize
 from inc_hf.runtimes import load_model
 
-__all__ = [
-    "IncModel",
-    "IncModelForSequenceClassification",
-    "IncModelForTokenClassification",
-    "IncModelForQuestionAnswering",
-    "IncModelForMaskedLM",
-    "IncModelForMultipleChoice",
-    "IncModelForFeatureExtraction",
-    "IncModelForCausalLM",
-    "IncModelForSeq2SeqLM",
-    "IncModelForSpeechSeq2Seq",
-    "IncModelForImageClassification",
-    "IncModelForAudioClassification",
-    "optimize",
-]
-
 
 class IncModel:
     """Loads a checkpoint, quantized by this package or in compressed-tensors `int-quantized`, ready to run quantized.
@@ -123,3 +107,7 @@ class IncModelForImageClassification(IncModel):
 
 class IncModelForAudioClassification(IncModel):
     auto_class = AutoModelForAudioClassification
+
+
+__all__ = ["optimize"]
+__all__ += [name for name in dir() if name.startswith("IncModel")]
