@@ -68,6 +68,8 @@ def test_refused_as_a_baseline(own, capsys, tmp_path):
 def test_no_answer_but_true_or_false(own):
     with pytest.raises(UsageError, match="`trust_remote_code` must be True or False, got 'yes'"):
         IncQuantizer.from_pretrained(own, trust_remote_code="yes")
+    with pytest.raises(UsageError, match="needs code of its own"):  # where transformers would ask in the terminal
+        IncModelForSequenceClassification.from_pretrained(own, trust_remote_code=None)
 
 
 def test_quantized_saved_and_loaded(own, tmp_path):

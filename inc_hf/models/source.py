@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 CONFIG, ADAPTER, TOKENIZER = "config.json", "adapter_config.json", "tokenizer_config.json"
 
 
-def source_of(name: str | os.PathLike, trust_remote_code: bool = False, **hub: Any) -> dict[str, Any]:
+def source_of(name: str | os.PathLike, trust_remote_code: bool | None = False, **hub: Any) -> dict[str, Any]:
     """What all that reads a checkpoint is called with besides its name: `hub`, where to look for it, and whether code
     that lies in it may run.
 
     Args:
         name: a directory or a name on the Hub.
+        trust_remote_code: None is False; transformers would ask in the terminal.
         hub: `revision`, `cache_dir`, `token`, …, as `from_pretrained` takes them.
 
     Raises:
@@ -30,7 +31,7 @@ def source_of(name: str | os.PathLike, trust_remote_code: bool = False, **hub: A
         ConnectionError: there is no way to the Hub, and the checkpoint was never downloaded.
     """
     check_place("pretrained_model_name_or_path", name)
-    check_bool("trust_remote_code", trust_remote_code)
+    trust_remote_code = trust_remote_code is not None and check_bool("trust_remote_code", trust_remote_code)
     hub = reached(name, (CONFIG, ADAPTER), **hub)
     if not trust_remote_code:
         _refuse_own_code(name, hub)
