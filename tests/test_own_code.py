@@ -16,6 +16,8 @@ from inc_hf.benchmark.batches import write_batches
 from inc_hf.benchmark.model_worker import load
 from inc_hf.benchmark.tasks import batches_for
 from inc_hf.callbacks.teacher import load_teacher
+from inc_hf.commands.export import dtype_to_load
+from inc_hf.commands.loading import outline_of
 from inc_hf.commands.main import main
 from inc_hf.errors import UsageError
 from inc_hf.models.tokenizer import load_tokenizer
@@ -83,7 +85,7 @@ def test_quantized_saved_and_loaded(own, tmp_path):
     torch.testing.assert_close(logits_of(loaded, inputs), before, atol=0.05, rtol=0.05)
 
 
-@pytest.mark.parametrize("command", ["quantize", "convert", "export"])
+@pytest.mark.parametrize("command", ["quantize", "convert"])
 def test_commands_that_write(command, own, tmp_path, capsys):
     assert main([command, str(own), "-o", str(tmp_path / "out"), "--trust-remote-code"]) == 0, capsys.readouterr().err
     assert main(["info", str(tmp_path / "out")]) == 0
@@ -99,6 +101,11 @@ def test_benchmark(kind, own, tmp_path):
     call, facts = load({**task, "trust_remote_code": True, "threads": 1, "inter_threads": None})
     assert call(0) == 1
     assert facts["dtype"] == "float32"
+
+
+def test_what_an_export_asks_first(own):
+    assert dtype_to_load(str(own), None, trust_remote_code=True) is torch.float32
+    assert type(outline_of(str(own), None, trusts=True)).__name__ == "OwnForSequenceClassification"
 
 
 def test_teacher(own):
