@@ -70,6 +70,10 @@ def check_model(name: str) -> None:
     check_place("model", name)
     if Path(name).is_dir():
         check_holds_model(Path(name))
+    else:
+        from inc_hf.models.hub import reached
+
+        reached(name, CONFIGS)  # a mistyped name is said before torch is loaded
 
 
 def check_holds_model(directory: Path) -> None:

@@ -72,13 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def benchmark(args: argparse.Namespace) -> int:
     """Measure a model as the arguments say, and print a table; returns the exit code."""
-    from inc_hf.benchmark import fit
-    from inc_hf.commands.loading import check_dataset, load_dataset, load_tokenizer, outline_of
-
     name = model_of(args, "inc-hf benchmark MODEL")
     check_score_arguments(args)
     if args.baseline:
         check_model(args.baseline)
+    from inc_hf.benchmark import fit
+    from inc_hf.commands.loading import check_dataset, load_dataset, load_tokenizer, outline_of
+
     _check_output(args, [name, *filter(None, [args.baseline])])
     dataset = load_dataset(args)
     for model in filter(None, (name, args.baseline)):

@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def convert(args: argparse.Namespace) -> int:
     """Bring a model's weights to another dtype, and save it; returns the exit code."""
+    name = model_of(args, "inc-hf convert MODEL -o DIR")
+    check_score_arguments(args)
+    check_apart(args.output, name)
     import torch
 
     from inc_hf import mix_precision
@@ -59,9 +62,6 @@ def convert(args: argparse.Namespace) -> int:
     from inc_hf.evaluation.named_data import named_data
     from inc_hf.quantize.bf16 import candidates_of
 
-    name = model_of(args, "inc-hf convert MODEL -o DIR")
-    check_score_arguments(args)
-    check_apart(args.output, name)
     check_output_directory(args.output, args.overwrite)
     conf = _config_of(args)
     trusts = args.trust_remote_code

@@ -51,14 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Write a model as ONNX, beside its weights or in a directory of its own; returns the exit code."""
+    name = model_of(args, "inc-hf export MODEL")
+    if args.output is None and not Path(name).is_dir():
+        raise UsageError(f"{name} is no directory that could hold the files; say where with -o DIR.")
     from inc_hf.checkpoint.save import check_output_directory
     from inc_hf.commands.loading import load_model, outline_of
     from inc_hf.models.examples import check_inputs
     from inc_hf.writable import check_writable
 
-    name = model_of(args, "inc-hf export MODEL")
-    if args.output is None and not Path(name).is_dir():
-        raise UsageError(f"{name} is no directory that could hold the files; say where with -o DIR.")
     if args.output is None:
         check_writable(name)
     else:

@@ -2,8 +2,10 @@
 
 import functools
 import logging
+import math
 import os
 import threading
+import time
 from typing import Any
 
 from huggingface_hub import constants, is_offline_mode, try_to_load_from_cache
@@ -12,6 +14,8 @@ from huggingface_hub.utils import get_session
 logger = logging.getLogger(__name__)
 
 SECONDS = 2  # for an answer, unless the user's HF_HUB_ETAG_TIMEOUT says how slow the network is
+MEMORY = 60
+_asked: dict[str, tuple[float, str | None]] = {}  # endpoint -> when, and why it cannot be reached
 
 
 def reached(name: str | os.PathLike, files: tuple[str, ...], repo_type: str = "model", **hub: Any) -> dict[str, Any]:
@@ -27,16 +31,17 @@ def reached(name: str | os.PathLike, files: tuple[str, ...], repo_type: str = "m
     """
     if os.path.exists(name) or hub.get("local_files_only") or is_offline_mode():
         return hub
-    try:
-        _ask(constants.ENDPOINT)
-    except ConnectionError as error:
-        if not any(_is_cached(name, file, repo_type, hub) for file in files):
-            raise ConnectionError(
-                f"{os.fspath(name)!r} is neither a directory here nor downloaded before, and {error}."
-            ) from error
-        logger.warning("%s is taken as it was downloaded before, since %s.", name, error)
-        return {**hub, "local_files_only": True}
-    return hub
+    if (why_not := _why_not(constants.ENDPOINT)) is None:
+        return hub
+    if not any(_is_cached(name, file, repo_type, hub) for file in files):
+        raise ConnectionError(f"{os.fspath(name)!r} is neither a directory here nor downloaded before, and {why_not}.")
+    _say_once(f"{os.fspath(name)} is taken as it was downloaded before, since {why_not}.")
+    return {**hub, "local_files_only": True}
+
+
+@functools.cache
+def _say_once(text: str) -> None:
+    logger.warning("%s", text)
 
 
 def _is_cached(name: str | os.PathLike, file: str, repo_type: str, hub: dict[str, Any]) -> bool:
@@ -45,10 +50,16 @@ def _is_cached(name: str | os.PathLike, file: str, repo_type: str, hub: dict[str
     return isinstance(try_to_load_from_cache(os.fspath(name), path, repo_type=repo_type, **where), str)
 
 
-@functools.cache  # only that it answered: an error is not kept
-def _ask(endpoint: str) -> None:
-    """Raise ConnectionError if nothing answers there in time. The question is a thread's, since no client bounds the
-    time that it takes to resolve a name."""
+def _why_not(endpoint: str) -> str | None:
+    """Why there is no way to the Hub; None if it answers. Holds for a minute, since a command asks several times."""
+    when, why_not = _asked.get(endpoint, (-math.inf, None))
+    if time.monotonic() - when > MEMORY:
+        _asked[endpoint] = time.monotonic(), (why_not := _ask(endpoint))
+    return why_not
+
+
+def _ask(endpoint: str) -> str | None:
+    """The question is a thread's, since no client bounds the time that it takes to resolve a name."""
     seconds = constants.HF_HUB_ETAG_TIMEOUT if "HF_HUB_ETAG_TIMEOUT" in os.environ else SECONDS
     outcome = [f"it does not answer in {seconds} s; HF_HUB_ETAG_TIMEOUT sets how long to wait"]
 
@@ -62,5 +73,5 @@ def _ask(endpoint: str) -> None:
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
-    if outcome:
-        raise ConnectionError(f"{endpoint} cannot be reached ({outcome[0]})")
+    reasons = list(outcome)  # which a late answer may still change
+    return f"{endpoint} cannot be reached ({reasons[0]})" if reasons else None

@@ -31,7 +31,8 @@ def at(monkeypatch) -> Callable[[str], None]:
         monkeypatch.setattr(constants, "ENDPOINT", address)
 
     yield put
-    hub._ask.cache_clear()
+    hub._asked.clear()
+    hub._say_once.cache_clear()
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_silence_is_no_answer(at, monkeypatch):
 
 
 @pytest.mark.usefixtures("unreachable")
-def test_what_was_downloaded_before(tmp_path):
+def test_what_was_downloaded_before(tmp_path, caplog):
     snapshot = tmp_path / "models--nobody--nothing-here" / "snapshots" / ("0" * 40)
     snapshot.mkdir(parents=True)
     (snapshot / "config.json").write_text("{}")
@@ -89,6 +90,8 @@ def test_what_was_downloaded_before(tmp_path):
     (refs / "main").write_text("0" * 40)
     found = reached(NOBODY, ("config.json",), cache_dir=tmp_path)
     assert found == {"cache_dir": tmp_path, "local_files_only": True}
+    assert reached(NOBODY, ("config.json",), cache_dir=tmp_path) == found
+    assert caplog.text.count("nobody/nothing-here is taken as it was downloaded before, since http://127.0.0.1:") == 1
 
 
 @pytest.mark.usefixtures("unreachable")
