@@ -10,13 +10,8 @@
 namespace inc_hf {
 namespace {
 
-constexpr int64_t kBlockRows = 64;          // as many as the widest sparse kernel takes
-constexpr int64_t kFewRows = 32;            // of which all threads share each product instead
-constexpr int64_t kBlockBytes = 512 << 10;  // of the middle of the feed-forward
-
-int64_t block_rows(const EncoderPlan& plan) {
-  return std::clamp<int64_t>(kBlockBytes / (4 * plan.feed_forward) / 16 * 16, 16, kBlockRows);
-}
+constexpr int64_t kBlockRows = 64;  // as many as the widest sparse kernel takes
+constexpr int64_t kFewRows = 32;    // of which all threads share each product instead
 
 }  // namespace
 
@@ -73,7 +68,7 @@ void Chunk::run(const float* x, float* y, float* every_layer, int64_t layer_stri
 template <typename F>
 void Chunk::for_blocks(F f) {
   if (rows_ <= kFewRows) return f(Rows(plan_, 0, rows_, parallel_for_));
-  const int64_t parts = std::max(ceil_div(rows_, block_rows(plan_)), threads_);
+  const int64_t parts = std::max(ceil_div(rows_, kBlockRows), threads_);
   run_parallel(parallel_for_, parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       const int64_t first = rows_ * i / parts;
