@@ -246,6 +246,14 @@ def test_changed_weights_are_noticed():
         before = output
 
 
+def test_a_model_that_was_made_in_inference_mode():
+    with torch.inference_mode():
+        model = optimize(model_of("bert"))
+        inputs = inputs_of(model)
+        assert torch.equal(base(model)(**inputs).last_hidden_state, run(model, **inputs)[0].last_hidden_state)
+    assert run(model, **inputs)[1]
+
+
 def test_weights_are_in_memory_once():
     model = optimize(model_of("bert"))
     layer = base(model).encoder.layer[0]

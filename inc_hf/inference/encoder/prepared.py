@@ -1,6 +1,6 @@
 """A plan of an encoder, and what tells whether it is still that of the model."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from inc_hf.inference.encoder.family import Family
 from inc_hf.inference.encoder.parts import encoder_of
@@ -18,7 +18,7 @@ class Prepared:
         for module, packed in self.packed.items():
             module._buffers["packed"] = packed
         norms = [p for layer in parts.layers for norm in layer.norms() if norm for p in (norm.weight, norm.bias)]
-        self.norms = [(p, p._version, p.data_ptr()) for p in norms if p is not None]
+        self.norms = [(p, version_of(p), p.data_ptr()) for p in norms if p is not None]
         self.hooks = [hooks for module in inner_modules(model) for hooks in hooks_of(module)]
 
     def is_current(self) -> bool:
@@ -27,11 +27,16 @@ class Prepared:
             buffers = module._buffers
             if buffers["packed"] is not packed or (buffers["stored"] is not None and not module._is_current()):
                 return False
-        return all(p._version == version and p.data_ptr() == address for p, version, address in self.norms)
+        return all(version_of(p) == version and p.data_ptr() == address for p, version, address in self.norms)
 
     def has_hooks(self) -> bool:
         """Whether somebody listens within the encoder, other than transformers, which collects hidden states."""
         return any(not is_of_transformers(hook) for hooks in self.hooks if hooks for hook in hooks.values())
+
+
+def version_of(parameter: Tensor) -> int:
+    """How often it was changed in place; inference tensors do not count that."""
+    return 0 if parameter.is_inference() else parameter._version
 
 
 def inner_modules(model: nn.Module) -> list[nn.Module]:
