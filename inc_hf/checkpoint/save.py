@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from inc_hf.atomic import OLD, locked, remove_leavings, temporary_directory, unique_beside
+from inc_hf.checkpoint.sentence_modules import copy_sentence_modules
 from inc_hf.checkpoint.stale import carry_over
 from inc_hf.config.arguments import check_path
 from inc_hf.errors import UsageTypeError
+from inc_hf.matching.sentences import is_sentence_model
 from inc_hf.writable import check_writable
 
 RENAME_EXCHANGE = 2  # linux/fs.h
@@ -41,10 +43,18 @@ def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.Path
 
 
 def write_model(model: Any, tokenizer: Any, directory: Path) -> None:
-    """Write config and weights of a model, and the tokenizer or processor that may be put beside it."""
+    """Write config and weights of a model, and the tokenizer or processor that may be put beside it.
+
+    A model of sentence-transformers writes all of itself. One that transformers loaded from the directory of such a
+    model is saved with what lay there beside it.
+    """
     if tokenizer is not None and not hasattr(tokenizer, "save_pretrained"):
         raise UsageTypeError(f"`tokenizer` must be a tokenizer or processor, got {type(tokenizer).__name__}.")
-    model.save_pretrained(directory)
+    if is_sentence_model(model):
+        model.save_pretrained(str(directory))
+    else:
+        model.save_pretrained(directory)
+        copy_sentence_modules(model, directory)
     if tokenizer is not None:
         tokenizer.save_pretrained(directory)
 

@@ -54,7 +54,7 @@ class CompressedModel(Scored, nn.Module):
         INC wrote a pickle, `best_model.pt`; this writes config.json and safetensors.
 
         Raises:
-            TypeError: the model is not a `PreTrainedModel`.
+            TypeError: the model is neither a `PreTrainedModel` nor one of sentence-transformers.
         """
         refuse_to_save_others(self.model)
         return save_checkpoint(self._write, save_directory, overwrite=True)

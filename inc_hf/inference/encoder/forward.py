@@ -1,6 +1,7 @@
 """The forward of a base model on the native encoder."""
 
 import inspect
+from threading import Lock
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ class NativeForward:
         self.__signature__ = inspect.signature(type(model).forward.__get__(model))
         self.names = tuple(self.__signature__.parameters)
         self._plan: Prepared | None = None
+        self._lock = Lock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         given = dict(zip(self.names, args, strict=False)) | kwargs
@@ -43,14 +45,19 @@ class NativeForward:
         self._plan = None  # let its memory go first
         self._plan = Prepared(self.model, self.family, self.attention)
 
-    def plan(self) -> EncoderPlan | None:
-        """For the weights as they are; None if they do not fit the encoder any more."""
-        if self._plan is None or not self._plan.is_current():
-            try:
-                self.prepare()
-            except Unfit:
-                return None
-        return self._plan.plan
+    def prepared(self) -> Prepared | None:
+        """The plan for the weights as they are; None if they do not fit the encoder any more. Of threads that call at
+        once, the first makes it."""
+        plan = self._plan
+        if plan is not None and plan.is_current():
+            return plan
+        with self._lock:
+            if self._plan is None or not self._plan.is_current():
+                try:
+                    self.prepare()
+                except Unfit:
+                    return None
+            return self._plan
 
     def takes(self, given: dict[str, Any]) -> bool:
         """Whether the encoder computes all that is asked for."""
@@ -68,22 +75,19 @@ class NativeForward:
 
     def run(self, given: dict[str, Any]) -> Any:
         """What the model returns, or None if the encoder cannot compute it."""
-        plan, (ids, embeds) = self.plan(), (given.get("input_ids"), given.get("inputs_embeds"))
+        prepared, (ids, embeds) = self.prepared(), (given.get("input_ids"), given.get("inputs_embeds"))
         batch, tokens = (ids if embeds is None else embeds).shape[:2]
         rows = rows_of(batch, tokens, given.get("attention_mask"))
         positions = given.get("position_ids")
         if positions is None:
             positions = self.family.positions(self.model, ids, embeds)
-        if plan is None or self._plan.has_hooks() or rows is None or positions.shape[-1] != tokens:
+        if prepared is None or prepared.has_hooks() or rows is None or positions.shape[-1] != tokens:
             return None
         parts = (ids, embeds, given.get("token_type_ids"), positions)
         hidden = self.family.embed(self.model, Tokens(*(rows.pack(x) for x in parts)))[0]
-        if hidden.dtype != torch.float32 or (torch.is_grad_enabled() and self.needs_gradients(hidden)):
+        if hidden.dtype != torch.float32 or (torch.is_grad_enabled() and needs_gradients(hidden, prepared)):
             return None
-        return self.output(hidden, rows, plan, given)
-
-    def needs_gradients(self, hidden: Tensor) -> bool:
-        return hidden.requires_grad or any(p.requires_grad for p, *_ in self._plan.norms)
+        return self.output(hidden, rows, prepared.plan, given)
 
     def output(self, hidden: Tensor, rows: Rows, plan: EncoderPlan, given: dict[str, Any]) -> Any:
         wants_all = self.flag(given, "output_hidden_states")
@@ -97,7 +101,14 @@ class NativeForward:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles make their own plan."""
-        return self.__dict__ | {"_plan": None}
+        return {name: value for name, value in vars(self).items() if name not in ("_plan", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _plan=None, _lock=Lock())
+
+
+def needs_gradients(hidden: Tensor, prepared: Prepared) -> bool:
+    return hidden.requires_grad or any(p.requires_grad for p, *_ in prepared.norms)
 
 
 def takes_inputs(given: dict[str, Any]) -> bool:
