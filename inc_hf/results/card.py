@@ -52,6 +52,7 @@ def _behind(path: Path, ours: ModelCard) -> ModelCard:
         card = ModelCard(text)
     except (ValueError, YAMLError):  # its metadata are nobody's that could be read
         return ours
+    card.data.library_name = card.data.library_name or ours.data.library_name
     card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *ours.data.tags]))
     if ours.data.base_model:
         card.data.base_model, card.data.base_model_relation = ours.data.base_model, ours.data.base_model_relation
