@@ -1,7 +1,8 @@
 """Tiny models of sentence-transformers: the package, and the directories where they lie."""
 
-import importlib
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 from sentences import PROMPTS
@@ -12,7 +13,7 @@ from tiny import tiny_model, tiny_tokenizer
 def sentence_transformers():
     """The package. It is taken away behind the last test, since where it is in use, stock models get our modules."""
     pytest.importorskip("compressed_tensors")
-    yield pytest.importorskip("sentence_transformers", minversion="6")
+    yield pytest.importorskip("sentence_transformers")
     sys.modules.pop("sentence_transformers")
 
 
@@ -24,7 +25,8 @@ def sentences(sentence_transformers, tmp_path_factory):
     for model, name in ((bert, "base"), (judge, "judge")):
         model.save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
-    parts = importlib.import_module("sentence_transformers.sentence_transformer.modules")
+    is_new = find_spec("sentence_transformers.sentence_transformer") is not None  # from version 6 on
+    parts = import_module(f"sentence_transformers.{'sentence_transformer.modules' if is_new else 'models'}")
     for pooling in ("mean", "cls"):
         modules = [parts.Transformer(str(folder / "base")), parts.Pooling(16, pooling)]
         modules += [parts.Dense(16, 8), parts.Normalize()] if pooling == "mean" else []

@@ -21,6 +21,13 @@ def is_sentence_model(model: "nn.Module") -> bool:
     return is_of(model, PACKAGE) and hasattr(model, "save_pretrained")
 
 
+def takes_features(model: "nn.Module") -> bool:
+    """Whether it is called with one dict, as a chain of modules of sentence-transformers is."""
+    from torch import nn
+
+    return is_sentence_model(model) and isinstance(model, nn.Sequential)
+
+
 def encoder_of(model: "nn.Module") -> "nn.Module":
     """The first model of transformers in one of sentence-transformers; any other model, and one without, itself."""
     from torch import nn

@@ -11,7 +11,7 @@ from torch import nn
 
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.matching.patterns import named_modules_with_duplicates
-from inc_hf.matching.sentences import is_sentence_model
+from inc_hf.matching.sentences import takes_features
 from inc_hf.quantize.alpha import choose_alphas
 from inc_hf.quantize.bias import can_correct, corrected_bias
 from inc_hf.quantize.functional import quantize_weight
@@ -135,7 +135,7 @@ def run(model: nn.Module, batch: Any) -> Any:
 
     A model of sentence-transformers takes a mapping as it is, and writes to it.
     """
-    if isinstance(batch, Mapping) and "input" not in batch and is_sentence_model(model):
+    if isinstance(batch, Mapping) and "input" not in batch and takes_features(model):
         return model(dict(batch))
     if isinstance(batch, Mapping):
         return model(**batch)

@@ -72,7 +72,7 @@ def quantized_card(model: nn.Module, summary: Mapping[str, Any], sentence: str |
     activations = activations_in_words(model)
     calibrated = f", calibrated on {samples} samples" if quantization["is_static"] and samples else ""
     with_activations = f" and 8-bit activations ({activations}{calibrated})" if activations != "weights only" else ""
-    method = model.config.quantization_config.to_dict()["quant_method"]
+    method = encoder_of(model).config.quantization_config.to_dict()["quant_method"]
     kind = Kind(
         tags=("int8", "cpu", "quantized", "inc_hf"),
         word="quantized",

@@ -31,6 +31,11 @@ def answers(model):
     return model.encode(TEXTS) if hasattr(model, "encode") else model.predict([("the film", text) for text in TEXTS])
 
 
+def parts_of(model):
+    first, *others = model.children()
+    return [type(first), *map(str, others)]
+
+
 def files_of(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
@@ -48,11 +53,12 @@ def test_what_is_loaded_is_what_was_saved(name, source, load, sentences, tmp_pat
     if source == "model":
         assert np.array_equal(answers(loaded), answers(model))
     np.testing.assert_allclose(answers(loaded), before, atol=0.05)
-    assert str(loaded) == str(load(name)) and loaded.prompts == load(name).prompts
+    assert parts_of(loaded) == parts_of(load(name))
     assert files_of(tmp_path / "out") == files_of(sentences / name) | {"inc_config.json"}
     if name != "pairs":
         assert loaded.similarity_fn_name == ("dot" if name == "cls" else "cosine")
-        assert loaded.prompts["query"] == PROMPTS["query"] and loaded.max_seq_length == 32
+        assert loaded.prompts == load(name).prompts and loaded.prompts["query"] == PROMPTS["query"]
+        assert loaded.max_seq_length == 32
     kind = type(loaded).__name__
     card, own = ((folder / "README.md").read_text() for folder in (tmp_path / "out", sentences / name))
     assert own.partition("\n# ")[2].strip() in card and f"model = inc_hf.optimize({kind}(" in card
@@ -81,7 +87,7 @@ def test_saved_over_the_float_model(load, sentences, tmp_path):
 def test_texts_calibrate_it(name, config, load, tmp_path):
     """Its own tokenizer reads them; features that it has made itself are batches, too."""
     model = load(name)
-    before, features = answers(model), model.preprocess(TEXTS)
+    before, features = answers(model), model.tokenizer(TEXTS, padding=True, return_tensors="pt")
     result = IncQuantizer.from_pretrained(model).quantize(config, tmp_path / "out", calibration_dataset=TEXTS)
     np.testing.assert_allclose(answers(load(name, tmp_path / "out")), answers(result.model), atol=1e-6)
     np.testing.assert_allclose(answers(result.model), before, atol=0.1)
