@@ -84,6 +84,11 @@ MODELS = {
 }
 # As above: models whose inputs are more than text, or other ones.
 MORE_INPUTS = {
+    "modernbert": (
+        "ModernBertForSequenceClassification",
+        "ModernBertConfig",
+        {**ENCODER, "pad_token_id": 0, **dict.fromkeys(("bos_token_id", "cls_token_id"), 1)},
+    ),
     "layoutlm": ("LayoutLMForTokenClassification", "LayoutLMConfig", ENCODER),
     "markuplm": ("MarkupLMForTokenClassification", "MarkupLMConfig", {**ENCODER, "max_depth": 4}),
     "tapas": ("TapasForSequenceClassification", "TapasConfig", ENCODER),

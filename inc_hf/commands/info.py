@@ -19,14 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def info(args: argparse.Namespace) -> int:
     """Print what a checkpoint holds, or what this machine offers; returns the exit code."""
+    if args.directory is not None:
+        _check_directory(args.directory)
     from rich.console import Console
     from rich.table import Table
 
     from inc_hf.commands.describe import describe_checkpoint, describe_machine
     from inc_hf.commands.describe_layers import FOR_PROGRAMS
 
-    if args.directory is not None:
-        _check_directory(args.directory)
     facts = describe_machine() if args.directory is None else describe_checkpoint(Path(args.directory))
     if args.json:
         print(json.dumps(facts, indent=2))

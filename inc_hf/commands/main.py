@@ -36,21 +36,27 @@ def guarded(run: Run, args: argparse.Namespace) -> int:
     A ValueError that is no UsageError is a programming error, too. What other packages raise on a user's file is made
     one where they are called, by `usage_error_for`.
     """
+    try:
+        return run(args)
+    except KeyboardInterrupt:
+        print("inc-hf: interrupted before there was a result; nothing was written", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except Exception as error:  # those whose classes are slow to import are asked for only if there is an error
+        if not isinstance(error, UsageError | OSError | ImportError) and not isinstance(error, _known_errors()):
+            raise
+        logging.getLogger(__name__).debug("Details", exc_info=True)
+        return _refused(error)
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    """Those that are about what was asked for, though they are neither a UsageError nor one of the system."""
     from huggingface_hub.errors import HfHubHTTPError
     from safetensors import SafetensorError
 
     from inc_hf.benchmark.instances import BenchmarkError
     from inc_hf.export.onnx import ExportError
 
-    known = (UsageError, OSError, ImportError, ExportError, BenchmarkError, HfHubHTTPError, SafetensorError)
-    try:
-        return run(args)
-    except known as error:
-        logging.getLogger(__name__).debug("Details", exc_info=True)
-        return _refused(error)
-    except KeyboardInterrupt:
-        print("inc-hf: interrupted before there was a result; nothing was written", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    return ExportError, BenchmarkError, HfHubHTTPError, SafetensorError
 
 
 def _refused(error: Exception) -> int:

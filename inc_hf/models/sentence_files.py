@@ -18,6 +18,7 @@ CODE = "*.py"  # of modules that are not of sentence-transformers
 CARD = "README.md"
 OTHER_NAMES = {"sequence-classification": "text-classification"}  # of tasks
 AT_TOP = ("", ".")
+OF_SNAPSHOT = ("revision", "token", "cache_dir", "local_files_only", "force_download")
 
 
 def fetch_sentence_files(name: str | os.PathLike, **hub: Any) -> Path | None:
@@ -38,7 +39,7 @@ def fetch_sentence_files(name: str | os.PathLike, **hub: Any) -> Path | None:
     if not Path(name).is_dir():
         from huggingface_hub import snapshot_download
 
-        hub = {key: hub[key] for key in ("revision", "token", "cache_dir") if key in hub}
+        hub = {key: value for key, value in hub.items() if key in OF_SNAPSHOT}
         patterns = [CARD, SETTINGS, ENCODER_SETTINGS, CODE, *(f"{path}/*" for path in _paths_of(modules))]
         snapshot_download(str(name), allow_patterns=patterns, **hub)
     return folder
@@ -51,7 +52,7 @@ def folder_of(name: str | os.PathLike, **hub: Any) -> Path | None:
     if Path(name).is_dir():
         return Path(name) if (Path(name) / MODULES).is_file() else None
     try:
-        found = find_file(name, MODULES, quiet=True, **hub)
+        found = find_file(name, MODULES, quiet=True, **{k: v for k, v in hub.items() if k != "trust_remote_code"})
     except (OSError, ValueError):
         return None
     return None if found is None else Path(found).parent

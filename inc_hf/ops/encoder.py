@@ -11,8 +11,10 @@ from inc_hf.ops.devices import refuse_elsewhere
 from inc_hf.ops.library import is_available
 from inc_hf.ops.numbers import ACTIVATIONS, ATTENTIONS, NORM_PLACES, PRODUCTS, number_of
 
-PLAN_VERSION = 20260001  # kernels/core/encoder/plan.h says what the numbers of a plan are
+PLAN_VERSION = 20260002  # kernels/core/encoder/plan.h says what the numbers of a plan are
 ALIGNMENT = 64  # of every packed weight and norm
+MOST_TOKENS = 65_536  # of a sequence
+BEYOND_BIAS = 15  # floats that may be read before and after the biases of a head
 
 
 @dataclass
@@ -45,21 +47,30 @@ class Norm:
 
 @dataclass
 class Layer:
-    """One layer of an encoder: attention and feed-forward, each with its norm."""
+    """One layer of an encoder: attention and feed-forward, each with its norm, or with None.
+
+    Args:
+        key (`Product`), value (`Product`): None if `query` computes all three, one after another.
+        window (`int`): tokens farther away than that get no attention; -1 for all tokens.
+        rotary (`torch.Tensor` of shape `(positions, head_dim)`, *optional*): for each position the cosines of the
+            first half of a head's values, then their sines.
+    """
 
     query: Product
-    key: Product
-    value: Product
+    key: Product | None
+    value: Product | None
     output: Product
     up: Product
     down: Product
-    attention_norm: Norm
-    feed_forward_norm: Norm
+    attention_norm: Norm | None
+    feed_forward_norm: Norm | None
+    window: int = -1
+    rotary: Tensor | None = None
 
-    def products(self) -> tuple[Product, ...]:
+    def products(self) -> tuple[Product | None, ...]:
         return self.query, self.key, self.value, self.output, self.up, self.down
 
-    def norms(self) -> tuple[Norm, ...]:
+    def norms(self) -> tuple[Norm | None, ...]:
         return self.attention_norm, self.feed_forward_norm
 
 
@@ -74,6 +85,10 @@ class Encoder:
         norm_place (`str`): "after" adding the residual, as in BERT, or "before" the products, as in ViT.
         attention (`str`): "int8" or "fp32".
         layers (`list[Layer]`): at least one.
+        is_gated (`bool`): whether the feed-forward is `down(activation(first half of up) * second half)`.
+        positions (`int`): most tokens of a sequence.
+        biases (`torch.Tensor` of shape `(heads, 2 * positions - 1)`, *optional*): of the scores; column
+            `positions - 1 + j - i` is for query i and key j.
     """
 
     hidden: int
@@ -85,13 +100,16 @@ class Encoder:
     norm_place: str = "after"
     attention: str = "int8"
     layers: list[Layer] = field(default_factory=list)
+    is_gated: bool = False
+    positions: int = MOST_TOKENS
+    biases: Tensor | None = None
 
 
 @dataclass
 class EncoderPlan:
     """An `Encoder` as the op takes it: numbers, and one buffer that all weights lie in.
 
-    `packed[i]` is a view of that buffer: what was the `packed` of the i-th product, layer by layer.
+    `packed[i]` is a view of that buffer: what was the `packed` of the i-th product that there is, layer by layer.
     """
 
     numbers: Tensor
@@ -102,15 +120,19 @@ class EncoderPlan:
 def encoder_plan(encoder: Encoder) -> EncoderPlan:
     """Copy all weights into one buffer. A tensor that several layers share is in it once."""
     buffer = _Buffer()
+    biases = None if encoder.biases is None else torch.nn.functional.pad(encoder.biases, (BEYOND_BIAS, BEYOND_BIAS))
+    buffer.add(biases)
     for layer in encoder.layers:
         for product in layer.products():
-            buffer.add(product.packed)
-        for norm in layer.norms():
+            buffer.add(None if product is None else product.packed)
+        for norm in filter(None, layer.norms()):
             buffer.add(norm.weight)
             buffer.add(norm.bias)
+        buffer.add(layer.rotary)
     weights = buffer.joined()
-    packed = [buffer.view(weights, p.packed) for layer in encoder.layers for p in layer.products()]
-    return EncoderPlan(torch.tensor(_numbers(encoder, buffer)), weights, packed)
+    products = [product for layer in encoder.layers for product in layer.products() if product is not None]
+    packed = [buffer.view(weights, product.packed) for product in products]
+    return EncoderPlan(torch.tensor(_numbers(encoder, buffer, biases)), weights, packed)
 
 
 def encoder(x: Tensor, cu_seqlens: Tensor, plan: EncoderPlan, every_layer: bool = False) -> Tensor:
@@ -162,19 +184,34 @@ class _Buffer:
         return weights[start : start + tensor.numel() * tensor.element_size()]
 
 
-def _numbers(encoder: Encoder, buffer: _Buffer) -> list[int]:
+def _numbers(encoder: Encoder, buffer: _Buffer, biases: Tensor | None) -> list[int]:
     sizes = [encoder.hidden, encoder.heads, encoder.head_dim, encoder.feed_forward]
     numbers = [PLAN_VERSION, len(encoder.layers), *sizes]
     numbers += [number_of(encoder.activation, ACTIVATIONS, "activation")]
     numbers += [number_of(encoder.norm_place, NORM_PLACES, "place of the norms")]
     numbers += [number_of(encoder.attention, ATTENTIONS, "attention"), _bits(encoder.factor)]
+    numbers += [int(encoder.is_gated), encoder.positions, buffer.offset(biases)]
     for layer in encoder.layers:
-        for p in layer.products():
-            numbers += [number_of(p.kind, PRODUCTS, "kind of product"), buffer.offset(p.packed), p.packed.numel()]
-            numbers += [_bits(p.scale), p.zero_point, p.num_bits, int(p.round_scale)]
+        numbers += [layer.window, buffer.offset(layer.rotary)]
+        for product in layer.products():
+            numbers += _of_product(product, buffer)
         for norm in layer.norms():
-            numbers += [buffer.offset(norm.weight), buffer.offset(norm.bias), _bits(norm.eps)]
+            numbers += _of_norm(norm, buffer)
     return numbers
+
+
+def _of_product(product: Product | None, buffer: _Buffer) -> list[int]:
+    if product is None:
+        return [PRODUCTS["none"], -1, 0, 0, 0, 8, 0]
+    place = [buffer.offset(product.packed), product.packed.numel()]
+    quantizer = [_bits(product.scale), product.zero_point, product.num_bits, int(product.round_scale)]
+    return [number_of(product.kind, PRODUCTS, "kind of product"), *place, *quantizer]
+
+
+def _of_norm(norm: Norm | None, buffer: _Buffer) -> list[int]:
+    return (
+        [0, -1, -1, 0] if norm is None else [1, buffer.offset(norm.weight), buffer.offset(norm.bias), _bits(norm.eps)]
+    )
 
 
 def _bits(value: float) -> int:

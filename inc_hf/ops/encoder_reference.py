@@ -1,5 +1,6 @@
 """The plain-torch twins of the native encoder and its attention."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -35,40 +36,70 @@ def _layer(hidden: Tensor, cu_seqlens: Tensor, encoder: Encoder, layer: Layer, m
         return x if is_before else _norm(x, norm)
 
     x = entering(hidden, layer.attention_norm)
-    query, key, value = (multiply(product, x) for product in (layer.query, layer.key, layer.value))
-    context = _attention_of_sequences(query, key, value, cu_seqlens, encoder)
+    if layer.key is None:
+        projected = multiply(layer.query, x).chunk(3, -1)
+    else:
+        projected = [multiply(product, x) for product in (layer.query, layer.key, layer.value)]
+    context = _attention_of_sequences(*projected, cu_seqlens, encoder, layer)
     hidden = leaving(hidden + multiply(layer.output, context), layer.attention_norm)
     x = entering(hidden, layer.feed_forward_norm)
-    middle = ACTIVATIONS[encoder.activation](multiply(layer.up, x))
+    middle = multiply(layer.up, x)
+    activate = ACTIVATIONS[encoder.activation]
+    if encoder.is_gated:
+        first, second = middle.chunk(2, -1)
+        middle = activate(first) * second
+    else:
+        middle = activate(middle)
     return leaving(hidden + multiply(layer.down, middle), layer.feed_forward_norm)
 
 
-def _norm(x: Tensor, norm: Norm) -> Tensor:
+def _norm(x: Tensor, norm: Norm | None) -> Tensor:
+    if norm is None:
+        return x
     return torch.nn.functional.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
 
 
-def _attention_of_sequences(query: Tensor, key: Tensor, value: Tensor, cu_seqlens: Tensor, encoder: Encoder) -> Tensor:
+def _attention_of_sequences(
+    query: Tensor, key: Tensor, value: Tensor, cu_seqlens: Tensor, encoder: Encoder, layer: Layer
+) -> Tensor:
     attend = attention_int8 if encoder.attention == "int8" else attention_fp32
     bounds = cu_seqlens.tolist()
     results = []
     for first, end in zip(bounds, bounds[1:], strict=False):
         shape = (end - first, encoder.heads, encoder.head_dim)
         q, k, v = (x[first:end].view(shape).transpose(0, 1) for x in (query, key, value))
-        results.append(attend(q, k, v, encoder.factor).transpose(0, 1).reshape(end - first, -1))
+        q, k = _rotated(q, layer.rotary), _rotated(k, layer.rotary)
+        bias = _bias(end - first, encoder, layer.window)
+        results.append(attend(q, k, v, encoder.factor, bias).transpose(0, 1).reshape(end - first, -1))
     return torch.cat(results)
 
 
-def attention_fp32(query: Tensor, key: Tensor, value: Tensor, factor: float) -> Tensor:
-    """`softmax(factor * query @ key.T) @ value` of heads of shape `(heads, tokens, head_dim)`."""
-    return (factor * (query @ key.transpose(-1, -2))).softmax(-1) @ value
+def _rotated(x: Tensor, table: Tensor | None) -> Tensor:
+    if table is None:
+        return x
+    cosine, sine = table[: x.shape[1]].chunk(2, -1)
+    first, second = x.chunk(2, -1)
+    return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)
 
 
-def attention_int8(query: Tensor, key: Tensor, value: Tensor, factor: float) -> Tensor:
+def _bias(tokens: int, encoder: Encoder, window: int) -> Tensor | float:
+    """What is added to the scores: of shape `(heads or 1, tokens, tokens)`; -inf outside of a window."""
+    distance = torch.arange(tokens)[None, :] - torch.arange(tokens)[:, None]
+    bias = 0.0 if encoder.biases is None else encoder.biases[:, distance + encoder.positions - 1]
+    return bias if window < 0 else bias + torch.zeros(tokens, tokens).masked_fill(distance.abs() > window, -math.inf)
+
+
+def attention_fp32(query: Tensor, key: Tensor, value: Tensor, factor: float, bias: Tensor | float = 0.0) -> Tensor:
+    """`softmax(factor * query @ key.T + bias) @ value` of heads of shape `(heads, tokens, head_dim)`."""
+    return (factor * (query @ key.transpose(-1, -2)) + bias).softmax(-1) @ value
+
+
+def attention_int8(query: Tensor, key: Tensor, value: Tensor, factor: float, bias: Tensor | float = 0.0) -> Tensor:
     """The same in 8 bits: queries and keys with a scale per token, values with one per channel.
 
     Probabilities are `round(255 exp(score - largest score))`, divided by their sum.
     """
-    scores = factor * (_rounded(query, -1) @ _rounded(key, -1).transpose(-1, -2))
+    scores = factor * (_rounded(query, -1) @ _rounded(key, -1).transpose(-1, -2)) + bias
     weights = (STEPS * (scores - scores.amax(-1, keepdim=True)).exp()).round()
     return weights @ _rounded(value, -2) / weights.sum(-1, keepdim=True)
 

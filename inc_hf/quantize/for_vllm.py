@@ -18,7 +18,7 @@ from inc_hf.quantize.settings import IN_FLOAT, wants_float
 
 
 def config_for_vllm(model: nn.Module, config: PostTrainingQuantConfig) -> PostTrainingQuantConfig:
-    """`config`, with what vLLM has no place for left in float: embeddings, the pooler and the head, that is all that
+    """`config`, with what vLLM cannot load left in float: embeddings, the pooler and the head, that is all that
     is not in a numbered stack of layers. Weights have 8 bits, on CPUs without VNNI, too.
 
     Raises:

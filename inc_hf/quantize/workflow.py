@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.config.arguments import check_takes
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.matching.sentences import takes_features
@@ -137,9 +138,13 @@ def run(model: nn.Module, batch: Any) -> Any:
     """
     if isinstance(batch, Mapping) and "input" not in batch and takes_features(model):
         return model(dict(batch))
-    if isinstance(batch, Mapping):
-        return model(**batch)
-    return model(*batch) if isinstance(batch, tuple | list) else model(batch)
+    if not isinstance(batch, Mapping | tuple | list):
+        return model(batch)
+    try:
+        return model(**batch) if isinstance(batch, Mapping) else model(*batch)
+    except TypeError:
+        check_takes(model, dict(batch) if isinstance(batch, Mapping) else tuple(batch))
+        raise
 
 
 @contextmanager

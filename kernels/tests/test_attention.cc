@@ -26,8 +26,9 @@ const Shape kShapes[] = {{1, 8},   {2, 64},  {3, 20},  {7, 32},  {15, 33},  {16,
 
 struct Inputs {
   Shape shape;
-  int64_t stride, y_stride;
-  std::vector<float> q, k, v;
+  static constexpr int64_t kBeyond = 15;
+  int64_t stride, y_stride, window = -1;
+  std::vector<float> q, k, v, bias;
 
   Inputs(Shape shape, float size) : shape(shape), stride(shape.head_dim + 5), y_stride(shape.head_dim + 3) {
     for (std::vector<float>* x : {&q, &k, &v}) {
@@ -43,13 +44,18 @@ struct Inputs {
     static std::normal_distribution<float> distribution;
     return distribution(generator);
   }
-  int64_t bytes() const { return shape.tokens * y_stride; }
+  // Bias of every distance, and what may be read beyond.
+  void give_bias() {
+    bias.resize(2 * shape.tokens + 2 * kBeyond);
+    for (float& value : bias) value = normal(generator());
+  }
+  const float* middle() const { return bias.empty() ? nullptr : bias.data() + shape.tokens + kBeyond - 1; }
 };
 
 std::vector<float> run(const AttentionUkernels& ukernels, bool in_8_bits, const Inputs& in, float factor) {
   std::vector<float> y(in.shape.tokens * in.y_stride, kGuard);
-  const AttentionHead head = {in.q.data(),       in.k.data(), in.v.data(), in.stride,  in.shape.tokens,
-                              in.shape.head_dim, factor,      y.data(),    in.y_stride};
+  const AttentionHead head = {in.q.data(), in.k.data(), in.v.data(), in.stride, in.shape.tokens, in.shape.head_dim,
+                              factor,      in.window,   in.middle(), y.data(),  in.y_stride};
   const int64_t bytes = ukernels.scratch_bytes(in.shape.tokens, in.shape.head_dim);
   uint8_t* scratch = static_cast<uint8_t*>(std::aligned_alloc(64, bytes));
   std::memset(scratch, 0xff, bytes);  // nothing may rely on what is there
@@ -87,6 +93,8 @@ std::vector<double> expected(bool in_8_bits, const Inputs& in, double factor) {
     for (int64_t t = 0; t < n; t++) {
       for (int64_t i = 0; i < d; i++) p[t] += q[i] * keys[t][i];
       p[t] *= factor;
+      if (!in.bias.empty()) p[t] += in.middle()[t - row];
+      if (in.window >= 0 && std::abs(t - row) > in.window) p[t] = -1e30;
       most = std::max(most, p[t]);
     }
     for (double& x : p) {
@@ -166,8 +174,20 @@ int main() {
         const float factor = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
         check_close(*ukernels, false, in, factor, 2e-5);
         check_same_bits(*ukernels, in, factor);
-        // A probability may be rounded to the neighbouring integer.
-        check_close(*ukernels, true, in, factor, 1.01 / 255);
+        // A probability may be rounded to the neighbouring integer: the values that it counts are 2 apart at most.
+        check_close(*ukernels, true, in, factor, 2.02 / 255);
+      }
+    }
+    for (const Shape& shape : {Shape{1, 8}, Shape{37, 32}, Shape{64, 64}, Shape{130, 32}, Shape{300, 20}}) {
+      for (const int64_t window : {-1, 0, 1, 5, 16, 64, 500}) {
+        for (const bool with_bias : {false, true}) {
+          Inputs in(shape, 1.0f);
+          in.window = window;
+          if (with_bias) in.give_bias();
+          check_close(*ukernels, false, in, 0.2f, 2e-5);
+          check_same_bits(*ukernels, in, 0.2f);
+          check_close(*ukernels, true, in, 0.2f, 2.02 / 255);
+        }
       }
     }
     check_extremes(*ukernels);

@@ -7,11 +7,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <random>
 #include <vector>
 
 #include "encoder/forward.h"
+#include "random_encoder.h"
 
 namespace {
 
@@ -21,54 +21,6 @@ struct Shape {
   int64_t sequences, tokens;
 };
 constexpr Shape kShapes[] = {{1, 16}, {1, 128}, {8, 128}, {32, 32}, {1, 512}};
-
-// What is packed one after another, and its numbers as encoder/plan.h has them.
-class Encoder {
- public:
-  Encoder(int64_t layers, int64_t hidden, double zeros) : zeros_(zeros) {
-    const int64_t feed_forward = 4 * hidden, head_dim = hidden == 384 ? 32 : 64;
-    numbers_ = {kPlanVersion, layers, hidden, hidden / head_dim, head_dim, feed_forward, 2, 0, 0, bits(0.1f)};
-    for (int64_t i = 0; i < layers; i++) {
-      for (int64_t j = 0; j < 4; j++) add_product(hidden, hidden);
-      add_product(feed_forward, hidden);
-      add_product(hidden, feed_forward);
-      for (int64_t j = 0; j < 2; j++) numbers_.insert(numbers_.end(), {-1, -1, bits(1e-12f)});
-    }
-  }
-  EncoderPlan plan() const {
-    return read_plan(numbers_.data(), static_cast<int64_t>(numbers_.size()), weights_.data(),
-                     static_cast<int64_t>(weights_.size()));
-  }
-
- private:
-  static int64_t bits(float value) {
-    uint32_t u;
-    std::memcpy(&u, &value, sizeof(u));
-    return u;
-  }
-  void add_product(int64_t n, int64_t k) {
-    std::vector<int8_t> w(n * k);
-    std::bernoulli_distribution is_zero(zeros_);
-    for (int64_t i = 0; i < n; i += 4) {
-      for (int64_t j = 0; j < k; j++) {
-        const bool zero = is_zero(generator_);
-        for (int64_t o = i; o < i + 4; o++) w[o * k + j] = zero ? 0 : static_cast<int8_t>(generator_() % 127) - 63;
-      }
-    }
-    const float scale = 1e-3f;
-    const Weight weight = {w.data(), n, k, &scale, false, nullptr};
-    const PackedHeader header = plan_packing(weight, current_isa(), Sparsity::kAuto);
-    const int64_t at = static_cast<int64_t>(weights_.size());
-    weights_.resize(at + (header.bytes + 63) / 64 * 64);
-    pack(weight, header, weights_.data() + at);
-    numbers_.insert(numbers_.end(), {0, at, header.bytes, 0, 0, 8, 1});
-  }
-
-  double zeros_;
-  std::mt19937 generator_;
-  std::vector<int64_t> numbers_;
-  std::vector<char> weights_;
-};
 
 void measure(const EncoderPlan& plan, Shape shape, double seconds) {
   using Clock = std::chrono::steady_clock;
@@ -96,7 +48,7 @@ void measure(const EncoderPlan& plan, Shape shape, double seconds) {
 int main(int argc, char** argv) {
   const double zeros = argc > 1 ? std::atof(argv[1]) : 0, seconds = argc > 2 ? std::atof(argv[2]) : 2;
   const int64_t hidden = argc > 3 ? std::atoi(argv[3]) : 384;
-  const Encoder encoder(hidden == 384 ? 6 : 12, hidden, zeros);
+  const RandomEncoder encoder(hidden == 384 ? 6 : 12, hidden, zeros);
   const EncoderPlan plan = encoder.plan();
   if (argc > 5) {
     measure(plan, {std::atoi(argv[4]), std::atoi(argv[5])}, seconds);

@@ -1,4 +1,6 @@
 // inc_hf::encoder: all layers of an encoder in one call, on the rows of the real tokens.
+#include <algorithm>
+
 #include "encoder/forward.h"
 
 #include "common.h"
@@ -19,7 +21,7 @@ EncoderPlan plan_of(const Tensor& numbers, const Tensor& weights) {
                    weights.numel());
 }
 
-void check_cu_seqlens(const Tensor& cu_seqlens, int64_t rows) {
+void check_cu_seqlens(const Tensor& cu_seqlens, int64_t rows, int64_t most) {
   const int64_t count = cu_seqlens.numel();
   const int64_t* cu = static_cast<const int64_t*>(cu_seqlens.const_data_ptr());
   REQUIRE(count >= 2 && cu[0] == 0 && cu[count - 1] == rows,
@@ -27,9 +29,9 @@ void check_cu_seqlens(const Tensor& cu_seqlens, int64_t rows) {
               (count == 0 ? "nothing" : std::to_string(cu[0]) + " ... " + std::to_string(cu[count - 1])) + ".");
   for (int64_t i = 0; i + 1 < count; i++) {
     const int64_t length = cu[i + 1] - cu[i];
-    REQUIRE(length > 0 && length <= kMostTokens, "Each sequence must have 1 to " + std::to_string(kMostTokens) +
-                                                     " tokens, got " + std::to_string(length) + " for sequence " +
-                                                     std::to_string(i) + "; leave out what is empty.");
+    REQUIRE(length > 0 && length <= most, "Each sequence must have 1 to " + std::to_string(most) + " tokens, got " +
+                                              std::to_string(length) + " for sequence " + std::to_string(i) +
+                                              "; leave out what is empty.");
   }
 }
 
@@ -42,7 +44,7 @@ Tensor encoder(const Tensor& x, const Tensor& cu_seqlens, const Tensor& numbers,
   const Tensor input = contiguous(x);
   const Tensor cu = require_vector(cu_seqlens, "cu_seqlens", ScalarType::Long, cu_seqlens.numel());
   const int64_t rows = x.size(0), layers = static_cast<int64_t>(plan.layers.size());
-  check_cu_seqlens(cu, rows);
+  check_cu_seqlens(cu, rows, std::min(kMostTokens, plan.positions));
   const int64_t shape[] = {rows, plan.hidden}, all_shape[] = {every_layer ? layers : 0, rows, plan.hidden};
   Tensor y = empty(shape, ScalarType::Float);
   Tensor all = empty(all_shape, ScalarType::Float);

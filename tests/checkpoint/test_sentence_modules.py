@@ -55,9 +55,11 @@ def test_everything_is_copied(save, source, tmp_path):
     assert all((tmp_path / "out" / name).read_text() == text for name, text in NOT_CARD.items())
 
 
-def test_over_itself(source):
-    quantize(source, source, overwrite=True)
-    assert copied(source) == BESIDE.keys()
+def test_over_another_one(source, tmp_path):
+    old = write_sentence_model(tmp_path / "old", **{"config_sentence_transformers.json": "{}", "notes.txt": "mine"})
+    quantize(source, old, overwrite=True)
+    assert copied(old) == BESIDE.keys() and (old / "notes.txt").read_text() == "mine"
+    assert all((old / name).read_text() == text for name, text in NOT_CARD.items())
 
 
 def test_the_card_says_what_it_said_and_how_the_model_is_loaded(source, tmp_path):

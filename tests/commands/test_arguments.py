@@ -9,9 +9,9 @@ from inc_hf.commands.main import main
 TASK = ["--task", "text-classification"]
 DATA = ["--dataset", "data.tsv"]
 REFUSED = {
-    "trials": (["--max-trials", "3"], "--max-trials is of a score, which needs --task and --dataset"),
-    "trials without data": ([*TASK, "--max-trials", "3"], "--max-trials is of a score, which needs --dataset"),
-    "resumed": (["--resume-from", "model"], "--resume-from is of a score"),
+    "trials": (["--max-trials", "3"], "--max-trials needs --task and --dataset"),
+    "trials without data": ([*TASK, "--max-trials", "3"], "--max-trials needs --dataset"),
+    "resumed": (["--resume-from", "model"], "--resume-from needs"),
     "texts": (["--texts", "texts.txt"], "--texts is for --approach static or auto; leave it out, or choose that."),
     "samples": (["--samples", "5"], "--samples is for --approach static or auto"),
     "observer": (["--observer", "kl"], "--observer is for --approach static or auto"),
@@ -59,7 +59,7 @@ def test_a_file_is_no_model(command, capsys):
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("name", ["no/such/folder", "./model8", "/no/such", "a b", ""])
+@pytest.mark.parametrize("name", ["no/such/folder", "./model8", "/no/such", "a b", "a/b/c/d", "a--b", "x/"])
 def test_what_is_no_directory_and_no_name_of_the_hub(name, capsys):
     assert main(["quantize", name, "-o", "out"]) == 2
     assert error_line(capsys.readouterr().err).startswith(f"There is no directory {name!r}, and a name on the Hub is")

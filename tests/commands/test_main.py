@@ -41,6 +41,15 @@ class TestProgram:
         assert "inc_hf.commands.quantize" in loaded
         assert "'torch'" not in loaded and "'transformers'" not in loaded and "'rich'" not in loaded
 
+    @pytest.mark.parametrize(
+        "arguments", ["quantize ./no -o out", "convert ./no -o out", "export ./no", "benchmark ./no", "info no"]
+    )
+    def test_a_name_that_is_nowhere_needs_no_torch(self, arguments):
+        code = "import sys, inc_hf.commands.main as m; print(m.main(sys.argv[1:]), sorted(sys.modules))"
+        finished = run(*arguments.split(), program=("-c", code))
+        assert finished.stdout.startswith("2 ") and "'torch'" not in finished.stdout
+        assert "no such directory" in finished.stderr or "There is no directory" in finished.stderr
+
 
 @pytest.mark.parametrize(
     ("arguments", "words"),

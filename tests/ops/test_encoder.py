@@ -30,18 +30,27 @@ def norm(hidden):
     return Norm(1 + 0.1 * torch.randn(hidden), 0.1 * torch.randn(hidden), 1e-12)
 
 
-def layer_of(heads, head_dim, hidden, feed_forward, **kwargs):
+def layer_of(heads, head_dim, hidden, feed_forward, gated=False, one=False, rotary=None, window=-1, **kwargs):
     width = heads * head_dim
-    shapes = [(width, hidden)] * 3 + [(hidden, width), (feed_forward, hidden), (hidden, feed_forward)]
-    return Layer(*(product(n, k, **kwargs) for n, k in shapes), norm(hidden), norm(hidden))
+    shapes = [(3 * width, hidden), None, None] if one else [(width, hidden)] * 3
+    shapes += [(hidden, width), ((2 if gated else 1) * feed_forward, hidden), (hidden, feed_forward)]
+    products = (None if shape is None else product(*shape, **kwargs) for shape in shapes)
+    return Layer(*products, norm(hidden), norm(hidden), window, rotary)
+
+
+def rotary_table(positions, head_dim):
+    angles = torch.arange(positions)[:, None] * 10_000 ** -(torch.arange(0, head_dim, 2) / head_dim)
+    return torch.cat([angles.cos(), angles.sin()], -1)
 
 
 def encoder_of(heads=2, head_dim=16, hidden=36, feed_forward=52, layers=2, activation="gelu", place="after", **kwargs):
-    attention = kwargs.pop("attention", "fp32")
+    attention, biased, gated = kwargs.pop("attention", "fp32"), kwargs.pop("biased", False), kwargs.get("gated", False)
+    if kwargs.pop("rotated", False):
+        kwargs["rotary"] = rotary_table(POSITIONS, head_dim)
     made = [layer_of(heads, head_dim, hidden, feed_forward, **kwargs) for _ in range(layers)]
-    return Encoder(
-        hidden, heads, head_dim, feed_forward, activation, head_dim**-0.5, place, attention=attention, layers=made
-    )
+    sizes = (hidden, heads, head_dim, feed_forward)
+    biases = torch.randn(heads, 2 * POSITIONS - 1) if biased else None
+    return Encoder(*sizes, activation, head_dim**-0.5, place, attention, made, gated, POSITIONS, biases)
 
 
 def multiply(product, x):
@@ -67,7 +76,8 @@ def distance(y, expected):
 
 
 lengths = st.lists(st.integers(1, 70), min_size=1, max_size=6) | st.integers(100, 700).map(lambda length: [length])
-REASONS = ("plan is corrupt", "packed weight", "bf16gemm weight", "`x`")
+POSITIONS = 700
+REASONS = ("plan is corrupt", "packed weight", "bf16gemm weight", "`x`", "Each sequence")
 
 
 @given(
@@ -78,12 +88,13 @@ REASONS = ("plan is corrupt", "packed weight", "bf16gemm weight", "`x`")
     hidden=st.sampled_from([16, 36, 64]),
     place=st.sampled_from(["after", "before"]),
     activation=st.sampled_from(["gelu", "relu", "gelu_tanh", "silu"]),
+    window=st.sampled_from([-1, 0, 3, 64]),
+    parts=st.fixed_dictionaries({name: st.booleans() for name in ("gated", "one", "rotated", "biased")}),
 )
-@settings(max_examples=25, deadline=None)
-def test_float_attention_on_bfloat16_weights_is_its_twin(seed, lengths, heads, head_dim, hidden, place, activation):
+@settings(max_examples=40, deadline=None)
+def test_float_attention_on_bfloat16_weights_is_its_twin(seed, lengths, parts, **shape):
     torch.manual_seed(seed)
-    shape = {"heads": heads, "head_dim": head_dim, "hidden": hidden, "place": place, "activation": activation}
-    assert distance(*both(encoder_of(**shape, kind="bf16"), lengths)) < 1e-5
+    assert distance(*both(encoder_of(**shape, **parts, kind="bf16"), lengths)) < 1e-5
 
 
 INT8_WAYS = {
@@ -91,6 +102,8 @@ INT8_WAYS = {
     "not rounded": {"round_scale": False},
     "static": {"scale": 0.03, "zero_point": -7},
     "sparse": {"zeros": 0.9},
+    "as in ModernBERT": {"gated": True, "one": True, "rotated": True, "window": 20, "place": "before"},
+    "as in MPNet": {"biased": True},
 }
 
 
@@ -173,6 +186,7 @@ WRONG = {
     "start": ({"cu_seqlens": torch.tensor([1, 5])}, "begin with 0"),
     "nothing": ({"cu_seqlens": torch.tensor([], dtype=torch.int64)}, "got nothing"),
     "empty sequence": ({"cu_seqlens": torch.tensor([0, 2, 2, 5])}, "got 0 for sequence 1; leave out what is empty"),
+    "too long": ({"x": torch.zeros(701, 36), "cu_seqlens": torch.tensor([0, 701])}, "1 to 700 tokens, got 701"),
     "descending": ({"cu_seqlens": torch.tensor([0, 7, 5])}, "sequence 1"),
     "type of cu_seqlens": ({"cu_seqlens": torch.tensor([0, 5], dtype=torch.int32)}, "Long"),
 }
@@ -191,7 +205,7 @@ def test_a_plan_with_any_wrong_number_is_refused_or_computes():
     x, cu = torch.zeros(5, 36), torch.tensor([0, 5])
     refused = 0
     for i in range(len(plan.numbers)):
-        for value in (-1, 0, 1, 63, 1 << 40, -(1 << 60)):
+        for value in (-2, -1, 0, 1, 63, 1 << 40, -(1 << 60)):
             numbers = plan.numbers.clone()
             numbers[i] = value
             try:
@@ -199,7 +213,7 @@ def test_a_plan_with_any_wrong_number_is_refused_or_computes():
             except (ValueError, RuntimeError) as error:
                 assert any(reason in str(error) for reason in REASONS)
                 refused += 1
-    assert refused > 2 * len(plan.numbers)
+    assert refused > 3 * len(plan.numbers)
     for numbers in (plan.numbers[:-1], plan.numbers[:7], torch.cat([plan.numbers, plan.numbers[-1:]])):
         with pytest.raises((ValueError, RuntimeError), match="corrupt"):
             encoder(x, cu, dataclasses.replace(plan, numbers=numbers))

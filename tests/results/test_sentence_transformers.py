@@ -73,13 +73,16 @@ def test_formats(format, load, tmp_path):
     assert np.array_equal(answers(load("cls", tmp_path / "out")), answers(result.model))
 
 
-def test_saved_over_the_float_model(load, sentences, tmp_path):
-    load("mean").save_pretrained(str(tmp_path / "out"))
-    result = fit(load("mean", tmp_path / "out"), DYNAMIC)
-    with pytest.raises(FileExistsError):
-        result.save_pretrained(tmp_path / "out")
-    result.save(tmp_path / "out")
-    assert np.array_equal(answers(load("mean", tmp_path / "out")), answers(result.model))
+def test_saved_over_another_one_but_not_over_itself(load, sentences, tmp_path):
+    for name in ("mean", "pairs"):
+        load(name).save_pretrained(str(tmp_path / name))
+    result = fit(load("mean", tmp_path / "mean"), DYNAMIC)
+    with pytest.raises(FileExistsError, match="is where the model was loaded from"):
+        result.save(tmp_path / "mean")
+    with pytest.raises(FileExistsError, match="is not empty"):
+        result.save_pretrained(tmp_path / "pairs")
+    result.save(tmp_path / "pairs")
+    assert np.array_equal(answers(load("mean", tmp_path / "pairs")), answers(result.model))
 
 
 @pytest.mark.parametrize("config", [STATIC, PostTrainingQuantConfig(approach="auto")], ids=["static", "auto"])

@@ -6,8 +6,10 @@ from inc_hf.inference.encoder.albert import ALBERT
 from inc_hf.inference.encoder.bert import BERT, ELECTRA, ROBERTA
 from inc_hf.inference.encoder.distilbert import DISTILBERT
 from inc_hf.inference.encoder.family import Family
+from inc_hf.inference.encoder.modernbert import MODERNBERT
+from inc_hf.inference.encoder.mpnet import MPNET
 
-FAMILIES = (BERT, ROBERTA, ELECTRA, DISTILBERT, ALBERT)
+FAMILIES = (BERT, ROBERTA, ELECTRA, DISTILBERT, ALBERT, MPNET, MODERNBERT)
 
 
 def family_of(module: nn.Module) -> Family | None:

@@ -12,17 +12,25 @@ class Unfit(Exception):
 
 
 class LayerModules(NamedTuple):
-    """The modules of one layer. `activation` stands between `up` and `down`."""
+    """The modules of one layer. `activation` stands between `up` and `down`.
+
+    `key` and `value` are None if `query` computes all three. `window` and `rotary` are those of `ops.encoder.Layer`.
+    """
 
     query: nn.Module
-    key: nn.Module
-    value: nn.Module
+    key: nn.Module | None
+    value: nn.Module | None
     output: nn.Module
     up: nn.Module
     down: nn.Module
     activation: nn.Module
     attention_norm: nn.Module
     feed_forward_norm: nn.Module
+    window: int = -1
+    rotary: Tensor | None = None
+
+    def products(self) -> list[nn.Module]:
+        return [module for module in self[:6] if module is not None]
 
 
 class Tokens(NamedTuple):
@@ -46,6 +54,10 @@ class Family:
         result: what the model returns, from the hidden states after its last layer.
         heads: how many heads the attention has.
         norm_place (`str`): "after" adding the residual, or "before" the products.
+        is_gated (`bool`): whether `up` computes the gate, too.
+        has_positions (`bool`): whether a layer knows how far apart tokens are: then there must be no holes in a mask,
+            and no position ids but the model's own.
+        biases: of the scores, as `ops.encoder.Encoder` has them.
     """
 
     classes: tuple[str, ...]
@@ -55,6 +67,9 @@ class Family:
     result: Callable[[nn.Module, Tensor], Any]
     heads: Callable[[nn.Module], int]
     norm_place: str = "after"
+    is_gated: bool = False
+    has_positions: bool = False
+    biases: Callable[[nn.Module], Tensor] | None = None
 
 
 def buffered_positions(model: nn.Module, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:

@@ -83,6 +83,8 @@ class NativeForward:
             positions = self.family.positions(self.model, ids, embeds)
         if prepared is None or prepared.has_hooks() or rows is None or positions.shape[-1] != tokens:
             return None
+        if self.family.has_positions and (given.get("position_ids") is not None or rows.has_holes()):
+            return None
         parts = (ids, embeds, given.get("token_type_ids"), positions)
         hidden = self.family.embed(self.model, Tokens(*(rows.pack(x) for x in parts)))[0]
         if hidden.dtype != torch.float32 or (torch.is_grad_enabled() and needs_gradients(hidden, prepared)):

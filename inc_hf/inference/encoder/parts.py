@@ -5,7 +5,7 @@ from torch import nn
 
 from inc_hf.inference.encoder.family import Family, LayerModules, Unfit
 from inc_hf.inference.fuse import activation_name
-from inc_hf.ops.encoder import Encoder, Layer, Norm, Product
+from inc_hf.ops.encoder import MOST_TOKENS, Encoder, Layer, Norm, Product
 from inc_hf.quantize.nn import BF16Linear, QLinear
 
 
@@ -19,29 +19,32 @@ def encoder_of(model: nn.Module, family: Family, attention: str) -> Encoder:
         raise Unfit("it is a decoder")
     layers = family.layers(model)
     first, heads = layers[0], family.heads(model)
-    width, hidden = weight_shape(first.query)
+    hidden, width = weight_shape(first.output)
     return Encoder(
         hidden,
         heads,
         width // heads,
-        weight_shape(first.up)[0],
+        weight_shape(first.down)[1],
         activation_of(first),
         (width // heads) ** -0.5,
         family.norm_place,
         attention,
         [layer_of(layer, activation_of(first)) for layer in layers],
+        family.is_gated,
+        model.config.max_position_embeddings if family.has_positions else MOST_TOKENS,
+        None if family.biases is None else family.biases(model),
     )
 
 
 def layer_of(modules: LayerModules, activation: str) -> Layer:
     if activation_of(modules) != activation:
         raise Unfit("its layers have different activation functions")
-    products = modules[:6]
-    for module in products[:4] + products[5:]:
-        if getattr(module, "activation", "none") != "none":
+    for module in modules.products():
+        if module is not modules.up and getattr(module, "activation", "none") != "none":
             raise Unfit("an activation function stands where the encoder has none")
+    products = [None if module is None else product_of(module) for module in modules[:6]]
     norms = [norm_of(norm) for norm in (modules.attention_norm, modules.feed_forward_norm)]
-    return Layer(*(product_of(module) for module in products), *norms)
+    return Layer(*products, *norms, modules.window, modules.rotary)
 
 
 def weight_shape(module: nn.Module) -> tuple[int, int]:
@@ -81,7 +84,9 @@ def product_of(module: nn.Module) -> Product:
     )
 
 
-def norm_of(module: nn.Module) -> Norm:
+def norm_of(module: nn.Module | None) -> Norm | None:
+    if module is None:
+        return None
     if type(module) is not nn.LayerNorm or len(module.normalized_shape) != 1:
         raise Unfit(f"a {type(module).__name__} stands where the encoder has a LayerNorm")
     if module.weight is not None and module.weight.dtype != torch.float32:

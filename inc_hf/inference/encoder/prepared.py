@@ -13,11 +13,11 @@ class Prepared:
     def __init__(self, model: nn.Module, family: Family, attention: str):
         parts = encoder_of(model, family, attention)
         self.plan = encoder_plan(parts)
-        modules = [module for layer in family.layers(model) for module in layer[:6]]
+        modules = [module for layer in family.layers(model) for module in layer.products()]
         self.packed = dict(zip(modules, self.plan.packed, strict=True))  # layers of ALBERT come several times
         for module, packed in self.packed.items():
             module._buffers["packed"] = packed
-        norms = [p for layer in parts.layers for norm in layer.norms() for p in (norm.weight, norm.bias)]
+        norms = [p for layer in parts.layers for norm in layer.norms() if norm for p in (norm.weight, norm.bias)]
         self.norms = [(p, p._version, p.data_ptr()) for p in norms if p is not None]
         self.hooks = [hooks for module in inner_modules(model) for hooks in hooks_of(module)]
 

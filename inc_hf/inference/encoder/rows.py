@@ -26,6 +26,13 @@ class Rows(NamedTuple):
         flat = x.expand(self.batch, self.tokens, *x.shape[2:]).reshape(1, -1, *x.shape[2:])
         return flat if self.index is None else flat[:, self.index]
 
+    def has_holes(self) -> bool:
+        """Whether a sequence has padding between two of its tokens."""
+        if self.index is None:
+            return False
+        first, last = self.index[self.cu_seqlens[:-1]], self.index[self.cu_seqlens[1:] - 1]
+        return bool((last - first + 1 != self.cu_seqlens.diff()).any())
+
     def unpack(self, x: Tensor) -> Tensor:
         """`(real tokens, hidden)` to `(batch, tokens, hidden)`, zero where there is padding."""
         if self.index is not None:

@@ -1,4 +1,5 @@
-// softmax(factor q k^T) v of one head of one sequence: the contract of the kernels, and the list of those that exist.
+// softmax(factor q k^T + bias) v of one head of one sequence: the contract of the kernels, and the list of those that
+// exist.
 #pragma once
 
 #include <stdint.h>
@@ -11,8 +12,11 @@ struct AttentionHead {
   const float *q, *k, *v;  // [tokens][stride], of which head_dim values each
   int64_t stride;
   int64_t tokens, head_dim;
-  float factor;  // positive and finite
-  float* y;      // [tokens][y_stride]
+  float factor;       // positive and finite
+  int64_t window;     // keys farther from a query than that count nothing; -1: all count
+  const float* bias;  // added to the scores: that of key j for query i is bias[j - i], -tokens < j - i < tokens; as
+                      // many as 15 more may be read on either side. Null: none
+  float* y;           // [tokens][y_stride]
   int64_t y_stride;
 };
 
@@ -27,6 +31,9 @@ struct AttentionUkernels {
   void (*int8)(const AttentionHead& head, uint8_t* scratch);
   void (*fp32)(const AttentionHead& head, uint8_t* scratch);
   int64_t (*scratch_bytes)(int64_t tokens, int64_t head_dim);
+  // Turns x[tokens][stride], of which head_dim values each, by rotary positions in place. `table` [tokens][head_dim]:
+  // for each token the cosines of the first half of the values, then their sines.
+  void (*rotate)(float* x, int64_t stride, int64_t tokens, int64_t head_dim, const float* table);
 };
 
 // Each line of ukernels.inc is declared, and stands in the array that dispatch and tests go through.

@@ -37,13 +37,16 @@ struct Fp32Head {
     }
   }
 
-  template <int R>
+  template <int R, bool>
   void attend_rows(const inc_hf::AttentionHead& head, int64_t row) const {
-    for_pieces<kVectors>(key_vectors, [&](int64_t first, auto count) { score<R, count.value>(head, row, first); });
+    const KeyRange range = keys_of(head, row, R);
+    for_pieces<kVectors>(range.end - range.first,
+                         [&](int64_t piece, auto count) { score<R, count.value>(head, row, range.first + piece); });
     float inverse[R];
-    for (int i = 0; i < R; i++) inverse[i] = 1.0f / exponentials(scores + i * padded);
-    for_pieces<kVectors>(value_vectors,
-                         [&](int64_t first, auto count) { sum_values<R, count.value>(head, row, first, inverse); });
+    for (int i = 0; i < R; i++) inverse[i] = 1.0f / exponentials(scores + i * padded, range);
+    for_pieces<kVectors>(value_vectors, [&](int64_t first, auto count) {
+      sum_values<R, count.value>(head, row, first, range, inverse);
+    });
   }
 
   template <int R, int V>
@@ -71,21 +74,24 @@ struct Fp32Head {
       const int64_t at = (first + j) * kWidth, rest = head.tokens - at;
       INC_HF_UNROLL
       for (int i = 0; i < R; i++) {
-        const F32 x = c[i][j] * set1(head.factor);
+        F32 x = c[i][j] * set1(head.factor);
+        if (head.bias != nullptr) x = x + load(head.bias + at - (row + i));
+        if (head.window >= 0) x = within_window(x, at - (row + i), head.window);
         store(scores + i * padded + at, first_n(x, (int)(rest < kWidth ? rest : kWidth), set1(kNever)));
       }
     }
   }
 
   // exp(s - max) in place; returns the sum, NaN if a score is NaN or Inf.
-  float exponentials(float* s) const {
+  float exponentials(float* s, KeyRange range) const {
+    const int64_t begin = range.first * kWidth, end = range.end * kWidth;
     F32 most = set1(kNever), total = set1(0.0f), poison = set1(0.0f);
-    for (int64_t t = 0; t < padded; t += kWidth) {
+    for (int64_t t = begin; t < end; t += kWidth) {
       most = max(load(s + t), most);
       poison = fma(load(s + t), set1(0.0f), poison);
     }
     const F32 largest = set1(reduce_max(most));
-    for (int64_t t = 0; t < padded; t += kWidth) {
+    for (int64_t t = begin; t < end; t += kWidth) {
       const F32 e = exp(load(s + t) - largest);
       store(s + t, e);
       total = total + e;
@@ -94,15 +100,18 @@ struct Fp32Head {
   }
 
   template <int R, int V>
-  void sum_values(const inc_hf::AttentionHead& head, int64_t row, int64_t first, const float (&inverse)[R]) const {
+  void sum_values(const inc_hf::AttentionHead& head, int64_t row, int64_t first, KeyRange range,
+                  const float (&inverse)[R]) const {
     F32 c[R][V];
     INC_HF_UNROLL
     for (int i = 0; i < R; i++) {
       INC_HF_UNROLL
       for (int j = 0; j < V; j++) c[i][j] = set1(0.0f);
     }
-    const float* from = values + first * kWidth;
-    for (int64_t t = 0; t < head.tokens; t++, from += value_vectors * kWidth) {
+    const int64_t begin = range.first * kWidth;
+    const int64_t end = range.end * kWidth < head.tokens ? range.end * kWidth : head.tokens;
+    const float* from = values + (begin * value_vectors + first) * kWidth;
+    for (int64_t t = begin; t < end; t++, from += value_vectors * kWidth) {
       F32 w[V];
       INC_HF_UNROLL
       for (int j = 0; j < V; j++) w[j] = load(from + j * kWidth);

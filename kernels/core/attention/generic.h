@@ -3,6 +3,7 @@
 
 #include "attention/fp32.h"
 #include "attention/int8.h"
+#include "attention/rotate.h"
 
 namespace {
 
@@ -26,8 +27,12 @@ void attend_fp32(const inc_hf::AttentionHead& head, uint8_t* scratch) {
 // kRows x kVectors sums are in registers at a time.
 template <typename Dot, int kRows, int kVectors>
 constexpr inc_hf::AttentionUkernels attention_of(inc_hf::Isa isa, const char* name) {
-  return {name, isa, attend_int8<Dot, kRows, kVectors>, attend_fp32<kRows, kVectors>,
-          attention_scratch<Dot, kRows, kVectors>};
+  return {name,
+          isa,
+          attend_int8<Dot, kRows, kVectors>,
+          attend_fp32<kRows, kVectors>,
+          attention_scratch<Dot, kRows, kVectors>,
+          rotate};
 }
 
 }  // namespace

@@ -58,19 +58,18 @@ struct Int8Head {
   static constexpr int kBlock = 4 * kWidth;
 
   Room room;
-  int64_t width, key_vectors, groups, value_vectors, padded;  // groups of k in a head, padded tokens
+  int64_t tokens, width, key_vectors, groups, value_vectors, padded;  // groups of k in a head, padded tokens
   int8_t *keys, *values;  // [tokens / kWidth][groups][kWidth][kGroup], [tokens / kGroup][value_vectors][kWidth][kGroup]
   int32_t *key_start, *value_start;  // what the sums begin with
   float *key_scale, *value_scale, *scores, *poison;
   uint8_t* codes;
   Activation *query, *weights;  // [kRows][groups * kGroup], [kRows][padded]
 
-  Int8Head(int64_t tokens, int64_t head_dim, uint8_t* scratch) : room{scratch} {
-    width = head_dim;
+  Int8Head(int64_t tokens, int64_t head_dim, uint8_t* scratch) : room{scratch}, tokens(tokens), width(head_dim) {
     key_vectors = (tokens + kWidth - 1) / kWidth;
     groups = (head_dim + kGroup - 1) / kGroup;
     value_vectors = (head_dim + kWidth - 1) / kWidth;
-    padded = round_up(tokens, kBlock);
+    padded = round_up(tokens, kBlock) + kBlock;  // blocks begin where a window does
     keys = room.take<int8_t>(key_vectors * groups * kLine);
     values = room.take<int8_t>(round_up(tokens, kGroup) / kGroup * value_vectors * kLine);
     key_start = room.take<int32_t>(key_vectors * kWidth);
@@ -172,21 +171,24 @@ struct Int8Head {
     }
   }
 
-  template <int R>
+  template <int R, bool kPlain>
   void attend_rows(const inc_hf::AttentionHead& head, int64_t row) const {
     float scale[R];
     for (int i = 0; i < R; i++) scale[i] = pack_query(head, row + i, query + i * groups * kGroup);
+    const KeyRange range = kPlain ? KeyRange{0, key_vectors} : keys_of(head, row, R);
     F32 most[R];
     for (int i = 0; i < R; i++) most[i] = set1(-3e38f);
-    for_pieces<kVectors>(key_vectors, [&](int64_t first, auto count) { score<R, count.value>(first, most); });
+    for_pieces<kVectors>(range.end - range.first,
+                         [&](int64_t piece, auto count) { score<R, count.value>(range.first + piece, most); });
+    if constexpr (!kPlain) adjust<R>(head, row, range, scale, most);
     float inverse[R];
     for (int i = 0; i < R; i++) {
-      const int32_t total = exponentials(i, scale[i] * head.factor, reduce_max(most[i]));
+      const float factor = kPlain ? scale[i] * head.factor : 1.0f;
+      const int32_t total = exponentials(i, range, factor, reduce_max(most[i]));
       inverse[i] = 1.0f / (float)total + (scale[i] * 0.0f + *poison);
     }
-    const int64_t steps = round_up(head.tokens, kGroup) / kGroup;
     for_pieces<kVectors>(value_vectors, [&](int64_t first, auto count) {
-      sum_values<R, count.value>(head, row, first, steps, inverse);
+      sum_values<R, count.value>(head, row, first, range, inverse);
     });
   }
 
@@ -233,11 +235,39 @@ struct Int8Head {
     }
   }
 
+  // Scales, bias and window in what `score` has stored.
+  template <int R>
+  void adjust(const inc_hf::AttentionHead& head, int64_t row, KeyRange range, const float (&scale)[R],
+              F32 (&most)[R]) const {
+    for (int i = 0; i < R; i++) {
+      most[i] = set1(-3e38f);
+      for (int64_t key = range.first * kWidth; key < range.end * kWidth; key += kWidth) {
+        const int64_t distance = key - (row + i);
+        F32 x = load(scores + i * padded + key) * set1(scale[i] * head.factor);
+        if (head.bias != nullptr) x = x + load(head.bias + distance);
+        if (head.window >= 0) x = within_window(x, distance, head.window);
+        store(scores + i * padded + key, x);
+        most[i] = max(x, most[i]);
+      }
+    }
+  }
+
+  // The groups of values that a range of keys needs; all where the sums begin with a correction for all.
+  KeyRange groups_of(KeyRange range) const {
+    const int64_t all = (tokens + kGroup - 1) / kGroup, end = (range.end * kWidth + kGroup - 1) / kGroup;
+    if (Dot::kTaken != 0) return {0, all};
+    return {range.first * kWidth / kGroup, end < all ? end : all};
+  }
+
   // Probabilities of row i before they are divided by their sum, which is returned.
-  int32_t exponentials(int i, float factor, float most) const {
+  int32_t exponentials(int i, KeyRange range, float factor, float most) const {
     const F32 scale = set1(factor * 1.44269504f), shift = set1(-(factor * 1.44269504f) * most);
     S32 total = set1((int32_t)0);
-    for_pieces<4>(key_vectors, [&](int64_t first, auto count) {
+    const KeyRange groups = groups_of(range);  // of which some lanes may be outside of the range
+    for (int64_t t = groups.first * kGroup; t < range.first * kWidth; t++) weights[i * padded + t] = 0;
+    for (int64_t t = range.end * kWidth; t < groups.end * kGroup; t++) weights[i * padded + t] = 0;
+    for_pieces<4>(range.end - range.first, [&](int64_t piece, auto count) {
+      const int64_t first = range.first + piece;
       S32 e[4] = {set1((int32_t)0), set1((int32_t)0), set1((int32_t)0), set1((int32_t)0)};
       INC_HF_UNROLL
       for (int j = 0; j < count.value; j++) {
@@ -250,16 +280,17 @@ struct Int8Head {
   }
 
   template <int R, int V>
-  void sum_values(const inc_hf::AttentionHead& head, int64_t row, int64_t first, int64_t steps,
+  void sum_values(const inc_hf::AttentionHead& head, int64_t row, int64_t first, KeyRange range,
                   const float (&inverse)[R]) const {
+    const KeyRange steps = groups_of(range);
     typename Dot::Vector c[R][V];
     INC_HF_UNROLL
     for (int i = 0; i < R; i++) {
       INC_HF_UNROLL
       for (int j = 0; j < V; j++) c[i][j] = load(value_start + (first + j) * kWidth).v;
     }
-    const int8_t* panel = values + first * kLine;
-    for (int64_t g = 0; g < steps; g++, panel += value_vectors * kLine) {
+    const int8_t* panel = values + (steps.first * value_vectors + first) * kLine;
+    for (int64_t g = steps.first; g < steps.end; g++, panel += value_vectors * kLine) {
       typename Dot::Vector w[V];
       INC_HF_UNROLL
       for (int j = 0; j < V; j++) w[j] = Dot::load(panel + j * kLine);

@@ -57,14 +57,39 @@ inline void for_head(int64_t head_dim, F f) {
   for (int64_t i = 0; i < head_dim; i += kWidth) f(i, (int)(head_dim - i < kWidth ? head_dim - i : kWidth));
 }
 
+// Vectors of keys, [first, end).
+struct KeyRange {
+  int64_t first, end;
+};
+
+// Those that the window of `rows` queries reaches.
+inline KeyRange keys_of(const inc_hf::AttentionHead& head, int64_t row, int64_t rows) {
+  const int64_t all = (head.tokens + kWidth - 1) / kWidth;
+  if (head.window < 0) return {0, all};
+  const int64_t first = row - head.window, end = row + rows + head.window;
+  return {first <= 0 ? 0 : first / kWidth, end >= head.tokens ? all : (end + kWidth - 1) / kWidth};
+}
+
+// Scores of a query and the keys that begin `distance` tokens after it, without those outside of the window.
+inline F32 within_window(F32 x, int64_t distance, int64_t window) {
+  const int64_t before = -window - distance, end = window + 1 - distance;  // lanes
+  if (end < kWidth) x = first_n(x, end < 0 ? 0 : (int)end, set1(kNever));
+  if (before > 0) x = first_n(set1(kNever), before > kWidth ? kWidth : (int)before, x);
+  return x;
+}
+
 // All queries of a head, in tiles of about equal height.
 template <typename Head>
 void attend(const inc_hf::AttentionHead& head, const Head& work) {
   work.pack(head);
+  const bool is_plain = head.window < 0 && head.bias == nullptr;
   const int64_t tiles = (head.tokens + Head::kTileRows - 1) / Head::kTileRows;
   for (int64_t t = 0; t < tiles; t++) {
     const int64_t row = head.tokens * t / tiles, rows = head.tokens * (t + 1) / tiles - row;
-    with_count<Head::kTileRows>((int)rows, [&](auto count) { work.template attend_rows<count.value>(head, row); });
+    with_count<Head::kTileRows>((int)rows, [&](auto count) {
+      is_plain ? work.template attend_rows<count.value, true>(head, row)
+               : work.template attend_rows<count.value, false>(head, row);
+    });
   }
 }
 

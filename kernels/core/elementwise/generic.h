@@ -88,6 +88,10 @@ void layer_norm_row(const float* x, const float* residual, const float* weight, 
   });
 }
 
+void multiply(const float* x, const float* factor, float* y, int64_t n) {
+  for_vectors(n, [=](int64_t i, auto lanes) { lanes.put(y + i, lanes.get(x + i) * lanes.get(factor + i)); });
+}
+
 void softmax_row(const float* x, const float* mask, float* y, int64_t cols) {
   if (mask != nullptr) {
     for_vectors(cols, [=](int64_t i, auto lanes) { lanes.put(y + i, lanes.get(x + i) + lanes.get(mask + i)); });
@@ -116,6 +120,7 @@ constexpr inc_hf::ElementwiseUkernels ukernels_of(inc_hf::Isa isa, const char* n
           {activate_all<Activation::kNone>, activate_all<Activation::kRelu>, activate_all<Activation::kGeluErf>,
            activate_all<Activation::kGeluTanh>, activate_all<Activation::kSilu>},
           layer_norm_row,
+          multiply,
           softmax_row};
 }
 

@@ -15,6 +15,7 @@ struct ElementwiseUkernels {
   void (*activate[5])(const float* x, float* y, int64_t n);
   void (*layer_norm)(const float* x, const float* residual, const float* weight, const float* bias, float eps, float* y,
                      float* sum_out, int64_t cols);
+  void (*multiply)(const float* x, const float* factor, float* y, int64_t n);
   void (*softmax)(const float* x, const float* mask, float* y, int64_t cols);
 };
 

@@ -30,7 +30,7 @@ struct Chunk::Rows {
       : first(first),
         count(count),
         parallel_for(parallel_for),
-        memory(count * (2 * plan.hidden + plan.feed_forward)),
+        memory(count * (2 * plan.hidden + plan.up_channels())),
         sum(memory.get()),
         normed(sum + count * plan.hidden),
         middle(normed + count * plan.hidden) {}
@@ -46,17 +46,20 @@ Chunk::Chunk(const EncoderPlan& plan, const int64_t* cu_seqlens, int64_t sequenc
       threads_(threads),
       memory_(rows_ * (plan.hidden + 4 * plan.width())),
       hidden_(memory_.get()),
-      query_(hidden_ + rows_ * plan.hidden),
-      key_(query_ + rows_ * plan.width()),
-      value_(key_ + rows_ * plan.width()),
-      context_(value_ + rows_ * plan.width()) {}
+      context_(hidden_ + rows_ * plan.hidden),
+      query_(context_ + rows_ * plan.width()) {
+  const bool is_one = plan.layers[0].key.kind == ProductKind::kNone;
+  key_ = query_ + (is_one ? 1 : rows_) * plan.width();
+  value_ = key_ + (is_one ? 1 : rows_) * plan.width();
+  stride_ = (is_one ? 3 : 1) * plan.width();
+}
 
 void Chunk::run(const float* x, float* y, float* every_layer, int64_t layer_stride) {
   const int64_t bytes = rows_ * plan_.hidden * static_cast<int64_t>(sizeof(float));
   std::memcpy(hidden_, x, bytes);
   for_blocks([&](const Rows& rows) { project(plan_.layers[0], rows); });
   for (size_t i = 0; i < plan_.layers.size(); i++) {
-    attend();
+    attend(plan_.layers[i]);
     for_blocks([&](const Rows& rows) {
       finish_layer(plan_.layers[i], rows);
       if (i + 1 < plan_.layers.size()) project(plan_.layers[i + 1], rows);
@@ -79,27 +82,36 @@ void Chunk::for_blocks(F f) {
   });
 }
 
-void Chunk::attend() {
+void Chunk::attend(const EncoderLayer& layer) {
   int64_t longest = 0;
   for (int64_t s = 0; s < sequences_; s++) longest = std::max(longest, cu_[s + 1] - cu_[s]);
   const int64_t bytes = attention_ukernels(plan_.isa).scratch_bytes(longest, plan_.head_dim);
   const int64_t grain = longest <= kFewRows ? 4 * plan_.heads : 1;  // fewer heads are not worth waking a thread
   run_parallel(parallel_for_, sequences_ * plan_.heads, grain, [&](int64_t begin, int64_t end) {
     const Scratch<uint8_t> scratch(bytes);
-    for (int64_t i = begin; i < end; i++) attend_head(i / plan_.heads, i % plan_.heads, scratch.get());
+    for (int64_t i = begin; i < end; i++) attend_head(layer, i / plan_.heads, i % plan_.heads, scratch.get());
   });
 }
 
-void Chunk::attend_head(int64_t sequence, int64_t head, uint8_t* scratch) {
-  const int64_t width = plan_.width(), at = (cu_[sequence] - cu_[0]) * width + head * plan_.head_dim;
-  const AttentionHead work = {query_ + at,    key_ + at,    value_ + at,   width, cu_[sequence + 1] - cu_[sequence],
-                              plan_.head_dim, plan_.factor, context_ + at, width};
+void Chunk::attend_head(const EncoderLayer& layer, int64_t sequence, int64_t head, uint8_t* scratch) {
+  const int64_t first = cu_[sequence] - cu_[0], tokens = cu_[sequence + 1] - cu_[sequence];
+  const int64_t at = first * stride_ + head * plan_.head_dim;
   const AttentionUkernels& ukernels = attention_ukernels(plan_.isa);
+  for (float* x : {query_ + at, key_ + at}) {
+    if (layer.rotary != nullptr) ukernels.rotate(x, stride_, tokens, plan_.head_dim, layer.rotary);
+  }
+  float* const y = context_ + first * plan_.width() + head * plan_.head_dim;
+  const AttentionHead work = {query_ + at,  key_ + at,    value_ + at,         stride_, tokens,       plan_.head_dim,
+                              plan_.factor, layer.window, plan_.bias_of(head), y,       plan_.width()};
   (plan_.attention == AttentionKind::kInt8 ? ukernels.int8 : ukernels.fp32)(work, scratch);
 }
 
 // y = norm(x), row by row
 static void normalize(const EncoderPlan& plan, const Norm& norm, const float* x, float* y, int64_t rows) {
+  if (norm.kind == NormKind::kNone) {
+    std::memcpy(y, x, rows * plan.hidden * sizeof(float));
+    return;
+  }
   const auto layer_norm = elementwise_ukernels(plan.isa).layer_norm;
   for (int64_t i = 0; i < rows; i++) {
     layer_norm(x + i * plan.hidden, nullptr, norm.weight, norm.bias, norm.eps, y + i * plan.hidden, nullptr,
@@ -107,35 +119,53 @@ static void normalize(const EncoderPlan& plan, const Norm& norm, const float* x,
   }
 }
 
+// x[rows][2 n]: activation(first half) * second half, in the place of the first half
+static void gate(const EncoderPlan& plan, float* x, int64_t rows) {
+  const ElementwiseUkernels& ukernels = elementwise_ukernels(plan.isa);
+  const int64_t n = plan.feed_forward;
+  for (int64_t i = 0; i < rows; i++, x += 2 * n) {
+    ukernels.activate[static_cast<int>(plan.activation)](x, x, n);
+    ukernels.multiply(x, x + n, x, n);
+  }
+}
+
 // hidden = norm(hidden + product(input)), or hidden + product(input) where norms come before the products.
-void Chunk::add_and_norm(const Product& product, const Norm& norm, const float* input, const Rows& rows) {
+void Chunk::add_and_norm(const Product& product, const Norm& norm, const float* input, int64_t stride,
+                         const Rows& rows) {
   float* const hidden = hidden_ + rows.first * plan_.hidden;
   if (plan_.norm_place == NormPlace::kBefore) {
-    return multiply(product, input, rows.count, {hidden, Activation::kNone, hidden}, rows.parallel_for);
+    return multiply(product, input, stride, rows.count, {hidden, Activation::kNone, hidden}, rows.parallel_for);
   }
-  multiply(product, input, rows.count, {rows.sum, Activation::kNone, hidden}, rows.parallel_for);
+  multiply(product, input, stride, rows.count, {rows.sum, Activation::kNone, hidden}, rows.parallel_for);
   normalize(plan_, norm, rows.sum, hidden, rows.count);
 }
 
 // From the attention of a layer to its end.
 void Chunk::finish_layer(const EncoderLayer& layer, const Rows& rows) {
-  add_and_norm(layer.output, layer.attention_norm, context_ + rows.first * plan_.width(), rows);
+  const int64_t width = plan_.width();
+  add_and_norm(layer.output, layer.attention_norm, context_ + rows.first * width, width, rows);
   const float* input = hidden_ + rows.first * plan_.hidden;
   if (plan_.norm_place == NormPlace::kBefore) {
     normalize(plan_, layer.feed_forward_norm, input, rows.normed, rows.count);
     input = rows.normed;
   }
-  multiply(layer.up, input, rows.count, {rows.middle, plan_.activation, nullptr}, rows.parallel_for);
-  add_and_norm(layer.down, layer.feed_forward_norm, rows.middle, rows);
+  const Activation activation = plan_.is_gated ? Activation::kNone : plan_.activation;
+  multiply(layer.up, input, plan_.hidden, rows.count, {rows.middle, activation, nullptr}, rows.parallel_for);
+  if (plan_.is_gated) gate(plan_, rows.middle, rows.count);
+  add_and_norm(layer.down, layer.feed_forward_norm, rows.middle, plan_.up_channels(), rows);
 }
 
 // Query, key and value.
 void Chunk::project(const EncoderLayer& layer, const Rows& rows) {
-  const int64_t at = rows.first * plan_.width();
+  const int64_t at = rows.first * stride_;
   const float* input = hidden_ + rows.first * plan_.hidden;
   if (plan_.norm_place == NormPlace::kBefore) {
     normalize(plan_, layer.attention_norm, input, rows.normed, rows.count);
     input = rows.normed;
+  }
+  if (layer.key.kind == ProductKind::kNone) {
+    const ProductResult result = {query_ + at, Activation::kNone, nullptr};
+    return multiply(layer.query, input, plan_.hidden, rows.count, result, rows.parallel_for);
   }
   const Product* products[] = {&layer.query, &layer.key, &layer.value};
   float* const results[] = {query_ + at, key_ + at, value_ + at};

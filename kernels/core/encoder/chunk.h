@@ -24,10 +24,10 @@ class Chunk {
 
   template <typename F>
   void for_blocks(F f);
-  void attend();
-  void attend_head(int64_t sequence, int64_t head, uint8_t* scratch);
+  void attend(const EncoderLayer& layer);
+  void attend_head(const EncoderLayer& layer, int64_t sequence, int64_t head, uint8_t* scratch);
   void finish_layer(const EncoderLayer& layer, const Rows& rows);
-  void add_and_norm(const Product& product, const Norm& norm, const float* input, const Rows& rows);
+  void add_and_norm(const Product& product, const Norm& norm, const float* input, int64_t stride, const Rows& rows);
   void project(const EncoderLayer& layer, const Rows& rows);
 
   const EncoderPlan& plan_;
@@ -36,7 +36,9 @@ class Chunk {
   ParallelFor parallel_for_;
   int64_t threads_;
   Scratch<float> memory_;
-  float *hidden_, *query_, *key_, *value_, *context_;
+  float *hidden_, *context_;
+  float *query_, *key_, *value_;  // rows `stride_` apart
+  int64_t stride_;
 };
 
 }  // namespace inc_hf

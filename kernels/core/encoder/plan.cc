@@ -69,13 +69,16 @@ Quantizer read_quantizer(Reader& reader) {
 Product read_product(Reader& reader, int64_t n, int64_t k) {
   if (reader.left() < kPlanProduct) refuse("it ends within a product");
   Product product = {};
-  product.kind = static_cast<ProductKind>(reader.number("kind", 0, 1));
+  product.kind = static_cast<ProductKind>(reader.number("kind of product", 0, 2));
   product.n = n;
   product.k = k;
   // The size stands behind the place.
   const char* packed = reader.place("packed weight", reader.peek(1), 64);
-  const int64_t bytes = reader.number("bytes", 1, int64_t{1} << 40);
+  const bool is_none = product.kind == ProductKind::kNone;
+  const int64_t bytes = reader.number("bytes", 0, int64_t{1} << 40);
   product.quantizer = read_quantizer(reader);
+  if (is_none != (n == 0)) refuse("query, key and value are neither one product nor three");
+  if (is_none) return product;
   if (packed == nullptr) refuse("a product has no weight");
   int64_t rows, columns;
   if (product.kind == ProductKind::kInt8) {
@@ -94,9 +97,23 @@ Product read_product(Reader& reader, int64_t n, int64_t k) {
 }
 
 Norm read_norm(Reader& reader, int64_t hidden) {
+  const NormKind kind = static_cast<NormKind>(reader.number("kind of norm", 0, 1));
   const char* weight = reader.place("weight of a norm", hidden * 4, 4);
   const char* bias = reader.place("bias of a norm", hidden * 4, 4);
-  return {reinterpret_cast<const float*>(weight), reinterpret_cast<const float*>(bias), reader.decimal("eps")};
+  return {kind, reinterpret_cast<const float*>(weight), reinterpret_cast<const float*>(bias), reader.decimal("eps")};
+}
+
+const float* floats(Reader& reader, const char* name, int64_t count) {
+  return reinterpret_cast<const float*>(reader.place(name, count * 4, 4));
+}
+
+void read_projections(Reader& reader, EncoderLayer& layer, int64_t width, int64_t hidden) {
+  // Whether the key has a product of its own stands where the key begins.
+  const bool is_one =
+      reader.left() > kPlanProduct && reader.peek(kPlanProduct) == static_cast<int64_t>(ProductKind::kNone);
+  layer.query = read_product(reader, is_one ? 3 * width : width, hidden);
+  layer.key = read_product(reader, is_one ? 0 : width, hidden);
+  layer.value = read_product(reader, is_one ? 0 : width, hidden);
 }
 
 }  // namespace
@@ -114,15 +131,26 @@ EncoderPlan read_plan(const int64_t* numbers, int64_t count, const void* weights
   plan.norm_place = static_cast<NormPlace>(reader.number("norm_place", 0, 1));
   plan.attention = static_cast<AttentionKind>(reader.number("attention", 0, 1));
   plan.factor = reader.decimal("factor");
+  plan.is_gated = reader.number("is_gated", 0, 1) == 1;
+  plan.positions = reader.number("positions", 1, kMostSize);
+  plan.biases = floats(reader, "biases", plan.heads * plan.bias_stride());
   plan.isa = current_isa();
   const int64_t hidden = plan.hidden, width = plan.width();
   for (EncoderLayer& layer : plan.layers) {
-    for (Product* product : {&layer.query, &layer.key, &layer.value}) *product = read_product(reader, width, hidden);
+    layer.window = reader.number("window", -1, kMostSize);
+    layer.rotary = floats(reader, "rotary", plan.positions * plan.head_dim);
+    if (layer.rotary != nullptr && plan.head_dim % 2 != 0) refuse("heads with rotary positions have an even size");
+    read_projections(reader, layer, width, hidden);
     layer.output = read_product(reader, hidden, width);
-    layer.up = read_product(reader, plan.feed_forward, hidden);
+    layer.up = read_product(reader, plan.up_channels(), hidden);
     layer.down = read_product(reader, hidden, plan.feed_forward);
     layer.attention_norm = read_norm(reader, hidden);
     layer.feed_forward_norm = read_norm(reader, hidden);
+  }
+  for (const EncoderLayer& layer : plan.layers) {
+    if ((layer.key.kind == ProductKind::kNone) != (plan.layers[0].key.kind == ProductKind::kNone)) {
+      refuse("query, key and value are one product in some layers only");
+    }
   }
   if (reader.left() > 0) refuse("it is longer than its layers");
   return plan;

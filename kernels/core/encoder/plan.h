@@ -10,7 +10,7 @@
 
 namespace inc_hf {
 
-enum class ProductKind : int64_t { kInt8 = 0, kBfloat16 = 1 };
+enum class ProductKind : int64_t { kInt8 = 0, kBfloat16 = 1, kNone = 2 };
 
 // y = x w^T + bias on a packed weight.
 struct Product {
@@ -21,18 +21,26 @@ struct Product {
   const void* bfloat16;  // kBfloat16: what bf16gemm::run takes
 };
 
+enum class NormKind : int64_t { kNone = 0, kLayerNorm = 1 };
+
 struct Norm {
+  NormKind kind;
   const float *weight, *bias;  // either may be null
   float eps;
 };
 
 struct EncoderLayer {
-  Product query, key, value, output, up, down;
+  Product query, key, value;  // key and value are kNone if `query` computes all three, one after another
+  Product output, up, down;
   Norm attention_norm, feed_forward_norm;
+  int64_t window;       // as in attention/attention.h
+  const float* rotary;  // [positions][head_dim] as in attention/attention.h; null: none
 };
 
 enum class NormPlace : int64_t { kAfter = 0, kBefore = 1 };  // the residual is added: BERT, ViT
 enum class AttentionKind : int64_t { kInt8 = 0, kFloat = 1 };
+
+inline constexpr int64_t kBeyondBias = 15;
 
 struct EncoderPlan {
   Isa isa;
@@ -40,19 +48,29 @@ struct EncoderPlan {
   Activation activation;
   NormPlace norm_place;
   AttentionKind attention;
-  float factor;  // of the scores
+  float factor;         // of the scores
+  bool is_gated;        // `up` computes twice as many channels: activation(first half) * second half
+  int64_t positions;    // most tokens of a sequence
+  const float* biases;  // of scores, [heads][bias_stride()]; null: none
   std::vector<EncoderLayer> layers;
 
   int64_t width() const { return heads * head_dim; }  // of queries, keys and values
+  int64_t up_channels() const { return is_gated ? 2 * feed_forward : feed_forward; }
+  // What attention.h calls `bias` of a head: distances of fewer than `positions`, and as many more as may be read.
+  int64_t bias_stride() const { return 2 * positions - 1 + 2 * kBeyondBias; }
+  const float* bias_of(int64_t head) const {
+    return biases == nullptr ? nullptr : biases + head * bias_stride() + positions - 1 + kBeyondBias;
+  }
 };
 
 // A plan as numbers, in this order; floats as the bits of a float32, places as offsets into `weights`, -1 for nothing:
-//   kPlanVersion, layers, hidden, heads, head_dim, feed_forward, activation, norm_place, attention, factor
-//   for each layer:
+//   kPlanVersion, layers, hidden, heads, head_dim, feed_forward, activation, norm_place, attention, factor, is_gated,
+//   positions, offset of biases
+//   for each layer:  window, offset of rotary
 //     for query, key, value, output, up, down:  kind, offset, bytes, scale (0: dynamic), zero_point, num_bits,
 //                                               whether a dynamic scale is rounded to bfloat16
-//     for the norms of attention and feed-forward:  offset of weight, offset of bias, eps
-inline constexpr int64_t kPlanVersion = 20260001, kPlanHeader = 10, kPlanProduct = 7, kPlanNorm = 3;
+//     for the norms of attention and feed-forward:  kind, offset of weight, offset of bias, eps
+inline constexpr int64_t kPlanVersion = 20260002, kPlanProduct = 7;
 
 // Checks every number and every packed weight, so that nothing beyond `weights` is read. Throws std::invalid_argument,
 // saying what is wrong.

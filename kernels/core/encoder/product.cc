@@ -24,19 +24,20 @@ Epilogue epilogue_of(const Product& product, const ProductResult& result) {
 
 }  // namespace
 
-void multiply(const Product& product, const float* x, int64_t m, const ProductResult& result,
+void multiply(const Product& product, const float* x, int64_t stride, int64_t m, const ProductResult& result,
               ParallelFor parallel_for) {
   if (product.kind == ProductKind::kBfloat16) {
-    return bf16gemm::run(product.bfloat16, x, product.k, m, result.y, result.activation, result.residual, parallel_for);
+    return bf16gemm::run(product.bfloat16, x, stride, m, result.y, result.activation, result.residual, parallel_for);
   }
-  linear(product.weight, product.quantizer, x, product.k, m, epilogue_of(product, result), parallel_for, 1);
+  linear(product.weight, product.quantizer, x, stride, m, epilogue_of(product, result), parallel_for, 1);
 }
 
 void multiply_all(const Product* const (&products)[3], const float* x, int64_t m, float* const (&results)[3],
                   ParallelFor parallel_for) {
   const Product& first = *products[0];
   if (!quantize_alike(first, *products[1]) || !quantize_alike(first, *products[2])) {
-    for (int i = 0; i < 3; i++) multiply(*products[i], x, m, {results[i], Activation::kNone, nullptr}, parallel_for);
+    for (int i = 0; i < 3; i++)
+      multiply(*products[i], x, first.k, m, {results[i], Activation::kNone, nullptr}, parallel_for);
     return;
   }
   const Scratch<uint8_t> codes(m * first.weight.k_padded);

@@ -13,10 +13,11 @@ struct ProductResult {
   const float* residual;  // [m][n], null or y itself
 };
 
-// x[m][k]
-void multiply(const Product& product, const float* x, int64_t m, const ProductResult& result, ParallelFor parallel_for);
+// x[m][k], rows `stride` apart
+void multiply(const Product& product, const float* x, int64_t stride, int64_t m, const ProductResult& result,
+              ParallelFor parallel_for);
 
-// Three products of the same rows, which are quantized once if all three quantize alike.
+// Three products of the same rows [m][k], which are quantized once if all three quantize alike.
 void multiply_all(const Product* const (&products)[3], const float* x, int64_t m, float* const (&results)[3],
                   ParallelFor parallel_for);
 
