@@ -17,6 +17,7 @@ ENCODER_SETTINGS = "sentence_*_config.json"  # with the name of a family, such a
 CODE = "*.py"  # of modules that are not of sentence-transformers
 CARD = "README.md"
 OTHER_NAMES = {"sequence-classification": "text-classification"}  # of tasks
+OF_CROSS_ENCODERS = {"sentence_transformers", "sbert_ce_default_activation_function"}  # in configs until version 5
 AT_TOP = ("", ".")
 OF_SNAPSHOT = ("revision", "token", "cache_dir", "local_files_only", "force_download")
 
@@ -77,7 +78,7 @@ def sentence_task(folder: Path) -> str:
 def sentence_class(directory: Path) -> str | None:
     """The class of sentence-transformers that loads a directory, by its name; None if it is for transformers alone."""
     if not (directory / MODULES).is_file():
-        return None
+        return "CrossEncoder" if OF_CROSS_ENCODERS & _table(directory / "config.json").keys() else None
     return str(_table(directory / SETTINGS).get("model_type", "SentenceTransformer"))
 
 

@@ -88,6 +88,16 @@ def test_a_cross_encoder(tmp_path):
     assert "from sentence_transformers import CrossEncoder" in (tmp_path / "out" / "README.md").read_text()
 
 
+@pytest.mark.parametrize("entry", ["sentence_transformers", "sbert_ce_default_activation_function"])
+def test_an_older_cross_encoder(entry, tmp_path):
+    """Its config tells; it has no list of modules."""
+    model = tiny_model("bert", **{entry: {}})
+    quantize(write_sentence_model(tmp_path / "source", model, **dict.fromkeys(NOT_CARD)), tmp_path / "out")
+    assert copied(tmp_path / "out") == {"README.md"}
+    assert entry in json.loads((tmp_path / "out" / "config.json").read_text())
+    assert "from sentence_transformers import CrossEncoder" in (tmp_path / "out" / "README.md").read_text()
+
+
 def test_modules_with_code_of_their_own(tmp_path):
     modules = json.dumps([{"path": "", "type": "custom.Encoder"}])
     source = write_sentence_model(tmp_path / "source", **{"modules.json": modules, "custom.py": "class Encoder: ..."})
