@@ -65,6 +65,16 @@ def test_what_is_loaded_is_what_was_saved(name, source, load, sentences, tmp_pat
     assert json.loads((tmp_path / "out" / "inc_config.json").read_text())["quantization"]["quantized_modules"]
 
 
+@pytest.mark.parametrize("name", ["mean", "cls", "pairs"])
+def test_the_checkpoint_is_that_of_the_encoder_alone(name, load, sentences, tmp_path):
+    files = []
+    for source in (load(name), sentences / name):
+        IncQuantizer.from_pretrained(source).quantize(DYNAMIC, tmp_path / "out", overwrite=True)
+        config = json.loads((tmp_path / "out" / "config.json").read_text())["quantization_config"]
+        files.append((config, (tmp_path / "out" / "model.safetensors").read_bytes()))
+    assert files[0] == files[1]
+
+
 @pytest.mark.parametrize("format", ["compressed-tensors", "inc"])
 def test_formats(format, load, tmp_path):
     result = fit(load("cls"), DYNAMIC)
