@@ -20,7 +20,9 @@ from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.metrics import GLUE_METRIC
 from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
+from inc_hf.matching.sentences import is_sentence_model
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
+from inc_hf.models.sentence_files import fetch_sentence_files
 from inc_hf.models.source import source_of
 from inc_hf.models.tasks import SCORED, auto_class_of, check_is_for, check_task
 from inc_hf.models.tokenizer import load_tokenizer
@@ -82,7 +84,8 @@ class IncQuantizer:
 
         Args:
             model: a float model, or a directory or Hub name, which is loaded together with its tokenizer, if it has
-                one; its class comes from `task`, or from the checkpoint's `architectures`.
+                one; its class comes from `task`, or from the checkpoint's `architectures`. A `SentenceTransformer` or
+                `CrossEncoder` will do, and the directory of one, which is saved with its other modules and prompts.
             eval_fn: model -> score, or a dict of scores (an `evaluate` metric's result).
             calibration_fn: runs the prepared model on calibration data, instead of a calibration dataset.
             task (`str`, *optional*): e.g. "text-classification"; with a labelled dataset and without `eval_fn` the
@@ -98,6 +101,7 @@ class IncQuantizer:
             check_place("model", model)
             check_task(task)
             hub = source_of(model, trust_remote_code)
+            fetch_sentence_files(model, **hub)
             check_is_for(task, model, may_have_its_shape=True, **hub)
             tokenizer = tokenizer or load_tokenizer(model, **hub)
             model = load_model(auto_class_of(model, task, **hub), model, **hub)
@@ -195,6 +199,11 @@ class IncQuantizer:
             return None
         if self.task is None:
             raise UsageError(f"`eval_dataset` needs `task`, one of {', '.join(sorted(SCORED))}; or pass `eval_fn`.")
+        if is_sentence_model(self.model):
+            raise UsageError(
+                f"`eval_dataset` has the score of a model of transformers, got a {type(self.model).__name__}; pass "
+                "`eval_fn`, such as `lambda model: evaluator(model)` with an evaluator of sentence-transformers."
+            )
         in_direction_of(config.accuracy_criterion, GLUE_METRIC.get(self.metric_name, "accuracy"))
         check_repeatable(dataset, "eval_dataset")
 

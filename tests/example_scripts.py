@@ -10,6 +10,7 @@ NER = EXAMPLES / "token_classification" / "run_ner.py"
 CLM = EXAMPLES / "language_modeling" / "run_clm.py"
 ONE_SHOT = EXAMPLES / "one_shot" / "run_one_shot.py"
 PLAIN = EXAMPLES / "training_loops" / "plain_loop.py"
+EMBED = EXAMPLES / "embed_sentences.py"
 SERVING = EXAMPLES / "serving" / "app.py"
 ACCELERATE = EXAMPLES / "training_loops" / "accelerate_loop.py"
 

@@ -13,7 +13,7 @@ from tiny import tiny_model, tiny_tokenizer
 
 from inc_hf.commands.main import main
 
-pytest_plugins = ["worker_fixture"]
+pytest_plugins = ["worker_fixture", "sentences_fixture"]
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "imports.md")]
@@ -54,7 +54,9 @@ def here(reader, tmp_path, monkeypatch) -> Path:
 
 @pytest.mark.usefixtures("here", "forked_workers")
 @pytest.mark.parametrize("code", blocks("python"))
-def test_python_block(code):
+def test_python_block(code, request):
+    if "sentence_transformers" in code:
+        request.getfixturevalue("sentence_transformers")
     exec(compile(code, "pasted.py", "exec"), {"__name__": "__main__"})
 
 

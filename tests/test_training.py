@@ -201,7 +201,7 @@ def test_a_pruned_model_is_saved_as_the_plain_one(tmp_path):
     assert "pruned in training" in (tmp_path / "README.md").read_text()
     _, info = AutoModelForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values())
-    with pytest.raises(TypeError, match="Only a transformers PreTrainedModel can be saved, got TinyNet"):
+    with pytest.raises(TypeError, match="PreTrainedModel or a SentenceTransformer can be saved, got TinyNet"):
         prepare_compression(TinyNet(), QuantizationAwareTrainingConfig()).save(tmp_path)
 
 

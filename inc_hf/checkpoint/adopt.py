@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from inc_hf.checkpoint.attach import pretrained_parts
 from inc_hf.checkpoint.contents import check_contents, check_values, entries_of, float_tensors
 from inc_hf.checkpoint.places import schemes_in
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+def adopt_parts(model: nn.Module) -> None:
+    """`adopt` each quantized model of transformers in a module, such as that in a `SentenceTransformer`.
+
+    Raises:
+        ValueError: none is quantized, or one with another method.
+        CheckpointError: the tensors of one do not fit its config.
+    """
+    parts = pretrained_parts(model)
+    for part in [part for part in parts if _config_of(part) is not None] or [model]:
+        adopt(part)
+
+
 def adopt(model: "PreTrainedModel") -> None:
     """Put a model that stock transformers has loaded on our modules, in place, before its first forward pass, which
     decompresses it, or after.
@@ -24,7 +37,7 @@ def adopt(model: "PreTrainedModel") -> None:
         ValueError: the model is not quantized, or with another method.
         CheckpointError: its tensors do not fit its config.
     """
-    config = as_dict(getattr(getattr(model, "config", None), "quantization_config", None))
+    config = as_dict(_config_of(model))
     if config is None:
         raise UsageError(
             "The model is not quantized; quantize it with `IncQuantizer`, or load a quantized checkpoint."
@@ -40,6 +53,10 @@ def adopt(model: "PreTrainedModel") -> None:
     model.config.quantization_config = inc_config
     model.hf_quantizer = IncHfQuantizer(inc_config, pre_quantized=True)
     model.hf_quantizer.note_modules(model)
+
+
+def _config_of(model: nn.Module) -> Any:
+    return getattr(getattr(model, "config", None), "quantization_config", None)
 
 
 def _twins_of_compressed(model: "PreTrainedModel", schemes: dict) -> dict[str, QModule]:

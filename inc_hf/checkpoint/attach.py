@@ -37,12 +37,12 @@ def describe_when_saved(model: nn.Module) -> None:
 after_convert.append(describe_when_saved)
 
 
-def attach_quantizers(model: nn.Module) -> nn.Module:
+def attach_quantizers(model: nn.Module, format: Format | None = None) -> nn.Module:
     """`attach_quantizer` to a model of transformers, or to every quantized one inside of another module, whose own way
     to save (that of a `SentenceTransformer`) calls theirs."""
     for part in pretrained_parts(model):
         if quantized_modules(part):
-            attach_quantizer(part)
+            attach_quantizer(part, format)
     return model
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from inc_hf.atomic import OLD, locked, remove_leavings, temporary_directory, unique_beside
+from inc_hf.checkpoint.sentence_modules import copy_sentence_modules
 from inc_hf.checkpoint.stale import carry_over
 from inc_hf.config.arguments import check_path
 from inc_hf.errors import UsageTypeError
+from inc_hf.matching.sentences import encoder_of, is_sentence_model
 from inc_hf.writable import check_writable
 
 RENAME_EXCHANGE = 2  # linux/fs.h
@@ -45,10 +47,18 @@ def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.Path
 
 
 def write_model(model: Any, tokenizer: Any, directory: Path) -> None:
-    """Write config and weights of a model, and the tokenizer or processor that may be put beside it."""
+    """Write config and weights of a model, and the tokenizer or processor that may be put beside it.
+
+    A model of sentence-transformers writes all of itself. One that transformers loaded from the directory of such a
+    model is saved with what lay there beside it.
+    """
     if tokenizer is not None and not hasattr(tokenizer, "save_pretrained"):
         raise UsageTypeError(f"`tokenizer` must be a tokenizer or processor, got {type(tokenizer).__name__}.")
-    model.save_pretrained(directory)
+    if is_sentence_model(model):
+        model.save_pretrained(str(directory))
+    else:
+        model.save_pretrained(directory)
+        copy_sentence_modules(model, directory)
     if tokenizer is not None:
         tokenizer.save_pretrained(directory)
 
@@ -76,7 +86,7 @@ def check_keeps_original(model: Any, save_directory: str | os.PathLike) -> None:
     """Raise FileExistsError for the directory that a model was loaded from, whose weights its compressed form would
     replace; not if they are a result of this package themselves."""
     check_path("save_directory", save_directory)
-    source = getattr(getattr(model, "config", None), "name_or_path", None)
+    source = getattr(getattr(encoder_of(model), "config", None), "name_or_path", None)
     if not isinstance(source, str) or not source or not Path(source).is_dir() or not Path(save_directory).is_dir():
         return
     if os.path.samefile(source, save_directory) and _has_original(Path(source)):

@@ -19,6 +19,7 @@ from inc_hf.models import tokenizer as tokenizers
 from inc_hf.models.batches import batches_of
 from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.samples import TEXT_COLUMNS, text_columns
+from inc_hf.models.sentence_files import fetch_sentence_files
 from inc_hf.models.source import source_of
 from inc_hf.models.tasks import auto_class_of, check_is_for, model_class_of
 from inc_hf.runtimes.check import model_on_meta
@@ -28,6 +29,7 @@ def outline_of(name: str, task: str | None, trusts: bool = False) -> PreTrainedM
     """The model that [`load_model`] would load, without its weights: enough to see what does not fit."""
     hub = source_of(name, trusts)
     with _loading(name):
+        fetch_sentence_files(name, **hub)
         check_is_for(task, name, **hub)
         config = AutoConfig.from_pretrained(name, **hub)
         outline = model_on_meta(config, model_class_of(auto_class_of(name, task, **hub), config, trusts))

@@ -1,11 +1,12 @@
 """`optimize`: a loaded model made ready to run fast."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import torch
+from torch import nn
 
-from inc_hf.checkpoint.adopt import adopt
+from inc_hf.checkpoint.adopt import adopt_parts
 from inc_hf.config.arguments import check_model
 from inc_hf.config.checks import check_bool, check_choice
 from inc_hf.inference.encoder.replace import run_encoders
@@ -18,16 +19,13 @@ from inc_hf.quantize.nn import quantized_modules
 from inc_hf.telling import NOTICE
 from inc_hf.undo import restored_on_error
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
 logger = logging.getLogger(__name__)
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @torch.no_grad()
-def optimize(
-    model: "PreTrainedModel", fuse: bool = True, encoder: bool = True, attention: str = "int8"
-) -> "PreTrainedModel":
+def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: str = "int8") -> Model:
     """Make a quantized model ready for fast inference, in place.
 
     A model that stock `AutoModel….from_pretrained` returned from a compressed-tensors `int-quantized` checkpoint is
@@ -41,12 +39,16 @@ def optimize(
     one as without it.
 
     Args:
-        model (`PreTrainedModel`): a quantized model, or one with weights in bfloat16 (`inc_hf.mix_precision`).
+        model (`PreTrainedModel`, `SentenceTransformer` or `CrossEncoder`): a quantized model, or one with weights in
+            bfloat16 (`inc_hf.mix_precision`). Also a module that holds such models, and what `fit` returned.
         fuse (`bool`): False leaves activation functions to torch. Ours differ from torch's by up to 2.5e-7, which can
             move an activation of the next layer to the neighbouring integer. It also leaves encoders as they are.
         encoder (`bool`): False lets the layers of encoders run one by one.
         attention (`str`): of such encoders: "int8" rounds queries, keys, values and probabilities to 8 bits, "fp32"
             does not.
+
+    Returns:
+        The same model.
 
     Raises:
         TypeError: it is no model.
@@ -58,7 +60,7 @@ def optimize(
     check_choice("attention", attention, ATTENTIONS)
     with restored_on_error(model):
         if not quantized_modules(model) and not bf16_modules(model):
-            adopt(model)
+            adopt_parts(model)
         if fuse:
             fuse_activations(model)
         share_inputs(model)

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from inc_hf.config.arguments import check_data
 from inc_hf.config.checks import check_int
 from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.matching.sentences import encoder_of, is_sentence_model
 from inc_hf.models.labels import order_of
 from inc_hf.models.reader import Reader, accepted_inputs, batch_length, is_one_row_a_sample
 from inc_hf.models.samples import elements_of, is_batch, length_of, named
@@ -30,7 +31,8 @@ def batches_of(
         data: samples, or ready batches; whichever it is, its first element tells. A `datasets.Dataset` or a stream
             (tokenized, or with columns of text, images or sound), a list or generator of texts, of dicts or of pairs
             with a label, a `DataLoader` (of dicts, tuples `(inputs, label)`, tensors, texts).
-        tokenizer: needed for texts, which it also pads; a processor for images and sound.
+        tokenizer: needed for texts, which it also pads; a processor for images and sound. Models of
+            sentence-transformers have their own; no prompt is added.
         batch_size (`int`): samples in a batch, for all but ready batches.
         collator: list of samples -> batch; the default pads.
         keep_labels (`bool`): whether labels stay in the batches. Words become numbers by the model's `label2id`.
@@ -82,6 +84,8 @@ def _counted(
 ) -> Iterator[Any]:
     """What [`Batches`] takes."""
     _check(data, batch_size)
+    if is_sentence_model(model):
+        model, tokenizer = encoder_of(model), tokenizer or getattr(model, "tokenizer", None)
     elements = elements_of(data)
     first = next(elements, None)
     if first is None:
@@ -120,6 +124,7 @@ def _check(data: Any, batch_size: int) -> None:
 def labels_are_inputs(model: nn.Module) -> bool:
     """Whether calibration needs labels: a decoder's inputs come from them, and a plain module may do anything. To all
     others they are a loss, which may not even fit."""
+    model = encoder_of(model)
     return not isinstance(model, PreTrainedModel) or bool(model.config.is_encoder_decoder)
 
 

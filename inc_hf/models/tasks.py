@@ -6,6 +6,7 @@
 import copy
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inc_hf.config.checks import did_you_mean
@@ -109,21 +110,34 @@ def task_of(model_class: str, hears: bool) -> Task | None:
 
 
 def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: Any) -> type:
-    """The class to load a checkpoint with: that of the task, otherwise the one that wrote the checkpoint.
+    """The class to load a checkpoint with: that of the task, otherwise the one that wrote the checkpoint, or as which
+    sentence-transformers loads it, whose names in configs may be those of an older one.
 
     Raises:
         ValueError: an unknown task, or none and the checkpoint does not name its class.
     """
     import transformers
 
+    from inc_hf.models.sentence_files import fetch_sentence_files
+
     check_task(task)
     if task is not None:
         return getattr(transformers, SCORED[task].auto_class)
+    by_sentences = _task_by_sentences(fetch_sentence_files(name, **kwargs))
     config = transformers.AutoConfig.from_pretrained(name, **kwargs)
     found = loader_of(config)
+    if by_sentences is not None and (found is None or task_of(found.__name__, hears=False) is not by_sentences):
+        return getattr(transformers, by_sentences.auto_class)
     if found is None:
         raise UsageError(f"{name} does not say what model it is; pass `task`, one of {', '.join(SCORED)} (--task).")
     return found
+
+
+def _task_by_sentences(folder: Path | None) -> Task | None:
+    """What sentence-transformers loads the encoder for, whose files lie in a folder."""
+    from inc_hf.models.sentence_files import sentence_task
+
+    return next((task for task in TASKS if folder is not None and task.name == sentence_task(folder)), None)
 
 
 def loader_of(config: "PreTrainedConfig") -> type | None:

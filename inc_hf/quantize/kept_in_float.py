@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from inc_hf.matching.sentences import PACKAGE, is_of
+
 ADAPTER = "an adapter of PEFT, which saves it in float; merge it (`merge_and_unload`) to have it quantized"
 BESIDE_MODEL = "beside the model of transformers in a SentenceTransformer, which saves it in float"
 HELD_ASIDE = "its owner calls it from a list of its own, not by its name"  # heads of MaskFormer
@@ -22,9 +24,9 @@ def kept_in_float(model: nn.Module) -> dict[str, str]:
             reasons[name] = REPLACED
         if type(module).__name__ == "RwkvBlock":
             reasons |= {f"{name}.{child}": RESCALED for child in RESCALED_IN_RWKV}
-        if _is_of(module, "peft.") and any(hasattr(module, base) for base in BASES):
+        if is_of(module, "peft.") and any(hasattr(module, base) for base in BASES):
             reasons |= dict.fromkeys(_inside(name, module, besides=BASES), ADAPTER)
-    if _is_of(model, "sentence_transformers."):
+    if is_of(model, PACKAGE):
         modules = dict(model.named_modules())
         models = [name for name, module in modules.items() if hasattr(module, "save_pretrained") and name]
         outside = [n for n in modules if not any(n == name or n.startswith(f"{name}.") for name in models)]
@@ -49,8 +51,3 @@ def _inside(name: str, module: nn.Module, besides: tuple[str, ...]) -> list[str]
     """Names of the modules below one, its children of the names `besides` excepted."""
     found = [child for child, _ in module.named_modules() if child and child.split(".")[0] not in besides]
     return [f"{name}.{child}" if name else child for child in found]
-
-
-def _is_of(module: nn.Module, package: str) -> bool:
-    """Whether its class, or one that it is made of, comes from a package."""
-    return any(cls.__module__.startswith(package) for cls in type(module).__mro__)

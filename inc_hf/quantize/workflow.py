@@ -12,6 +12,7 @@ from torch import nn
 from inc_hf.config.arguments import check_takes
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.matching.patterns import named_modules_with_duplicates
+from inc_hf.matching.sentences import takes_features
 from inc_hf.quantize.alpha import choose_alphas
 from inc_hf.quantize.bias import can_correct, corrected_bias
 from inc_hf.quantize.functional import quantize_weight
@@ -131,7 +132,12 @@ def error_of_data(model: nn.Module, what: str, batch: Any = None) -> usage_error
 
 
 def run(model: nn.Module, batch: Any) -> Any:
-    """Call the model with a batch in any of the forms that `calibrate` takes."""
+    """Call the model with a batch in any of the forms that `calibrate` takes.
+
+    A model of sentence-transformers takes a mapping as it is, and writes to it.
+    """
+    if isinstance(batch, Mapping) and "input" not in batch and takes_features(model):
+        return model(dict(batch))
     if not isinstance(batch, Mapping | tuple | list):
         return model(batch)
     try:

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from inc_hf.checkpoint.publish import CARD, HubUnreachableError, push_directory
 from inc_hf.config.checks import did_you_mean
 from inc_hf.errors import UsageTypeError
+from inc_hf.matching.sentences import is_sentence_model
 from inc_hf.results.card import name_repository
 from inc_hf.version import versions
 
@@ -103,10 +104,10 @@ def write_summary(directory: Path, **about: Any) -> dict[str, Any]:
 
 
 def refuse_to_save_others(model: nn.Module) -> None:
-    """Raise TypeError if the model is not one of transformers."""
-    if not isinstance(model, PreTrainedModel):
+    """Raise TypeError if the model is not one of transformers or sentence-transformers."""
+    if not isinstance(model, PreTrainedModel) and not is_sentence_model(model):
         raise UsageTypeError(
-            f"Only a transformers PreTrainedModel can be saved, got {type(model).__name__}; "
+            f"Only a transformers PreTrainedModel or a SentenceTransformer can be saved, got {type(model).__name__}; "
             "for others keep `model.state_dict()`."
         )
 

@@ -1,15 +1,20 @@
 """Model cards."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from huggingface_hub import ModelCard, ModelCardData
+from torch import nn
 from transformers import PreTrainedModel
+from yaml import YAMLError
 
+from inc_hf.checkpoint.stale import CARD, is_card
 from inc_hf.evaluation.named_data import data_in_words
 from inc_hf.inference.layers import layers_of
+from inc_hf.matching.sentences import encoder_of
+from inc_hf.models.sentence_files import sentence_class
 from inc_hf.models.tasks import task_of
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.in_words import activations_in_words, bits_in_words
@@ -31,15 +36,46 @@ class Kind(NamedTuple):
     loaded_by_others: str
 
 
-def quantized_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelCard:
-    """Card of a quantized model: what it is, how it scores, how to load it."""
+def write_card(make: Callable[..., ModelCard], model: nn.Module, summary: Mapping[str, Any], directory: Path) -> None:
+    """Write the card that `make` makes to the `directory` of a saved model.
+
+    The card of a model of sentence-transformers that lies there stays, with ours behind it.
+    """
+    sentence = sentence_class(directory)
+    card = make(model, summary, sentence)
+    if sentence is not None and is_card(directory / CARD):
+        card = _behind(directory / CARD, card)
+    card.save(directory / CARD)
+
+
+def _behind(path: Path, ours: ModelCard) -> ModelCard:
+    """Another card, with what ours says after its end, and with our tags."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        card = ModelCard(text)
+    except (ValueError, YAMLError):  # its metadata are nobody's that could be read
+        return ours
+    card.data.library_name = card.data.library_name or ours.data.library_name
+    card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *ours.data.tags]))
+    if ours.data.base_model:
+        card.data.base_model, card.data.base_model_relation = ours.data.base_model, ours.data.base_model_relation
+    card.text = f"{card.text.rstrip()}\n\n{ours.text.strip()}\n"
+    return card
+
+
+def quantized_card(model: nn.Module, summary: Mapping[str, Any], sentence: str | None = None) -> ModelCard:
+    """Card of a quantized model: what it is, how it scores, how to load it.
+
+    Args:
+        sentence (`str`, *optional*): the class of sentence-transformers that loads it.
+    """
     quantization = summary["quantization"]
     bits = " and ".join(f"{bits}-bit" for bits in quantization["weight_bits"])
     samples = quantization["dataset_num_samples"]
     activations = activations_in_words(model)
     calibrated = f", calibrated on {samples} samples" if quantization["is_static"] and samples else ""
     with_activations = f" and 8-bit activations ({activations}{calibrated})" if activations != "weights only" else ""
-    method = model.config.quantization_config.to_dict()["quant_method"]
+    method = encoder_of(model).config.quantization_config.to_dict()["quant_method"]
     kind = Kind(
         tags=("int8", "cpu", "quantized", "inc_hf"),
         word="quantized",
@@ -47,10 +83,10 @@ def quantized_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelC
         modules=quantization["quantized_modules"],
         loaded_by_others="compressed-tensors" if method == "compressed-tensors" else "nobody",
     )
-    return _card(model, summary, kind)
+    return _card(model, summary, kind, sentence)
 
 
-def bf16_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelCard:
+def bf16_card(model: nn.Module, summary: Mapping[str, Any], sentence: str | None = None) -> ModelCard:
     """Card of a model with weights in bfloat16."""
     kind = Kind(
         tags=("bf16", "cpu", "inc_hf"),
@@ -59,14 +95,14 @@ def bf16_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelCard:
         modules=len(bf16_modules(model)),
         loaded_by_others="float32",
     )
-    return _card(model, summary, kind)
+    return _card(model, summary, kind, sentence)
 
 
-def trained_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelCard:
+def trained_card(model: nn.Module, summary: Mapping[str, Any], sentence: str | None = None) -> ModelCard:
     """Card of a model that was compressed while it was trained: quantized, or else pruned, or neither."""
     quantized, zeros = quantized_modules(model), summary["zeros"]["weights"]
     if quantized:
-        method = model.config.quantization_config.to_dict()["quant_method"]
+        method = encoder_of(model).config.quantization_config.to_dict()["quant_method"]
         kind = Kind(
             tags=("int8", "cpu", "quantized", "inc_hf"),
             word="quantized",
@@ -79,7 +115,7 @@ def trained_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelCar
         kind = Kind(("pruned", "cpu", "inc_hf"), "pruned", "pruned in training", pruned, "anybody")
     else:
         kind = Kind(("cpu", "inc_hf"), "trained", "trained", 0, "anybody")
-    return _card(model, summary, kind, "quantized" if quantized else "finetune")
+    return _card(model, summary, kind, sentence, "quantized" if quantized else "finetune")
 
 
 def name_repository(card: Path, repo_id: str) -> None:
@@ -88,11 +124,13 @@ def name_repository(card: Path, repo_id: str) -> None:
     card.write_text(text.replace(f'"{THIS_REPOSITORY}"', f'"{repo_id}"'), encoding="utf-8")
 
 
-def _card(model: PreTrainedModel, summary: Mapping[str, Any], kind: Kind, relation: str = "quantized") -> ModelCard:
+def _card(
+    model: nn.Module, summary: Mapping[str, Any], kind: Kind, sentence: str | None, relation: str = "quantized"
+) -> ModelCard:
     base, tuning = summary.get("base_model"), summary["tuning"]
     dataset = tuning.get("dataset") or {}
     data = ModelCardData(
-        library_name="transformers",
+        library_name="transformers" if sentence is None else "sentence-transformers",
         tags=list(kind.tags),
         base_model=base,
         base_model_relation=relation if base else None,
@@ -103,7 +141,8 @@ def _card(model: PreTrainedModel, summary: Mapping[str, Any], kind: Kind, relati
         data,
         template_str=(files("inc_hf.results") / "templates" / "model_card.md").read_text(encoding="utf-8"),
         architecture=type(model).__name__,
-        auto_class=_inc_class(model),
+        auto_class=_inc_class(encoder_of(model)),
+        sentence=sentence,
         base_model_name=base or "A local model",
         kind=kind,
         coverage=summary["coverage"],

@@ -8,13 +8,12 @@ from typing import Any
 from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
-from inc_hf.checkpoint.publish import CARD
 from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.results.base import refuse_to_save_others, write_summary
-from inc_hf.results.card import trained_card
+from inc_hf.results.card import trained_card, write_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 
 
@@ -57,7 +56,7 @@ class CompressedModel(Scored, nn.Module):
         INC wrote a pickle, `best_model.pt`; this writes config.json and safetensors.
 
         Raises:
-            TypeError: the model is not a `PreTrainedModel`.
+            TypeError: the model is neither a `PreTrainedModel` nor one of sentence-transformers.
             FileExistsError: the model was loaded from there.
         """
         refuse_to_save_others(self.model)
@@ -69,7 +68,7 @@ class CompressedModel(Scored, nn.Module):
         write_model(self.model, tokenizer, directory)
         about = {"coverage": self.coverage and self.coverage.to_dict(), **story_of_weights(self.model)}
         summary = write_summary(directory, base_model=base_model_of(self.model), **about, tuning=self.scores())
-        trained_card(self.model, summary).save(directory / CARD)
+        write_card(trained_card, self.model, summary, directory)
 
     def export(
         self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()

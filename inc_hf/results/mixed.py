@@ -8,12 +8,11 @@ from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
 from inc_hf.checkpoint.bf16 import load_in_float32, note_bf16
-from inc_hf.checkpoint.publish import CARD
 from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.coverage import Coverage
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
-from inc_hf.results.card import bf16_card
+from inc_hf.results.card import bf16_card, write_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.tune import TuneResult
 
@@ -66,7 +65,7 @@ class MixedModel(Scored, StandsForModel):
         Raises:
             FileExistsError: the directory is not empty, and `overwrite` is not set, or the float model was loaded
                 from there.
-            TypeError: the model is not a `PreTrainedModel`.
+            TypeError: the model is neither a `PreTrainedModel` nor one of sentence-transformers.
         """
         refuse_to_save_others(self.model)
         refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
@@ -79,7 +78,7 @@ class MixedModel(Scored, StandsForModel):
             coverage = self.coverage and self.coverage.to_dict()
             about = {"base_model": base_model_of(self.model), "coverage": coverage, **story_of_weights(self.model)}
             summary = write_summary(directory, **about, tuning=self.scores())
-            bf16_card(self.model, summary).save(directory / CARD)
+            write_card(bf16_card, self.model, summary, directory)
 
         saved = save_checkpoint(write, save_directory, overwrite)
         if push_to_hub:

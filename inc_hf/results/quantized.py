@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from inc_hf.checkpoint import attach_quantizer, save_checkpoint, write_model
+from inc_hf.checkpoint import attach_quantizers, save_checkpoint, write_model
 from inc_hf.checkpoint.describe import Format
 from inc_hf.checkpoint.save import check_keeps_original, check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
@@ -16,7 +16,7 @@ from inc_hf.export import export
 from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
-from inc_hf.results.card import quantized_card
+from inc_hf.results.card import quantized_card, write_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.tune import Candidate, TuneResult
 from inc_hf.version import versions
@@ -101,6 +101,9 @@ class QuantizedModel(Scored, StandsForModel):
     ) -> Path:
         """Write config, safetensors, `inc_config.json`, a model card and the tokenizer; all of it or nothing.
 
+        A model of sentence-transformers, or one that was loaded from the directory of such, comes with its other
+        modules, its prompts and its own card as well.
+
         Args:
             tokenizer: a tokenizer or processor to put beside the model.
             format (`str`, *optional*): "compressed-tensors", "inc", or None for the first that can express the model.
@@ -110,19 +113,19 @@ class QuantizedModel(Scored, StandsForModel):
 
         Raises:
             FileExistsError: the directory is not empty, or the float model was loaded from there.
-            TypeError: the model is not a `PreTrainedModel`.
+            TypeError: the model is neither a `PreTrainedModel` nor one of sentence-transformers.
         """
         refuse_to_save_others(self.model)
         refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
         check_keeps_original(self.model, save_directory)
         check_output_directory(save_directory, overwrite)
-        attach_quantizer(self.model, format)
+        attach_quantizers(self.model, format)
 
         def write(directory: Path) -> None:
             write_model(self.model, tokenizer or self.tokenizer, directory)
             summary = self.summary()
             write_summary(directory, **summary)
-            quantized_card(self.model, summary).save(directory / "README.md")
+            write_card(quantized_card, self.model, summary, directory)
 
         saved = save_checkpoint(write, save_directory, overwrite)
         if push_to_hub:

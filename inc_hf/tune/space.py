@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from inc_hf.coverage import Coverage
+from inc_hf.matching.sentences import encoder_of
 from inc_hf.models.inputs import made_up_batch
 from inc_hf.models.modalities import lacking
 from inc_hf.quantize.probe import reached_modules
@@ -57,7 +58,7 @@ def reached_by(model: nn.Module, batches: Iterable[Any]) -> dict[str, int | None
     sought = set(quantizable_names(model))
     with restored(model), evaluating(model):
         reached = _reached_by_data(model, batches, sought)
-    return reached or _reached_by_made_up(model, sought)
+    return reached or _reached_within(model, sought)
 
 
 def _reached_by_data(model: nn.Module, batches: Iterable[Any], sought: set[str]) -> dict[str, int]:
@@ -71,7 +72,17 @@ def _reached_by_data(model: nn.Module, batches: Iterable[Any], sought: set[str])
     return reached
 
 
-def _reached_by_made_up(model: nn.Module, sought: set[str]) -> dict[str, int | None] | None:
+def _reached_within(model: nn.Module, sought: set[str]) -> dict[str, int | None] | None:
+    """On made-up inputs: of the model of transformers in one of sentence-transformers, if all lies in that."""
+    inner = encoder_of(model)
+    prefix = next((f"{name}." for name, module in model.named_modules() if module is inner and name), "")
+    if not all(name.startswith(prefix) for name in sought):  # there are several
+        inner, prefix = model, ""
+    reached = _reached_by_made_up(inner)
+    return reached and {f"{prefix}{name}": ndim for name, ndim in reached.items()}
+
+
+def _reached_by_made_up(model: nn.Module) -> dict[str, int | None] | None:
     """Of what one batch cannot show, those modules count as used that have a used twin, such as the experts that no
     token was sent to, and if the batch lacks a modality (images, sound), all of them."""
     batch = made_up_batch(model)

@@ -5,8 +5,8 @@ import pickle
 
 import pytest
 import torch
+from native_calls import Calls
 from tiny import quantized, tiny_inputs, tiny_model
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from inc_hf import mix_precision, ops, optimize
 from inc_hf.config import MixedPrecisionConfig
@@ -50,18 +50,6 @@ def base(model):
 def inputs_of(model, padding="right"):
     torch.manual_seed(1)
     return tiny_inputs(model) | {"attention_mask": torch.tensor(PADDINGS[padding])}
-
-
-class Calls(TorchDispatchMode):
-    """How often the encoder was called."""
-
-    def __init__(self):
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.count += func is torch.ops.inc_hf.encoder.default
-        return func(*args, **kwargs or {})
 
 
 def run(model, **inputs):

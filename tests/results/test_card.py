@@ -20,8 +20,10 @@ from inc_hf.results.compressed import CompressedModel
 pytest_plugins = ["hub_fixture"]
 
 PUSH = """
+from pathlib import Path
 import torch
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+from sentences import BESIDE, write_sentence_model
 from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
 from inc_hf import IncModelForCausalLM, IncModelForSequenceClassification, IncQuantizer, PostTrainingQuantConfig
 from inc_hf import mix_precision
@@ -70,6 +72,17 @@ api.upload_file(path_or_fileobj=b"# My notes", path_in_repo="README.md", repo_id
 half.push_to_hub("user/int8")
 assert open(hf_hub_download("user/int8", "README.md")).read() == "# My notes"
 """
+SENTENCES = """
+api.create_repo("user/sentences")
+api.upload_folder(repo_id="user/sentences", folder_path=write_sentence_model(Path("sentences")))
+quantizer = IncQuantizer.from_pretrained("user/sentences")
+quantizer.quantize(PostTrainingQuantConfig(approach="dynamic"), "sentences-int8")
+assert {str(path.relative_to("sentences-int8")) for path in Path("sentences-int8").rglob("*")} >= BESIDE.keys()
+quantizer.push_to_hub("user/sentences-int8")
+assert set(api.list_repo_files("user/sentences-int8")) >= BESIDE.keys()
+card = open(hf_hub_download("user/sentences-int8", "README.md")).read()
+assert 'SentenceTransformer("user/sentences-int8")' in card and "base_model: user/sentences" in card
+"""
 
 
 def card_of(result) -> ModelCard:
@@ -77,7 +90,7 @@ def card_of(result) -> ModelCard:
 
 
 def test_push_and_load(fake_hub, tmp_path):
-    urls = run_with_hub(fake_hub, PUSH + ROUND_TRIP + FROM_THE_QUANTIZER + CARDS, tmp_path).stdout.split()
+    urls = run_with_hub(fake_hub, PUSH + ROUND_TRIP + FROM_THE_QUANTIZER + CARDS + SENTENCES, tmp_path).stdout.split()
     for name, method in (("user/ct", "compressed-tensors"), ("user/inc", "inc")):
         assert urls.pop(0).startswith(f"{fake_hub.url}/{name}/commit/")
         files = fake_hub.files(name)

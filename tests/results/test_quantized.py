@@ -138,7 +138,7 @@ class TestQuantizedModel:
 
     def test_plain_modules_cannot_be_saved(self, tmp_path):
         result = fit(net(), config())
-        with pytest.raises(TypeError, match="Only a transformers PreTrainedModel can be saved, got Net"):
+        with pytest.raises(TypeError, match="PreTrainedModel or a SentenceTransformer can be saved, got Net"):
             result.save_pretrained(tmp_path / "out")
         assert list(Path(tmp_path).iterdir()) == []
 
@@ -168,7 +168,10 @@ class TestSave:
     def test_other_models_are_refused(self, tmp_path):
         result = quantized("bert")
         result.model = torch.nn.Sequential(result.model)
-        with pytest.raises(TypeError, match="Only a transformers PreTrainedModel can be saved, got Sequential"):
+        with pytest.raises(
+            TypeError,
+            match="PreTrainedModel or a SentenceTransformer can be saved, got Sequential",
+        ):
             result.save_pretrained(tmp_path / "out")
 
     def test_plain_auto_class_in_this_process(self, tmp_path):

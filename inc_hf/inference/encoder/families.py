@@ -8,8 +8,9 @@ from inc_hf.inference.encoder.distilbert import DISTILBERT
 from inc_hf.inference.encoder.family import Family
 from inc_hf.inference.encoder.modernbert import MODERNBERT
 from inc_hf.inference.encoder.mpnet import MPNET
+from inc_hf.inference.encoder.vit import VIT
 
-FAMILIES = (BERT, ROBERTA, ELECTRA, DISTILBERT, ALBERT, MPNET, MODERNBERT)
+FAMILIES = (BERT, ROBERTA, ELECTRA, DISTILBERT, ALBERT, MPNET, MODERNBERT, VIT)
 
 
 def family_of(module: nn.Module) -> Family | None:

@@ -48,9 +48,10 @@ class Family:
     Args:
         classes (`tuple[str, ...]`): the base models of transformers, by the names of their classes.
         layers: the modules of each layer of a model, first to last.
-        embed: hidden states of shape `(1, tokens, hidden)` that enter the first layer.
+        embed: hidden states of shape `(1, tokens, hidden)` that enter the first layer. None where images are read,
+            of which the module `embeddings` makes these.
         positions: the position ids that a model takes by itself, of shape `(batch or 1, tokens)`, from its input ids
-            and its input embeddings, one of which is None.
+            and its input embeddings, one of which is None. None where images are read.
         result: what the model returns, from the hidden states after its last layer.
         heads: how many heads the attention has.
         norm_place (`str`): "after" adding the residual, or "before" the products.
@@ -58,18 +59,21 @@ class Family:
         has_positions (`bool`): whether a layer knows how far apart tokens are: then there must be no holes in a mask,
             and no position ids but the model's own.
         biases: of the scores, as `ops.encoder.Encoder` has them.
+        norms_last (`bool`): whether the last of the hidden states that are asked for has gone through what `result`
+            does, as the output has.
     """
 
     classes: tuple[str, ...]
     layers: Callable[[nn.Module], list[LayerModules]]
-    embed: Callable[[nn.Module, Tokens], Tensor]
-    positions: Callable[[nn.Module, Tensor | None, Tensor | None], Tensor]
+    embed: Callable[[nn.Module, Tokens], Tensor] | None
+    positions: Callable[[nn.Module, Tensor | None, Tensor | None], Tensor] | None
     result: Callable[[nn.Module, Tensor], Any]
     heads: Callable[[nn.Module], int]
     norm_place: str = "after"
     is_gated: bool = False
     has_positions: bool = False
     biases: Callable[[nn.Module], Tensor] | None = None
+    norms_last: bool = True
 
 
 def buffered_positions(model: nn.Module, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:

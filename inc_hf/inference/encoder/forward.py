@@ -1,6 +1,7 @@
 """The forward of a base model on the native encoder."""
 
 import inspect
+from threading import Lock
 from typing import Any
 
 import torch
@@ -23,11 +24,14 @@ class NativeForward:
     hooks within) the model computes as it did before. The plan is made anew when a weight was changed or unpacked.
     """
 
+    inputs: tuple[str, ...] = INPUTS
+
     def __init__(self, model: nn.Module, family: Family, attention: str):
         self.model, self.family, self.attention = model, family, attention
         self.__signature__ = inspect.signature(type(model).forward.__get__(model))
         self.names = tuple(self.__signature__.parameters)
         self._plan: Prepared | None = None
+        self._lock = Lock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         given = dict(zip(self.names, args, strict=False)) | kwargs
@@ -43,24 +47,32 @@ class NativeForward:
         self._plan = None  # let its memory go first
         self._plan = Prepared(self.model, self.family, self.attention)
 
-    def plan(self) -> EncoderPlan | None:
-        """For the weights as they are; None if they do not fit the encoder any more."""
-        if self._plan is None or not self._plan.is_current():
-            try:
-                self.prepare()
-            except Unfit:
-                return None
-        return self._plan.plan
+    def prepared(self) -> Prepared | None:
+        """The plan for the weights as they are; None if they do not fit the encoder any more. Of threads that call at
+        once, the first makes it."""
+        plan = self._plan
+        if plan is not None and plan.is_current():
+            return plan
+        with self._lock:
+            if self._plan is None or not self._plan.is_current():
+                try:
+                    self.prepare()
+                except Unfit:
+                    return None
+            return self._plan
 
     def takes(self, given: dict[str, Any]) -> bool:
         """Whether the encoder computes all that is asked for."""
         if self.model.training or torch.compiler.is_compiling() or torch.jit.is_tracing():
             return False
-        if any(value is not None for name, value in given.items() if name not in INPUTS and name not in TOLD_APART):
+        if any(value is not None for name, value in given.items() if name not in (*self.inputs, *TOLD_APART)):
             return False
         if self.flag(given, "output_attentions") or not isinstance(given.get("output_hidden_states"), bool | None):
             return False
-        return not torch.is_autocast_enabled("cpu") and ops.is_native() and takes_inputs(given)
+        return not torch.is_autocast_enabled("cpu") and ops.is_native() and self.takes_inputs(given)
+
+    def takes_inputs(self, given: dict[str, Any]) -> bool:
+        return takes_inputs(given)
 
     def flag(self, given: dict[str, Any], name: str) -> bool:
         value = given.get(name)
@@ -68,24 +80,29 @@ class NativeForward:
 
     def run(self, given: dict[str, Any]) -> Any:
         """What the model returns, or None if the encoder cannot compute it."""
-        plan, (ids, embeds) = self.plan(), (given.get("input_ids"), given.get("inputs_embeds"))
+        prepared = self.prepared()
+        entering = None if prepared is None or prepared.has_hooks() else self.entering(given)
+        if entering is None:
+            return None
+        hidden, rows = entering
+        if hidden.dtype != torch.float32 or (torch.is_grad_enabled() and needs_gradients(hidden, prepared)):
+            return None
+        return self.output(hidden, rows, prepared.plan, given)
+
+    def entering(self, given: dict[str, Any]) -> tuple[Tensor, Rows] | None:
+        """The rows that enter the first layer, and whose they are; None if the encoder does not take such."""
+        ids, embeds = given.get("input_ids"), given.get("inputs_embeds")
         batch, tokens = (ids if embeds is None else embeds).shape[:2]
         rows = rows_of(batch, tokens, given.get("attention_mask"))
         positions = given.get("position_ids")
         if positions is None:
             positions = self.family.positions(self.model, ids, embeds)
-        if plan is None or self._plan.has_hooks() or rows is None or positions.shape[-1] != tokens:
+        if rows is None or positions.shape[-1] != tokens:
             return None
         if self.family.has_positions and (given.get("position_ids") is not None or rows.has_holes()):
             return None
         parts = (ids, embeds, given.get("token_type_ids"), positions)
-        hidden = self.family.embed(self.model, Tokens(*(rows.pack(x) for x in parts)))[0]
-        if hidden.dtype != torch.float32 or (torch.is_grad_enabled() and self.needs_gradients(hidden)):
-            return None
-        return self.output(hidden, rows, plan, given)
-
-    def needs_gradients(self, hidden: Tensor) -> bool:
-        return hidden.requires_grad or any(p.requires_grad for p, *_ in self._plan.norms)
+        return self.family.embed(self.model, Tokens(*(rows.pack(x) for x in parts)))[0], rows
 
     def output(self, hidden: Tensor, rows: Rows, plan: EncoderPlan, given: dict[str, Any]) -> Any:
         wants_all = self.flag(given, "output_hidden_states")
@@ -93,13 +110,21 @@ class NativeForward:
         output = self.family.result(self.model, rows.unpack(found[-1] if wants_all else found))
         if wants_all:
             before = [rows.unpack(x) for x in (hidden, *found[:-1])]
-            output["hidden_states"] = (*before, output["last_hidden_state"])
+            last = output["last_hidden_state"] if self.family.norms_last else rows.unpack(found[-1])
+            output["hidden_states"] = (*before, last)
         wants_dict = given.get("return_dict")
         return output if (self.model.config.return_dict if wants_dict is None else wants_dict) else output.to_tuple()
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles make their own plan."""
-        return self.__dict__ | {"_plan": None}
+        return {name: value for name, value in vars(self).items() if name not in ("_plan", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _plan=None, _lock=Lock())
+
+
+def needs_gradients(hidden: Tensor, prepared: Prepared) -> bool:
+    return hidden.requires_grad or any(p.requires_grad for p, *_ in prepared.norms)
 
 
 def takes_inputs(given: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from inc_hf import ops
 from inc_hf.inference.encoder.families import family_of
 from inc_hf.inference.encoder.family import Family, Unfit
 from inc_hf.inference.encoder.forward import NativeForward
+from inc_hf.inference.encoder.images import NativeImageForward
 
 
 def run_encoders(model: nn.Module, attention: str) -> dict[str, str]:
@@ -26,7 +27,8 @@ def run_natively(module: nn.Module, family: Family, attention: str) -> str:
     """Returns why not, or nothing."""
     if not ops.is_native():
         return "there are no kernels"
-    forward = NativeForward(module, family, attention)
+    kind = NativeImageForward if family.embed is None else NativeForward
+    forward = kind(module, family, attention)
     try:
         forward.prepare()
     except Unfit as reason:

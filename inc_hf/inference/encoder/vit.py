@@ -1,0 +1,36 @@
+"""ViT and DeiT: images, norms before the products, one more after the last layer."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from inc_hf.inference.encoder.bert import heads
+from inc_hf.inference.encoder.family import Family, LayerModules
+
+
+def layers_of(model: nn.Module) -> list[LayerModules]:
+    return [
+        LayerModules(
+            layer.attention.q_proj,
+            layer.attention.k_proj,
+            layer.attention.v_proj,
+            layer.attention.o_proj,
+            layer.mlp.fc1,
+            layer.mlp.fc2,
+            layer.mlp.activation_fn,
+            layer.layernorm_before,
+            layer.layernorm_after,
+        )
+        for layer in model.layers
+    ]
+
+
+def result(model: nn.Module, hidden: Tensor) -> Any:
+    from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+    hidden = model.layernorm(hidden)
+    pooled = None if model.pooler is None else model.pooler(hidden)
+    return BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=pooled)
+
+
+VIT = Family(("ViTModel", "DeiTModel"), layers_of, None, None, result, heads, norm_place="before", norms_last=False)
