@@ -70,11 +70,11 @@ class Coverage:
 
     def __str__(self) -> str:
         count = f"{self.weights / 1e6:.1f} M" if self.weights >= 1e5 else f"{self.weights:,}"
-        line = f"{self.verb} {_percent(self.share)} of {count} weights{self.how and f' ({self.how})'}."
+        line = f"{self.verb} {percent(self.share)} of {count} weights{self.how and f' ({self.how})'}."
         if not self.left:
             return line
         parts = [
-            f"{_percent(left.weights / self.weights)} {left.reason}: {_names(left)}"
+            f"{percent(left.weights / self.weights)} {left.reason}: {_names(left)}"
             for left in sorted(self.left, key=lambda left: -left.weights)
         ]
         return f"{line} Left as they were: {'; '.join(parts)}."
@@ -95,8 +95,8 @@ class Coverage:
         return cls(str(values["verb"]), int(values["weights"]), int(values["changed"]), left, how)
 
 
-def _percent(share: float) -> str:
-    # never 100 % of what is not all, nor 0 % of what is something
+def percent(share: float) -> str:
+    """A share in [0, 1] for people: never 100 % of what is not all, nor 0 % of what is something."""
     return f"{min(max(100 * share, 0.1), 99.9):.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
 
 

@@ -22,22 +22,6 @@ from transformers import (
 from inc_hf.inference.optimize import optimize
 from inc_hf.runtimes import load_model
 
-__all__ = [
-    "IncModel",
-    "IncModelForSequenceClassification",
-    "IncModelForTokenClassification",
-    "IncModelForQuestionAnswering",
-    "IncModelForMaskedLM",
-    "IncModelForMultipleChoice",
-    "IncModelForFeatureExtraction",
-    "IncModelForCausalLM",
-    "IncModelForSeq2SeqLM",
-    "IncModelForSpeechSeq2Seq",
-    "IncModelForImageClassification",
-    "IncModelForAudioClassification",
-    "optimize",
-]
-
 
 class IncModel:
     """Loads a checkpoint, quantized by this package or in compressed-tensors `int-quantized`, ready to run quantized.
@@ -68,11 +52,13 @@ class IncModel:
                 do not generate; or "auto", see [`inc_hf.runtimes.choose_backend`].
             inputs (`list[str]`): what an ONNX file is to have besides the usual inputs, such as "position_ids", see
                 [`inc_hf.export.export_model`]; torch takes all.
-            kwargs: passed to the `from_pretrained` of the auto class: `revision`, `subfolder`, `token`, `dtype`, ….
+            kwargs: passed to the `from_pretrained` of the auto class: `revision`, `subfolder`, `token`, `dtype`,
+                `trust_remote_code` (whether code that lies beside the model may be executed), ….
                 ONNX files are taken in the `dtype` that is asked for, or written.
 
         Raises:
-            ValueError: an unknown backend, or one that does not run such a model.
+            ValueError: an unknown backend, or one that does not run such a model, or the checkpoint is of a class that
+                this one does not load; the message names the one that does.
             ImportError: the backend needs packages that are not installed.
             CheckpointError: the checkpoint is truncated, has been tampered with, or misses tensors.
         """
@@ -121,3 +107,7 @@ class IncModelForImageClassification(IncModel):
 
 class IncModelForAudioClassification(IncModel):
     auto_class = AutoModelForAudioClassification
+
+
+__all__ = ["optimize"]
+__all__ += [name for name in dir() if name.startswith("IncModel")]

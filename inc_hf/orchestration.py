@@ -72,7 +72,7 @@ def run_stages(
     done = list(itertools.takewhile(lambda folder: (folder / DONE).is_file(), folders))
     if done:
         logger.info("Done before: %s; going on from there.", ", ".join(folder.name for folder in done))
-        model = load_model(type(model), done[-1])
+        model = load_model(type(model), done[-1], trust_remote_code=True)  # what a stage wrote
     for i in range(len(done), len(folders)):
         name, folder = list(stages)[i], folders[i]
         logger.info("Stage %d of %d: %s", i + 1, len(folders), name)

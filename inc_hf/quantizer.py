@@ -10,7 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint.describe import Format
-from inc_hf.checkpoint.save import check_output_directory
+from inc_hf.checkpoint.save import check_keeps_original, check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.config.arguments import check_conf, check_function, check_optional_string, check_path, check_place
 from inc_hf.config.checks import check_int, check_string
@@ -21,6 +21,7 @@ from inc_hf.evaluation.metrics import GLUE_METRIC
 from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
+from inc_hf.models.source import source_of
 from inc_hf.models.tasks import SCORED, auto_class_of, check_is_for, check_task
 from inc_hf.models.tokenizer import load_tokenizer
 from inc_hf.quantization import fit
@@ -75,6 +76,7 @@ class IncQuantizer:
         seed: int = 42,
         tokenizer: Any = None,
         metric_name: str | None = None,
+        trust_remote_code: bool = False,
     ) -> "IncQuantizer":
         """A quantizer for `model`.
 
@@ -89,13 +91,16 @@ class IncQuantizer:
             tokenizer: for texts, or the processor of images or sound; saved beside the model.
             metric_name (`str`, *optional*): which entry of a dict of scores counts; without `eval_fn`, a GLUE task
                 whose metric is computed.
+            trust_remote_code (`bool`): whether code that lies beside the model may be executed, which a model that
+                transformers does not have needs.
         """
         if isinstance(model, str | os.PathLike):
-            tokenizer = tokenizer or load_tokenizer(model)
             check_place("model", model)
             check_task(task)
-            check_is_for(task, model, may_have_its_shape=True)
-            model = load_model(auto_class_of(model, task), model)
+            hub = source_of(model, trust_remote_code)
+            check_is_for(task, model, may_have_its_shape=True, **hub)
+            tokenizer = tokenizer or load_tokenizer(model, **hub)
+            model = load_model(auto_class_of(model, task, **hub), model, **hub)
         return cls(model, eval_fn, calibration_fn, task, seed, tokenizer, metric_name)
 
     def quantize(
@@ -141,6 +146,7 @@ class IncQuantizer:
         if runtime is not None:
             config, format = self._config_for(runtime, config, format), "compressed-tensors"
         if save_directory is not None:
+            check_keeps_original(self.model, save_directory)
             check_output_directory(save_directory, overwrite)
         with _random_seed(self.seed), restored_on_error(self.model):
             result = fit(

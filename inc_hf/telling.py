@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from operator import length_hint
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from tqdm.auto import tqdm
@@ -68,6 +69,19 @@ class LastResort(logging.StreamHandler):
         tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)  # whose bars give way to a line, and come back
         with nullcontext() if tqdm is None else tqdm.external_write_mode(self.stream):
             super().emit(record)
+
+
+_told: "WeakKeyDictionary[Any, set[str]]" = WeakKeyDictionary()
+
+
+def warn_once(logger: logging.Logger, subject: Any, message: str, *args: Any) -> None:
+    """A warning about `subject`, such as a model, that it has not had before: one is looked at when a run is prepared,
+    when it begins, and by each of several configs."""
+    text = message % args
+    told = _told.setdefault(subject, set())
+    if text not in told and logger.isEnabledFor(logging.WARNING):
+        told.add(text)
+        logger.warning("%s", text)
 
 
 def set_up() -> None:

@@ -1,7 +1,7 @@
 """Every architecture of transformers that a tiny config can build, through all that this package does with a model.
 
     python scripts/check_architectures.py                     # benchmarks/architectures.{json,md}
-    python scripts/check_architectures.py --only bert,gpt2 --without onnx --output /tmp/some
+    python scripts/check_architectures.py --only bert,gpt2 --without onnx       # writes no table without --output
     python scripts/check_architectures.py --again             # those with faults in benchmarks/architectures.json
 
 Each runs in a process of its own, with a time limit: what crashes or hangs is one line of the table.
@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,8 +26,11 @@ from architectures.stock import stock_server
 from architectures.table import right_ones, write
 from transformers import CONFIG_MAPPING
 
+TABLE = Path("benchmarks/architectures")
 
-def parse_args() -> argparse.Namespace:
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """What is asked for. The table of all is not replaced by that of some, which needs an `--output` to be written."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=lambda text: text.split(","), help="model types, separated by commas")
     parser.add_argument("--again", action="store_true", help="those with faults in the JSON file of an earlier run")
@@ -34,8 +38,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--without", nargs="*", choices=STEPS, default=[], help="steps to leave out")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time, default: all CPUs")
     parser.add_argument("--seconds", type=float, default=180, help="for one architecture, default: 180")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/architectures"))
-    return parser.parse_args()
+    parser.add_argument("--output", type=Path, help=f"default: {TABLE}, and nothing where --only, --without or --head")
+    args = parser.parse_args(argv)
+    if args.output is None and (args.again or not (args.only or args.without or args.head)):
+        args.output = TABLE
+    return args
 
 
 def quiet() -> None:
@@ -72,7 +79,8 @@ def main() -> None:
                 for step, outcome in result.faults.items():
                     print(f"    FAULT {step}: {outcome.note}", flush=True)
     finally:  # interrupted, it has a table of what there is
-        write(args.output, results, args.without, kept)
+        if args.output is not None:
+            write(args.output, results, args.without, kept)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ os.environ["INC_HF_HOME"] = tempfile.mkdtemp(prefix="inc_hf-tests-")
 # Before the first import of transformers or huggingface_hub, which read these once.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_MODULES_CACHE"] = os.path.join(os.environ["INC_HF_HOME"], "modules")
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import random

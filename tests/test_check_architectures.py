@@ -83,6 +83,21 @@ def test_the_table(monkeypatch, tmp_path):
     assert "- timm_wrapper: ImportError" in text
 
 
+@pytest.mark.parametrize("options", [[], ["--again"], ["--again", "--only", "bert"]], ids=" ".join)
+def test_the_table_of_all_is_written(options):
+    import check_architectures
+
+    assert check_architectures.parse_args(options).output == check_architectures.TABLE
+
+
+@pytest.mark.parametrize("options", [["--only", "bert"], ["--without", "onnx"], ["--head", "MASKED_LM"]], ids=" ".join)
+def test_the_table_of_all_is_not_replaced_by_that_of_some(options, tmp_path):
+    import check_architectures
+
+    assert check_architectures.parse_args(options).output is None
+    assert check_architectures.parse_args([*options, "--output", str(tmp_path)]).output == tmp_path
+
+
 def test_once_more_what_has_faults(monkeypatch, tmp_path):
     import check_architectures
     from architectures.outcome import FAULT, RIGHT, Outcome, Result

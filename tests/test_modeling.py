@@ -9,8 +9,9 @@ from saved import FORMATS, same_state
 from tiny import logits_of, tiny_inputs, tiny_model, tiny_tokenizer
 
 import inc_hf
-from inc_hf import IncModel, IncModelForCausalLM, IncModelForSequenceClassification
+from inc_hf import IncModel, IncModelForCausalLM, IncModelForSequenceClassification, mix_precision
 from inc_hf.checkpoint import CheckpointError
+from inc_hf.errors import UsageError
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.utils.load_huggingface import OptimizedModel
 
@@ -120,3 +121,38 @@ class TestFromPretrained:
         assert trainer.evaluate()["eval_loss"] > 0
         with pytest.raises(RuntimeError, match="for inference"):
             trainer.train()
+
+
+OTHERS = {
+    "of another head": ("bert dynamic compressed-tensors", "MaskedLM", "SequenceClassification"),
+    "in our format, as a decoder": ("bert dynamic inc", "CausalLM", "SequenceClassification"),
+    "as a language model": ("bert dynamic inc", "MaskedLM", "SequenceClassification"),
+    "of a type that has no such class": ("opt dynamic compressed-tensors", "Seq2SeqLM", "CausalLM"),
+}
+
+
+@pytest.mark.parametrize("kind, asked, instead", OTHERS.values(), ids=OTHERS)
+def test_a_checkpoint_of_another_class(checkpoints, kind, asked, instead):
+    """In one line: what it is, and what loads it."""
+    own = {"bert": "BertForSequenceClassification", "opt": "OPTForCausalLM"}[kind.partition(" ")[0]]
+    with pytest.raises(UsageError) as refused:
+        getattr(inc_hf, f"IncModelFor{asked}").from_pretrained(checkpoints[kind])
+    told = f"{checkpoints[kind]} is a {own}, which IncModelFor{asked} does not load; take IncModelFor{instead}, for "
+    assert str(refused.value).startswith(told)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_float_checkpoint_of_another_class(tmp_path):
+    """Its head is random, as transformers says; of a type that has no such class there is none."""
+    tiny_model("gpt2").save_pretrained(tmp_path)
+    classifier = IncModelForSequenceClassification.from_pretrained(tmp_path)
+    assert type(classifier).__name__ == "GPT2ForSequenceClassification"
+    with pytest.raises(UsageError, match="is a GPT2LMHeadModel, which IncModelForMaskedLM does not load; take IncM"):
+        inc_hf.IncModelForMaskedLM.from_pretrained(tmp_path)
+
+
+def test_a_half_checkpoint_of_another_class(tmp_path):
+    mix_precision.fit(tiny_model("gpt2")).save_pretrained(tmp_path)
+    assert type(IncModel.from_pretrained(tmp_path)).__name__ == "GPT2Model"
+    with pytest.raises(UsageError, match="take IncModelForCausalLM, for text-generation"):
+        IncModelForSequenceClassification.from_pretrained(tmp_path)

@@ -2,10 +2,12 @@
 
 import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 from folders import fill, names_in
 from tiny import quantized, tiny_model
+from transformers import AutoModelForSequenceClassification
 
 from inc_hf import IncQuantizer, PostTrainingQuantConfig, set_workspace
 from inc_hf.commands.main import main
@@ -71,6 +73,48 @@ def test_every_writer(write, tmp_path):
     write(other)
     assert set(names_in(folder)) == {name.removeprefix("1-one/") for name in expected} | set(MINE)
     assert "older" not in "".join(path.read_text() for path in folder.glob("README.md"))
+
+
+def of_files(folder):
+    """A model on another runtime, whose file is not looked at."""
+    model = load(folder)
+    return on_runtime(RuntimeModel, type(model), model.config, "onnxruntime", {MODEL: None}, [Path("model.onnx")])
+
+
+def load(folder):
+    return AutoModelForSequenceClassification.from_pretrained(folder)
+
+
+OVER_THE_MODEL = {
+    "save_pretrained": lambda at: quantized(load(at)).save_pretrained(at, overwrite=True),
+    "save": lambda at: quantized(load(at)).save(at),
+    "quantize": lambda at: IncQuantizer.from_pretrained(str(at)).quantize(save_directory=at, overwrite=True),
+    "mix_precision": lambda at: mix(load(at)).save_pretrained(at, overwrite=True),
+    "CompressionManager.save": lambda at: CompressedModel(load(at)).save(at),
+    "save_for_huggingface_upstream": lambda at: save_for_huggingface_upstream(
+        quantized(load(at)).model, None, at, overwrite=True
+    ),
+    "another runtime": lambda at: of_files(at).save_pretrained(at, overwrite=True),
+}
+
+
+@pytest.mark.parametrize("write", OVER_THE_MODEL.values(), ids=OVER_THE_MODEL)
+def test_the_model_that_was_loaded_is_not_replaced(write, tmp_path, monkeypatch):
+    """Whatever it is called; a result of ours is, and a copy elsewhere."""
+    tiny_model("bert").save_pretrained(tmp_path / "float")
+    before = {path: path.read_bytes() for path in (tmp_path / "float").iterdir()}
+    (tmp_path / "link").symlink_to(tmp_path / "float")
+    monkeypatch.chdir(tmp_path)
+    for name in (tmp_path / "float", Path("float"), Path("link")):
+        with pytest.raises(FileExistsError, match="is where the model was loaded from, and its weights would be lost"):
+            write(name)
+    assert {path: path.read_bytes() for path in (tmp_path / "float").iterdir()} == before
+
+
+def test_a_result_is_replaced(tmp_path):
+    CompressedModel(tiny_model("bert")).save(tmp_path)
+    quantized(load(tmp_path)).save_pretrained(tmp_path, overwrite=True)
+    assert "quantization_config" in (tmp_path / "config.json").read_text()
 
 
 def test_the_workspace_in_the_output_directory(workspace, tmp_path):

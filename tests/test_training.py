@@ -164,6 +164,7 @@ def test_fit_saves_and_loads(tmp_path):
     assert model is manager.model and quantized_modules(model)
     assert model.met_criterion in (True, False) and model.score != model.baseline
     model.save(tmp_path / "out")
+    assert "in integers (8-bit weights" in (tmp_path / "out" / "README.md").read_text()
     loaded = IncModelForSequenceClassification.from_pretrained(tmp_path / "out")
     assert torch.equal(logits_of(loaded), logits_of(model.model.eval()))
 
@@ -197,10 +198,22 @@ def test_a_pruned_model_is_saved_as_the_plain_one(tmp_path):
     manager = prepare_compression(tiny_model("bert"), confs_of("prune"))
     train(manager, manager.model)
     manager.save(tmp_path)
+    assert "pruned in training" in (tmp_path / "README.md").read_text()
     _, info = AutoModelForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values())
     with pytest.raises(TypeError, match="Only a transformers PreTrainedModel can be saved, got TinyNet"):
         prepare_compression(TinyNet(), QuantizationAwareTrainingConfig()).save(tmp_path)
+
+
+def test_what_stays_dense_is_said_once(caplog):
+    """Of a model, though it is looked at when the run is prepared, when it begins, and for each config."""
+    attention, others = ".*attention.*", ".*(layer.0.(intermediate|output)|pooler).*"
+    for _ in range(2):
+        parts = [{"excluded_op_names": [others]}, {"excluded_op_names": [attention]}]
+        config = config_of(pruning_configs=parts)
+        manager = prepare_compression(tiny_model("bert"), config)
+        train(manager, manager.model)
+    assert caplog.text.count("is the model's head and stays dense") == 2  # models
 
 
 def manager_of(kind="prune") -> CompressionManager:

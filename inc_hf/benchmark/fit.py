@@ -44,6 +44,7 @@ def fit(
     seconds: float = 10.0,
     batch_size: int = 1,
     sequence_length: int = 128,
+    trust_remote_code: bool = False,
     progress: bool = True,
 ) -> BenchmarkResult:
     """Measure `model` beside a float one, in turns, each in processes of its own that are bound to their cores.
@@ -62,6 +63,7 @@ def fit(
         backend (`str`, *optional*): what runs `model`, as in `IncModelFor….from_pretrained`; over `conf.backend`.
         task (`str`, *optional*): such as "text-classification"; by default what the checkpoint says.
         seconds (`float`): of each model.
+        trust_remote_code (`bool`): whether code that lies beside a checkpoint may be executed.
 
     Raises:
         ValueError: more instances than cores, no batches, an unknown backend, or a model that has no form on disk.
@@ -79,11 +81,13 @@ def fit(
     backend = _checked(backend or ("torch" if conf.backend == "default" else conf.backend))
     cpus = share_out(conf.num_of_instance, conf.cores_per_instance)
     with tempfile.TemporaryDirectory(prefix="inc_hf_benchmark_") as folder:
-        name, backend = on_disk(model, Path(folder) / "model", backend)
+        name, backend = on_disk(model, Path(folder) / "model", backend, trust_remote_code)
         batches = Path(folder) / "batches.safetensors"
-        count = write_batches(batches_for(name, task, b_dataloader, batch_size, sequence_length), batches)
-        models = tasks_of(name, backend, baseline, Path(folder) / "baseline")
-        shared = {"task": task, "batches": str(batches), **_settings_of(conf)}
+        inputs = batches_for(name, task, b_dataloader, batch_size, sequence_length, trust_remote_code)
+        count = write_batches(inputs, batches)
+        models = tasks_of(name, backend, baseline, Path(folder) / "baseline", trust_remote_code)
+        trust = {"trust_remote_code": trust_remote_code}
+        shared = {"task": task, "batches": str(batches), **trust, **_settings_of(conf)}
         tasks = {label: {**shared, **model} for label, model in models.items()}
         with _running(tasks, cpus) as groups:
             turns = _turns(groups, seconds, _calls(conf, None if b_dataloader is None else count), progress)

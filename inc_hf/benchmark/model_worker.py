@@ -15,6 +15,7 @@ from inc_hf.checkpoint.header import weights_size
 from inc_hf.inference.optimize import optimize
 from inc_hf.models.building import changed_when_built
 from inc_hf.models.size import bytes_of
+from inc_hf.models.source import source_of
 from inc_hf.models.tasks import auto_class_of, model_class_of
 from inc_hf.prune.slim.sizes import ENTRY, to_own_sizes
 from inc_hf.quantize.bf16 import bf16_modules
@@ -26,13 +27,14 @@ FLOAT_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
 def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
-    """A model as the task says: `model` (name or directory), `backend`, `kind`, `batches` (file), `threads`."""
+    """A model as the task says: `model` (name or directory), `backend`, `kind`, `batches` (file), `threads`,
+    `trust_remote_code`."""
     torch.set_num_threads(task["threads"])
     if task["inter_threads"] is not None:
         torch.set_num_interop_threads(task["inter_threads"])
     batches = read_batches(task["batches"])
     sizes = [size_of(batch) for batch in batches]
-    model = float_twin(task["model"], task["task"]) if task["kind"] == FLOAT else checkpoint(task)
+    model = float_twin(task) if task["kind"] == FLOAT else checkpoint(task)
     facts = facts_of(model, task)  # before weights are packed
     at_its_fastest(model)
 
@@ -47,8 +49,9 @@ def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
 
 def checkpoint(task: dict[str, Any]) -> PreTrainedModel:
     """A checkpoint on its backend."""
-    auto_class = auto_class_of(task["model"], task["task"])
-    return load_model(auto_class, task["model"], backend=task["backend"]).eval()
+    hub = source_of(task["model"], task["trust_remote_code"])
+    auto_class = auto_class_of(task["model"], task["task"], **hub)
+    return load_model(auto_class, task["model"], backend=task["backend"], **hub).eval()
 
 
 def at_its_fastest(model: PreTrainedModel) -> None:
@@ -57,13 +60,15 @@ def at_its_fastest(model: PreTrainedModel) -> None:
         optimize(model)
 
 
-def float_twin(name: str, task: str | None) -> PreTrainedModel:
+def float_twin(task: dict[str, Any]) -> PreTrainedModel:
     """A model of the same architecture in FP32 with random weights, which take as long as trained ones."""
-    config = copy.deepcopy(AutoConfig.from_pretrained(name))
+    hub = source_of(task["model"], task["trust_remote_code"])
+    config = copy.deepcopy(AutoConfig.from_pretrained(task["model"], **hub))
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     config.dtype = torch.float32
-    model_class = model_class_of(auto_class_of(name, task), config)
+    auto_class = auto_class_of(task["model"], task["task"], **hub)
+    model_class = model_class_of(auto_class, config, hub["trust_remote_code"])
     if getattr(config, ENTRY, None) is not None:
         model_class = changed_when_built(model_class, to_own_sizes)
     return model_class(config).eval()

@@ -16,6 +16,7 @@ from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.models.batches import batches_of
 from inc_hf.models.inputs import random_batch
 from inc_hf.models.limits import text_limit
+from inc_hf.models.source import source_of
 from inc_hf.models.tasks import auto_class_of, check_is_for, model_class_of
 from inc_hf.results.base import StandsForModel
 from inc_hf.runtimes import RuntimeModel
@@ -24,16 +25,17 @@ WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 TWIN = "FP32, random weights"
 
 
-def on_disk(model: Any, folder: Path, backend: str) -> tuple[str, str]:
+def on_disk(model: Any, folder: Path, backend: str, trusts: bool = False) -> tuple[str, str]:
     """Where a process finds the model, and what runs it there."""
     if isinstance(model, RuntimeModel):
         backend = model.backend
     elif isinstance(model, str | os.PathLike):
         check_place("model", model)
+        hub = source_of(model, trusts)
         if backend == "torch":
             _check_weights(Path(model))
         with usage_error_for(f"{model} cannot be read"):
-            AutoConfig.from_pretrained(model)
+            AutoConfig.from_pretrained(model, **hub)
         return os.fspath(model), backend
     elif not isinstance(model, PreTrainedModel | StandsForModel):
         raise UsageError(
@@ -50,15 +52,18 @@ def _check_weights(directory: Path) -> None:
         raise UsageError(f"{directory} has no weights for torch, {' or '.join(WEIGHTS)}.")
 
 
-def batches_for(name: str, task: str | None, data: Any, batch_size: int, length: int) -> Iterable[Batch]:
+def batches_for(
+    name: str, task: str | None, data: Any, batch_size: int, length: int, trusts: bool = False
+) -> Iterable[Batch]:
     """Those of the caller, or one of random inputs, for a checkpoint that is not loaded.
 
     Raises:
         ValueError: there is no such model, or the data does not fit it.
     """
+    hub = source_of(name, trusts)
     with usage_error_for(f"{name} cannot be read"):
-        check_is_for(task, name)
-        model = _without_weights(name, task)
+        check_is_for(task, name, **hub)
+        model = _without_weights(name, task, hub)
     if data is not None:
         return batches_of(data, model, batch_size=batch_size, keep_labels=False)
     limit = text_limit(model)
@@ -70,15 +75,16 @@ def batches_for(name: str, task: str | None, data: Any, batch_size: int, length:
         return [random_batch(model, batch_size, length)]
 
 
-def _without_weights(name: str, task: str | None) -> PreTrainedModel:
-    model_class = model_class_of(auto_class_of(name, task), config := AutoConfig.from_pretrained(name))
+def _without_weights(name: str, task: str | None, hub: dict[str, Any]) -> PreTrainedModel:
+    config = AutoConfig.from_pretrained(name, **hub)
+    model_class = model_class_of(auto_class_of(name, task, **hub), config, hub["trust_remote_code"])
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     with torch.device("meta"):
         return model_class(config)
 
 
-def tasks_of(name: str, backend: str, baseline: Any, folder: Path) -> dict[str, dict[str, Any]]:
+def tasks_of(name: str, backend: str, baseline: Any, folder: Path, trusts: bool = False) -> dict[str, dict[str, Any]]:
     """Label -> what a process is to load; what the others are compared with comes first."""
     own = {"model": name, "backend": backend, "kind": "checkpoint"}
     label = f"{Path(name).name} on {backend}"
@@ -87,6 +93,6 @@ def tasks_of(name: str, backend: str, baseline: Any, folder: Path) -> dict[str, 
     if baseline is True:
         twin = {**own, "backend": "torch", "kind": FLOAT}
         return {TWIN: twin, AGAIN: twin, label: own}
-    path, _ = on_disk(baseline, folder, "torch")
+    path, _ = on_disk(baseline, folder, "torch", trusts)
     float_task = {**own, "model": path, "backend": "torch"}
     return {f"{Path(path).name} (baseline)": float_task, AGAIN: float_task, label: own}

@@ -121,7 +121,7 @@ class DistillationCallback(TrainerCallback):
 
     def _prepare_teacher(self, args: TrainingArguments, model: nn.Module, criterion: Criterion) -> None:
         if self.teacher is None:
-            self.teacher = load_teacher(self.config.teacher_model, model)
+            self.teacher = load_teacher(self.config.teacher_model, model, self.config.trust_remote_code)
         prepare_teacher(self.teacher, model, args.device)
         if self.teacher is not None:
             return

@@ -8,11 +8,12 @@ from torch import nn
 from transformers import AutoConfig, PretrainedConfig
 
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.models.tasks import architectures_of, class_of_architecture
+from inc_hf.models.source import source_of
+from inc_hf.models.tasks import architectures_of, loader_of
 from inc_hf.runtimes import load_model
 
 
-def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
+def load_teacher(teacher: Any, student: nn.Module, trust_remote_code: bool = False) -> nn.Module | None:
     """The teacher as a module: as it is, or loaded from a path or the name of a Hub repository.
 
     It is loaded by the class of the student if the teacher's config names that as its architecture, otherwise by the
@@ -20,7 +21,8 @@ def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
 
     Raises:
         TypeError: `teacher` is of another type.
-        ValueError: its config names no architecture of transformers.
+        ValueError: its config names no architecture of transformers, or it needs code of its own and
+            `trust_remote_code` is not set.
         OSError: there is no such model.
     """
     if teacher is None or isinstance(teacher, nn.Module):
@@ -30,14 +32,16 @@ def load_teacher(teacher: Any, student: nn.Module) -> nn.Module | None:
             f"`teacher_model` must be a torch.nn.Module, a path or the name of a model on the Hub, "
             f"got {type(teacher).__name__}."
         )
-    return load_model(_teacher_class(AutoConfig.from_pretrained(teacher), student, teacher), teacher)
+    hub = source_of(teacher, trust_remote_code)
+    config = AutoConfig.from_pretrained(teacher, **hub)
+    return load_model(_teacher_class(config, student, teacher), teacher, **hub)
 
 
 def _teacher_class(config: PretrainedConfig, student: nn.Module, teacher: Any) -> type:
     architectures = architectures_of(config)
     if type(student).__name__ in architectures:
         return type(student)
-    found = class_of_architecture(config)
+    found = loader_of(config)
     if found is None:
         raise UsageError(
             f"The config of the teacher {os.fspath(teacher)!r} names the architectures {architectures}, none of which "

@@ -1,6 +1,8 @@
 """Atomic directories: a killed save leaves the old directory or the new one, never half of one."""
 
+import contextlib
 import ctypes
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -15,6 +17,8 @@ from inc_hf.writable import check_writable
 
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100
+OF_RESULTS = ("inc_config.json", "stage.json")
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
 
 def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.PathLike, overwrite: bool = False) -> Path:
@@ -66,6 +70,29 @@ def check_output_directory(save_directory: str | os.PathLike, overwrite: bool = 
             f"{target} is not empty; choose another directory, or pass `overwrite=True` (`--overwrite`)."
         )
     check_writable(target.resolve().parent)
+
+
+def check_keeps_original(model: Any, save_directory: str | os.PathLike) -> None:
+    """Raise FileExistsError for the directory that a model was loaded from, whose weights its compressed form would
+    replace; not if they are a result of this package themselves."""
+    check_path("save_directory", save_directory)
+    source = getattr(getattr(model, "config", None), "name_or_path", None)
+    if not isinstance(source, str) or not source or not Path(source).is_dir() or not Path(save_directory).is_dir():
+        return
+    if os.path.samefile(source, save_directory) and _has_original(Path(source)):
+        raise FileExistsError(
+            f"{save_directory} is where the model was loaded from, and its weights would be lost; choose another "
+            "directory."
+        )
+
+
+def _has_original(directory: Path) -> bool:
+    if any((directory / name).is_file() for name in OF_RESULTS):
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        if "quantization_config" in json.loads((directory / "config.json").read_text(encoding="utf-8")):
+            return False
+    return any(path for pattern in WEIGHTS for path in directory.glob(pattern))
 
 
 def _open_to_umask(directory: Path) -> None:

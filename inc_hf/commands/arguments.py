@@ -1,15 +1,14 @@
 """Arguments that several commands have, and what has to be true of them."""
 
 import argparse
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from inc_hf.commands import values
+from inc_hf.config.arguments import check_place
 from inc_hf.errors import UsageError
 from inc_hf.writable import check_writable
 
-HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 SPLIT = "validation"
 CONFIGS = ("config.json", "adapter_config.json")
 COLUMNS = "texts are read from sentence, text, or a pair such as sentence1 and sentence2, labels from label"
@@ -20,6 +19,15 @@ def add_model_argument(parser: argparse.ArgumentParser, of: str = "a model") -> 
     """MODEL, or the same as an option; [`model_of`] reads it."""
     parser.add_argument("model_positional", nargs="?", metavar="MODEL", help=f"directory or Hub name of {of}")
     parser.add_argument("-m", "--model", type=values.path, help="the same, as an option")
+
+
+def add_trust_argument(parser: argparse.ArgumentParser) -> None:
+    """Of commands that load models."""
+    parser.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="execute code that lies beside a model, which one that transformers does not have needs",
+    )
 
 
 def add_keep_fp32_argument(group: argparse._ArgumentGroup) -> None:
@@ -59,12 +67,9 @@ def model_of(args: argparse.Namespace, usage: str) -> str:
 
 def check_model(name: str) -> None:
     """Refuse what is a file, a directory without a model, or neither a directory nor a name as the Hub has them."""
-    if Path(name).is_file():
-        raise UsageError(f"{name} is a file; give the directory that it lies in.")
-    if name and Path(name).is_dir():
+    check_place("model", name)
+    if Path(name).is_dir():
         check_holds_model(Path(name))
-    elif not HUB_NAME.fullmatch(name):
-        raise UsageError(f"There is no directory {name!r}, and a name on the Hub is NAME or USER/NAME.")
 
 
 def check_holds_model(directory: Path) -> None:

@@ -7,6 +7,7 @@ from inc_hf.commands import values
 from inc_hf.commands.arguments import (
     add_model_argument,
     add_score_arguments,
+    add_trust_argument,
     check_model,
     check_output_file,
     check_score_arguments,
@@ -25,6 +26,7 @@ RUNTIMES = ("torch", "onnxruntime", "openvino", "ipex")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf benchmark` and of `optimum-cli inc benchmark`."""
     add_model_argument(parser)
+    add_trust_argument(parser)
     parser.add_argument(
         "--backend", type=values.one_of(RUNTIMES), default="torch", metavar="B", help=", ".join(RUNTIMES)
     )
@@ -80,8 +82,9 @@ def benchmark(args: argparse.Namespace) -> int:
     _check_output(args, [name, *filter(None, [args.baseline])])
     dataset = load_dataset(args)
     for model in filter(None, (name, args.baseline)):
-        outline = outline_of(model, args.task)
-        check_dataset(outline, dataset, load_tokenizer(model) if dataset is not None else None, args)
+        outline = outline_of(model, args.task, args.trust_remote_code)
+        tokenizer = None if dataset is None else load_tokenizer(model, args.trust_remote_code)
+        check_dataset(outline, dataset, tokenizer, args)
     result = fit(
         name,
         _config_of(args),
@@ -91,6 +94,7 @@ def benchmark(args: argparse.Namespace) -> int:
         seconds=args.seconds,
         batch_size=args.batch,
         sequence_length=args.seq,
+        trust_remote_code=args.trust_remote_code,
     )
     if dataset is not None:
         _add_scores(result, name, dataset, args)
@@ -127,8 +131,9 @@ def _add_scores(result: "BenchmarkResult", name: str, dataset: Any, args: argpar
 def _score(name: str, backend: str, dataset: Any, args: argparse.Namespace) -> float:
     from inc_hf.commands.loading import load_model, load_tokenizer, scores_of
 
-    model = load_model(name, args.task, backend=backend)
-    (score,) = scores_of(model.eval(), dataset, load_tokenizer(name), args).values()
+    model = load_model(name, args.task, args.trust_remote_code, backend=backend)
+    tokenizer = load_tokenizer(name, args.trust_remote_code)
+    (score,) = scores_of(model.eval(), dataset, tokenizer, args).values()
     return score
 
 

@@ -9,6 +9,7 @@ from inc_hf.commands.arguments import (
     add_keep_fp32_argument,
     add_model_argument,
     add_score_arguments,
+    add_trust_argument,
     check_apart,
     check_score_arguments,
     model_of,
@@ -26,6 +27,7 @@ IN_FLOAT = {"weight": {"dtype": "fp32"}, "activation": {"dtype": "fp32"}}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf convert` and of `optimum-cli inc convert`."""
     add_model_argument(parser)
+    add_trust_argument(parser)
     parser.add_argument(
         "-o", "--output", required=True, type=values.path, metavar="DIR", help="where to save the model"
     )
@@ -62,12 +64,14 @@ def convert(args: argparse.Namespace) -> int:
     check_apart(args.output, name)
     check_output_directory(args.output, args.overwrite)
     conf = _config_of(args)
-    outline, tokenizer, dataset = outline_of(name, args.task), load_tokenizer(name), load_dataset(args)
+    trusts = args.trust_remote_code
+    outline, tokenizer = outline_of(name, args.task, trusts), load_tokenizer(name, trusts)
+    dataset = load_dataset(args)
     if not (names := candidates_of(outline)):
         raise UsageError(f"{name} has no layer in float that could be stored in bfloat16; start from the float model.")
     check_kept(args.keep_fp32, names, "stored in bfloat16")
     check_dataset(outline, dataset, tokenizer, args)
-    model = load_model(name, args.task, dtype=torch.float32)
+    model = load_model(name, args.task, trusts, dtype=torch.float32)
 
     def eval_func(model: torch.nn.Module) -> dict[str, float]:
         return scores_of(model, dataset, tokenizer, args)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, PreTrainedConfig
+from transformers import PreTrainedConfig
 
 from inc_hf import ops
 from inc_hf.checkpoint import CheckpointError
@@ -18,6 +18,7 @@ from inc_hf.commands.describe_layers import layers_in_words
 from inc_hf.coverage import Coverage
 from inc_hf.errors import usage_error_for
 from inc_hf.evaluation.named_data import data_in_words
+from inc_hf.models.source import config_without_code
 from inc_hf.models.tasks import architectures_of
 from inc_hf.results.base import INC_CONFIG_NAME
 from inc_hf.runtimes.check import check_files
@@ -58,7 +59,7 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
     if not (directory / "config.json").is_file():
         raise FileNotFoundError(f"{directory} holds no checkpoint: config.json is missing.")
     with usage_error_for(f"{directory / 'config.json'} cannot be read"):
-        config = AutoConfig.from_pretrained(directory)
+        config = config_without_code(directory)
     model = check_files(directory, config)
     if not any(path.suffix in WEIGHTS for path in directory.rglob("*")):
         raise FileNotFoundError(f"{directory} holds a config and no weights, which end in {', '.join(WEIGHTS)}.")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_hf.commands import values
-from inc_hf.commands.arguments import add_model_argument, check_apart, model_of
+from inc_hf.commands.arguments import add_model_argument, add_trust_argument, check_apart, model_of
 from inc_hf.commands.exit_codes import EXIT_OK
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.errors import UsageError, usage_error_for
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf export` and of `optimum-cli inc export`."""
     add_model_argument(parser)
+    add_trust_argument(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -63,21 +64,24 @@ def export(args: argparse.Namespace) -> int:
     else:
         check_apart(args.output, name, "leave out -o to write onnx/ beside its weights")
         check_output_directory(args.output, args.overwrite)
-    check_inputs(outline_of(name, args.task), args.inputs)
-    model = load_model(name, args.task, dtype=dtype_to_load(name, args.dtype, args.quant_format))
+    trusts = args.trust_remote_code
+    check_inputs(outline_of(name, args.task, trusts), args.inputs)
+    model = load_model(
+        name, args.task, trusts, dtype=dtype_to_load(name, args.dtype, args.quant_format, trust_remote_code=trusts)
+    )
     conf = _config_of(model, args)
     beside = args.output is None
     _report(_beside(model, name, conf, args.inputs) if beside else _apart(model, name, conf, args.inputs, args))
     return EXIT_OK
 
 
-def dtype_to_load(name: str, asked: str | None, quant_format: str | None = None) -> "torch.dtype":
+def dtype_to_load(name: str, asked: str | None, quant_format: str | None = None, **hub: bool) -> "torch.dtype":
     """What to load a checkpoint in."""
     import torch
     from transformers import AutoConfig
 
     with usage_error_for(f"{name} cannot be loaded"):
-        config = AutoConfig.from_pretrained(name)
+        config = AutoConfig.from_pretrained(name, **hub)
     if getattr(config, "quantization_config", None) is None:
         if quant_format is not None:
             raise UsageError(f"{name} is not quantized; --quant-format is for models that are.")
@@ -113,7 +117,7 @@ def _apart(
     from inc_hf.export import export_model
     from inc_hf.export.layout import FOLDER
 
-    tokenizer = load_tokenizer(name)
+    tokenizer = load_tokenizer(name, args.trust_remote_code)
     names: list[str] = []
 
     def write(directory: Path) -> None:

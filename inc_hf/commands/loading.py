@@ -19,16 +19,18 @@ from inc_hf.models import tokenizer as tokenizers
 from inc_hf.models.batches import batches_of
 from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.samples import TEXT_COLUMNS, text_columns
+from inc_hf.models.source import source_of
 from inc_hf.models.tasks import auto_class_of, check_is_for, model_class_of
 from inc_hf.runtimes.check import model_on_meta
 
 
-def outline_of(name: str, task: str | None) -> PreTrainedModel:
+def outline_of(name: str, task: str | None, trusts: bool = False) -> PreTrainedModel:
     """The model that [`load_model`] would load, without its weights: enough to see what does not fit."""
+    hub = source_of(name, trusts)
     with _loading(name):
-        check_is_for(task, name)
-        config = AutoConfig.from_pretrained(name)
-        outline = model_on_meta(config, model_class_of(auto_class_of(name, task), config))
+        check_is_for(task, name, **hub)
+        config = AutoConfig.from_pretrained(name, **hub)
+        outline = model_on_meta(config, model_class_of(auto_class_of(name, task, **hub), config, trusts))
     _check_shapes(outline, name)
     return outline
 
@@ -48,10 +50,15 @@ def _check_shapes(outline: PreTrainedModel, name: str) -> None:
             )
 
 
-def load_model(name: str, task: str | None, **kwargs: Any) -> PreTrainedModel:
-    """A checkpoint as the class of its task, otherwise as the one that wrote it."""
+def load_model(name: str, task: str | None, trusts: bool = False, **kwargs: Any) -> PreTrainedModel:
+    """A checkpoint as the class of its task, otherwise as the one that wrote it.
+
+    Args:
+        trusts (`bool`): whether its own code may run (`--trust-remote-code`).
+    """
+    hub = source_of(name, trusts)
     with _loading(name):
-        return runtimes.load_model(auto_class_of(name, task), name, **kwargs)
+        return runtimes.load_model(auto_class_of(name, task, **hub), name, **hub, **kwargs)
 
 
 @contextmanager
@@ -66,10 +73,10 @@ def _loading(name: str) -> Iterator[None]:
         raise OSError(f"{what if is_here else f'{name} is no directory here, and {what}'}: {error}") from error
 
 
-def load_tokenizer(name: str) -> Any:
+def load_tokenizer(name: str, trusts: bool = False) -> Any:
     """The tokenizer of a checkpoint, or None if it has none."""
     with usage_error_for(f"The tokenizer of {name} cannot be loaded"):
-        return tokenizers.load_tokenizer(name)
+        return tokenizers.load_tokenizer(name, trust_remote_code=trusts)
 
 
 def load_dataset(args: argparse.Namespace) -> Any:

@@ -13,6 +13,7 @@ from inc_hf.commands.arguments import (
     add_keep_fp32_argument,
     add_metric_argument,
     add_model_argument,
+    add_trust_argument,
     check_apart,
     check_goal_arguments,
     check_used,
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf quantize` and of `optimum-cli inc quantize`."""
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EPILOG
     add_model_argument(parser, "an FP32 model")
+    add_trust_argument(parser)
     parser.add_argument(
         "-o", "--output", required=True, type=values.path, metavar="DIR", help="where to save the quantized model"
     )
@@ -207,7 +209,7 @@ def _quantized(
     from inc_hf.quantizer import IncQuantizer
 
     tokenizer, texts, dataset = _data(name, config, args)
-    model = load_model(name, args.task)
+    model = load_model(name, args.task, args.trust_remote_code)
     quantizer = IncQuantizer(model, task=args.task, seed=args.seed, tokenizer=tokenizer, metric_name=args.metric)
     shuffled = None if dataset is None or texts else dataset.shuffle(seed=args.seed)
     result = quantizer.quantize(
@@ -229,7 +231,8 @@ def _data(name: str, config: PostTrainingQuantConfig, args: argparse.Namespace) 
     from inc_hf.commands.loading import check_dataset, load_dataset, load_tokenizer, outline_of
     from inc_hf.quantize.resolve import quantizable_names
 
-    outline, tokenizer = outline_of(name, args.task), load_tokenizer(name)
+    trusts = args.trust_remote_code
+    outline, tokenizer = outline_of(name, args.task, trusts), load_tokenizer(name, trusts)
     if getattr(outline.config, "quantization_config", None) is not None:
         raise UsageError(f"{name} is already quantized; start from the FP32 model.")
     check_kept(args.keep_fp32, quantizable_names(outline), "quantized")

@@ -1,11 +1,16 @@
 """Checks of what public functions get, before they do anything. Each returns nothing, and names the argument."""
 
+import inspect
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from inc_hf.config.checks import check_int, check_string, wrong_type
 from inc_hf.errors import UsageError, UsageTypeError
+
+# NAME or USER/NAME, as the Hub has them
+HUB_NAME = re.compile(r"(?!.*(--|\.\.|\.git$))[A-Za-z0-9_]([\w.-]*\w)?(/[A-Za-z0-9_]([\w.-]*\w)?)?", re.ASCII)
 
 
 def check_model(model: Any, name: str = "model", of_transformers: bool = False) -> None:
@@ -16,6 +21,20 @@ def check_model(model: Any, name: str = "model", of_transformers: bool = False) 
         raise UsageTypeError(f"`{name}` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
     if of_transformers and not hasattr(model, "config"):
         raise UsageTypeError(f"`{name}` must be a PreTrainedModel of transformers, got {type(model).__name__}.")
+
+
+def check_takes(model: Any, inputs: tuple | dict[str, Any]) -> None:
+    """Refuse inputs that are none of a model's arguments. Asked for after a TypeError, which may be a fault inside."""
+    signature = inspect.signature(model.forward)
+    by_name = isinstance(inputs, dict)
+    try:
+        signature.bind(**inputs) if by_name else signature.bind(*inputs)
+    except TypeError as error:
+        came = f"{', '.join(inputs) or 'nothing'} by name" if by_name else f"{len(inputs)} by position"
+        raise UsageTypeError(
+            f"{type(model).__name__} does not take this batch, {came}: {error}. It takes {signature}; rename the "
+            "columns, or pass the model that the data is for."
+        ) from error
 
 
 def _held(result: Any) -> Any:
@@ -56,10 +75,17 @@ def check_path(name: str, value: Any) -> None:
 
 
 def check_place(name: str, value: Any) -> None:
-    """Refuse what names no model: a path, or a name on the Hub. What looks like a path has to be there."""
+    """Refuse what names no model: a directory that is there, or a name that the Hub may have."""
     check_path(name, value)
-    if isinstance(value, Path) and not value.exists():
-        raise FileNotFoundError(f"There is no directory {os.fspath(value)!r}; a name on the Hub is a string.")
+    place = os.fspath(value)
+    if os.path.isfile(place):
+        raise UsageError(f"{place} is a file; give the directory that it lies in.")
+    if os.path.exists(place):
+        return
+    if isinstance(value, Path):
+        raise FileNotFoundError(f"There is no directory {place!r}; a name on the Hub is a string.")
+    if not HUB_NAME.fullmatch(place):
+        raise FileNotFoundError(f"There is no directory {place!r}, and a name on the Hub is NAME or USER/NAME.")
 
 
 def check_optional_int(name: str, value: Any, low: int | None = None) -> None:

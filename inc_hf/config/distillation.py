@@ -156,6 +156,8 @@ class DistillationConfig(ConfigMixin):
             then counts as often as they ask for it together.
         optimizer (`dict` or `str`, *optional*, defaults to `{"SGD": {"learning_rate": 0.0001}}`):
             Not used, as in INC: the training loop has its own optimizer.
+        trust_remote_code (`bool`, *optional*, defaults to `False`):
+            Whether code that lies beside a teacher that is loaded may be executed.
     """
 
     teacher_model: Any | str | None = None
@@ -169,8 +171,10 @@ class DistillationConfig(ConfigMixin):
         | None
     ) = None
     optimizer: JsonDict = field(default_factory=lambda: {"SGD": {"learning_rate": 0.0001}})
+    trust_remote_code: bool = False
 
     def __post_init__(self):
+        check_bool("trust_remote_code", self.trust_remote_code)
         self.criterion = _build_criterion(self.criterion)
         self.optimizer = dict(parse_json("optimizer", self.optimizer, dict))
 

@@ -2,14 +2,14 @@
 
 import csv
 import os
-import re
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from inc_hf.config.arguments import HUB_NAME
 from inc_hf.errors import UsageError
+from inc_hf.models.hub import reached
 
-HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 LOADERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
 
@@ -36,6 +36,8 @@ def _load(datasets: Any, name: str | os.PathLike, config_name: str | None, split
             _check_first_rows(name, "\t" if ending == ".tsv" else ",")
         settings = {"delimiter": "\t", "quoting": 3} if ending == ".tsv" else {}
         return datasets.load_dataset(LOADERS[ending], data_files=os.fspath(name), split="train", **settings)
+    if not os.path.isdir(os.path.join(datasets.config.HF_DATASETS_CACHE, os.fspath(name).replace("/", "___"))):
+        reached(name, ("README.md",), "dataset", token=token)
     return datasets.load_dataset(os.fspath(name), config_name, split=split, token=token)
 
 

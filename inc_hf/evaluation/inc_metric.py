@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
@@ -73,18 +73,23 @@ def _start_of(metric: Any) -> Callable[[nn.Module], "Measure"]:
     key = str(name).lower()
     if key not in METRICS:
         raise UsageError(f"Unknown metric {name!r}; choose one of {', '.join(METRICS)}, or pass an object.")
-    _check_argument(key, name, argument)
-    settings = (argument,) if key in ("topk", "f1") else ()
-    return lambda model: OfCount(model, METRICS[key](*settings), key in NUMBERS)
-
-
-def _check_argument(key: str, name: Any, argument: Any) -> None:
-    if key == "topk" and argument is not None and not (isinstance(argument, int) and argument >= 1):
-        raise UsageError(f"`k` of the metric {name!r} must be an int of at least 1, got {argument!r}.")
-    if key == "f1" and argument and argument not in AVERAGES:
-        raise UsageError(f"The average of the metric {name!r} must be one of {', '.join(AVERAGES)}, got {argument!r}.")
-    if key not in ("topk", "f1") and argument:
+    known = METRICS[key]
+    if known.allows is not None:
+        known.allows(name, argument)
+    elif argument:
         raise UsageError(f"The metric {name!r} takes no settings, got {argument!r}.")
+    settings = () if known.allows is None else (argument,)
+    return lambda model: OfCount(model, known.make(*settings), known.of_numbers)
+
+
+def _allows_k(name: Any, k: Any) -> None:
+    if k is not None and not (isinstance(k, int) and k >= 1):
+        raise UsageError(f"`k` of the metric {name!r} must be an int of at least 1, got {k!r}.")
+
+
+def _allows_average(name: Any, average: Any) -> None:
+    if average and average not in AVERAGES:
+        raise UsageError(f"The average of the metric {name!r} must be one of {', '.join(AVERAGES)}, got {average!r}.")
 
 
 class Measure(Protocol):
@@ -123,12 +128,19 @@ class OfCount:
         return self.count.result()
 
 
-METRICS: dict[str, Callable[..., Count]] = {
-    "topk": Accuracy,
-    "accuracy": Accuracy,
-    "f1": F1,
-    "mse": partial(MeanError, squared=True),
-    "rmse": partial(MeanError, squared=True, root=True),
-    "mae": partial(MeanError, squared=False),
+class Metric(NamedTuple):
+    """What counts, made of the setting that `allows` checks, if it takes one; `of_numbers` says of what."""
+
+    make: Callable[..., Count]
+    allows: Callable[[Any, Any], None] | None = None
+    of_numbers: bool = False
+
+
+METRICS = {
+    "topk": Metric(Accuracy, _allows_k),
+    "accuracy": Metric(Accuracy),
+    "f1": Metric(F1, _allows_average),
+    "mse": Metric(partial(MeanError, squared=True), of_numbers=True),
+    "rmse": Metric(partial(MeanError, squared=True, root=True), of_numbers=True),
+    "mae": Metric(partial(MeanError, squared=False), of_numbers=True),
 }
-NUMBERS = ("mse", "rmse", "mae")

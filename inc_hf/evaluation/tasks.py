@@ -71,7 +71,7 @@ def count_for(metric: str | None, answers: Answers) -> Count:
 
 def _inputs_of(model: nn.Module, batch: Mapping[str, Any], generates: bool, first_row: int) -> dict[str, Any]:
     """The batch without labels, whose loss nobody wants; a decoder that generates makes its inputs from them."""
-    if "labels" in batch and generates and getattr(model.config, "is_encoder_decoder", False):
+    if "labels" in batch and generates and getattr(getattr(model, "config", None), "is_encoder_decoder", False):
         check_classes(batch["labels"], model.config.get_text_config(decoder=True).vocab_size, first_row)
         return dict(batch)
     parameters = inspect.signature(model.forward).parameters
@@ -128,6 +128,8 @@ def _question_answering(model: nn.Module, output: Any, batch: Mapping[str, Tenso
 
 def _next_token(model: nn.Module, output: Any, batch: Mapping[str, Tensor], row: int) -> list[Answers]:
     labels = batch.get("labels")
+    if labels is None and "input_ids" not in batch:
+        labels_of(batch)
     if labels is None:
         mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
         labels = batch["input_ids"].masked_fill(mask == 0, IGNORED)

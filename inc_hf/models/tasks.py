@@ -119,10 +119,22 @@ def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: An
     check_task(task)
     if task is not None:
         return getattr(transformers, SCORED[task].auto_class)
-    found = class_of_architecture(transformers.AutoConfig.from_pretrained(name, **kwargs))
+    config = transformers.AutoConfig.from_pretrained(name, **kwargs)
+    found = loader_of(config)
     if found is None:
         raise UsageError(f"{name} does not say what model it is; pass `task`, one of {', '.join(SCORED)} (--task).")
     return found
+
+
+def loader_of(config: "PreTrainedConfig") -> type | None:
+    """The class that wrote a checkpoint, or the auto class for what the code beside it calls its architecture."""
+    import transformers
+
+    if (found := class_of_architecture(config)) is not None:
+        return found
+    names, own = architectures_of(config), getattr(config, "auto_map", None) or {}
+    found = (getattr(transformers, key, None) for key, value in own.items() if str(value).rpartition(".")[2] in names)
+    return next(filter(None, found), None)
 
 
 def check_task(task: Any, needed: bool = False) -> None:
@@ -133,11 +145,12 @@ def check_task(task: Any, needed: bool = False) -> None:
         )
 
 
-def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: bool = False) -> None:
+def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: bool = False, **kwargs: Any) -> None:
     """Raise ValueError for a task that a checkpoint was not trained for.
 
     Args:
         may_have_its_shape (`bool`): whether a head of another task will do, if its weights have the right shapes.
+        kwargs: of the Hub, as `from_pretrained` takes them.
 
     Raises:
         ValueError: models of this kind cannot do the task, or what does it would be random, or of another task.
@@ -147,7 +160,7 @@ def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: 
     if task is None:
         return
     auto_class = getattr(transformers, SCORED[task].auto_class)
-    config = transformers.AutoConfig.from_pretrained(name)
+    config = transformers.AutoConfig.from_pretrained(name, **kwargs)
     own = class_of_architecture(config)
     if hasattr(config, "auto_map") or own is None:  # of code that is not ours to judge
         return
@@ -162,6 +175,28 @@ def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: 
             f"{what}; for {task!r} it lacks {', '.join(lacking)}, which would be random. Leave the task out, or "
             "choose a model that was trained for it."
         )
+
+
+def check_loads(
+    auto_class: type, config: "PreTrainedConfig", name: str | os.PathLike, must_be_whole: bool = False
+) -> None:
+    """Raise ValueError for an auto class that a checkpoint is not for, with the one that it is for.
+
+    Args:
+        must_be_whole (`bool`): whether the checkpoint has to hold all weights. Otherwise transformers says which are
+            random. A model without a head may still have parts that nobody asks for.
+    """
+    mapping, own = getattr(auto_class, "_model_mapping", None), class_of_architecture(config)
+    if mapping is None or own is None or hasattr(config, "auto_map"):
+        return
+    if type(config) in mapping:
+        is_head = must_be_whole and auto_class.__name__ != "AutoModel"
+        if not is_head or not parts_that_lack(own, mapping[type(config)], config):
+            return
+    its = task_of(own.__name__, own.main_input_name in ("input_features", "input_values"))
+    instead = "IncModel, which leaves its head out" if its is None else f"{its.inc_class}, for {its.name}"
+    asked = auto_class.__name__.replace("Auto", "Inc")
+    raise UsageError(f"{name} is a {own.__name__}, which {asked} does not load; take {instead}.")
 
 
 def parts_that_lack(own: type, other: Any, config: "PreTrainedConfig") -> list[str]:

@@ -14,6 +14,7 @@ from inc_hf.matching.families import FAMILIES, resolve_name
 from inc_hf.matching.patterns import is_in_stack, nearest
 from inc_hf.prune.layout import matrix_shape
 from inc_hf.prune.pattern import BlockPattern, HeadPattern, NMPattern, parse_pattern
+from inc_hf.telling import warn_once
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,9 @@ def find_targets(model: nn.Module, config: SimpleNamespace) -> list[Target]:
     fitting = [target for target in targets if target.fits()]
     left_out = [f"{t.name} {tuple(t.parts[0].module.weight.shape)}" for t in targets if not t.fits()]
     if left_out:
-        logger.warning("The pattern %s does not fit, so these stay dense: %s.", config.pattern, ", ".join(left_out))
+        warn_once(
+            logger, model, "The pattern %s does not fit, so these stay dense: %s.", config.pattern, ", ".join(left_out)
+        )
     if not fitting:
         raise UsageError(
             f"No layer can be pruned with the pattern {config.pattern!r}: looked at {', '.join(layers) or 'none'}; "
@@ -103,7 +106,7 @@ def select_layers(model: nn.Module, config: SimpleNamespace) -> dict[str, nn.Mod
             raise UsageError(f"`op_names` {regex!r} matches no layer{nearest(regex, candidates)}")
     for regex in config.excluded_op_names:  # one list often serves several models
         if not any(re.search(regex, name) for name, _ in model.named_modules()):
-            logger.warning("`excluded_op_names` %r matches no module%s", regex, nearest(regex, candidates))
+            warn_once(logger, model, "`excluded_op_names` %r matches no module%s", regex, nearest(regex, candidates))
     chosen = {
         name: module
         for name, module in candidates.items()
@@ -112,7 +115,7 @@ def select_layers(model: nn.Module, config: SimpleNamespace) -> dict[str, nn.Mod
     }
     head = None if config.op_names else head_of(model)
     if head in chosen:
-        logger.warning("`%s` is the model's head and stays dense; name it in `op_names` to prune it.", head)
+        warn_once(logger, model, "`%s` is the model's head and stays dense; name it in `op_names` to prune it.", head)
         del chosen[head]
     # One weight, one layer: that of PEFT shows the weight of its base layer as its own.
     first = {id(module.weight): name for name, module in reversed(chosen.items())}
@@ -124,7 +127,9 @@ def _say_what_is_computed(model: nn.Module, types: list[str]) -> None:
     of_types = {n: m for n, m in model.named_modules() if any(t in type(m).__name__ for t in types)}
     computed = [name for name, module in of_types.items() if is_parametrized(module, "weight")]
     if computed:
-        logger.warning(
+        warn_once(
+            logger,
+            model,
             "Weight norm or another parametrization computes the weights of these layers, so they stay dense: %s. "
             "Remove it before (`torch.nn.utils.parametrize.remove_parametrizations`) to have them pruned.",
             ", ".join(computed),

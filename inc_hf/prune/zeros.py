@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from inc_hf.coverage import percent
 from inc_hf.prune.pattern import BlockPattern, NMPattern
 
 BLOCK = BlockPattern(4, 1)  # what the sparse kernel leaves out
@@ -72,18 +73,14 @@ def zeros_in_words(zeros: Mapping[str, Zeros]) -> str:
     numbers = zeros_in_numbers(zeros)
     if not any(z.zeros for z in zeros.values()):
         return f"none in {len(zeros)} Linear and Conv layers"
-    words = f"{_percent(numbers['weights'])} of the weights and {_percent(numbers['blocks_4x1'])} of the 4x1 blocks"
+    words = f"{percent(numbers['weights'])} of the weights and {percent(numbers['blocks_4x1'])} of the 4x1 blocks"
     words += f" of {len(zeros)} Linear and Conv layers"
     least, most = min(zeros, key=lambda n: zeros[n].share), max(zeros, key=lambda n: zeros[n].share)
     if len(zeros) > 1:
-        low, high = _percent(zeros[least].share), _percent(zeros[most].share)
+        low, high = percent(zeros[least].share), percent(zeros[most].share)
         words += f", from {low} ({least}) to {high} ({most})"
     return words + "".join(f"; {pattern} in {count} of them" for pattern, count in numbers["n_of_m"].items())
 
 
 def _share(zeros: Mapping[str, Zeros]) -> float:
     return sum(z.zeros for z in zeros.values()) / max(sum(z.weights for z in zeros.values()), 1)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

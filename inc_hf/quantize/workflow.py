@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.config.arguments import check_takes
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.alpha import choose_alphas
@@ -131,9 +132,13 @@ def error_of_data(model: nn.Module, what: str, batch: Any = None) -> usage_error
 
 def run(model: nn.Module, batch: Any) -> Any:
     """Call the model with a batch in any of the forms that `calibrate` takes."""
-    if isinstance(batch, Mapping):
-        return model(**batch)
-    return model(*batch) if isinstance(batch, tuple | list) else model(batch)
+    if not isinstance(batch, Mapping | tuple | list):
+        return model(batch)
+    try:
+        return model(**batch) if isinstance(batch, Mapping) else model(*batch)
+    except TypeError:
+        check_takes(model, dict(batch) if isinstance(batch, Mapping) else tuple(batch))
+        raise
 
 
 @contextmanager

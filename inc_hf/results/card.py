@@ -9,9 +9,11 @@ from huggingface_hub import ModelCard, ModelCardData
 from transformers import PreTrainedModel
 
 from inc_hf.evaluation.named_data import data_in_words
+from inc_hf.inference.layers import layers_of
 from inc_hf.models.tasks import task_of
 from inc_hf.quantize.bf16 import bf16_modules
-from inc_hf.quantize.in_words import activations_in_words
+from inc_hf.quantize.in_words import activations_in_words, bits_in_words
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.story import HUB_NAME
 
 PRUNED = 0.1  # of the weights that are zero; rounding alone makes some in every model
@@ -19,7 +21,8 @@ THIS_REPOSITORY = "this repository"  # until an upload knows its name
 
 
 class Kind(NamedTuple):
-    """What a card says of a kind of compression; `made` goes on after "A local model"."""
+    """What a card says of a kind of compression; `made` goes on after "A local model", `modules` is how many
+    it changed, 0 if none."""
 
     tags: tuple[str, ...]
     word: str
@@ -59,20 +62,40 @@ def bf16_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelCard:
     return _card(model, summary, kind)
 
 
+def trained_card(model: PreTrainedModel, summary: Mapping[str, Any]) -> ModelCard:
+    """Card of a model that was compressed while it was trained: quantized, or else pruned, or neither."""
+    quantized, zeros = quantized_modules(model), summary["zeros"]["weights"]
+    if quantized:
+        method = model.config.quantization_config.to_dict()["quant_method"]
+        kind = Kind(
+            tags=("int8", "cpu", "quantized", "inc_hf"),
+            word="quantized",
+            made=f"in integers ({bits_in_words(model)})",
+            modules=len(quantized),
+            loaded_by_others="compressed-tensors" if method == "compressed-tensors" else "nobody",
+        )
+    elif zeros >= PRUNED:
+        pruned = sum(layer.zeros.share >= PRUNED for layer in layers_of(model).values())
+        kind = Kind(("pruned", "cpu", "inc_hf"), "pruned", "pruned in training", pruned, "anybody")
+    else:
+        kind = Kind(("cpu", "inc_hf"), "trained", "trained", 0, "anybody")
+    return _card(model, summary, kind, "quantized" if quantized else "finetune")
+
+
 def name_repository(card: Path, repo_id: str) -> None:
     """Let a card that was written say where its model is."""
     text = card.read_text(encoding="utf-8")
     card.write_text(text.replace(f'"{THIS_REPOSITORY}"', f'"{repo_id}"'), encoding="utf-8")
 
 
-def _card(model: PreTrainedModel, summary: Mapping[str, Any], kind: Kind) -> ModelCard:
+def _card(model: PreTrainedModel, summary: Mapping[str, Any], kind: Kind, relation: str = "quantized") -> ModelCard:
     base, tuning = summary.get("base_model"), summary["tuning"]
     dataset = tuning.get("dataset") or {}
     data = ModelCardData(
         library_name="transformers",
         tags=list(kind.tags),
         base_model=base,
-        base_model_relation="quantized" if base else None,
+        base_model_relation=relation if base else None,
         datasets=[dataset["name"]] if HUB_NAME.fullmatch(dataset.get("name", "")) else None,
         metrics=[tuning["metric"]] if tuning.get("metric") else None,
     )

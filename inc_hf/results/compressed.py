@@ -8,10 +8,13 @@ from typing import Any
 from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
+from inc_hf.checkpoint.publish import CARD
+from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.results.base import refuse_to_save_others, write_summary
+from inc_hf.results.card import trained_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 
 
@@ -55,14 +58,18 @@ class CompressedModel(Scored, nn.Module):
 
         Raises:
             TypeError: the model is not a `PreTrainedModel`.
+            FileExistsError: the model was loaded from there.
         """
         refuse_to_save_others(self.model)
-        return save_checkpoint(self._write, save_directory, overwrite=True)
+        check_keeps_original(self.model, save_directory)
+        return save_checkpoint(self.write, save_directory, overwrite=True)
 
-    def _write(self, directory: Path) -> None:
-        write_model(self.model, None, directory)
+    def write(self, directory: Path, tokenizer: Any = None) -> None:
+        """Write config, safetensors, `inc_config.json`, a model card and the tokenizer, if there is one."""
+        write_model(self.model, tokenizer, directory)
         about = {"coverage": self.coverage and self.coverage.to_dict(), **story_of_weights(self.model)}
-        write_summary(directory, base_model=base_model_of(self.model), **about, tuning=self.scores())
+        summary = write_summary(directory, base_model=base_model_of(self.model), **about, tuning=self.scores())
+        trained_card(self.model, summary).save(directory / CARD)
 
     def export(
         self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()

@@ -9,6 +9,7 @@ from torch import nn
 from inc_hf.checkpoint import save_checkpoint, write_model
 from inc_hf.checkpoint.bf16 import load_in_float32, note_bf16
 from inc_hf.checkpoint.publish import CARD
+from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.coverage import Coverage
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
@@ -63,11 +64,13 @@ class MixedModel(Scored, StandsForModel):
                 the directory), and what else `push_to_hub` takes.
 
         Raises:
-            FileExistsError: the directory is not empty, and `overwrite` is not set.
+            FileExistsError: the directory is not empty, and `overwrite` is not set, or the float model was loaded
+                from there.
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
         refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
+        check_keeps_original(self.model, save_directory)
         note_bf16(self.model)
 
         def write(directory: Path) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint, write_model
 from inc_hf.checkpoint.describe import Format
-from inc_hf.checkpoint.save import check_output_directory
+from inc_hf.checkpoint.save import check_keeps_original, check_output_directory
 from inc_hf.config import PostTrainingQuantConfig, Torch2ONNXConfig
 from inc_hf.coverage import Coverage
 from inc_hf.export import export
@@ -109,11 +109,12 @@ class QuantizedModel(Scored, StandsForModel):
                 the directory), and what else `push_to_hub` takes.
 
         Raises:
-            FileExistsError: the directory is not empty.
+            FileExistsError: the directory is not empty, or the float model was loaded from there.
             TypeError: the model is not a `PreTrainedModel`.
         """
         refuse_to_save_others(self.model)
         refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
+        check_keeps_original(self.model, save_directory)
         check_output_directory(save_directory, overwrite)
         attach_quantizer(self.model, format)
 

@@ -14,7 +14,8 @@ from inc_hf.config.arguments import check_names, check_place
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.export.layout import SUFFIXES
 from inc_hf.export.made_of import WEIGHTS, are_others
-from inc_hf.models.tasks import HUB_KEYWORDS, model_class_of
+from inc_hf.models.source import source_of
+from inc_hf.models.tasks import HUB_KEYWORDS, check_loads, model_class_of
 from inc_hf.runtimes.choose import choose_backend, has_torch_weights
 from inc_hf.runtimes.files import VARIANTS, find_files, from_files, from_torch, with_generation_config
 from inc_hf.runtimes.ipex import on_ipex
@@ -53,6 +54,7 @@ def load_model(
     check_names("inputs", inputs)
     if backend != "auto":
         BACKENDS[backend]()
+    kwargs |= source_of(name, **{key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs})
     if backend == "torch":  # which takes all inputs
         return load_on_torch(auto_class, name, **kwargs)
     if backend == "ipex":
@@ -68,6 +70,7 @@ def _on_files(
     """A model on a runtime of ONNX files, which are written if there are none; on torch, if "auto" chooses that."""
     hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
     config = AutoConfig.from_pretrained(name, **hub)
+    check_loads(auto_class, config, name)
     with usage_error_for(f"{name} cannot be loaded", ValueError):
         model_class = model_class_of(auto_class, config, hub.get("trust_remote_code", False))
     files = find_files(name, model_class, config, variants_of(config, kwargs), **hub)

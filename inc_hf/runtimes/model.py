@@ -18,6 +18,7 @@ from transformers.modeling_outputs import ModelOutput
 
 from inc_hf.checkpoint import save_checkpoint
 from inc_hf.checkpoint.publish import push_directory
+from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.errors import UsageError
 from inc_hf.export.built_in import METADATA, BuiltIn
 from inc_hf.export.layout import FOLDER
@@ -139,6 +140,8 @@ class RuntimeModel:
                 f"A model on {self.backend} has no file of its own; save the one of `backend='torch'`, from which it "
                 "is compiled at each load."
             )
+
+        check_keeps_original(self, save_directory)
 
         def write(directory: Path) -> None:
             self.config.save_pretrained(directory)

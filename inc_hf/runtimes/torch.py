@@ -18,7 +18,7 @@ from inc_hf.checkpoint.contents import check_contents, check_values, entries_of,
 from inc_hf.checkpoint.places import keys_of_checkpoint, without_other_modules
 from inc_hf.errors import UsageError
 from inc_hf.models.building import changed_when_built
-from inc_hf.models.tasks import HUB_KEYWORDS, architectures_of
+from inc_hf.models.tasks import HUB_KEYWORDS, architectures_of, check_loads
 from inc_hf.prune.slim.sizes import ENTRY as OWN_SIZES
 from inc_hf.prune.slim.sizes import to_own_sizes
 from inc_hf.quantize.nn import quantized_modules
@@ -34,7 +34,7 @@ def load_on_torch(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
         kwargs: passed to its `from_pretrained`.
 
     Raises:
-        ValueError: it is quantized with another method.
+        ValueError: it is quantized with another method, or is of a class that `auto_class` does not load.
         CheckpointError: it is truncated, has been tampered with, or misses tensors.
     """
     hub = {key: kwargs.pop(key) for key in HUB_KEYWORDS if key in kwargs}
@@ -47,8 +47,13 @@ def load_on_torch(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
                 "this package reads 'inc' and 'compressed-tensors'."
             )
         config.quantization_config = IncQuantizationConfig.wrap(quantization)
+    check_loads(auto_class, config, name)
     loader = class_to_load(auto_class, config, hub.get("trust_remote_code", False))
-    return _load_checked(loader, name, config=config, **hub, **kwargs)
+    try:
+        return _load_checked(loader, name, config=config, **hub, **kwargs)
+    except CheckpointError:
+        check_loads(auto_class, config, name, must_be_whole=True)  # the class may be why
+        raise
 
 
 def _config_of(

@@ -7,8 +7,10 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from inc_hf.checkpoint import attach_quantizer, save_checkpoint, write_model
+from inc_hf.checkpoint import attach_quantizer, save_checkpoint
+from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.errors import UsageError
+from inc_hf.models.source import source_of
 from inc_hf.models.tasks import HUB_KEYWORDS, auto_class_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.quantized import QuantizedModel
@@ -30,12 +32,14 @@ def save_for_huggingface_upstream(
     """
     if isinstance(model, QuantizedModel):
         return model.save_pretrained(output_dir, tokenizer, overwrite=overwrite)
-    model = model.model if isinstance(model, CompressedModel) else model
+    held = model if isinstance(model, CompressedModel) else CompressedModel(model)
+    model = held.model
     if not quantized_modules(model):
         raise UsageError("The model is not quantized; quantize it with `IncQuantizer` or `quantization.fit` first.")
+    check_keeps_original(model, output_dir)
     if getattr(model, "hf_quantizer", None) is None:
         attach_quantizer(model)
-    return save_checkpoint(partial(write_model, model, tokenizer), output_dir, overwrite)
+    return save_checkpoint(partial(held.write, tokenizer=tokenizer), output_dir, overwrite)
 
 
 class OptimizedModel:
@@ -44,5 +48,5 @@ class OptimizedModel:
     @staticmethod
     def from_pretrained(model_name_or_path: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
         """Load a quantized or a float checkpoint with the class that wrote it."""
-        hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
-        return load_model(auto_class_of(model_name_or_path, **hub), model_name_or_path, **kwargs)
+        hub = source_of(model_name_or_path, **{key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs})
+        return load_model(auto_class_of(model_name_or_path, **hub), model_name_or_path, **kwargs | hub)

@@ -66,8 +66,21 @@ def score(model: nn.Module) -> float:
 
 def calls() -> dict[str, Callable[[], Call]]:
     """Name -> what makes a function and right arguments; made where they are called, since that changes models."""
-    data = [{**batch(), "labels": torch.tensor([0, 1])}]
-    named = {
+    return {
+        **_verbs(),
+        **_quantizers(),
+        **_results_and_loaders(),
+        **_exports_and_pruning(),
+        **_settings(),
+        "benchmark.fit": lambda: (  # the last, since what is accepted is measured
+            benchmark.fit,
+            {"model": "int8", "baseline": "model", "seconds": 0.05, "sequence_length": 8, "progress": False},
+        ),
+    }
+
+
+def _verbs() -> dict[str, Callable[[], Call]]:
+    return {
         "optimize": lambda: (inc_hf.optimize, {"model": int8()}),
         "quantization.fit": lambda: (quantization.fit, {"model": model(), "conf": dynamic()}),
         "quantization.fit, to a goal": lambda: (
@@ -84,6 +97,11 @@ def calls() -> dict[str, Callable[[], Call]]:
             },
         ),
         "benchmark_with_raw_cmd": lambda: (benchmark_with_raw_cmd, {"raw_cmd": "true"}),
+    }  # fmt: skip
+
+
+def _quantizers() -> dict[str, Callable[[], Call]]:
+    return {
         "IncQuantizer": lambda: (inc_hf.IncQuantizer, {"model": model()}),
         "IncQuantizer.from_pretrained": lambda: (inc_hf.IncQuantizer.from_pretrained, {"model": "model"}),
         "IncQuantizer.quantize": lambda: (quantizer().quantize, {"quantization_config": dynamic()}),
@@ -95,6 +113,11 @@ def calls() -> dict[str, Callable[[], Call]]:
             quantizer().get_calibration_dataset, {"dataset_name": "data.tsv", "num_samples": 4}
         ),
         "IncQuantizer.push_to_hub": lambda: (_quantized().push_to_hub, {"repo_id": "a b"}),
+    }  # fmt: skip
+
+
+def _results_and_loaders() -> dict[str, Callable[[], Call]]:
+    return {
         "QuantizedModel.save_pretrained": lambda: (
             quantization.fit(model(), dynamic()).save_pretrained, {"save_directory": "out"}
         ),
@@ -107,6 +130,12 @@ def calls() -> dict[str, Callable[[], Call]]:
         "IncModelForSequenceClassification.from_pretrained": lambda: (
             inc_hf.IncModelForSequenceClassification.from_pretrained, {"pretrained_model_name_or_path": "int8"}
         ),
+    }  # fmt: skip
+
+
+def _exports_and_pruning() -> dict[str, Callable[[], Call]]:
+    data = [{**batch(), "labels": torch.tensor([0, 1])}]
+    return {
         "export": lambda: (export, {"model": model(), "save_path": "out.onnx"}),
         "export_model": lambda: (export_model, {"model": model(), "directory": "out"}),
         "prune_oneshot": lambda: (
@@ -119,20 +148,15 @@ def calls() -> dict[str, Callable[[], Call]]:
             run_stages, {"model": model(), "stages": {"same": lambda m, w: m}, "save_directory": "stages"}
         ),
         "evaluate_task": lambda: (evaluate_task, {"model": model(), "batches": data, "task": "text-classification"}),
-        "PruningCallback": lambda: (inc_hf.PruningCallback, {}),
-        "DistillationCallback": lambda: (inc_hf.DistillationCallback, {}),
-        "QuantizationAwareTrainingCallback": lambda: (inc_hf.QuantizationAwareTrainingCallback, {}),
-        "set_random_seed": lambda: (inc_hf.set_random_seed, {}),
-        "set_workspace": lambda: (inc_hf.set_workspace, {}),
-        "set_resume_from": lambda: (inc_hf.set_resume_from, {}),
-        "set_tensorboard": lambda: (inc_hf.set_tensorboard, {}),
     }  # fmt: skip
-    named |= {name: lambda name=name: (getattr(config, name), {}) for name in CONFIGS}
-    named["benchmark.fit"] = lambda: (  # the last, since what is accepted is measured
-        benchmark.fit,
-        {"model": "int8", "baseline": "model", "seconds": 0.05, "sequence_length": 8, "progress": False},
-    )
-    return named
+
+
+def _settings() -> dict[str, Callable[[], Call]]:
+    """What takes no model: callbacks, settings of the package, configs."""
+    callbacks = ("PruningCallback", "DistillationCallback", "QuantizationAwareTrainingCallback")
+    setters = ("set_random_seed", "set_workspace", "set_resume_from", "set_tensorboard")
+    named = {name: lambda name=name: (getattr(inc_hf, name), {}) for name in (*callbacks, *setters)}
+    return named | {name: lambda name=name: (getattr(config, name), {}) for name in CONFIGS}
 
 
 def _quantized() -> Any:

@@ -59,7 +59,7 @@ def test_a_file_is_no_model(command, capsys):
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("name", ["no/such/folder", "./model8", "/no/such", "a b", ""])
+@pytest.mark.parametrize("name", ["no/such/folder", "./model8", "/no/such", "a b", "a/b/c/d", "a--b", "x/"])
 def test_what_is_no_directory_and_no_name_of_the_hub(name, capsys):
     assert main(["quantize", name, "-o", "out"]) == 2
     assert error_line(capsys.readouterr().err).startswith(f"There is no directory {name!r}, and a name on the Hub is")

@@ -1,12 +1,21 @@
 """What public functions refuse before they do anything."""
 
 import re
+from pathlib import Path
 
 import pytest
 from torch import nn
 
 from inc_hf.config import WeightPruningConfig
-from inc_hf.config.arguments import check_conf, check_data, check_function, check_model, check_names, check_path
+from inc_hf.config.arguments import (
+    check_conf,
+    check_data,
+    check_function,
+    check_model,
+    check_names,
+    check_path,
+    check_place,
+)
 from inc_hf.errors import UsageError
 from inc_hf.results.base import StandsForModel
 
@@ -23,6 +32,8 @@ REFUSED = {
     "another config": (check_conf, ({}, WeightPruningConfig), "`conf` must be a WeightPruningConfig, got dict."),
     "a number for a path": (check_path, ("p", -1), "`p` must be a path, got -1 (int)."),
     "an empty path": (check_path, ("p", ""), "`p` is empty; give a path."),
+    "an empty place": (check_place, ("model", ""), "`model` is empty; give a path."),
+    "a file for a place": (check_place, ("model", __file__), "is a file; give the directory that it lies in."),
     "a name for names": (check_names, ("n", "x"), "`n` must be a list of names, got 'x' (str)."),
 }
 
@@ -31,6 +42,14 @@ REFUSED = {
 def test_refused(check, arguments, message):
     with pytest.raises(UsageError, match=re.escape(message)):
         check(*arguments)
+
+
+@pytest.mark.parametrize(
+    "name", ["./model", "a/b/c/d", "a b", "a--b", "a..b", "x/", ".x", "x.git", Path("bert")], ids=str
+)
+def test_what_is_no_directory_and_no_name_of_the_hub(name):
+    with pytest.raises(FileNotFoundError, match=re.escape(f"There is no directory {str(name)!r}")):
+        check_place("model", name)
 
 
 def test_what_fits():
@@ -44,3 +63,5 @@ def test_what_fits():
     check_function("f", len)
     check_conf(None, WeightPruningConfig)
     check_names("n", ())
+    for place in (".", Path(), "bert", "user/bert-base_x.y", "0", "_/a"):
+        check_place("model", place)

@@ -287,13 +287,12 @@ class Named(nn.Linear):
 def test_teacher_in_to_dict(teacher, plain):
     config = DistillationConfig(teacher)
     assert config.teacher_model is teacher
-    assert config.to_dict() == {
-        "teacher_model": plain,
-        "criterion": {
-            "KnowledgeDistillationLoss": {"temperature": 1.0, "loss_types": ["CE", "CE"], "loss_weights": [0.5, 0.5]}
-        },
-        "optimizer": {"SGD": {"learning_rate": 0.0001}},
+    values = config.to_dict()
+    assert values["teacher_model"] == plain
+    assert values["criterion"] == {
+        "KnowledgeDistillationLoss": {"temperature": 1.0, "loss_types": ["CE", "CE"], "loss_weights": [0.5, 0.5]}
     }
+    assert values["optimizer"] == {"SGD": {"learning_rate": 0.0001}}
     assert DistillationConfig.from_dict(config.to_dict()).teacher_model == plain
 
 

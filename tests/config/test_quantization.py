@@ -11,6 +11,7 @@ from inc_hf.config import (
     QuantizationAwareTrainingConfig,
     TuningCriterion,
 )
+from inc_hf.config.quantization import APPROACHES
 
 CONFIGS = [PostTrainingQuantConfig, QuantizationAwareTrainingConfig, MixedPrecisionConfig]
 
@@ -300,13 +301,11 @@ def test_approach_is_stored_short(given, stored):
 
 def test_approach_errors():
     text = message(ValueError, PostTrainingQuantConfig, approach="statik")
-    assert text == (
-        "`approach` must be one of static, dynamic, auto, weight_only, got 'statik'; did you mean 'static'?"
-    )
+    assert text == f"`approach` must be one of {', '.join(APPROACHES)}, got 'statik'; did you mean 'static'?"
     text = message(ValueError, PostTrainingQuantConfig, approach="statics")  # INC takes what contains a name
     assert "got 'statics'; did you mean 'static'?" in text
     text = message(ValueError, PostTrainingQuantConfig, approach="qqq")
-    assert text == "`approach` must be one of static, dynamic, auto, weight_only, got 'qqq'."
+    assert text == f"`approach` must be one of {', '.join(APPROACHES)}, got 'qqq'."
     assert message(TypeError, PostTrainingQuantConfig, approach=1) == "`approach` must be a string, got 1 (int)."
 
 

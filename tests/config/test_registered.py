@@ -1,12 +1,37 @@
 """A new observer, pruning type or strategy is registered at one place, and configs know it from then on."""
 
+import argparse
+
 import pytest
 import torch
 
+from inc_hf.commands import quantize
 from inc_hf.config import PostTrainingQuantConfig, TuningCriterion, WeightPruningConfig
+from inc_hf.config.registered import HOMES, registered_names
 from inc_hf.prune.criterion import CRITERIA, Criterion, criterion_of
 from inc_hf.quantize.observer import OBSERVERS, register_observer
 from inc_hf.tune import STRATEGIES
+
+
+def help_of_quantize() -> str:
+    parser = argparse.ArgumentParser()
+    quantize.add_arguments(parser)
+    return parser.format_help()
+
+
+# kind -> what users read of it, and where that is written
+READ = {
+    "observer": (help_of_quantize, "the help of --observer in inc_hf/commands/quantize.py"),
+    "pruning type": (lambda: WeightPruningConfig.__doc__, "the docstring of WeightPruningConfig"),
+    "strategy": (lambda: TuningCriterion.__doc__, "the docstring of TuningCriterion"),
+}
+
+
+@pytest.mark.parametrize("kind", HOMES)
+def test_users_can_read_all_names(kind):
+    text, place = READ[kind][0](), READ[kind][1]
+    names = [name.removesuffix("_progressive") for name in registered_names(kind)]
+    assert not [name for name in names if name not in text], f"name them in {place}"
 
 
 def observed_by(name: str) -> PostTrainingQuantConfig:

@@ -15,6 +15,10 @@ SCORES = {
 }
 
 
+def test_every_criterion_has_scores_by_hand():
+    assert not CRITERIA.keys() - SCORES.keys(), "write down what it gives for W and G"
+
+
 @pytest.mark.parametrize("name", SCORES)
 def test_by_hand(name):
     assert CRITERIA[name].score(W, G).tolist() == SCORES[name]

@@ -58,7 +58,7 @@ def test_in_words_and_numbers():
     layers = {"a.query": zeros_of(pruned("2:4")), "head": zeros_of(pruned("dense"))}
     assert zeros_in_numbers(layers) == {"layers": 2, "weights": 0.25, "blocks_4x1": 0.0, "n_of_m": {"2:4": 1}}
     assert zeros_in_words(layers) == (
-        "25.0 % of the weights and 0.0 % of the 4x1 blocks of 2 Linear and Conv layers, from 0.0 % (head) to 50.0 % "
+        "25.0 % of the weights and 0 % of the 4x1 blocks of 2 Linear and Conv layers, from 0 % (head) to 50.0 % "
         "(a.query); 2:4 in 1 of them"
     )
     assert zeros_in_words({"head": layers["head"]}) == "none in 1 Linear and Conv layers"

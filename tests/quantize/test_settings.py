@@ -1,6 +1,7 @@
 import pytest
 
 from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.config.quantization import APPROACHES
 from inc_hf.quantize import resolve
 from inc_hf.quantize.resolve import resolve_schemes
 from inc_hf.quantize.scheme import ActivationScheme, Scheme, WeightScheme
@@ -61,6 +62,12 @@ def test_weight_settings(model, weight, expected):
     found, other = one(model, weight=weight)
     assert found == Scheme(expected, STATIC)
     assert other == Scheme(WeightScheme(8), STATIC)
+
+
+@pytest.mark.parametrize("approach", sorted({*APPROACHES} - {"auto"}))
+def test_every_approach_has_a_default_scheme(approach):
+    """All but "auto", which tries the others; a new one is added to `default_scheme`."""
+    assert default_scheme("Linear", approach, 8).weight == WeightScheme(8)
 
 
 def test_reduced_range_holds_for_a_layer_with_settings(model):

@@ -11,8 +11,11 @@ from tiny import quantized, tiny_model
 
 import inc_hf
 from inc_hf import mix_precision, ops
+from inc_hf.checkpoint import attach_quantizer
 from inc_hf.errors import UsageError
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.card import _inc_class, quantized_card
+from inc_hf.results.compressed import CompressedModel
 
 pytest_plugins = ["hub_fixture"]
 
@@ -108,6 +111,50 @@ def test_saved_but_not_uploaded(make, tmp_path):
     with pytest.raises(TypeError, match="`save_pretrained` has no argument 'overwrit'; did you mean 'overwrite'"):
         result.save_pretrained(tmp_path / "b", overwrit=True)
     assert not (tmp_path / "b").exists()
+
+
+def trained(model) -> CompressedModel:
+    held = CompressedModel(model)
+    if quantized_modules(model):
+        attach_quantizer(model)
+    return held
+
+
+def pruned():
+    model = tiny_model("bert")
+    model.bert.encoder.layer[0].output.dense.weight.data[:8] = 0
+    for layer in (model.bert.encoder.layer[0].intermediate.dense, model.bert.pooler.dense):
+        layer.weight.data.zero_()
+    return model
+
+
+TRAINED = {
+    "quantized": (
+        lambda: quantized("bert").model,
+        "in integers (8-bit weights in 11 layers; activations dynamic)",
+        "11",
+    ),
+    "pruned": (pruned, "pruned in training, made with", "3"),
+    "distilled": (lambda: tiny_model("bert"), "A local model trained, made with", None),
+}
+
+
+@pytest.mark.parametrize("make, told, count", TRAINED.values(), ids=TRAINED)
+def test_of_a_model_that_was_trained(make, told, count, tmp_path):
+    trained(make()).save(tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert told in text and "IncModelForSequenceClassification.from_pretrained" in text
+    assert re.findall(r"(\d+) modules are", text) == ([count] if count else [])
+    assert ("Plain `transformers` loads it as any other model." in text) == ("integers" not in told)
+    assert ("It is pruned: " in text) == ("pruned" in told)
+
+
+def test_of_a_model_that_was_trained_to_a_goal(tmp_path):
+    held = trained(tiny_model("bert"))
+    held.score, held.baseline, held.metric, held.met_criterion = 0.75, 0.8, "accuracy", False
+    held.save(tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert "| accuracy | 0.8000 | 0.7500 |" in text and "was **not** met." in text
 
 
 class TestCard:

@@ -7,14 +7,22 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from inc_hf.config.arguments import check_takes
+
 HIDDEN = "hidden_states"  # what blocks call that argument
 
 
 def run(model: nn.Module, batch: Any) -> Any:
     """Call the model with a mapping, a tuple or list of positions, or one tensor; without a cache."""
-    if isinstance(batch, Mapping):
-        return model(**{key: False if key == "use_cache" else value for key, value in batch.items()})
-    return model(*batch) if isinstance(batch, tuple | list) else model(batch)
+    if not isinstance(batch, Mapping | tuple | list):
+        return model(batch)
+    is_named = isinstance(batch, Mapping)
+    inputs = {k: False if k == "use_cache" else value for k, value in batch.items()} if is_named else tuple(batch)
+    try:
+        return model(**inputs) if is_named else model(*inputs)
+    except TypeError:
+        check_takes(model, inputs)
+        raise
 
 
 @contextmanager

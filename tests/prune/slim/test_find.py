@@ -12,14 +12,16 @@ from transformers import (
 )
 
 from inc_hf.config import WeightPruningConfig
+from inc_hf.matching.families import FAMILIES
 from inc_hf.prune.slim import model_slim, parse_auto_slim_config
 from inc_hf.prune.slim.cut import cut_heads
 from inc_hf.prune.slim.find import find_attentions
 from inc_hf.prune.slim.find_ffn import find_feed_forwards
 from inc_hf.prune.target import find_targets
 
+ATTENTIONS = {"bart": 3, "whisper": 3}
 # Of T5 and MPNet, heads have biases that layers share; those of DeBERTa-v2 meet relative positions that layers share.
-ATTENTIONS = {"bart": 3, "whisper": 3, "t5": 0, "mpnet": 0, "deberta": 0}
+ATTENTIONS |= {name: 0 for name, family in FAMILIES.items() if not family.has_separate_heads}
 
 
 @pytest.mark.parametrize("name", list(MODELS))
