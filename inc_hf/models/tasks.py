@@ -43,6 +43,11 @@ class Task:
         """The class of `inc_hf` that loads its models."""
         return self.auto_class.replace("Auto", "Inc")
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether its models are trained for this very task, and are no start for others."""
+        return self.scored_by is not None and self.output is not None and self.name != "fill-mask"
+
 
 TASKS = (
     Task(
@@ -178,25 +183,35 @@ def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: 
 
 
 def check_loads(
-    auto_class: type, config: "PreTrainedConfig", name: str | os.PathLike, must_be_whole: bool = False
+    auto_class: type, config: "PreTrainedConfig", name: str | os.PathLike, is_compressed: bool = False
 ) -> None:
     """Raise ValueError for an auto class that a checkpoint is not for, with the one that it is for.
 
     Args:
-        must_be_whole (`bool`): whether the checkpoint has to hold all weights. Otherwise transformers says which are
-            random. A model without a head may still have parts that nobody asks for.
+        is_compressed (`bool`): whether no one goes on to train it, so that it has to hold the head that is asked for.
+            Of a float one, that is asked if it has a head of another task: a language model may become a classifier,
+            and transformers says what is random then.
     """
     mapping, own = getattr(auto_class, "_model_mapping", None), class_of_architecture(config)
     if mapping is None or own is None or hasattr(config, "auto_map"):
         return
-    if type(config) in mapping:
-        is_head = must_be_whole and auto_class.__name__ != "AutoModel"
-        if not is_head or not parts_that_lack(own, mapping[type(config)], config):
-            return
     its = task_of(own.__name__, own.main_input_name in ("input_features", "input_values"))
+    needs_head = is_compressed or (its is not None and its.is_labelled)
+    if type(config) in mapping and not (needs_head and _is_of_another_head(auto_class, own, its, config)):
+        return
     instead = "IncModel, which leaves its head out" if its is None else f"{its.inc_class}, for {its.name}"
     asked = auto_class.__name__.replace("Auto", "Inc")
     raise UsageError(f"{name} is a {own.__name__}, which {asked} does not load; take {instead}.")
+
+
+def _is_of_another_head(auto_class: type, own: type, its: Task | None, config: "PreTrainedConfig") -> bool:
+    """Whether what an auto class loads has weights that the class `own` does not have, or means others by them."""
+    other = auto_class._model_mapping[type(config)]
+    asked = next((task for task in TASKS if task.auto_class == auto_class.__name__), None)
+    if asked is None or asked.name == "feature-extraction" or other is own:
+        return False
+    is_other_output = its is not None and its.output is not None and asked.output not in (None, its.output)
+    return is_other_output or bool(parts_that_lack(own, other, config))
 
 
 def parts_that_lack(own: type, other: Any, config: "PreTrainedConfig") -> list[str]:
