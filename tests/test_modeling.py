@@ -127,7 +127,7 @@ OTHERS = {
     "of another head": ("bert dynamic compressed-tensors", "MaskedLM", "SequenceClassification"),
     "in our format, as a decoder": ("bert dynamic inc", "CausalLM", "SequenceClassification"),
     "as a language model": ("bert dynamic inc", "MaskedLM", "SequenceClassification"),
-    "whose weights would be random": ("bert dynamic compressed-tensors", "QuestionAnswering", "SequenceClassification"),
+    "with random weights": ("bert dynamic compressed-tensors", "QuestionAnswering", "SequenceClassification"),
     "whose weights have the same shapes": ("bert dynamic inc", "TokenClassification", "SequenceClassification"),
     "of one number a sample": ("bert dynamic compressed-tensors", "MultipleChoice", "SequenceClassification"),
     "of a type that has no such class": ("opt dynamic compressed-tensors", "Seq2SeqLM", "CausalLM"),
