@@ -239,6 +239,11 @@ def _data(name: str, config: PostTrainingQuantConfig, args: argparse.Namespace) 
     texts = read_texts(args.texts, max(config.calibration_sampling_size)) if args.texts else None
     if texts and tokenizer is None:
         raise UsageError(f"{name} has no tokenizer, which --texts need; put its files there, or give a --dataset.")
+    if texts and outline.config.is_encoder_decoder and outline.can_generate():
+        raise UsageError(
+            f"{name} reads a text and writes another, and --texts has no answers; give a --dataset with a column of "
+            "texts and one of their answers (--label-column)."
+        )
     dataset = load_dataset(args)
     check_dataset(outline, dataset, tokenizer, args)
     return tokenizer, texts, dataset
