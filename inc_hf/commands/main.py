@@ -55,7 +55,7 @@ def guarded(run: Run, args: argparse.Namespace) -> int:
 
 def _refused(error: Exception) -> int:
     print(f"inc-hf: error: {' '.join(str(error).split())}", file=sys.stderr)
-    return EXIT_BAD_INPUT
+    return getattr(error, "exit_code", EXIT_BAD_INPUT)
 
 
 class Parser(argparse.ArgumentParser):

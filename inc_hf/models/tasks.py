@@ -95,6 +95,7 @@ TASKS = (
     Task("feature-extraction", "AutoModel", ("Model",), "BaseModelOutputWithPooling", scored_by=None),
 )
 SCORED = {task.name: task for task in TASKS if task.scored_by is not None}  # what users may pass as `task`
+TASK_ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}  # of `pipeline`
 HUB_KEYWORDS = (
     "cache_dir",
     "force_download",
@@ -121,7 +122,7 @@ def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: An
     """
     import transformers
 
-    check_task(task)
+    task = check_task(task)
     if task is not None:
         return getattr(transformers, SCORED[task].auto_class)
     config = transformers.AutoConfig.from_pretrained(name, **kwargs)
@@ -142,12 +143,15 @@ def loader_of(config: "PreTrainedConfig") -> type | None:
     return next(filter(None, found), None)
 
 
-def check_task(task: Any, needed: bool = False) -> None:
-    """Raise ValueError for what is no task; None is one where none is `needed`."""
+def check_task(task: Any, needed: bool = False) -> str | None:
+    """The task by its own name. Raise ValueError for what is none; None is one where none is `needed`."""
+    if isinstance(task, str):
+        task = TASK_ALIASES.get(task, task)
     if (task is not None or needed) and not (isinstance(task, str) and task in SCORED):
         raise UsageError(
             f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}{did_you_mean(task, SCORED)}"
         )
+    return task
 
 
 def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: bool = False, **kwargs: Any) -> None:
@@ -162,7 +166,7 @@ def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: 
     """
     import transformers
 
-    if task is None:
+    if (task := check_task(task)) is None:
         return
     auto_class = getattr(transformers, SCORED[task].auto_class)
     config = transformers.AutoConfig.from_pretrained(name, **kwargs)
@@ -189,15 +193,17 @@ def check_loads(
 
     Args:
         is_compressed (`bool`): whether no one goes on to train it, so that it has to hold the head that is asked for.
-            Of a float one, that is asked if it has a head of another task: a language model may become a classifier,
-            and transformers says what is random then.
+            Of a float one, that is asked if it has a head of another task, of other shapes: a language model may
+            become a classifier, and transformers says what is random then.
     """
     mapping, own = getattr(auto_class, "_model_mapping", None), class_of_architecture(config)
     if mapping is None or own is None or hasattr(config, "auto_map"):
         return
     its = task_of(own.__name__, own.main_input_name in ("input_features", "input_values"))
     needs_head = is_compressed or (its is not None and its.is_labelled)
-    if type(config) in mapping and not (needs_head and _is_of_another_head(auto_class, own, its, config)):
+    if type(config) in mapping and not (
+        needs_head and _is_of_another_head(auto_class, own, its if is_compressed else None, config)
+    ):
         return
     instead = "IncModel, which leaves its head out" if its is None else f"{its.inc_class}, for {its.name}"
     asked = auto_class.__name__.replace("Auto", "Inc")
@@ -205,7 +211,8 @@ def check_loads(
 
 
 def _is_of_another_head(auto_class: type, own: type, its: Task | None, config: "PreTrainedConfig") -> bool:
-    """Whether what an auto class loads has weights that the class `own` does not have, or means others by them."""
+    """Whether what an auto class loads has weights that the class `own` does not have, or means others by them than
+    the task that the checkpoint is for, if that is given."""
     other = auto_class._model_mapping[type(config)]
     asked = next((task for task in TASKS if task.auto_class == auto_class.__name__), None)
     if asked is None or asked.name == "feature-extraction" or other is own:

@@ -87,3 +87,18 @@ def test_texts_of_a_model_that_writes(tmp_path, capsys):
     assert "give a --dataset with a column of texts and one of their answers" in error_line(capsys.readouterr().err)
     (tmp_path / "pairs.tsv").write_text("text\tlabel\nthe film\ta film\na plot\tthe plot\n")
     assert main(["quantize", model, "-o", "out", "--approach", "static", "--dataset", "pairs.tsv"]) == 0
+
+
+def test_metrics_and_tasks_by_other_names(labelled, model_dir, capsys):
+    data = ["--dataset", str(labelled), "--task", "sentiment-analysis", "--max-trials", "1"]
+    assert main(["quantize", str(model_dir), "-o", "f1", *data, "--metric", "f1"]) in (0, 3)
+    assert "f1 on dev.tsv" in capsys.readouterr().out
+    assert main(["quantize", str(model_dir), "-o", "accuracy", *data, "--metric", "accuracy"]) in (0, 3)
+    assert "accuracy on dev.tsv" in capsys.readouterr().out
+    assert main(["quantize", str(model_dir), "-o", "out", *data, "--metric", "rouge"]) == 2
+    assert "wnli, or accuracy, f1" in error_line(capsys.readouterr().err)
+
+
+def test_a_table_taken_as_text(labelled, model_dir, caplog):
+    assert main(["quantize", str(model_dir), "-o", "out", "--approach", "static", "--texts", str(labelled)]) == 0
+    assert "A table is for --dataset" in caplog.text
