@@ -38,6 +38,13 @@ REFUSED = {
         SCORED,
         "columns are a joy to watch, 1. .*the names of its columns",
     ),
+    "semicolons": (
+        "sentence;label\na film, and good;1\n",
+        SCORED,
+        "'sentence;label', is one column. .*by tabs in a .tsv",
+    ),
+    "commas in a .tsv": ("sentence,label\ngood,1\n", SCORED, "'sentence,label', is one column"),
+    "not in UTF-8": ("sentence\tlabel\ncaf\udce9\t1\n", SCORED, "rows.tsv cannot be read .*0xe9 .*save it as UTF-8"),
     "two columns of text": (
         "title\treview\tlabel\na\tgood\t1\n",
         SCORED,
@@ -51,7 +58,7 @@ REFUSED = {
 def test_refused(command, content, arguments, message, model_dir, tmp_path, capsys):
     if command == "convert" and arguments is not SCORED:
         pytest.skip("is not calibrated")
-    (tmp_path / "rows.tsv").write_text(content)
+    (tmp_path / "rows.tsv").write_bytes(content.encode("utf-8", "surrogateescape"))
     assert main([command, str(model_dir), "-o", "out", "--dataset", "rows.tsv", *arguments]) == 2
     assert re.search(message, error_line(capsys.readouterr().err))
 
