@@ -1,5 +1,6 @@
 """Names of a package that are imported at their first use, so that importing the package is quick (PEP 562)."""
 
+import difflib
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,9 @@ def lazy_names(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any
     def getattr_of_package(name: str) -> Any:
         if name in homes:
             return getattr(importlib.import_module(homes[name]), name)
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        close = difflib.get_close_matches(name.lower(), {known.lower(): known for known in homes}, n=1)
+        hint = f"; did you mean {next(known for known in homes if known.lower() == close[0])!r}?" if close else ""
+        raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}", name=name)
 
     def dir_of_package() -> list[str]:
         return sorted({*vars(importlib.import_module(package)), *homes})

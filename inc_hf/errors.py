@@ -48,5 +48,7 @@ def _reason(error: BaseException) -> str:
     """That of the first error: `datasets` says no more than that there was one."""
     while error.__cause__ is not None:
         error = error.__cause__
+    if isinstance(error, UnicodeDecodeError):
+        return f"{error}; save it as UTF-8"
     is_sentence = isinstance(error, ValueError | RuntimeError) or type(error) is Exception
     return str(error) if is_sentence else f"{type(error).__name__}: {error}"

@@ -112,7 +112,7 @@ def _tuned(
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
     result.coverage.log(logger)
-    return QuantizedModel(_attached(result.model), conf, result.candidate, result, result.coverage)
+    return QuantizedModel(_attached(result.model), conf, result.candidate, result, result.coverage, result.doubts)
 
 
 def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:

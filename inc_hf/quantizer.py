@@ -54,7 +54,7 @@ class IncQuantizer:
         tokenizer: Any = None,
         metric_name: str | None = None,
     ):
-        check_task(task)
+        task = check_task(task)
         check_function("eval_fn", eval_fn, "a function of the model that returns its score")
         check_function("calibration_fn", calibration_fn)
         check_int("seed", seed, low=0, high=2**32 - 1)
@@ -99,7 +99,7 @@ class IncQuantizer:
         """
         if isinstance(model, str | os.PathLike):
             check_place("model", model)
-            check_task(task)
+            task = check_task(task)
             hub = source_of(model, trust_remote_code)
             fetch_sentence_files(model, **hub)
             check_is_for(task, model, may_have_its_shape=True, **hub)
@@ -212,6 +212,8 @@ class IncQuantizer:
             with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
                 return evaluate_task(model, batches, self.task, self.metric_name)
 
+        if SCORED[self.task].output is not None and not SCORED[self.task].per_token:  # whose score counts samples
+            evaluate.data = named_data(dataset)
         return evaluate
 
     def get_calibration_dataset(

@@ -39,8 +39,8 @@ def reader(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("reader")
     for part in (tiny_model("bert"), tiny_tokenizer()):
         part.save_pretrained(folder / "demo/fp32")
-    (folder / "sentences.txt").write_text("a good film\na dull plot\n" * 4)
-    (folder / "validation.tsv").write_text(LABELLED + LABELLED.partition("\n")[2] * 3)
+    (folder / "demo/sentences.txt").write_text("a good film\na dull plot\n" * 4)
+    (folder / "demo/validation.tsv").write_text(LABELLED + LABELLED.partition("\n")[2] * 3)
     assert main(["quantize", str(folder / "demo/fp32"), "-o", str(folder / "int8")]) == 0
     return folder
 
@@ -82,6 +82,18 @@ def test_bash_block(code):
 def test_other_programs_of_the_blocks_are_tested_elsewhere():
     programs = {words[0] for block in blocks("bash") for words in commands(block.values[0])}
     assert programs <= {"inc-hf", "pip", "make"}
+
+
+def test_no_two_blocks_write_to_one_place():
+    """Who pastes them all, one after the other, loses nothing and is refused nothing."""
+    found = [
+        name
+        for block in (*blocks("python"), *blocks("bash"))
+        for name in re.findall(
+            r"(?:-o |save_model\(\"|save_pretrained\(\"|save_directory=\")([\w-]+)", block.values[0]
+        )
+    ]
+    assert sorted(found) == sorted(set(found))
 
 
 def test_readme_is_short():

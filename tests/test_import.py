@@ -8,6 +8,8 @@ from statistics import median
 
 import pytest
 
+import inc_hf
+
 ROOT = Path(__file__).parents[1]
 SECONDS = 0.3
 OPTIONAL = ["datasets", "evaluate", "compressed_tensors", "optimum", "sklearn", "scipy", "pandas", "onnx", "rich"]
@@ -41,3 +43,11 @@ def test_import_is_quick(probes):
 def test_import_brings_in_no_optional_package(probes, package):
     loaded = [name for name in probes[0]["modules"] if name.split(".")[0] == package]
     assert not loaded
+
+
+def test_a_name_that_is_misspelt():
+    with pytest.raises(
+        AttributeError, match="no attribute 'IncModelForCausalLm'; did you mean 'IncModelForCausalLM'?"
+    ):
+        _ = inc_hf.IncModelForCausalLm
+    assert not hasattr(inc_hf, "purple")

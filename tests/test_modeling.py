@@ -127,6 +127,9 @@ OTHERS = {
     "of another head": ("bert dynamic compressed-tensors", "MaskedLM", "SequenceClassification"),
     "in our format, as a decoder": ("bert dynamic inc", "CausalLM", "SequenceClassification"),
     "as a language model": ("bert dynamic inc", "MaskedLM", "SequenceClassification"),
+    "with random weights": ("bert dynamic compressed-tensors", "QuestionAnswering", "SequenceClassification"),
+    "whose weights have the same shapes": ("bert dynamic inc", "TokenClassification", "SequenceClassification"),
+    "of one number a sample": ("bert dynamic compressed-tensors", "MultipleChoice", "SequenceClassification"),
     "of a type that has no such class": ("opt dynamic compressed-tensors", "Seq2SeqLM", "CausalLM"),
 }
 
@@ -149,6 +152,15 @@ def test_a_float_checkpoint_of_another_class(tmp_path):
     assert type(classifier).__name__ == "GPT2ForSequenceClassification"
     with pytest.raises(UsageError, match="is a GPT2LMHeadModel, which IncModelForMaskedLM does not load; take IncM"):
         inc_hf.IncModelForMaskedLM.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("asked", ["QuestionAnswering", "MultipleChoice", "MaskedLM"])
+def test_a_float_checkpoint_that_was_trained_for_another_task(asked, tmp_path):
+    """It is no start for another one, so that a random head is nobody's wish."""
+    tiny_model("bert").save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match=f"which IncModelFor{asked} does not load; take IncModelForSequenceClassif"):
+        getattr(inc_hf, f"IncModelFor{asked}").from_pretrained(tmp_path)
+    assert type(inc_hf.IncModelForFeatureExtraction.from_pretrained(tmp_path)).__name__ == "BertModel"
 
 
 def test_a_half_checkpoint_of_another_class(tmp_path):

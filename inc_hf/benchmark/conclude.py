@@ -7,11 +7,12 @@ import statistics
 import torch
 
 from inc_hf.benchmark.batches import Batch, size_of
+from inc_hf.benchmark.cores import counted
 from inc_hf.benchmark.instances import BenchmarkError, Instance
 from inc_hf.benchmark.measure import Turns
 from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.reasons import why_slow
-from inc_hf.benchmark.result import HOPELESS, NOISE_LIMIT, BenchmarkResult
+from inc_hf.benchmark.result import HOPELESS, HOPELESS_SCATTER, NOISE_LIMIT, BenchmarkResult
 from inc_hf.benchmark.statistics import Latency, ratio, spread, throughput
 from inc_hf.version import versions
 
@@ -32,10 +33,11 @@ def conclude(
         raise BenchmarkError(f"The instances of {', '.join(apart)} did not run at the same time.")
     found = {name: _measurement(name, groups[name], turns[name], speeds, first) for name in groups}
     noise = abs(found.pop(AGAIN).speedup - 1)
-    notes = [_noise_note(first, noise, spread(speeds[first]))]
+    scatter = spread(speeds[first])
+    notes = [_noise_note(first, noise, scatter)]
     slow = [m for m in list(found.values())[1:] if m.speedup < 1 - noise]
     notes += [_slow_note(measurement, largest_batch(batches)) for measurement in slow]
-    return BenchmarkResult(list(found.values()), noise, about, notes)
+    return BenchmarkResult(list(found.values()), noise, about, notes, scatter)
 
 
 def _measurement(
@@ -58,10 +60,12 @@ def _noise_note(first: str, noise: float, scatter: float) -> str:
         f"{first} was measured twice, in processes of its own: they differ by {noise:.1%}, and its turns scatter by "
         f"{scatter:.0%}."
     )
-    if noise <= NOISE_LIMIT:
+    is_hopeless = noise > HOPELESS or scatter > HOPELESS_SCATTER
+    if noise <= NOISE_LIMIT and not is_hopeless:
         return how
-    none = " So no speed is given." if noise > HOPELESS else ""
-    return f"This machine is noisy. {how} Differences below {2 * noise:.0%} mean nothing; end other programs.{none}"
+    none = " So no speed is given." if is_hopeless else ""
+    limit = f"Differences below {max(2 * noise, scatter):.0%} mean nothing; end other programs."
+    return f"This machine is noisy. {how} {limit}{none}"
 
 
 def _slow_note(measurement: Measurement, tokens: int) -> str:
@@ -78,7 +82,7 @@ def describe(model_name: str, cpus: list[list[int]], batches: list[Batch]) -> di
     """What was measured, and on what machine."""
     shapes = {tuple(next(iter(batch.values())).shape) for batch in batches}
     sizes = " x ".join(map(str, shapes.pop())) if len(shapes) == 1 else "several sizes"
-    instances, cores = _count(len(cpus), "instance"), _count(len(cpus[0]), "core")
+    instances, cores = counted(len(cpus), "instance"), counted(len(cpus[0]), "core")
     return {
         "batches": f"{model_name + ': ' if model_name else ''}batches of {sizes}, {instances} of {cores}",
         "cpus": "; ".join(",".join(map(str, each)) for each in cpus),
@@ -88,7 +92,3 @@ def describe(model_name: str, cpus: list[list[int]], batches: list[Batch]) -> di
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         "date": datetime.date.today().isoformat(),
     }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

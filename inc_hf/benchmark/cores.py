@@ -52,9 +52,16 @@ def share_out(
     """
     cores = physical_cores() if cores is None else cores
     each = cores_per_instance or len(cores) // instances
-    if instances * max(each, 1) > len(cores):
+    needed = instances * max(each, 1)
+    if needed > len(cores):
+        asked = f"{counted(instances, 'instance')} of {counted(max(each, 1), 'core')}"
         raise UsageError(
-            f"{instances} instances of {max(each, 1)} cores need {instances * max(each, 1)} physical cores, but this "
-            f"process may use {len(cores)}; lower `num_of_instance` (--instances) or `cores_per_instance` (--cores)."
+            f"{asked} {'needs' if instances == 1 else 'need'} {counted(needed, 'physical core')}, but this process "
+            f"may use {len(cores)}; lower `num_of_instance` (--instances) or `cores_per_instance` (--cores)."
         )
     return [[core[0] for core in cores[i * each : (i + 1) * each]] for i in range(instances)]
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as "1 core" and "2 cores"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -43,7 +43,7 @@ def fit(
     task: str | None = None,
     seconds: float = 10.0,
     batch_size: int = 1,
-    sequence_length: int = 128,
+    sequence_length: int | None = None,
     trust_remote_code: bool = False,
     progress: bool = True,
 ) -> BenchmarkResult:
@@ -56,7 +56,8 @@ def fit(
         model: a directory or Hub name of a checkpoint, or a model of transformers, which is saved for its processes.
         conf ([`BenchmarkConfig`], *optional*): instances, cores, warm-up; `iteration` calls instead of `seconds`.
         b_dataloader (*optional*): batches by the names of inputs, as [`inc_hf.models.batches.batches_of`] takes them.
-            Without them, `batch_size` random texts of `sequence_length` tokens, or images.
+            Without them, `batch_size` random texts of `sequence_length` tokens, or images; by
+            default of 128, or of as many as the model takes.
         b_func (`Callable`, *optional*): gets the model and is timed in this process, instead of all else.
         baseline (*optional*): the float model to compare with; by default one of the same architecture with random
             weights, False for none.
@@ -72,7 +73,7 @@ def fit(
     check_conf(conf, BenchmarkConfig)
     check_data("b_dataloader", b_dataloader)
     check_function("b_func", b_func)
-    check_task(task)
+    task = check_task(task)
     conf = BenchmarkConfig() if conf is None else conf
     _check_time(seconds, conf.iteration != -1 or b_dataloader is not None)
     if b_func is not None:
@@ -122,9 +123,10 @@ def _check_time(seconds: float, calls_are_counted: bool) -> None:
         raise UsageError("`seconds` must be finite, got inf; or say how many calls, with `iteration` (--iterations).")
 
 
-def _check(conf: BenchmarkConfig, batch_size: int, sequence_length: int) -> None:
+def _check(conf: BenchmarkConfig, batch_size: int, sequence_length: int | None) -> None:
     check_int("batch_size", batch_size, low=1)
-    check_int("sequence_length", sequence_length, low=1)
+    if sequence_length is not None:
+        check_int("sequence_length", sequence_length, low=1)
     if conf.device != "cpu":
         raise UsageError(f"`device` must be 'cpu', got {conf.device!r}; time a function of yours with `b_func`.")
     if conf.diagnosis:

@@ -15,6 +15,8 @@ from inc_hf.benchmark.plot import plot
 
 NOISE_LIMIT = 0.03
 HOPELESS = 0.25  # where equal models differ by as much, no speed is printed
+HOPELESS_SCATTER = 0.5  # or the turns of one model
+TOO_NOISY = "too noisy"
 UNITS = "latency in ms; samples per second; disk and peak RSS in MB"
 
 
@@ -27,26 +29,28 @@ class BenchmarkResult:
         noise (`float`, *optional*): by how much the first model differs from itself, see [`BenchmarkResult.notes`].
         about (`dict[str, str]`): the machine, versions, instances and batches.
         notes (`list[str]`): what to know before believing the numbers.
+        scatter (`float`, *optional*): by how much the turns of the first model differ.
     """
 
     measurements: list[Measurement]
     noise: float | None
     about: dict[str, str]
     notes: list[str] = field(default_factory=list)
+    scatter: float | None = None
 
     @property
     def is_noisy(self) -> bool:
-        """Whether two equal models differed by more than 3 per cent."""
-        return self.noise is not None and self.noise > NOISE_LIMIT
+        """Whether two equal models differed by more than 3 per cent, or there is no speed at all."""
+        return (self.noise is not None and self.noise > NOISE_LIMIT) or not self.has_speeds
 
     @property
     def has_speeds(self) -> bool:
         """Whether times of two models say anything about the models."""
-        return self.noise is None or self.noise <= HOPELESS
+        return (self.noise or 0) <= HOPELESS and (self.scatter or 0) <= HOPELESS_SCATTER
 
     def speed_of(self, measurement: Measurement) -> str:
-        """How many times as fast as the first, "?" where that would mean nothing."""
-        return f"{measurement.speedup:.2f}×" if self.has_speeds else "?"
+        """How many times as fast as the first, or that it would mean nothing."""
+        return f"{measurement.speedup:.2f}×" if self.has_speeds else TOO_NOISY
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""

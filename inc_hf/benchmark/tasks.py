@@ -22,6 +22,7 @@ from inc_hf.results.base import StandsForModel
 from inc_hf.runtimes import RuntimeModel
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+LENGTH = 128  # tokens of a text, unless the model takes fewer
 TWIN = "FP32, random weights"
 
 
@@ -53,7 +54,7 @@ def _check_weights(directory: Path) -> None:
 
 
 def batches_for(
-    name: str, task: str | None, data: Any, batch_size: int, length: int, trusts: bool = False
+    name: str, task: str | None, data: Any, batch_size: int, length: int | None, trusts: bool = False
 ) -> Iterable[Batch]:
     """Those of the caller, or one of random inputs, for a checkpoint that is not loaded.
 
@@ -67,6 +68,8 @@ def batches_for(
     if data is not None:
         return batches_of(data, model, batch_size=batch_size, keep_labels=False)
     limit = text_limit(model)
+    if length is None:
+        length = min(LENGTH, limit or LENGTH)
     if limit is not None and length > limit and model.main_input_name == "input_ids":
         raise UsageError(
             f"`sequence_length` (--seq) must be at most {limit}, the tokens that {name} takes, got {length}."

@@ -11,7 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from inc_hf.callbacks.reporting import add_to_logs
 from inc_hf.callbacks.run import TrainerRun
 from inc_hf.callbacks.support import check_processes
-from inc_hf.callbacks.teacher import load_teacher, prepare_teacher
+from inc_hf.callbacks.teacher import check_same_logits, load_teacher, prepare_teacher
 from inc_hf.callbacks.trainer_loss import refuse_losses_outside_the_model, shifts_labels
 from inc_hf.config import DistillationConfig
 from inc_hf.distill import Criterion, DistilledForward, build_criterion
@@ -124,6 +124,8 @@ class DistillationCallback(TrainerCallback):
             self.teacher = load_teacher(self.config.teacher_model, model, self.config.trust_remote_code)
         prepare_teacher(self.teacher, model, args.device)
         if self.teacher is not None:
+            if criterion.needs_teacher_logits:
+                check_same_logits(self.teacher, model)
             return
         if criterion.teacher_layer_names:
             raise UsageError(

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from inc_hf.callbacks.reporting import add_to_logs
 from inc_hf.callbacks.run import TrainerRun
@@ -82,6 +82,7 @@ class PruningCallback(TrainerCallback):
         for pruner in self.pruners:
             logger.info("Pruning %d layers: %s", len(pruner.targets), pruner.schedule)
             _warn_of_a_short_run(pruner, state.max_steps)
+        _warn_of_an_early_end(run, self.pruners)
 
     def _restore(self, optimizer: Optimizer) -> None:
         saved = optimizer.state.get(STATE)
@@ -124,11 +125,15 @@ class PruningCallback(TrainerCallback):
             add_to_logs(state, logs, {f"pruning/{name}": round(share, 6) for name, share in figures.items()})
 
     def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
-        for pruner in self.pruners:
-            pruner.apply()
         optimizer.state.pop(STATE, None)
+        is_best = args.load_best_model_at_end and state.best_model_checkpoint is not None
+        for pruner in [] if is_best else self.pruners:  # its weights have masks of their own
+            pruner.apply()
         if any(state.global_step <= pruner.last_change for pruner in self.pruners):
-            logger.warning("Training ended before the last update of the masks: `target_sparsity` is not reached.")
+            best = f" The model is that of step {state.best_global_step}, the best one." if is_best else ""
+            logger.warning(
+                "Training ended before the last update of the masks: `target_sparsity` is not reached.%s", best
+            )
         configs, found = [pruner.config for pruner in self.pruners], [pruner.targets for pruner in self.pruners]
         logger.log(NOTICE, "%s", pruned_in_words(model, configs, found))
         missed = {name for pruner in self.pruners for name in pruner.unscored}
@@ -145,4 +150,13 @@ def _warn_of_a_short_run(pruner: Pruner, total: int | float) -> None:
             100 * target,
             total,
             needed,
+        )
+
+
+def _warn_of_an_early_end(run: TrainerRun, pruners: list[Pruner]) -> None:
+    if any(isinstance(other, EarlyStoppingCallback) for other in run.callbacks) and pruners:
+        logger.warning(
+            "An EarlyStoppingCallback may end training while zeros are added, which makes the metric worse: "
+            "they are all there after step %d. Let it be patient until then, or leave it out.",
+            max(pruner.last_change for pruner in pruners) + 1,
         )

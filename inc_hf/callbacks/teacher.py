@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, PretrainedConfig
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.source import source_of
@@ -66,3 +66,23 @@ def prepare_teacher(teacher: nn.Module | None, student: nn.Module, device: torch
             "teacher but a SelfKnowledgeDistillationLossConfig."
         )
     return teacher.eval().to(device)
+
+
+def check_same_logits(teacher: nn.Module, student: nn.Module) -> None:
+    """Raise ValueError for a teacher with other classes, or another vocabulary, than the student, as far as their
+    configs and their output layers tell; the first step would say so, too."""
+    sizes = [_size_of_logits(model) for model in (teacher, student)]
+    if None not in sizes and sizes[0] != sizes[1]:
+        raise UsageError(
+            f"The teacher, a {type(teacher).__name__}, gives {sizes[0]} logits, and the student, a "
+            f"{type(student).__name__}, {sizes[1]}; take a teacher with the same labels or vocabulary."
+        )
+
+
+def _size_of_logits(model: nn.Module) -> int | None:
+    if not isinstance(model, PreTrainedModel):
+        return None
+    if type(model).__name__.endswith("Classification"):
+        return model.config.num_labels
+    weight = getattr(model.get_output_embeddings(), "weight", None)
+    return None if weight is None else len(weight)

@@ -7,10 +7,13 @@ from typing import Any
 
 from inc_hf.checkpoint.validate import CheckpointError
 
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the first that there are is what transformers takes
+
 
 def weights_size(directory: Path) -> int:
     """Bytes of all weight files."""
-    return sum(path.stat().st_size for path in directory.glob("*.safetensors"))
+    sizes = (sum(path.stat().st_size for path in directory.glob(name)) for name in WEIGHTS)
+    return next(filter(None, sizes), 0)
 
 
 def read_header(path: Path) -> dict[str, dict]:

@@ -108,7 +108,7 @@ def add_score_arguments(group: argparse._ArgumentGroup) -> None:
 def add_metric_argument(group: argparse._ArgumentGroup) -> None:
     """What counts."""
     group.add_argument(
-        "--metric", type=values.metric, help="GLUE task whose metric counts, e.g. mrpc (default: accuracy)"
+        "--metric", type=values.metric, help="accuracy (default), f1, or a GLUE task whose metric counts, e.g. stsb"
     )
 
 

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch", type=values.integer(1), default=1, metavar="N", help="samples in a batch (default: %(default)s)"
     )
     how.add_argument(
-        "--seq", type=values.integer(1), default=128, metavar="N", help="tokens in a sample (default: %(default)s)"
+        "--seq", type=values.integer(1), metavar="N", help="tokens in a sample (default: 128, or as many as it takes)"
     )
     how.add_argument(
         "--seconds",

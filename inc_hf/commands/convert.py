@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     goal = parser.add_argument_group("accuracy goal, which modules go back to float32 for")
     add_score_arguments(goal)
     goal.add_argument(
-        "--tolerance", type=values.number(0), metavar="X", help="relative loss that is accepted (default: 0.01)"
+        "--tolerance", type=values.share, metavar="X", help="relative loss that is accepted (default: 0.01, 1 %%)"
     )
 
 
@@ -53,6 +53,7 @@ def convert(args: argparse.Namespace) -> int:
     from inc_hf.commands.kept import check_kept
     from inc_hf.commands.loading import (
         check_dataset,
+        check_task_is_used,
         load_dataset,
         load_model,
         load_tokenizer,
@@ -66,6 +67,7 @@ def convert(args: argparse.Namespace) -> int:
     conf = _config_of(args)
     trusts = args.trust_remote_code
     outline, tokenizer = outline_of(name, args.task, trusts), load_tokenizer(name, trusts)
+    check_task_is_used(outline, name, args)
     dataset = load_dataset(args)
     if not (names := candidates_of(outline)):
         raise UsageError(f"{name} has no layer in float that could be stored in bfloat16; start from the float model.")
@@ -76,6 +78,7 @@ def convert(args: argparse.Namespace) -> int:
     def eval_func(model: torch.nn.Module) -> dict[str, float]:
         return scores_of(model, dataset, tokenizer, args)
 
+    eval_func.data = None if dataset is None else named_data(dataset)
     result = mix_precision.fit(model, conf, None if dataset is None else eval_func)
     result.dataset = None if dataset is None else named_data(dataset)
     result.save_pretrained(args.output, tokenizer, args.overwrite)

@@ -75,13 +75,20 @@ def describe_checkpoint(directory: Path) -> dict[str, Any]:
         "quantized_modules": sum(name.endswith(".weight_scale") for name in tensors),
         "schemes": schemes_in_words(quantization),
         **({"in_bf16": f"{100 * elements['BF16'] / elements.total():.1f} %"} if elements["BF16"] else {}),
-        "elements": {dtype: f"{count / 1e6:.2f} M" for dtype, count in elements.most_common()},
+        **elements_in_words(elements),
         **coverage_in_words(summary_file, quantization, tensors),
         **layers_in_words(directory, model),
         "weights_on_disk": f"{weights_size(directory) / 1e6:.1f} MB",
-        "as_fp32": f"{sum(elements.values()) * 4 / 1e6:.1f} MB",
+        **({"as_fp32": f"{elements.total() * 4 / 1e6:.1f} MB"} if elements else {}),
         **how_it_was_made(summary_file),
     }
+
+
+def elements_in_words(elements: Counter[str]) -> dict[str, Any]:
+    """How many numbers there are of each dtype; of files that are no safetensors, that nobody has looked into them."""
+    if not elements:
+        return {"elements": "not counted, since that takes safetensors: save it once with `save_pretrained`"}
+    return {"elements": {dtype: f"{count / 1e6:.2f} M" for dtype, count in elements.most_common()}}
 
 
 def format_of(config: PreTrainedConfig, elements: Counter[str]) -> str:

@@ -8,6 +8,7 @@ from inc_hf.commands import values
 from inc_hf.commands.arguments import add_model_argument, add_trust_argument, check_apart, model_of
 from inc_hf.commands.exit_codes import EXIT_OK
 from inc_hf.config import Torch2ONNXConfig
+from inc_hf.config.export import OLDEST_OPSET
 from inc_hf.errors import UsageError, usage_error_for
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("QDQ", "QOperator"),
         help="how static activations are written (default: QDQ)",
     )
-    parser.add_argument("--opset", type=values.integer(1), default=18, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--opset", type=values.integer(OLDEST_OPSET), default=OLDEST_OPSET, metavar="N", help="default: %(default)s"
+    )
 
 
 def export(args: argparse.Namespace) -> int:
@@ -54,6 +57,7 @@ def export(args: argparse.Namespace) -> int:
     name = model_of(args, "inc-hf export MODEL")
     if args.output is None and not Path(name).is_dir():
         raise UsageError(f"{name} is no directory that could hold the files; say where with -o DIR.")
+    from inc_hf.backends.onnxruntime import require_export
     from inc_hf.checkpoint.save import check_output_directory
     from inc_hf.commands.loading import load_model, outline_of
     from inc_hf.models.examples import check_inputs
@@ -64,6 +68,7 @@ def export(args: argparse.Namespace) -> int:
     else:
         check_apart(args.output, name, "leave out -o to write onnx/ beside its weights")
         check_output_directory(args.output, args.overwrite)
+    require_export()
     trusts = args.trust_remote_code
     check_inputs(outline_of(name, args.task, trusts), args.inputs)
     model = load_model(

@@ -21,7 +21,7 @@ from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.samples import TEXT_COLUMNS, text_columns
 from inc_hf.models.sentence_files import fetch_sentence_files
 from inc_hf.models.source import source_of
-from inc_hf.models.tasks import auto_class_of, check_is_for, model_class_of
+from inc_hf.models.tasks import architectures_of, auto_class_of, check_is_for, model_class_of
 from inc_hf.runtimes.check import model_on_meta
 
 
@@ -125,6 +125,16 @@ def check_dataset(outline: PreTrainedModel, dataset: Any, tokenizer: Any, args: 
             check_fits_evaluation(outline, dataset, tokenizer, args.task)
         else:
             check_fits_calibration(outline, dataset, tokenizer)
+
+
+def check_task_is_used(outline: PreTrainedModel, name: str, args: argparse.Namespace) -> None:
+    """Refuse a `--task` that scores nothing, and that a checkpoint says itself, since a goal would seem to be met."""
+    says_itself = type(outline).__name__ in architectures_of(outline.config)
+    if args.task and not args.dataset and says_itself:
+        raise UsageError(
+            f"--task says how a --dataset is scored, and there is none, so that nothing would be evaluated; give one, "
+            f"or leave --task out: {name} says itself what it is for."
+        )
 
 
 @contextmanager

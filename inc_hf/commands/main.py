@@ -61,7 +61,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
 
 def _refused(error: Exception) -> int:
     print(f"inc-hf: error: {' '.join(str(error).split())}", file=sys.stderr)
-    return EXIT_BAD_INPUT
+    return getattr(error, "exit_code", EXIT_BAD_INPUT)
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,6 +1,7 @@
 """`inc-hf quantize`."""
 
 import argparse
+import logging
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from inc_hf.commands.arguments import (
     check_used,
     model_of,
 )
-from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
+from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK, NotUploadedError
 from inc_hf.commands.quantize_config import config_of
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
 from inc_hf.errors import UsageError, usage_error_for
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from inc_hf.quantizer import IncQuantizer
     from inc_hf.results.quantized import QuantizedModel
 
+logger = logging.getLogger(__name__)
+
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 EPILOG = f"""\
 examples:
   inc-hf quantize ./my-model -o ./my-model-int8
@@ -113,7 +117,7 @@ def _add_goal(goal: argparse._ArgumentGroup) -> None:
     )
     add_metric_argument(goal)
     goal.add_argument(
-        "--tolerance", type=values.number(0), metavar="X", help="relative loss that is accepted (default: 0.01)"
+        "--tolerance", type=values.share, metavar="X", help="relative loss that is accepted (default: 0.01, 1 %%)"
     )
     goal.add_argument("--max-trials", type=values.integer(1), metavar="N", help="default: 100")
     goal.add_argument(
@@ -190,15 +194,27 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace, model: str
 
 
 def _upload(quantizer: "IncQuantizer", args: argparse.Namespace) -> None:
+    """Upload what is saved.
+
+    Raises:
+        NotUploadedError: for whatever reason.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
     from rich.console import Console
 
     from inc_hf.checkpoint.publish import HubUnreachableError
 
+    what = f"{args.output} is saved, but cannot be uploaded to {args.push_to_hub}"
     try:
-        with usage_error_for(f"{args.output} is saved, but cannot be uploaded to {args.push_to_hub}"):
+        with usage_error_for(what):
             Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
     except HubUnreachableError as error:
-        raise HubUnreachableError(args.push_to_hub, error.error, args.output) from error
+        raise NotUploadedError(str(HubUnreachableError(args.push_to_hub, error.error, args.output))) from error
+    except (UsageError, OSError, HfHubHTTPError) as error:
+        told = str(error)
+        raise NotUploadedError(told if told.startswith(what) else f"{what}: {told}") from error
+    except KeyboardInterrupt as error:
+        raise NotUploadedError(f"{what}: it was interrupted.") from error
 
 
 def _quantized(
@@ -228,7 +244,7 @@ def _quantized(
 def _data(name: str, config: PostTrainingQuantConfig, args: argparse.Namespace) -> tuple[Any, list[str] | None, Any]:
     """Tokenizer, texts and dataset, all seen to fit the model, which is not loaded for that."""
     from inc_hf.commands.kept import check_kept
-    from inc_hf.commands.loading import check_dataset, load_dataset, load_tokenizer, outline_of
+    from inc_hf.commands.loading import check_dataset, check_task_is_used, load_dataset, load_tokenizer, outline_of
     from inc_hf.quantize.resolve import quantizable_names
 
     trusts = args.trust_remote_code
@@ -239,6 +255,12 @@ def _data(name: str, config: PostTrainingQuantConfig, args: argparse.Namespace) 
     texts = read_texts(args.texts, max(config.calibration_sampling_size)) if args.texts else None
     if texts and tokenizer is None:
         raise UsageError(f"{name} has no tokenizer, which --texts need; put its files there, or give a --dataset.")
+    if texts and outline.config.is_encoder_decoder and outline.can_generate():
+        raise UsageError(
+            f"{name} reads a text and writes another, and --texts has no answers; give a --dataset with a column of "
+            "texts and one of their answers (--label-column)."
+        )
+    check_task_is_used(outline, name, args)
     dataset = load_dataset(args)
     check_dataset(outline, dataset, tokenizer, args)
     return tokenizer, texts, dataset
@@ -250,6 +272,10 @@ def read_texts(path: str, limit: int | None = None) -> list[str]:
         texts = list(islice((line.strip() for line in lines if line.strip()), limit))
     if not texts:
         raise UsageError(f"{path} has no text; put one sentence on each line.")
+    if Path(path).suffix in TABLES:
+        logger.warning(
+            "%s is taken as text, line by line, as its first one: %r. A table is for --dataset.", path, texts[0]
+        )
     return texts
 
 

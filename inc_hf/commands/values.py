@@ -15,7 +15,7 @@ from inc_hf.config.quantization import APPROACHES, check_approach
 from inc_hf.config.registered import registered_names
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.metrics import check_glue_task
-from inc_hf.models.tasks import check_task
+from inc_hf.models.tasks import TASK_ALIASES, check_task
 
 
 def integer(low: int, high: int = sys.maxsize) -> Callable[[str], int]:
@@ -43,6 +43,14 @@ def number(low: float, is_open: bool = False) -> Callable[[str], float]:
         raise ArgumentTypeError(f"it takes a number {'above' if is_open else 'of at least'} {low:g}, got {text!r}")
 
     return parse
+
+
+def share(text: str) -> float:
+    """A share of a score, which is less than all of it."""
+    value = number(0)(text)
+    if value < 1:
+        return value
+    raise ArgumentTypeError(f"it takes a share of the score, below 1, got {text!r}; {value:g} % is {value / 100:g}")
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
@@ -106,16 +114,25 @@ def alpha(text: str) -> float | str:
     with contextlib.suppress(ValueError):
         if text == "auto" or 0 <= float(text) <= 1:
             return text if text == "auto" else float(text)
-    raise ArgumentTypeError(f"it takes a number in [0, 1], or auto, got {text!r}; put MODEL before the options")
+    raise ArgumentTypeError(f"it takes a number in [0, 1], or auto, got {text!r}{_place_of_model(text)}")
+
+
+def _place_of_model(text: str) -> str:
+    """What to do, if it seems to be the name of a model that an option has taken."""
+    with contextlib.suppress(ValueError):
+        float(text)
+        return ""
+    return "; put MODEL before the options"
 
 
 def task(text: str) -> str:
-    """What a model is for."""
-    return _checked(text, check_task)
+    """What a model is for; names that `transformers.pipeline` knows, too, become its first one."""
+    _checked(text, check_task)
+    return TASK_ALIASES.get(text, text)
 
 
 def metric(text: str) -> str:
-    """A task of GLUE, whose metric is meant."""
+    """A metric, or a task of GLUE whose metric is meant."""
     return _checked(text, check_glue_task)
 
 

@@ -12,6 +12,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from inc_hf.atomic import write_text
 from inc_hf.checkpoint.header import weights_size
 from inc_hf.config import AccuracyCriterion, PostTrainingQuantConfig
 from inc_hf.demo.data import Examples, Splits
@@ -23,12 +24,16 @@ logger = logging.getLogger(__name__)
 
 CALIBRATION_SENTENCES = 100
 TOLERABLE_LOSS = 0.01
+FLOAT, LABELLED, BARE = "fp32", "validation.tsv", "sentences.txt"  # README and docs/ work with these
+KEPT_ROWS = 500
 SPARSE = f"FP32, {SPARSITY:.0%} 4x1"
 
 
-def float_models(splits: Splits, from_hub: bool, retrain: bool) -> dict[str, Path]:
-    """The fine-tuned model, and the same pruned."""
+def float_models(splits: Splits, from_hub: bool, retrain: bool, output: Path) -> dict[str, Path]:
+    """The fine-tuned model, which is kept below `output` as soon as it is there, and the same pruned."""
     dense = fine_tuned_directory(splits, from_hub, retrain)
+    kept = keep_float(dense, output)
+    logger.info("The fine-tuned model is in %s; all that README shows works with it from now on", kept)
     return {"FP32": dense, SPARSE: pruned_directory(dense, splits, retrain)}
 
 
@@ -126,14 +131,32 @@ def show(rows: dict[str, dict], threads: int, title: str) -> None:
         console.print("INT8 is slower than FP32 here; `inc-hf info` says which kernels it runs on.")
 
 
-def keep_float(floats: dict[str, Path], output: Path) -> Path:
+def keep_float(dense: Path, output: Path) -> Path:
     """A copy of the fine-tuned model beside the INT8 ones, so that there is something to go on with."""
-    return Path(shutil.copytree(floats["FP32"], output / "fp32", dirs_exist_ok=True))
+    return Path(shutil.copytree(dense, output / FLOAT, dirs_exist_ok=True))
 
 
-def show_next(directories: dict[str, Path], dense: Path) -> None:
-    """Print where the models are, and what to type next."""
+def keep_data(splits: Splits, output: Path) -> list[Path]:
+    """Write sentences that it was not trained on: with their labels, to tune on, and bare, to calibrate on."""
+    output.mkdir(parents=True, exist_ok=True)
+    labelled = [(_in_one_line(text), label) for text, label in splits.held_out[:KEPT_ROWS]]
+    rows = ["sentence\tlabel", *(f"{text}\t{label}" for text, label in labelled)]
+    bare = [_in_one_line(text) for text, _ in splits.tuning[:KEPT_ROWS]]
+    for name, lines in ((LABELLED, rows), (BARE, bare)):
+        write_text(output / name, "".join(f"{line}\n" for line in lines))
+    return [output / LABELLED, output / BARE]
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def show_next(directories: dict[str, Path], dense: Path, data: list[Path]) -> None:
+    """Print where the models and the data are, and what to type next."""
     console = Console(soft_wrap=True, highlight=False)
     console.print("Your models:", *(f"  {path}" for path in (dense, *directories.values())), sep="\n")
+    what = ("sentences with labels", "sentences to calibrate on")
+    told = (f"  {path}: {words}, which no model was trained on" for path, words in zip(data, what, strict=True))
+    console.print("Your data:", *told, sep="\n")
     fastest = list(directories.values())[-1]
     console.print("Next:", f"  inc-hf info {fastest}", f"  inc-hf benchmark {fastest} --baseline {dense}", sep="\n")

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.errors import UsageError
-
-IGNORED = -100  # stands for what is not to be counted, as everywhere in transformers
+from inc_hf.models.labels import IGNORED
 
 
 class Problem(Enum):

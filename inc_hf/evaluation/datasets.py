@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from inc_hf.config.arguments import HUB_NAME
 from inc_hf.errors import UsageError
 from inc_hf.models.hub import reached
 
+OTHER_DELIMITERS = {",": ";\t|", "\t": ",;|"}  # of tables that programs write under the same endings
+COLUMN = re.compile(r"\s*[\"']?[\w-]{1,40}[\"']?\s*")
 LOADERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
 
@@ -69,6 +72,13 @@ def _check_first_rows(name: str | os.PathLike, delimiter: str) -> None:
     what = f"{name} cannot be read as a dataset"
     if not first:
         raise UsageError(f"{what}: No columns: the first line, which has their names, is empty.")
+    for other in OTHER_DELIMITERS[delimiter]:
+        names = "".join(first).split(other) if len(first) == 1 else []
+        if len(names) > 1 and all(COLUMN.fullmatch(name) for name in names):
+            raise UsageError(
+                f"{what}: its first line, {first[0]!r}, is one column. Columns are separated by commas in a .csv, by "
+                "tabs in a .tsv; save it so."
+            )
     if second is None:
         raise UsageError(f"{what}: there is no data behind the names of the columns.")
     if len(second) > len(first):

@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.errors import UsageError
 from inc_hf.evaluation.answers import Problem, check_classes
 from inc_hf.evaluation.glue import check_fits
-from inc_hf.evaluation.tasks import labels_of
 from inc_hf.models.batches import batches_of, labels_are_inputs
-from inc_hf.models.labels import LABEL_COLUMNS, in_order, label_numbers, order_of
+from inc_hf.models.labels import LABEL_COLUMNS, TAG_NAMES, in_order, label_numbers, order_of
+from inc_hf.models.samples import main_names, refuse_empty, text_columns
 from inc_hf.models.tasks import SCORED
 
 KEYS = {"class": ("labels",), "span": ("start_positions", "end_positions"), "next token": ()}
@@ -18,8 +19,18 @@ CLASSIFIES = ("text-classification", "token-classification", "image-classificati
 
 
 def check_fits_calibration(model: nn.Module, data: Any, processor: Any) -> None:
-    """Raise ValueError if one sample of the data is nothing that the model could be calibrated on."""
+    """Raise ValueError if one sample of the data is nothing that the model could be calibrated on, or has no text."""
     next(batches_of(data, model, processor, 1, keep_labels=labels_are_inputs(model)), None)
+    check_texts(data, model)
+
+
+def check_texts(data: Any, model: nn.Module) -> None:
+    """Raise ValueError for the first row of a dataset (`datasets.Dataset`) that has no text."""
+    if {*main_names(model), "inputs_embeds"}.intersection(data.column_names):
+        return
+    for name in text_columns(data[0]) or ():
+        if name is not None and (row := next((i for i, text in enumerate(data[name]) if text is None), None)):
+            refuse_empty(name, row)
 
 
 def check_fits_evaluation(model: nn.Module, data: Any, processor: Any, task: str) -> None:
@@ -32,12 +43,29 @@ def check_fits_evaluation(model: nn.Module, data: Any, processor: Any, task: str
     """
     batch = next(batches_of(data, model, processor, 1), {})
     for key in KEYS[SCORED[task].scored_by]:
-        labels_of(batch, key)
+        if key not in batch:
+            refuse_columns(data.column_names, key)
+    check_texts(data, model)
     if task in CLASSIFIES:
         is_one = _problem_of(model) is Problem.CLASSES
-        for row, label in _labels(data, model):
+        for row, label in _labels(data, model, task == "token-classification"):
             if is_one:
                 check_classes(torch.as_tensor([label]), model.config.num_labels, row)
+
+
+def refuse_columns(names: list[str], key: str) -> None:
+    """Raise ValueError for a dataset without labels, of which `key` names those that are missing."""
+    if key != "labels":
+        raise UsageError(
+            f"Evaluation needs {key!r}, the place of an answer among the tokens; the columns are {', '.join(names)}. "
+            "Make it of the texts of the answers with the tokenizer, or pass `eval_fn` to `IncQuantizer` in Python."
+        )
+    has_header = not any(name.strip().isdigit() or " " in name.strip() for name in names)
+    header = "" if has_header else " Is the first line of the file the names of its columns?"
+    raise UsageError(
+        f"Evaluation needs labels; the columns are {', '.join(names)}. Call theirs 'label', or say which it is "
+        f"(--label-column).{header}"
+    )
 
 
 def check_metric(model: nn.Module, task: str, metric: str) -> None:
@@ -54,11 +82,11 @@ def _problem_of(model: nn.Module) -> Problem:
     return Problem.NUMBERS if model.config.num_labels == 1 else Problem.CLASSES
 
 
-def _labels(data: Any, model: nn.Module) -> Iterator[tuple[int, Any]]:
-    """Row and label, as the model's numbers; of several labels a sample none."""
-    name = next((name for name in LABEL_COLUMNS if name in data.column_names), None)
+def _labels(data: Any, model: nn.Module, per_token: bool = False) -> Iterator[tuple[int, Any]]:
+    """Row and label, as the model's numbers; those of all tokens, but of several labels a sample none."""
+    name = next((name for name in (*LABEL_COLUMNS, *TAG_NAMES) if name in data.column_names), None)
     order = order_of(data, model)
     for row, label in enumerate(data[name] if name else ()):
         number = in_order(label_numbers(label, model, row), order)
-        if not isinstance(number, list | tuple):
+        if per_token or not isinstance(number, list | tuple):
             yield row, number

@@ -5,7 +5,7 @@ import numpy as np
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.evaluation.answers import Answers, Problem
 from inc_hf.evaluation.counts import check_counted
-from inc_hf.evaluation.metrics import GLUE_METRIC, load_metric
+from inc_hf.evaluation.metrics import BY_NAME, GLUE_METRIC, load_metric
 
 OF_NUMBERS = "stsb"
 OF_CLASSES = ", ".join(repr(name) for name in GLUE_METRIC if name != OF_NUMBERS)
@@ -17,10 +17,11 @@ FITTING = {
 
 
 class GlueScore:
-    """The one number that a GLUE table shows for `task`."""
+    """The one number that a GLUE table shows for `task`, or one of `BY_NAME`."""
 
     def __init__(self, task: str):
-        self.task, self.name = task, GLUE_METRIC[task]
+        self.task = BY_NAME.get(task, task)
+        self.name = GLUE_METRIC[self.task]
         self.predictions: list[np.ndarray] = []
         self.references: list[np.ndarray] = []
 
@@ -41,10 +42,10 @@ class GlueScore:
 
 def check_fits(task: str, problem: Problem, classes: int) -> None:
     """Raise ValueError if the metric of a task of GLUE is not for what a model answers."""
-    why = None
+    why, name, task = None, task, BY_NAME.get(task, task)
     if problem is not (Problem.NUMBERS if task == OF_NUMBERS else Problem.CLASSES):
         why = FITTING[problem]
     elif GLUE_METRIC[task] == "f1" and classes != 2:
         why = f"Target is multiclass ({classes} classes), and F1 is of two: leave the metric out"
     if why is not None:
-        raise UsageError(f"The metric of {task!r} does not fit the predictions: {why}, or pass `eval_fn`.")
+        raise UsageError(f"The metric of {name!r} does not fit the predictions: {why}, or pass `eval_fn`.")

@@ -21,7 +21,8 @@ class Scoring:
     """Model -> score, in evaluation mode and without gradients.
 
     Args:
-        eval_func: model -> score, or a dict of scores. What it raises is raised.
+        eval_func: model -> score, or a dict of scores. What it raises is raised. Its `data`, if it has such an
+            attribute, is what [`named_data`] says of the samples that it counts.
         metric: the metric or its name, None if that is seen when a dict with one score comes.
         metric_name: which entry of a dict counts.
         criterion: the goal.
@@ -44,7 +45,8 @@ class Scoring:
         data: Any = None,
     ):
         self.eval_func, self.metric_name = eval_func, metric_name
-        self.metric, self.data = metric_name or name_of(metric), named_data(data)
+        self.metric = metric_name or name_of(metric)
+        self.data = getattr(eval_func, "data", None) if data is None else named_data(data)
         self.criterion = in_direction_of(criterion, metric)
 
     def __call__(self, model: nn.Module) -> float:

@@ -39,7 +39,7 @@ def evaluate_task(
     check_model(model)
     check_data("batches", batches)
     check_not_empty(batches is not None)
-    check_task(task, needed=True)
+    task = check_task(task, needed=True)
     check_glue_task(metric)
     answers_to = SCORES[SCORED[task].scored_by]
     count: Count | None = None
@@ -64,7 +64,7 @@ def count_for(metric: str | None, answers: Answers) -> Count:
     """What counts answers of this kind."""
     if answers.problem is Problem.NUMBERS and answers.samples != len(answers.labels):
         raise UsageError("Several numbers a sample (regression) have no metric here; pass `eval_fn`.")
-    if metric is None and answers.problem is not Problem.NUMBERS:
+    if metric in (None, "accuracy") and answers.problem is not Problem.NUMBERS:
         return Accuracy()
     return GlueScore(metric or OF_NUMBERS)
 

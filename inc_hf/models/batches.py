@@ -110,15 +110,24 @@ def _check(data: Any, batch_size: int) -> None:
         raise UsageError("The dataset is empty; calibration and evaluation need at least one sample.")
     check_int("batch_size", batch_size)
     if isinstance(data, str | Mapping):
-        raise UsageTypeError(
-            f"Got one {type(data).__name__} as data; pass a list of texts, a dataset or a dataloader."
-        )
+        raise UsageTypeError(f"Got one {type(data).__name__} as data; {_instead_of(data)}.")
     if type(data).__module__.partition(".")[0] == "pandas":
         raise UsageTypeError(
             f"Got a {type(data).__name__} of pandas; pass `datasets.Dataset.from_pandas(data)`, or a list of texts."
         )
     if batch_size < 1:
         raise UsageError(f"`batch_size` must be at least 1, got {batch_size}.")
+
+
+def _instead_of(data: str | Mapping) -> str:
+    """What to pass instead of one text, the splits of a dataset, or its columns."""
+    if isinstance(data, Mapping) and data:
+        name, value = next(iter(data.items()))
+        if hasattr(value, "column_names") or hasattr(value, "features"):
+            return f"choose one of its splits, {', '.join(map(repr, data))}, such as data[{name!r}]"
+        if isinstance(value, list | tuple):
+            return "pass `datasets.Dataset.from_dict(data)`, or a list with a dict for each sample"
+    return "pass a list of texts, a dataset or a dataloader"
 
 
 def labels_are_inputs(model: nn.Module) -> bool:

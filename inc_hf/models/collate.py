@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from transformers import DataCollatorWithPadding, default_data_collator
 
+from inc_hf.models.labels import IGNORED
 from inc_hf.models.samples import DIMENSIONS, dimensions_of
 
-IGNORED = -100
 SOUND = ("input_values", "input_features")
 PADDED_BY_TOKENIZERS = ("input_ids", "attention_mask", "token_type_ids", "special_tokens_mask")
 

@@ -13,7 +13,8 @@ from torch import nn
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.limits import text_limit
-from inc_hf.models.samples import is_image, text_columns
+from inc_hf.models.samples import empty_column, is_image, refuse_empty, text_columns
+from inc_hf.models.words import tagged_tokens, word_columns
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,12 @@ class Encoder:
         if main_input in sample or "inputs_embeds" in sample:
             return dict(sample)
         if main_input == "input_ids":
+            if self.tokenizer is not None and (words := word_columns(sample, self.model)):
+                return tagged_tokens(sample, words, self.model, self.tokenizer, row, **self.settings)
             self.columns = self.columns or text_columns(sample)
+        if empty := empty_column(sample, self.columns):
+            refuse_empty(empty, row)
+        if main_input == "input_ids":
             inputs = self._tokens(sample, row) if self.columns else None
             if inputs is not None and any(map(is_image, sample.values())) and self.sees:
                 inputs |= self._image(sample) or {}

@@ -8,7 +8,9 @@ from torch import nn
 from inc_hf.errors import UsageError
 
 LABEL_COLUMNS = ("labels", "label", "label_ids", "start_positions", "end_positions")
+IGNORED = -100  # stands for what is not to be counted, as everywhere in transformers
 OTHER_NAMES = ("label", "label_ids")  # of "labels"
+TAG_NAMES = ("ner_tags", "tags", "pos_tags", "chunk_tags")  # of those that words have
 
 
 def ids_of_words(model: nn.Module) -> dict[str, int]:
@@ -59,7 +61,7 @@ def order_of(data: Any, model: nn.Module) -> list[int] | None:
     """The model's number of each class of a dataset whose classes have the model's names in another order, or None."""
     features = getattr(data, "features", None)
     features = features if isinstance(features, Mapping) else {}
-    kind = features.get("label", features.get("labels"))
+    kind = next((features[name] for name in ("label", "labels", *TAG_NAMES) if name in features), None)
     kind = getattr(kind, "feature", kind)  # of a list of labels
     names = [name.lower() for name in getattr(kind, "names", None) or []]
     ids = {name.lower(): number for name, number in ids_of_words(model).items()}

@@ -137,7 +137,7 @@ def _check_main_input(usable: Collection[str], came: Collection[str], model: nn.
         raise UsageError(
             f"The data gives {sorted(came)}, but {type(model).__name__} needs {' and '.join(map(repr, main))} "
             f"(in ready batches, a tensor); {'texts are in ' + TEXT_NAMES + ': ' if main == ['input_ids'] else ''}"
-            "rename the columns, or pass texts with a tokenizer."
+            "rename the columns (--text-column says which it is), or pass texts with a tokenizer."
         )
 
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset, default_collate
 from transformers import PreTrainedModel
 
-from inc_hf.errors import UsageTypeError
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.labels import LABEL_COLUMNS, ids_of_words
+from inc_hf.models.words import word_columns
 
 # Dimensions of one sample of an input; a batch has one more.
 DIMENSIONS = {
@@ -82,6 +83,8 @@ def is_batch(element: Any, data: Any, model: nn.Module) -> bool:
 
 
 def _is_batch_of_columns(columns: Mapping[str, Any], model: nn.Module) -> bool:
+    if word_columns(columns, model):
+        return False
     names = [*main_names(model), *DIMENSIONS]
     if name := next((name for name in names if name in columns), None):
         if name == "pixel_values" and (beside := next((key for key in OF_PATCHES if key in columns), None)):
@@ -112,6 +115,22 @@ def text_columns(sample: Mapping[str, Any], only_known: bool = False) -> tuple[s
             return first, second
     texts = [key for key, value in sample.items() if isinstance(value, str) and key not in LABEL_COLUMNS]
     return (texts[0], None) if len(texts) == 1 and not only_known else None
+
+
+def empty_column(sample: Mapping[str, Any], columns: tuple[str, str | None] | None) -> str | None:
+    """The column where a sample has nothing, as an empty field of a file comes: one of `columns`, which hold the text
+    of others, or, where these are not known, one of them all if all are empty."""
+    if columns is not None:
+        return next((name for name in columns if name is not None and sample.get(name) is None), None)
+    names = [name for name in sample if name not in LABEL_COLUMNS]
+    return names[0] if names and all(sample[name] is None for name in names) else None
+
+
+def refuse_empty(column: str, row: int) -> None:
+    """Raise ValueError for the row that has nothing in a column."""
+    raise UsageError(
+        f"Row {row} (the first is 0) has nothing in column {column!r}; leave such samples out, or fill them."
+    )
 
 
 def dimensions_of(value: Any) -> int:
@@ -146,6 +165,8 @@ def named(element: Any, model: nn.Module) -> Any:
     """
     if isinstance(element, Mapping):
         return dict(element)
+    if element is None or (isinstance(element, tuple | list) and len(element) == 2 and element[0] is None):
+        raise UsageError(f"A sample is {element!r}, without a text or an input; leave such samples out.")
     parts = list(element) if isinstance(element, tuple | list) else [element]
     if len(parts) == 2 and isinstance(parts[0], Mapping):
         return {**parts[0], **({} if parts[1] is None else {"labels": parts[1]})}

@@ -44,6 +44,11 @@ class Task:
         """The class of `inc_hf` that loads its models."""
         return self.auto_class.replace("Auto", "Inc")
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether its models are trained for this very task, and are no start for others."""
+        return self.scored_by is not None and self.output is not None and self.name != "fill-mask"
+
 
 TASKS = (
     Task(
@@ -91,6 +96,7 @@ TASKS = (
     Task("feature-extraction", "AutoModel", ("Model",), "BaseModelOutputWithPooling", scored_by=None),
 )
 SCORED = {task.name: task for task in TASKS if task.scored_by is not None}  # what users may pass as `task`
+TASK_ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}  # of `pipeline`
 HUB_KEYWORDS = (
     "cache_dir",
     "force_download",
@@ -120,7 +126,7 @@ def auto_class_of(name: str | os.PathLike, task: str | None = None, **kwargs: An
 
     from inc_hf.models.sentence_files import fetch_sentence_files
 
-    check_task(task)
+    task = check_task(task)
     if task is not None:
         return getattr(transformers, SCORED[task].auto_class)
     by_sentences = _task_by_sentences(fetch_sentence_files(name, **kwargs))
@@ -151,12 +157,15 @@ def loader_of(config: "PreTrainedConfig") -> type | None:
     return next(filter(None, found), None)
 
 
-def check_task(task: Any, needed: bool = False) -> None:
-    """Raise ValueError for what is no task; None is one where none is `needed`."""
+def check_task(task: Any, needed: bool = False) -> str | None:
+    """The task by its own name. Raise ValueError for what is none; None is one where none is `needed`."""
+    if isinstance(task, str):
+        task = TASK_ALIASES.get(task, task)
     if (task is not None or needed) and not (isinstance(task, str) and task in SCORED):
         raise UsageError(
             f"Unknown task {task!r}; choose one of {', '.join(sorted(SCORED))}{did_you_mean(task, SCORED)}"
         )
+    return task
 
 
 def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: bool = False, **kwargs: Any) -> None:
@@ -171,7 +180,7 @@ def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: 
     """
     import transformers
 
-    if task is None:
+    if (task := check_task(task)) is None:
         return
     auto_class = getattr(transformers, SCORED[task].auto_class)
     config = transformers.AutoConfig.from_pretrained(name, **kwargs)
@@ -192,25 +201,38 @@ def check_is_for(task: str | None, name: str | os.PathLike, may_have_its_shape: 
 
 
 def check_loads(
-    auto_class: type, config: "PreTrainedConfig", name: str | os.PathLike, must_be_whole: bool = False
+    auto_class: type, config: "PreTrainedConfig", name: str | os.PathLike, is_compressed: bool = False
 ) -> None:
     """Raise ValueError for an auto class that a checkpoint is not for, with the one that it is for.
 
     Args:
-        must_be_whole (`bool`): whether the checkpoint has to hold all weights. Otherwise transformers says which are
-            random. A model without a head may still have parts that nobody asks for.
+        is_compressed (`bool`): whether no one goes on to train it, so that it has to hold the head that is asked for.
+            Of a float one, that is asked if it has a head of another task, of other shapes: a language model may
+            become a classifier, and transformers says what is random then.
     """
     mapping, own = getattr(auto_class, "_model_mapping", None), class_of_architecture(config)
     if mapping is None or own is None or hasattr(config, "auto_map"):
         return
-    if type(config) in mapping:
-        is_head = must_be_whole and auto_class.__name__ != "AutoModel"
-        if not is_head or not parts_that_lack(own, mapping[type(config)], config):
-            return
     its = task_of(own.__name__, own.main_input_name in ("input_features", "input_values"))
+    needs_head = is_compressed or (its is not None and its.is_labelled)
+    if type(config) in mapping and not (
+        needs_head and _is_of_another_head(auto_class, own, its if is_compressed else None, config)
+    ):
+        return
     instead = "IncModel, which leaves its head out" if its is None else f"{its.inc_class}, for {its.name}"
     asked = auto_class.__name__.replace("Auto", "Inc")
     raise UsageError(f"{name} is a {own.__name__}, which {asked} does not load; take {instead}.")
+
+
+def _is_of_another_head(auto_class: type, own: type, its: Task | None, config: "PreTrainedConfig") -> bool:
+    """Whether what an auto class loads has weights that the class `own` does not have, or means others by them than
+    the task that the checkpoint is for, if that is given."""
+    other = auto_class._model_mapping[type(config)]
+    asked = next((task for task in TASKS if task.auto_class == auto_class.__name__), None)
+    if asked is None or asked.name == "feature-extraction" or other is own:
+        return False
+    is_other_output = its is not None and its.output is not None and asked.output not in (None, its.output)
+    return is_other_output or bool(parts_that_lack(own, other, config))
 
 
 def parts_that_lack(own: type, other: Any, config: "PreTrainedConfig") -> list[str]:

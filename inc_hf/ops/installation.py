@@ -13,8 +13,16 @@ REINSTALL = "-m pip install --force-reinstall --no-deps"
 def why_no_library() -> str:
     """Why an installation has no library of kernels."""
     if _is_checkout():
-        return "they are not compiled in this checkout"
+        hidden = _hidden_copy()
+        instead = f", which hides the installed copy in {hidden}: work in another directory" if hidden else ""
+        return f"they are not compiled in this checkout{instead}"
     return "this installation was made without them, with INC_HF_BUILD=pure"
+
+
+def _hidden_copy() -> Path | None:
+    """Where Python would find an installation with kernels, if it did not look into this checkout before."""
+    others = (Path(place) for place in sys.path if place and Path(place).resolve() != ROOT)
+    return next((place for place in others if (place / "inc_hf" / "_kernels.so").is_file()), None)
 
 
 def line_for_kernels() -> str:

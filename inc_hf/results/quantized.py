@@ -32,7 +32,8 @@ class QuantizedModel(Scored, StandsForModel):
         metric, dataset: the name of what the scores are, and what is known of the data, or None.
         trials (`list[Trial]`): all that was tried, in order.
         coverage (`Coverage` or `None`): how much of the weights was quantized, what was left in float, and why.
-        notes (`list[str]`): which approach "auto" took, and whether a recipe makes the model worse.
+        notes (`list[str]`): which approach "auto" took, whether a recipe makes the model worse, why the goal may say
+            nothing.
         quantization_config (`PostTrainingQuantConfig`): what was asked for.
         q_config (`dict`): the schemes of its modules (INC's name).
     """

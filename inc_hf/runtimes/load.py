@@ -19,7 +19,7 @@ from inc_hf.models.tasks import HUB_KEYWORDS, check_loads, model_class_of
 from inc_hf.runtimes.choose import choose_backend, has_torch_weights
 from inc_hf.runtimes.files import VARIANTS, find_files, from_files, from_torch, with_generation_config
 from inc_hf.runtimes.ipex import on_ipex
-from inc_hf.runtimes.torch import load_on_torch
+from inc_hf.runtimes.torch import is_compressed, load_on_torch
 
 # What each needs, said before anything is loaded.
 BACKENDS = {
@@ -70,7 +70,7 @@ def _on_files(
     """A model on a runtime of ONNX files, which are written if there are none; on torch, if "auto" chooses that."""
     hub = {key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs}
     config = AutoConfig.from_pretrained(name, **hub)
-    check_loads(auto_class, config, name)
+    check_loads(auto_class, config, name, is_compressed(config))
     with usage_error_for(f"{name} cannot be loaded", ValueError):
         model_class = model_class_of(auto_class, config, hub.get("trust_remote_code", False))
     files = find_files(name, model_class, config, variants_of(config, kwargs), **hub)

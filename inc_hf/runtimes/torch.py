@@ -47,13 +47,15 @@ def load_on_torch(auto_class: type, name: str | os.PathLike, **kwargs: Any) -> P
                 "this package reads 'inc' and 'compressed-tensors'."
             )
         config.quantization_config = IncQuantizationConfig.wrap(quantization)
-    check_loads(auto_class, config, name)
+    check_loads(auto_class, config, name, is_compressed(config))
     loader = class_to_load(auto_class, config, hub.get("trust_remote_code", False))
-    try:
-        return _load_checked(loader, name, config=config, **hub, **kwargs)
-    except CheckpointError:
-        check_loads(auto_class, config, name, must_be_whole=True)  # the class may be why
-        raise
+    return _load_checked(loader, name, config=config, **hub, **kwargs)
+
+
+def is_compressed(config: PreTrainedConfig) -> bool:
+    """Whether a config is of a quantized, slim or bfloat16 model of this package."""
+    entries = (BF16_MODULES, OWN_SIZES, "quantization_config")
+    return any(getattr(config, entry, None) is not None for entry in entries)
 
 
 def _config_of(

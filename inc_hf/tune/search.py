@@ -10,6 +10,7 @@ from inc_hf.config import TuningCriterion, options
 from inc_hf.errors import UsageError
 from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantize.probe import recording_reached
+from inc_hf.tune.doubts import doubts_of
 from inc_hf.tune.history import History
 from inc_hf.tune.space import Space
 from inc_hf.tune.strategy import STRATEGIES
@@ -50,10 +51,14 @@ def search(
             "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
             "the same?", baseline, resumed, options.resume_from,
         )  # fmt: skip
+    doubts = doubts_of(goal)
+    for doubt in doubts:
+        logger.warning("%s", doubt)
     inputs = list(batches[:RANKING_BATCHES]) or recorded
     space = space_of(inputs, reached)
     strategy = STRATEGIES[tuning.strategy](space.candidates(), space.rank, goal.criterion.higher_is_better)
     result = tune(strategy, space.build, evaluate, goal, tuning, history)
+    result.doubts = doubts
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:
         logger.warning(

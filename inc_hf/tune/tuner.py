@@ -52,7 +52,8 @@ class Goal:
 class TuneResult:
     """The best model of a search; `met_criterion` says whether it reached the goal.
 
-    `inputs` are the batches that the search looked at the model with; `coverage` says how much of it was changed.
+    `inputs` are the batches that the search looked at the model with; `coverage` says how much of it was changed;
+    `doubts` say why the goal may mean nothing.
     """
 
     model: nn.Module
@@ -62,6 +63,7 @@ class TuneResult:
     goal: Goal
     interrupted: bool = False
     inputs: list = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
 
     @property

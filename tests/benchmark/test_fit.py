@@ -105,7 +105,11 @@ def broken(folder):
 @pytest.mark.parametrize(
     "call, error, match",
     [
-        (lambda m, _: fit(m, BenchmarkConfig(num_of_instance=999)), ValueError, "999 instances of 1 cores need 999"),
+        (
+            lambda m, _: fit(m, BenchmarkConfig(num_of_instance=999)),
+            ValueError,
+            "999 instances of 1 core need 999 physical cores",
+        ),
         (lambda m, _: fit(m, b_dataloader=[]), ValueError, "dataset is empty"),
         (lambda m, _: fit(m, b_dataloader=(b for b in ())), ValueError, "The dataloader is empty"),
         (lambda m, _: fit(m, seconds=0), ValueError, "`seconds` must be larger than 0, got 0"),

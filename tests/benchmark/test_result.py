@@ -1,16 +1,42 @@
 """What a benchmark says of its numbers."""
 
 import pytest
+from tiny import tiny_model
 
 from inc_hf.benchmark.conclude import _noise_note
 from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.benchmark.statistics import Latency
+from inc_hf.benchmark.tasks import batches_for
 
 
-@pytest.mark.parametrize("noise, speed", [(None, "3.00×"), (0.02, "3.00×"), (0.2, "3.00×"), (0.8, "?")])
-def test_no_speed_where_it_would_mean_nothing(noise, speed):
+@pytest.mark.parametrize(
+    ("noise", "scatter", "speed"),
+    [
+        (None, None, "3.00×"),
+        (0.02, 0.1, "3.00×"),
+        (0.2, 0.1, "3.00×"),
+        (0.8, 0.1, "too noisy"),
+        (0.02, 0.63, "too noisy"),
+    ],
+    ids=["not known", "quiet", "noisy", "equal models differ", "turns scatter"],
+)
+def test_no_speed_where_it_would_mean_nothing(noise, scatter, speed):
     measurement = Measurement("int8", Latency.of([0.01, 0.02]), 70.0, 3.0, 1, 0.0, 1, {})
-    result = BenchmarkResult([measurement], noise, {"batches": ""})
+    result = BenchmarkResult([measurement], noise, {"batches": ""}, scatter=scatter)
     assert result.speed_of(measurement) == speed and speed in repr(result)
-    assert ("no speed is given" in _noise_note("FP32", noise or 0, 0.1)) == (speed == "?")
+    assert ("no speed is given" in _noise_note("FP32", noise or 0, scatter or 0)) == (speed == "too noisy")
+    assert result.has_speeds or result.is_noisy
+
+
+def test_below_which_differences_mean_nothing():
+    """By twice the difference of equal models, or the scatter of one, whichever is more."""
+    assert "Differences below 30%" in _noise_note("FP32", 0.04, 0.3)
+    assert "Differences below 40%" in _noise_note("FP32", 0.2, 0.3)
+
+
+@pytest.mark.parametrize(("positions", "length"), [(64, 64), (512, 128)], ids=["fewer", "more"])
+def test_a_text_is_no_longer_than_the_model_takes(positions, length, tmp_path):
+    tiny_model("bert", max_position_embeddings=positions).save_pretrained(tmp_path)
+    (batch,) = batches_for(str(tmp_path), None, None, 1, None)
+    assert batch["input_ids"].shape == (1, length)

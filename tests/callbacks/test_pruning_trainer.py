@@ -8,7 +8,7 @@ import torch
 from pruning_trainer import Keep, Recorder, Sentences, config_of, is_pruned, same, trainer_of
 from tiny import tiny_model
 from torch.utils.data import IterableDataset
-from transformers import AutoModelForSequenceClassification, TrainerCallback
+from transformers import AutoModelForSequenceClassification, EarlyStoppingCallback, TrainerCallback
 from transformers.integrations import TensorBoardCallback, integration_utils
 
 from inc_hf.callbacks.pruning import PruningCallback
@@ -178,3 +178,26 @@ def test_resumed_after_the_last_update_the_best_is_still_known(tmp_path):
         trainer.compute_metrics = lambda _, trainer=trainer: {"worse": -trainer.state.global_step}
         trainer.train(resume_from_checkpoint=resume)
         assert trainer.state.best_global_step == 10
+
+
+def zeros_of(model):
+    return {
+        name: int((w == 0).sum()) for name, w in model.named_parameters() if w.ndim == 2 and "embeddings" not in name
+    }
+
+
+def test_what_stopped_early_is_the_best_model_as_it_was(tmp_path, caplog):
+    """Not that of the best step with the masks of the last one, which nobody has evaluated."""
+    trainer, _ = trainer_of(
+        tmp_path, eval_dataset=Sentences(4), eval_strategy="steps", before=[EarlyStoppingCallback(2)],
+        eval_steps=1, save_strategy="steps", save_steps=1, load_best_model_at_end=True,
+        metric_for_best_model="worse", greater_is_better=True, max_steps=12,
+    )  # fmt: skip
+    trainer.compute_metrics = lambda _: {"worse": -abs(trainer.state.global_step - 5)}
+    with caplog.at_level("WARNING", "inc_hf"):
+        trainer.train()
+    assert trainer.state.global_step == 7 and trainer.state.best_global_step == 5
+    best = AutoModelForSequenceClassification.from_pretrained(trainer.state.best_model_checkpoint)
+    assert zeros_of(trainer.model) == zeros_of(best)
+    assert "they are all there after step 9" in caplog.text
+    assert "target_sparsity` is not reached. The model is that of step 5, the best one" in caplog.text

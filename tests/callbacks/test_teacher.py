@@ -5,9 +5,12 @@ import torch
 from distilling import student, teacher
 from tiny import TinyNet, logits_of, tiny_model
 from torch import nn
-from transformers import BertForSequenceClassification, RobertaForSequenceClassification
+from transformers import BertForSequenceClassification, RobertaForSequenceClassification, Trainer, TrainingArguments
 
-from inc_hf.callbacks.teacher import load_teacher, prepare_teacher
+from inc_hf.callbacks import DistillationCallback
+from inc_hf.callbacks.teacher import check_same_logits, load_teacher, prepare_teacher
+from inc_hf.config import DistillationConfig
+from inc_hf.errors import UsageError
 
 
 class OwnBert(BertForSequenceClassification):
@@ -68,3 +71,29 @@ def test_the_student_is_no_teacher():
     net = TinyNet()
     with pytest.raises(ValueError):
         prepare_teacher(net, net, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "message"),
+    [
+        (
+            tiny_model("bert"),
+            tiny_model("bert", num_labels=1),
+            "gives 2 logits, and the student, a BertFor.*, 1; take",
+        ),
+        (tiny_model("gpt2", vocab_size=90), tiny_model("opt"), "gives 90 logits, and the student, a OPT.*, 96; take"),
+    ],
+    ids=["classes", "vocabulary"],
+)
+def test_other_logits(teacher, student, message):
+    check_same_logits(teacher, copy.deepcopy(teacher))
+    with pytest.raises(UsageError, match=message):
+        check_same_logits(teacher, student)
+
+
+def test_other_logits_are_refused_before_the_first_step(tmp_path):
+    arguments = TrainingArguments(str(tmp_path), max_steps=1, report_to="none", use_cpu=True)
+    callback = DistillationCallback(DistillationConfig(tiny_model("bert")))
+    trainer = Trainer(tiny_model("bert", num_labels=1), arguments, train_dataset=[{}], callbacks=[callback])
+    with pytest.raises(UsageError, match="gives 2 logits"):
+        trainer.train()

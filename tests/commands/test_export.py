@@ -88,6 +88,7 @@ def test_other_dtypes_and_kinds(name, suffix, tmp_path):
         (["./absent", "-o", "out"], "absent"),
         (["model", "--task", "nothing"], "Unknown task 'nothing'"),
         (["model", "-o", "full"], "full is not empty"),
+        (["model", "--opset", "5"], "--opset: it takes a whole number of at least 18, got '5'"),
         (["broken"], "truncated"),
         (["model", "--inputs", "boxes"], "BertForSequenceClassification has no inputs ['boxes'], only input_ids"),
         (["int8", "--dtype", "bf16"], "int8 is quantized; --dtype bf16 is for models that are not"),

@@ -1,6 +1,7 @@
 """`inc-hf info`, in this process."""
 
 import json
+import os
 import re
 import struct
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from commandline import config_json, error_line
 from tiny import quantized, tiny_model
+from transformers import AutoModelForSequenceClassification
 
 from inc_hf import mix_precision, ops
 from inc_hf.commands.main import main
@@ -53,6 +55,15 @@ class TestInfo:
     def test_weight_only(self, capsys):
         quantized("bert", "weight_only").save_pretrained("out")
         assert set(self.info(capsys, "out")["schemes"].values()) <= {"7-bit weights", "8-bit weights"}
+
+    def test_weights_of_pickle(self, capsys, model_dir):
+        """Which this does not look into, and says so, instead of finding nothing in them."""
+        model = AutoModelForSequenceClassification.from_pretrained(model_dir)
+        model.config.save_pretrained("bin")
+        torch.save(model.state_dict(), "bin/pytorch_model.bin")
+        facts = self.info(capsys, "bin")
+        assert "takes safetensors" in facts["elements"] and "as_fp32" not in facts
+        assert facts["weights_on_disk"] == f"{os.path.getsize('bin/pytorch_model.bin') / 1e6:.1f} MB"
 
     def test_float_checkpoint(self, capsys, model_dir):
         facts = self.info(capsys, model_dir)

@@ -220,7 +220,7 @@ class TestBadInput:
         tiny_model("t5").save_pretrained("t5")
         tiny_tokenizer().save_pretrained("t5")
         assert main(["quantize", "t5", "-o", "out", "--approach", "static", "--texts", str(texts)]) == 2
-        assert "The calibration data does not fit the model" in error_line(capsys.readouterr().err)
+        assert "t5 reads a text and writes another, and --texts has no answers" in error_line(capsys.readouterr().err)
 
     def test_negative_seed_for_the_data(self, model_dir, labelled, capsys):
         arguments = ["--approach", "static", "--dataset", str(labelled), "--seed", "-1"]

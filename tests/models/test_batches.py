@@ -255,14 +255,18 @@ class TestBadData:
     @pytest.mark.parametrize(
         ("data", "what"),
         [
-            ("a film", "str"),
-            ({"input_ids": torch.ones(2, 3)}, "dict"),
-            (datasets.DatasetDict(train=datasets.Dataset.from_dict({"text": TEXTS})), "DatasetDict"),
+            ("a film", "str as data; pass a list of texts, a dataset or a dataloader"),
+            ({"input_ids": torch.ones(2, 3)}, "dict as data; pass a list of texts, a dataset or a dataloader"),
+            (
+                datasets.DatasetDict(train=datasets.Dataset.from_dict({"text": TEXTS})),
+                "DatasetDict as data; choose one of its splits, 'train', such as data.'train'.",
+            ),
+            ({"text": TEXTS}, "dict as data; pass `datasets.Dataset.from_dict"),
         ],
-        ids=["text", "one batch", "all splits"],
+        ids=["text", "one batch", "all splits", "columns"],
     )
     def test_one_thing_instead_of_many(self, bert, tokenizer, data, what):
-        with pytest.raises(TypeError, match=f"Got .*{what}.* pass a list of texts, a dataset or a dataloader"):
+        with pytest.raises(TypeError, match=f"Got .*{what}"):
             next(batches_of(data, bert, tokenizer))
 
     @pytest.mark.parametrize("part", ["table", "column"])

@@ -334,3 +334,34 @@ class TestSound:
         model.config.num_mel_bins = 8  # as SpeechT5's
         [batch] = batches_of([{"input_values": torch.zeros(2, 400)}], model)
         assert batch["input_values"].shape == (2, 400)
+
+
+EMPTY = {
+    "None in a list": (
+        [{"text": "good", "label": 1}, {"text": None, "label": 0}],
+        "Row 1 .* nothing in column 'text'",
+    ),
+    "None in the first row": ([{"sentence": None, "label": 0}], "Row 0 .* nothing in column 'sentence'"),
+    "a second text": (
+        [{"sentence1": "a", "sentence2": "b"}, {"sentence1": "a", "sentence2": None}],
+        "Row 1 .*sentence2",
+    ),
+    "another name": (
+        [{"review": "good", "label": 1}, {"review": None, "label": 0}],
+        "Row 1 .* nothing in column 'review'",
+    ),
+    "None among texts": (["good", None], "A sample is None"),
+    "None in a pair": ([("good", 1), (None, 0)], r"A sample is \(None, 0\)"),
+    "a dataset": (datasets.Dataset.from_dict({"text": ["good", "bad", None], "label": [1, 0, 1]}), "Row 2 .* 'text'"),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), EMPTY.values(), ids=EMPTY)
+def test_a_row_without_a_text(data, message):
+    with pytest.raises(UsageError, match=message):
+        list(batches_of(data, tiny_model("bert"), tiny_tokenizer()))
+
+
+def test_a_row_without_an_image():
+    with pytest.raises(UsageError, match="Row 0 .* nothing in column 'image'"):
+        list(batches_of([{"image": None, "label": 1}], tiny_model("vit")))

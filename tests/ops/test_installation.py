@@ -19,6 +19,14 @@ def test_of_a_checkout():
     assert installation.why_no_library() == "they are not compiled in this checkout"
 
 
+def test_of_a_checkout_that_hides_an_installation(tmp_path, monkeypatch):
+    """As when a script lies in the checkout, which Python looks into first."""
+    (tmp_path / "inc_hf").mkdir()
+    (tmp_path / "inc_hf" / "_kernels.so").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert installation.why_no_library().endswith(f"hides the installed copy in {tmp_path}: work in another directory")
+
+
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
     """What is asked outside of a checkout, where pip has left this as direct_url.json."""

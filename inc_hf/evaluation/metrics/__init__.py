@@ -29,10 +29,14 @@ GLUE_METRIC = {
 LOCAL_METRICS = {"accuracy": "IncAccuracy", "f1": "IncF1", "glue": "IncGlue"}
 
 
+BY_NAME = {"accuracy": "sst2", "f1": "mrpc"}  # metrics that people ask for, and a task whose metric each is
+
+
 def check_glue_task(task: str | None) -> None:
-    """Raise ValueError for one that GLUE does not have; None is none."""
-    if task is not None and not (isinstance(task, str) and task in GLUE_METRIC):
-        raise UsageError(f"Unknown GLUE task {task!r}; choose one of {', '.join(sorted(GLUE_METRIC))}.")
+    """Raise ValueError for what is neither a task of GLUE nor one of `BY_NAME`; None is none."""
+    if task is not None and not (isinstance(task, str) and task in GLUE_METRIC | BY_NAME):
+        known = f"{', '.join(sorted(GLUE_METRIC))}, or {', '.join(BY_NAME)}"
+        raise UsageError(f"Unknown GLUE task {task!r}; choose one of {known}.")
 
 
 def load_metric(name: str, config_name: str | None = None) -> evaluate.EvaluationModule:
