@@ -1,6 +1,6 @@
 """Model cards."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,13 +8,10 @@ from typing import Any, NamedTuple
 from huggingface_hub import ModelCard, ModelCardData
 from torch import nn
 from transformers import PreTrainedModel
-from yaml import YAMLError
 
-from inc_hf.checkpoint.stale import CARD, is_card
 from inc_hf.evaluation.named_data import data_in_words
 from inc_hf.inference.layers import layers_of
 from inc_hf.matching.sentences import encoder_of
-from inc_hf.models.sentence_files import sentence_class
 from inc_hf.models.tasks import task_of
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.in_words import activations_in_words, bits_in_words
@@ -34,33 +31,6 @@ class Kind(NamedTuple):
     made: str
     modules: int
     loaded_by_others: str
-
-
-def write_card(make: Callable[..., ModelCard], model: nn.Module, summary: Mapping[str, Any], directory: Path) -> None:
-    """Write the card that `make` makes to the `directory` of a saved model.
-
-    The card of a model of sentence-transformers that lies there stays, with ours behind it.
-    """
-    sentence = sentence_class(directory)
-    card = make(model, summary, sentence)
-    if sentence is not None and is_card(directory / CARD):
-        card = _behind(directory / CARD, card)
-    card.save(directory / CARD)
-
-
-def _behind(path: Path, ours: ModelCard) -> ModelCard:
-    """Another card, with what ours says after its end, and with our tags."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        card = ModelCard(text)
-    except (ValueError, YAMLError):  # its metadata are nobody's that could be read
-        return ours
-    card.data.library_name = card.data.library_name or ours.data.library_name
-    card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *ours.data.tags]))
-    if ours.data.base_model:
-        card.data.base_model, card.data.base_model_relation = ours.data.base_model, ours.data.base_model_relation
-    card.text = f"{card.text.rstrip()}\n\n{ours.text.strip()}\n"
-    return card
 
 
 def quantized_card(model: nn.Module, summary: Mapping[str, Any], sentence: str | None = None) -> ModelCard:

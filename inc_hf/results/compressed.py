@@ -13,8 +13,9 @@ from inc_hf.config import Torch2ONNXConfig
 from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.results.base import refuse_to_save_others, write_summary
-from inc_hf.results.card import trained_card, write_card
+from inc_hf.results.card import trained_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
+from inc_hf.results.write_card import write_card
 
 
 class CompressedModel(Scored, nn.Module):

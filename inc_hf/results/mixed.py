@@ -12,8 +12,9 @@ from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.coverage import Coverage
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
-from inc_hf.results.card import bf16_card, write_card
+from inc_hf.results.card import bf16_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
+from inc_hf.results.write_card import write_card
 from inc_hf.tune import TuneResult
 
 

@@ -16,8 +16,9 @@ from inc_hf.export import export
 from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
-from inc_hf.results.card import quantized_card, write_card
+from inc_hf.results.card import quantized_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
+from inc_hf.results.write_card import write_card
 from inc_hf.tune import Candidate, TuneResult
 from inc_hf.version import versions
 
