@@ -9,6 +9,7 @@ from torch import nn
 from inc_hf.checkpoint.adopt import adopt_parts
 from inc_hf.config.arguments import check_model
 from inc_hf.config.checks import check_bool, check_choice
+from inc_hf.inference.encoder.parts import AUTO
 from inc_hf.inference.encoder.replace import run_encoders
 from inc_hf.inference.fuse import fuse_activations
 from inc_hf.inference.release import release_weights
@@ -25,7 +26,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 @torch.no_grad()
-def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: str = "int8") -> Model:
+def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: str = "auto") -> Model:
     """Make a quantized model ready for fast inference, in place.
 
     A model that stock `AutoModel….from_pretrained` returned from a compressed-tensors `int-quantized` checkpoint is
@@ -45,7 +46,7 @@ def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: s
             move an activation of the next layer to the neighbouring integer. It also leaves encoders as they are.
         encoder (`bool`): False lets the layers of encoders run one by one.
         attention (`str`): of such encoders: "int8" rounds queries, keys, values and probabilities to 8 bits, "fp32"
-            does not.
+            does not; "auto" is "int8" where the weights of query and key are integers, else "fp32".
 
     Returns:
         The same model.
@@ -57,7 +58,7 @@ def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: s
     check_model(model)
     check_bool("fuse", fuse)
     check_bool("encoder", encoder)
-    check_choice("attention", attention, ATTENTIONS)
+    check_choice("attention", attention, (AUTO, *ATTENTIONS))
     with restored_on_error(model):
         if not quantized_modules(model) and not bf16_modules(model):
             adopt_parts(model)
@@ -70,7 +71,5 @@ def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: s
         if why_not:
             logger.log(NOTICE, "%s: its layers run one by one, since %s.", name or "The model", why_not)
         else:
-            logger.log(
-                NOTICE, "%s: all layers run in one native call, attention in %s.", name or "The model", attention
-            )
+            logger.log(NOTICE, "%s: all layers run in one native call.", name or "The model")
     return model

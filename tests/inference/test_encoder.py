@@ -83,6 +83,17 @@ def test_it_computes_what_the_layers_do(family, padding, attention):
     assert not by_encoder or (family == "modernbert") or (output.last_hidden_state[~real] == 0).all()
 
 
+def test_attention_is_in_8_bits_where_the_weights_are():
+    for kind, attention in {"dynamic": "int8", "bf16": "fp32"}.items():
+        model = model_of("bert", kind)
+        inputs = inputs_of(model)
+        found, asked = (
+            run(optimize(copy.deepcopy(model), attention=a), **inputs)[0].last_hidden_state
+            for a in ("auto", attention)
+        )
+        assert torch.equal(found, asked)
+
+
 @pytest.mark.parametrize("kind", ["static", "bf16"])
 def test_other_weights(kind):
     model = model_of("bert", kind)
@@ -285,5 +296,5 @@ class TestWhatDoesNotFit:
         assert not run(model, **inputs_of(model))[1]
 
     def test_wrong_arguments(self):
-        with pytest.raises(ValueError, match="`attention` must be one of int8, fp32, got 'int4'"):
+        with pytest.raises(ValueError, match="`attention` must be one of auto, int8, fp32, got 'int4'"):
             optimize(model_of("bert"), attention="int4")

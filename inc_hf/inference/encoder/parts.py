@@ -8,6 +8,8 @@ from inc_hf.inference.fuse import activation_name
 from inc_hf.ops.encoder import MOST_TOKENS, Encoder, Layer, Norm, Product
 from inc_hf.quantize.nn import BF16Linear, QLinear
 
+AUTO = "auto"  # attention in 8 bits where query and key are computed in 8 bits
+
 
 def encoder_of(model: nn.Module, family: Family, attention: str) -> Encoder:
     """What all layers of a model are made of. Weights are packed on the way.
@@ -28,12 +30,16 @@ def encoder_of(model: nn.Module, family: Family, attention: str) -> Encoder:
         activation_of(first),
         (width // heads) ** -0.5,
         family.norm_place,
-        attention,
+        attention_of(first) if attention == AUTO else attention,
         [layer_of(layer, activation_of(first)) for layer in layers],
         family.is_gated,
         model.config.max_position_embeddings if family.has_positions else MOST_TOKENS,
         None if family.biases is None else family.biases(model),
     )
+
+
+def attention_of(modules: LayerModules) -> str:
+    return "int8" if isinstance(modules.query, QLinear) else "fp32"
 
 
 def layer_of(modules: LayerModules, activation: str) -> Layer:
