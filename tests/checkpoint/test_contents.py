@@ -44,7 +44,7 @@ def load(directory):
 
 def optimize(directory):
     pytest.importorskip("compressed_tensors")
-    return inc_hf.optimize(AutoModelForSequenceClassification.from_pretrained(directory))
+    return inc_hf.optimize(AutoModelForSequenceClassification.from_pretrained(directory), encoder=False)
 
 
 def info(directory):
