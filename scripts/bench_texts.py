@@ -102,7 +102,9 @@ def render(report: dict) -> str:
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(1)
-    about = describe([ops.isa()], None, ["python scripts/bench_texts.py"], ["transformers"])
+    about = describe(
+        [ops.isa()], None, ["python scripts/bench_texts.py --model demo/fp32 --sparse demo/sparse"], ["transformers"]
+    )
     report = {"about": about, "entries": measure(args)}
     write_report(args.output, json.dumps(report, indent=1) + "\n", render(report))
 

@@ -32,6 +32,7 @@ def task(tmp_path_factory):
     return {
         "model": str(folder),
         "backend": "torch",
+        "trust_remote_code": False,
         "kind": "checkpoint",
         "task": None,
         "batches": str(folder / "batches.safetensors"),

@@ -58,8 +58,16 @@ def distinct(arrays):
     return {min(key, array.T.tobytes()): array for key, array in rows.items()}
 
 
-@pytest.mark.parametrize("approach", ["static", "dynamic", "sparse"])
-@pytest.mark.parametrize("name", ENCODERS + GENERATING)
+# Not the zeros of t5 and whisper: their two files take longest, and zeros are written the same way for all.
+@pytest.mark.parametrize(
+    ("name", "approach"),
+    [
+        (name, approach)
+        for name in ENCODERS + GENERATING
+        for approach in ("static", "dynamic", "sparse")
+        if (name, approach) not in (("t5", "sparse"), ("whisper", "sparse"))
+    ],
+)
 def test_parity(name, approach, onnx_files):
     model = model_of(name, approach)
     inputs = tiny_inputs(model, batch_size=8)
