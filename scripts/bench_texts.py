@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from bench.machine import describe, write_report
 from bench.measure import summary, take_turns
+from recipe.data import read
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from inc_hf import PostTrainingQuantConfig, ops, optimize, quantization
@@ -58,8 +59,8 @@ def logits_of(model: Callable, batches: Batches) -> torch.Tensor:
 
 
 def measure(args: argparse.Namespace) -> list[dict]:
-    rows = [line.rsplit("\t", 1) for line in (args.data / "validation.tsv").read_text().splitlines()[1:]]
-    sentences, labels = [text for text, _ in rows], torch.tensor([int(label) for _, label in rows])
+    rows = read(args.data / "validation.tsv")
+    sentences, labels = [text for text, _ in rows], torch.tensor([label for _, label in rows])
     tokenizer, candidates = AutoTokenizer.from_pretrained(args.model), models(args)
     streams = {name: batches_of(sentences, tokenizer, *how) for name, how in STREAMS.items()}
     logits = {name: logits_of(model, streams["one by one"]) for name, model in candidates.items()}

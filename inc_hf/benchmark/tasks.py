@@ -11,6 +11,7 @@ from transformers import AutoConfig, PreTrainedModel
 from inc_hf.benchmark.batches import Batch
 from inc_hf.benchmark.conclude import AGAIN
 from inc_hf.benchmark.model_worker import FLOAT
+from inc_hf.checkpoint.header import WEIGHTS
 from inc_hf.config.arguments import check_place
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.models.batches import batches_of
@@ -21,7 +22,6 @@ from inc_hf.models.tasks import auto_class_of, check_is_for, model_class_of
 from inc_hf.results.base import StandsForModel
 from inc_hf.runtimes import RuntimeModel
 
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 LENGTH = 128  # tokens of a text, unless the model takes fewer
 TWIN = "FP32, random weights"
 

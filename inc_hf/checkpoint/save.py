@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inc_hf.atomic import OLD, locked, remove_leavings, temporary_directory, unique_beside
+from inc_hf.checkpoint.header import WEIGHTS
 from inc_hf.checkpoint.sentence_modules import copy_sentence_modules
 from inc_hf.checkpoint.stale import carry_over
 from inc_hf.config.arguments import check_path
@@ -20,7 +21,6 @@ from inc_hf.writable import check_writable
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100
 OF_RESULTS = ("inc_config.json", "stage.json")
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
 
 def save_checkpoint(write: Callable[[Path], None], save_directory: str | os.PathLike, overwrite: bool = False) -> Path:

@@ -47,8 +47,4 @@ def result(model: nn.Module, hidden: Tensor) -> Any:
     return BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=pooled)
 
 
-def heads(model: nn.Module) -> int:
-    return model.config.num_attention_heads
-
-
-ALBERT = Family(("AlbertModel",), layers_of, embed, buffered_positions, result, heads)
+ALBERT = Family(("AlbertModel",), layers_of, embed, buffered_positions, result)

@@ -55,12 +55,8 @@ def not_pooled(model: nn.Module, hidden: Tensor) -> Any:
     return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden)
 
 
-def heads(model: nn.Module) -> int:
-    return model.config.num_attention_heads
-
-
-BERT = Family(("BertModel",), layers_of, embed, buffered_positions, pooled, heads)
-ELECTRA = Family(("ElectraModel",), layers_of, embed, buffered_positions, not_pooled, heads)
+BERT = Family(("BertModel",), layers_of, embed, buffered_positions, pooled)
+ELECTRA = Family(("ElectraModel",), layers_of, embed, buffered_positions, not_pooled)
 ROBERTA = Family(
-    ("RobertaModel", "XLMRobertaModel", "CamembertModel"), layers_of, embed, positions_beyond_padding, pooled, heads
+    ("RobertaModel", "XLMRobertaModel", "CamembertModel"), layers_of, embed, positions_beyond_padding, pooled
 )

@@ -34,8 +34,4 @@ def result(model: nn.Module, hidden: Tensor) -> Any:
     return BaseModelOutput(last_hidden_state=hidden)
 
 
-def heads(model: nn.Module) -> int:
-    return model.config.n_heads
-
-
-DISTILBERT = Family(("DistilBertModel",), layers_of, embed, buffered_positions, result, heads)
+DISTILBERT = Family(("DistilBertModel",), layers_of, embed, buffered_positions, result)

@@ -53,7 +53,6 @@ class Family:
         positions: the position ids that a model takes by itself, of shape `(batch or 1, tokens)`, from its input ids
             and its input embeddings, one of which is None. None where images are read.
         result: what the model returns, from the hidden states after its last layer.
-        heads: how many heads the attention has.
         norm_place (`str`): "after" adding the residual, or "before" the products.
         is_gated (`bool`): whether `up` computes the gate, too.
         has_positions (`bool`): whether a layer knows how far apart tokens are: then there must be no holes in a mask,
@@ -68,7 +67,6 @@ class Family:
     embed: Callable[[nn.Module, Tokens], Tensor] | None
     positions: Callable[[nn.Module, Tensor | None, Tensor | None], Tensor] | None
     result: Callable[[nn.Module, Tensor], Any]
-    heads: Callable[[nn.Module], int]
     norm_place: str = "after"
     is_gated: bool = False
     has_positions: bool = False

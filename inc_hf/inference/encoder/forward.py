@@ -72,7 +72,18 @@ class NativeForward:
         return not torch.is_autocast_enabled("cpu") and ops.is_native() and self.takes_inputs(given)
 
     def takes_inputs(self, given: dict[str, Any]) -> bool:
-        return takes_inputs(given)
+        """Whether ids or embeddings and mask are what the encoder reads."""
+        ids, embeds, mask = given.get("input_ids"), given.get("inputs_embeds"), given.get("attention_mask")
+        if (ids is None) == (embeds is None):
+            return False
+        x = ids if embeds is None else embeds
+        if not isinstance(x, Tensor) or not x.is_cpu or x.dim() != (2 if embeds is None else 3) or x.numel() == 0:
+            return False
+        if embeds is not None and (
+            embeds.dtype != torch.float32 or (embeds.requires_grad and torch.is_grad_enabled())
+        ):
+            return False
+        return mask is None or (isinstance(mask, Tensor) and mask.shape == x.shape[:2])
 
     def flag(self, given: dict[str, Any], name: str) -> bool:
         value = given.get(name)
@@ -125,16 +136,3 @@ class NativeForward:
 
 def needs_gradients(hidden: Tensor, prepared: Prepared) -> bool:
     return hidden.requires_grad or any(p.requires_grad for p, *_ in prepared.norms)
-
-
-def takes_inputs(given: dict[str, Any]) -> bool:
-    """Whether ids or embeddings and mask are what the encoder reads."""
-    ids, embeds, mask = given.get("input_ids"), given.get("inputs_embeds"), given.get("attention_mask")
-    if (ids is None) == (embeds is None):
-        return False
-    x = ids if embeds is None else embeds
-    if not isinstance(x, Tensor) or not x.is_cpu or x.dim() != (2 if embeds is None else 3) or x.numel() == 0:
-        return False
-    if embeds is not None and (embeds.dtype != torch.float32 or (embeds.requires_grad and torch.is_grad_enabled())):
-        return False
-    return mask is None or (isinstance(mask, Tensor) and mask.shape == x.shape[:2])

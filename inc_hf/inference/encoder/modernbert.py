@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inc_hf.inference.encoder.bert import heads
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, Unfit
 
 
@@ -59,7 +58,6 @@ MODERNBERT = Family(
     embed,
     positions,
     result,
-    heads,
     norm_place="before",
     is_gated=True,
     has_positions=True,

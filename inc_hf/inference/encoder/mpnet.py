@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inc_hf.inference.encoder.bert import heads
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens
 
 
@@ -55,4 +54,4 @@ def biases(model: nn.Module) -> Tensor:
 
 
 BUCKETS = 32  # whatever the config says, as in `MPNetEncoder.compute_position_bias`
-MPNET = Family(("MPNetModel",), layers_of, embed, positions, result, heads, has_positions=True, biases=biases)
+MPNET = Family(("MPNetModel",), layers_of, embed, positions, result, has_positions=True, biases=biases)

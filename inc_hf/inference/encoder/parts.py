@@ -11,16 +11,15 @@ from inc_hf.quantize.nn import BF16Linear, QLinear
 AUTO = "auto"  # attention in 8 bits where query and key are computed in 8 bits
 
 
-def encoder_of(model: nn.Module, family: Family, attention: str) -> Encoder:
-    """What all layers of a model are made of. Weights are packed on the way.
+def encoder_of(model: nn.Module, family: Family, layers: list[LayerModules], attention: str) -> Encoder:
+    """What all `layers` of a model are made of. Weights are packed on the way.
 
     Raises:
         Unfit: one of the modules is not what the encoder computes.
     """
     if getattr(model.config, "is_decoder", False) or getattr(model.config, "add_cross_attention", False):
         raise Unfit("it is a decoder")
-    layers = family.layers(model)
-    first, heads = layers[0], family.heads(model)
+    first, heads = layers[0], model.config.num_attention_heads
     hidden, width = weight_shape(first.output)
     return Encoder(
         hidden,

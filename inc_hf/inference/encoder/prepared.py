@@ -11,9 +11,10 @@ class Prepared:
     """Copies the packed weights of a model into one buffer; the modules get views of it instead of their own."""
 
     def __init__(self, model: nn.Module, family: Family, attention: str):
-        parts = encoder_of(model, family, attention)
+        layers = family.layers(model)
+        parts = encoder_of(model, family, layers, attention)
         self.plan = encoder_plan(parts)
-        modules = [module for layer in family.layers(model) for module in layer.products()]
+        modules = [module for layer in layers for module in layer.products()]
         self.packed = dict(zip(modules, self.plan.packed, strict=True))  # layers of ALBERT come several times
         for module, packed in self.packed.items():
             module._buffers["packed"] = packed

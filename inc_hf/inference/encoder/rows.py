@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from inc_hf.ops.encoder import cu_seqlens_of
+
 
 class Rows(NamedTuple):
     """Where the real tokens of a padded batch are.
@@ -55,6 +57,4 @@ def rows_of(batch: int, tokens: int, mask: Tensor | None) -> Rows | None:
         return rows_of(batch, tokens, None)
     if least == 0:
         return None
-    cu_seqlens = torch.zeros(batch + 1, dtype=torch.int64)
-    torch.cumsum(lengths, 0, out=cu_seqlens[1:])
-    return Rows(batch, tokens, cu_seqlens, real.flatten().nonzero().squeeze(1))
+    return Rows(batch, tokens, cu_seqlens_of(lengths), real.flatten().nonzero().squeeze(1))

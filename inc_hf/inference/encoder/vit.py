@@ -4,7 +4,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from inc_hf.inference.encoder.bert import heads
 from inc_hf.inference.encoder.family import Family, LayerModules
 
 
@@ -33,4 +32,4 @@ def result(model: nn.Module, hidden: Tensor) -> Any:
     return BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=pooled)
 
 
-VIT = Family(("ViTModel", "DeiTModel"), layers_of, None, None, result, heads, norm_place="before", norms_last=False)
+VIT = Family(("ViTModel", "DeiTModel"), layers_of, None, None, result, norm_place="before", norms_last=False)
