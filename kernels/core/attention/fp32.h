@@ -6,6 +6,15 @@
 
 namespace {
 
+struct FloatDot {
+  using Vector = F32;
+  using Activation = float;
+  static constexpr int kGroup = 1;
+  static F32 load(const float* p) { return ::load(p); }
+  static F32 broadcast(const float* p) { return set1(*p); }
+  static F32 add(F32 sum, F32 x, F32 w) { return fma(x, w, sum); }
+};
+
 template <int kRows, int kVectors>
 struct Fp32Head {
   static constexpr int kTileRows = kRows;
@@ -50,25 +59,21 @@ struct Fp32Head {
   }
 
   template <int R, int V>
-  void score(const inc_hf::AttentionHead& head, int64_t row, int64_t first) const {
-    F32 c[R][V];
+  static void begin_with_zero(F32 (&c)[R][V]) {
     INC_HF_UNROLL
     for (int i = 0; i < R; i++) {
       INC_HF_UNROLL
       for (int j = 0; j < V; j++) c[i][j] = set1(0.0f);
     }
-    const float* q = head.q + row * head.stride;
-    for (int64_t d = 0; d < head.head_dim; d++) {
-      F32 w[V];
-      INC_HF_UNROLL
-      for (int j = 0; j < V; j++) w[j] = load(keys + ((first + j) * head.head_dim + d) * kWidth);
-      INC_HF_UNROLL
-      for (int i = 0; i < R; i++) {
-        const F32 x = set1(q[i * head.stride + d]);
-        INC_HF_UNROLL
-        for (int j = 0; j < V; j++) c[i][j] = fma(x, w[j], c[i][j]);
-      }
-    }
+  }
+
+  template <int R, int V>
+  void score(const inc_hf::AttentionHead& head, int64_t row, int64_t first) const {
+    F32 c[R][V];
+    begin_with_zero(c);
+    const int64_t line = head.head_dim * kWidth;
+    add_products<FloatDot>(head.q + row * head.stride, head.stride,
+                           Panel<float>{keys + first * line, line, kWidth, head.head_dim}, c);
     INC_HF_UNROLL
     for (int j = 0; j < V; j++) {
       const int64_t at = (first + j) * kWidth, rest = head.tokens - at;
@@ -103,25 +108,11 @@ struct Fp32Head {
   void sum_values(const inc_hf::AttentionHead& head, int64_t row, int64_t first, KeyRange range,
                   const float (&inverse)[R]) const {
     F32 c[R][V];
-    INC_HF_UNROLL
-    for (int i = 0; i < R; i++) {
-      INC_HF_UNROLL
-      for (int j = 0; j < V; j++) c[i][j] = set1(0.0f);
-    }
-    const int64_t begin = range.first * kWidth;
+    begin_with_zero(c);
+    const int64_t begin = range.first * kWidth, line = value_vectors * kWidth;
     const int64_t end = range.end * kWidth < head.tokens ? range.end * kWidth : head.tokens;
-    const float* from = values + (begin * value_vectors + first) * kWidth;
-    for (int64_t t = begin; t < end; t++, from += value_vectors * kWidth) {
-      F32 w[V];
-      INC_HF_UNROLL
-      for (int j = 0; j < V; j++) w[j] = load(from + j * kWidth);
-      INC_HF_UNROLL
-      for (int i = 0; i < R; i++) {
-        const F32 x = set1(scores[i * padded + t]);
-        INC_HF_UNROLL
-        for (int j = 0; j < V; j++) c[i][j] = fma(x, w[j], c[i][j]);
-      }
-    }
+    add_products<FloatDot>(scores + begin, padded,
+                           Panel<float>{values + begin * line + first * kWidth, kWidth, line, end - begin}, c);
     INC_HF_UNROLL
     for (int j = 0; j < V; j++) {
       const int64_t at = (first + j) * kWidth, rest = head.head_dim - at;

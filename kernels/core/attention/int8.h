@@ -202,27 +202,22 @@ struct Int8Head {
     return scale;
   }
 
+  template <int R, int V>
+  static void begin_with(const int32_t* start, typename Dot::Vector (&c)[R][V]) {
+    INC_HF_UNROLL
+    for (int i = 0; i < R; i++) {
+      INC_HF_UNROLL
+      for (int j = 0; j < V; j++) c[i][j] = load(start + j * kWidth).v;
+    }
+  }
+
   // Scores of R queries and V vectors of keys, without the scale of the queries.
   template <int R, int V>
   void score(int64_t first, F32 (&most)[R]) const {
     typename Dot::Vector c[R][V];
-    INC_HF_UNROLL
-    for (int i = 0; i < R; i++) {
-      INC_HF_UNROLL
-      for (int j = 0; j < V; j++) c[i][j] = load(key_start + (first + j) * kWidth).v;
-    }
-    const int8_t* panel = keys + first * groups * kLine;
-    for (int64_t g = 0; g < groups; g++, panel += kLine) {
-      typename Dot::Vector w[V];
-      INC_HF_UNROLL
-      for (int j = 0; j < V; j++) w[j] = Dot::load(panel + j * groups * kLine);
-      INC_HF_UNROLL
-      for (int i = 0; i < R; i++) {
-        const typename Dot::Vector x = Dot::broadcast(query + (i * groups + g) * kGroup);
-        INC_HF_UNROLL
-        for (int j = 0; j < V; j++) c[i][j] = Dot::add(c[i][j], x, w[j]);
-      }
-    }
+    begin_with(key_start + first * kWidth, c);
+    const Panel<int8_t> panel = {keys + first * groups * kLine, groups * kLine, kLine, groups};
+    add_products<Dot>(query, groups * kGroup, panel, c);
     INC_HF_UNROLL
     for (int j = 0; j < V; j++) {
       const F32 scale = load(key_scale + (first + j) * kWidth);
@@ -284,23 +279,10 @@ struct Int8Head {
                   const float (&inverse)[R]) const {
     const KeyRange steps = groups_of(range);
     typename Dot::Vector c[R][V];
-    INC_HF_UNROLL
-    for (int i = 0; i < R; i++) {
-      INC_HF_UNROLL
-      for (int j = 0; j < V; j++) c[i][j] = load(value_start + (first + j) * kWidth).v;
-    }
-    const int8_t* panel = values + (steps.first * value_vectors + first) * kLine;
-    for (int64_t g = steps.first; g < steps.end; g++, panel += value_vectors * kLine) {
-      typename Dot::Vector w[V];
-      INC_HF_UNROLL
-      for (int j = 0; j < V; j++) w[j] = Dot::load(panel + j * kLine);
-      INC_HF_UNROLL
-      for (int i = 0; i < R; i++) {
-        const typename Dot::Vector x = Dot::broadcast(weights + i * padded + g * kGroup);
-        INC_HF_UNROLL
-        for (int j = 0; j < V; j++) c[i][j] = Dot::add(c[i][j], x, w[j]);
-      }
-    }
+    const int64_t line = value_vectors * kLine;
+    begin_with(value_start + first * kWidth, c);
+    const Panel<int8_t> panel = {values + steps.first * line + first * kLine, kLine, line, steps.end - steps.first};
+    add_products<Dot>(weights + steps.first * kGroup, padded, panel, c);
     INC_HF_UNROLL
     for (int j = 0; j < V; j++) {
       const int64_t at = (first + j) * kWidth, rest = head.head_dim - at;

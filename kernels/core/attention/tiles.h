@@ -78,6 +78,31 @@ inline F32 within_window(F32 x, int64_t distance, int64_t window) {
   return x;
 }
 
+// Vectors of keys or values: the first, and how many elements it is to the next one, and to its own next group.
+template <typename Weight>
+struct Panel {
+  const Weight* w;
+  int64_t to_vector, to_group, groups;
+};
+
+// Adds R rows of activations, `stride` elements apart, times V vectors. `Dot` is one of q8gemm/generic.h, or FloatDot.
+template <typename Dot, int R, int V, typename Weight>
+inline __attribute__((always_inline)) void add_products(const typename Dot::Activation* a, int64_t stride,
+                                                        const Panel<Weight>& panel, typename Dot::Vector (&c)[R][V]) {
+  const Weight* from = panel.w;
+  for (int64_t g = 0; g < panel.groups; g++, from += panel.to_group) {
+    typename Dot::Vector w[V];
+    INC_HF_UNROLL
+    for (int j = 0; j < V; j++) w[j] = Dot::load(from + j * panel.to_vector);
+    INC_HF_UNROLL
+    for (int i = 0; i < R; i++) {
+      const typename Dot::Vector x = Dot::broadcast(a + i * stride + g * Dot::kGroup);
+      INC_HF_UNROLL
+      for (int j = 0; j < V; j++) c[i][j] = Dot::add(c[i][j], x, w[j]);
+    }
+  }
+}
+
 // All queries of a head, in tiles of about equal height.
 template <typename Head>
 void attend(const inc_hf::AttentionHead& head, const Head& work) {

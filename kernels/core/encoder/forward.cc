@@ -1,7 +1,6 @@
 #include "encoder/forward.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "encoder/chunk.h"
