@@ -1,8 +1,6 @@
 """Atomic directories: a killed save leaves the old directory or the new one, never half of one."""
 
-import contextlib
 import ctypes
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -16,6 +14,7 @@ from inc_hf.checkpoint.stale import carry_over
 from inc_hf.config.arguments import check_path
 from inc_hf.errors import UsageTypeError
 from inc_hf.matching.sentences import encoder_of, is_sentence_model
+from inc_hf.models.json_files import read_object
 from inc_hf.writable import check_writable
 
 RENAME_EXCHANGE = 2  # linux/fs.h
@@ -99,9 +98,8 @@ def check_keeps_original(model: Any, save_directory: str | os.PathLike) -> None:
 def _has_original(directory: Path) -> bool:
     if any((directory / name).is_file() for name in OF_RESULTS):
         return False
-    with contextlib.suppress(OSError, ValueError):
-        if "quantization_config" in json.loads((directory / "config.json").read_text(encoding="utf-8")):
-            return False
+    if "quantization_config" in read_object(directory / "config.json"):
+        return False
     return any(path for pattern in WEIGHTS for path in directory.glob(pattern))
 
 

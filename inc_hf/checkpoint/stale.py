@@ -10,7 +10,6 @@ All else stays: notes, a `README.md` that is no card, data, logs, the state of a
 folders that are a checkpoint of their own, such as `checkpoint-500/`.
 """
 
-import json
 import logging
 import re
 import shutil
@@ -19,6 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
 from inc_hf.config import options
+from inc_hf.models.json_files import read_object
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def _is_apart(folder: Path, place: Path) -> bool:
 
 
 def _is_checkpoint(folder: Path) -> bool:
-    config = _json(folder / "config.json")
+    config = read_object(folder / "config.json")
     return (folder / "adapter_config.json").is_file() or bool({"model_type", "architectures"} & config.keys())
 
 
@@ -150,7 +150,7 @@ def _is_story(path: Path) -> bool:
     if Path(options.workspace).resolve() == path.parent.resolve():
         return False
     if path.name in STORIES:
-        return STORIES[path.name] <= _json(path).keys()
+        return STORIES[path.name] <= read_object(path).keys()
     return path.name == "diagnosis.csv" and _head(path).startswith("module,scheme,")
 
 
@@ -160,14 +160,6 @@ def _head(path: Path) -> str:
             return file.read(64)
     except OSError:
         return ""
-
-
-def _json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _copy(source: Path, target: Path) -> None:

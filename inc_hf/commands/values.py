@@ -15,7 +15,7 @@ from inc_hf.config.quantization import APPROACHES, check_approach
 from inc_hf.config.registered import registered_names
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.metrics import check_glue_task
-from inc_hf.models.tasks import TASK_ALIASES, check_task
+from inc_hf.models.tasks import check_task
 
 
 def integer(low: int, high: int = sys.maxsize) -> Callable[[str], int]:
@@ -127,8 +127,7 @@ def _place_of_model(text: str) -> str:
 
 def task(text: str) -> str:
     """What a model is for; names that `transformers.pipeline` knows, too, become its first one."""
-    _checked(text, check_task)
-    return TASK_ALIASES.get(text, text)
+    return _checked(text, check_task)
 
 
 def metric(text: str) -> str:
@@ -136,9 +135,9 @@ def metric(text: str) -> str:
     return _checked(text, check_glue_task)
 
 
-def _checked(text: str, check: Callable[[str], None]) -> str:
+def _checked(text: str, check: Callable[[str], str | None]) -> str:
+    """The text, or by what name of its own the check knows it."""
     try:
-        check(text)
+        return check(text) or text
     except UsageError as error:
         raise ArgumentTypeError(str(error).removesuffix(".")) from None
-    return text

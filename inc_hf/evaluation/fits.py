@@ -28,8 +28,9 @@ def check_texts(data: Any, model: nn.Module) -> None:
     """Raise ValueError for the first row of a dataset (`datasets.Dataset`) that has no text."""
     if {*main_names(model), "inputs_embeds"}.intersection(data.column_names):
         return
-    for name in text_columns(data[0]) or ():
-        if name is not None and (row := next((i for i, text in enumerate(data[name]) if text is None), None)):
+    for name in filter(None, text_columns(data[0]) or ()):
+        row = next((row for row, text in enumerate(data[name]) if text is None), None)
+        if row is not None:
             refuse_empty(name, row)
 
 

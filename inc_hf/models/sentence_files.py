@@ -3,13 +3,13 @@
 Only their names and places are known here; sentence-transformers need not be installed.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from inc_hf.errors import UsageError
 from inc_hf.matching.sentences import PACKAGE
+from inc_hf.models.json_files import read_json, read_object
 
 MODULES = "modules.json"
 SETTINGS = "config_sentence_transformers.json"
@@ -70,7 +70,7 @@ def sentence_files(folder: Path) -> list[Path]:
 
 def sentence_task(folder: Path) -> str:
     """The task that the encoder is loaded for, by our name of it."""
-    settings = next((_table(path) for path in sorted(folder.glob(ENCODER_SETTINGS))), {})
+    settings = next((read_object(path) for path in sorted(folder.glob(ENCODER_SETTINGS))), {})
     name = str(settings.get("transformer_task", "feature-extraction"))
     return OTHER_NAMES.get(name, name)
 
@@ -78,12 +78,12 @@ def sentence_task(folder: Path) -> str:
 def sentence_class(directory: Path) -> str | None:
     """The class of sentence-transformers that loads a directory, by its name; None if it is for transformers alone."""
     if not (directory / MODULES).is_file():
-        return "CrossEncoder" if OF_CROSS_ENCODERS & _table(directory / "config.json").keys() else None
-    return str(_table(directory / SETTINGS).get("model_type", "SentenceTransformer"))
+        return "CrossEncoder" if OF_CROSS_ENCODERS & read_object(directory / "config.json").keys() else None
+    return str(read_object(directory / SETTINGS).get("model_type", "SentenceTransformer"))
 
 
 def _modules_in(folder: Path) -> list[dict[str, Any]]:
-    modules = _json(folder / MODULES)
+    modules = read_json(folder / MODULES)
     if not (isinstance(modules, list) and modules and all(map(_is_module, modules))):
         raise UsageError(f"{folder / MODULES} is damaged: it must be a list of modules with `type` and `path`.")
     return modules
@@ -99,15 +99,3 @@ def _is_module(module: Any) -> bool:
 
 def _paths_of(modules: list[dict[str, Any]]) -> list[str]:
     return [module["path"] for module in modules if module["path"] not in AT_TOP]
-
-
-def _table(path: Path) -> dict[str, Any]:
-    content = _json(path)
-    return content if isinstance(content, dict) else {}
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

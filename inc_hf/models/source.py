@@ -1,6 +1,5 @@
 """Where a checkpoint comes from, asked before it is loaded: is there such a place, and whose code would run."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from inc_hf.config.checks import check_bool
 from inc_hf.errors import UsageError
 from inc_hf.models.files import find_file
 from inc_hf.models.hub import reached
+from inc_hf.models.json_files import read_object
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -91,8 +91,4 @@ def _files_of(own: dict[str, Any]) -> list[str]:
 def _json(name: str | os.PathLike, file: str, hub: dict[str, Any]) -> dict[str, Any]:
     """A file as a dict; an empty one if it is not there or malformed, which whoever loads it says."""
     path = find_file(name, file, quiet=True, **hub)
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return {} if path is None else read_object(path)
