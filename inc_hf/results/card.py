@@ -45,15 +45,14 @@ def quantized_card(model: nn.Module, summary: Mapping[str, Any], sentence: str |
     activations = activations_in_words(model)
     calibrated = f", calibrated on {samples} samples" if quantization["is_static"] and samples else ""
     with_activations = f" and 8-bit activations ({activations}{calibrated})" if activations != "weights only" else ""
-    method = encoder_of(model).config.quantization_config.to_dict()["quant_method"]
-    kind = Kind(
-        tags=("int8", "cpu", "quantized", "inc_hf"),
-        word="quantized",
-        made=f"with {bits} integer weights{with_activations}",
-        modules=quantization["quantized_modules"],
-        loaded_by_others="compressed-tensors" if method == "compressed-tensors" else "nobody",
-    )
+    kind = _quantized(model, f"with {bits} integer weights{with_activations}", quantization["quantized_modules"])
     return _card(model, summary, kind, sentence)
+
+
+def _quantized(model: nn.Module, made: str, modules: int) -> Kind:
+    method = encoder_of(model).config.quantization_config.to_dict()["quant_method"]
+    loaded_by_others = "compressed-tensors" if method == "compressed-tensors" else "nobody"
+    return Kind(("int8", "cpu", "quantized", "inc_hf"), "quantized", made, modules, loaded_by_others)
 
 
 def bf16_card(model: nn.Module, summary: Mapping[str, Any], sentence: str | None = None) -> ModelCard:
@@ -72,14 +71,7 @@ def trained_card(model: nn.Module, summary: Mapping[str, Any], sentence: str | N
     """Card of a model that was compressed while it was trained: quantized, or else pruned, or neither."""
     quantized, zeros = quantized_modules(model), summary["zeros"]["weights"]
     if quantized:
-        method = encoder_of(model).config.quantization_config.to_dict()["quant_method"]
-        kind = Kind(
-            tags=("int8", "cpu", "quantized", "inc_hf"),
-            word="quantized",
-            made=f"in integers ({bits_in_words(model)})",
-            modules=len(quantized),
-            loaded_by_others="compressed-tensors" if method == "compressed-tensors" else "nobody",
-        )
+        kind = _quantized(model, f"in integers ({bits_in_words(model)})", len(quantized))
     elif zeros >= PRUNED:
         pruned = sum(layer.zeros.share >= PRUNED for layer in layers_of(model).values())
         kind = Kind(("pruned", "cpu", "inc_hf"), "pruned", "pruned in training", pruned, "anybody")
