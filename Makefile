@@ -22,7 +22,7 @@ test:  ## set up the environment, then run the tests; ARGS goes to pytest
 	@scripts/setup_env.sh $(VENV) test,dev
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal tests $(ARGS)
 
-test-all:  ## the same, and the slow tests of what has not changed since the last tag
+test-all:  ## the same, and the slow tests of what has not changed; writes tests/slow.json
 	$(MAKE) test ARGS="--all $(ARGS)"
 
 build:  ## compile the C++ kernels in place, after an edit

@@ -1,48 +1,80 @@
 """`@pytest.mark.slow("inc_hf/callbacks", ...)`: a test that runs only if something below these paths has changed.
 
-Changed means since the last tag, in the working tree or in a commit. With `--all`, where there is no tag, and where
-there is no git, all tests run.
+`make test-all` runs all of them, and writes to `tests/slow.json` in which state of these paths, of the test's own file
+and of torch and transformers each one passed. Commit that file: a test whose state is in it is skipped.
 """
 
 import functools
-import subprocess
+import hashlib
+import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PASSED = ROOT / "tests/slow.json"
+MADE_HERE = (".so", ".pyc")  # by compilers; not a part of the state
+
+
+class Passed:
+    """Hooks that gather what passes, and write it at the end; with pytest-xdist they run in the process that waits."""
+
+    def __init__(self):
+        self.states, self.failed = {}, set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        name = name_of(report.nodeid)
+        if (state := dict(report.user_properties).get("slow")) and report.when == "call":
+            self.states[name] = state
+        if not report.passed:
+            self.failed.add(name)
+
+    def pytest_sessionfinish(self) -> None:
+        passed = {name: state for name, state in self.states.items() if name not in self.failed}
+        if passed:
+            PASSED.write_text(json.dumps(dict(sorted((read(PASSED) | passed).items())), indent=1) + "\n")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="also the slow tests of files that have not changed")
+    parser.addoption("--all", action="store_true", help="also the slow tests of what has not changed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--all") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Passed())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--all"):
-        return
+    passed = {} if config.getoption("--all") else read(PASSED)
     for item in items:
-        if (mark := item.get_closest_marker("slow")) and not is_due(mark.args, changed_files(ROOT)):
-            item.add_marker(pytest.mark.skip(reason=f"slow, and {', '.join(mark.args)} are those of the last tag"))
+        if mark := item.get_closest_marker("slow"):
+            state = state_of(ROOT, *mark.args, item.path.relative_to(ROOT).as_posix())
+            item.user_properties.append(("slow", state))
+            if passed.get(name_of(item.nodeid)) == state:
+                item.add_marker(pytest.mark.skip(reason=f"slow, and passed with these {', '.join(mark.args)}"))
 
 
-def is_due(covers: tuple[str, ...], changed: list[str] | None) -> bool:
-    """Whether one of the changed files is, or lies below, one of the paths; None means that anything may have.
+def name_of(nodeid: str) -> str:
+    """Of a test with parameters, the name that all of them share."""
+    return nodeid.partition("[")[0]
 
-    Without paths a test is always due.
-    """
-    return changed is None or not covers or any(Path(file).is_relative_to(path) for file in changed for path in covers)
+
+def read(path: Path) -> dict[str, str]:
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 @functools.cache
-def changed_files(root: Path) -> list[str] | None:
-    """Files that are not as they were at the last tag, new ones among them; None if that cannot be told."""
-    try:
-        tag = _git(root, "describe", "--tags", "--abbrev=0").strip()
-        edited = _git(root, "diff", "--name-only", tag)
-        return (edited + _git(root, "ls-files", "--others", "--exclude-standard")).splitlines()
-    except (OSError, subprocess.CalledProcessError):
-        return None
+def state_of(root: Path, *paths: str) -> str:
+    """A digest of all files at or below the paths, and of the versions that they run with."""
+    digest = hashlib.sha256(f"{version('torch')} {version('transformers')}".encode())
+    for path in paths:
+        for file in files_of(root / path):
+            digest.update(file.relative_to(root).as_posix().encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
 
 
-def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True).stdout
+def files_of(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix not in MADE_HERE)

@@ -1,44 +1,71 @@
 """Which slow tests run."""
 
-import subprocess
+import textwrap
 
 import pytest
-from slow import changed_files, is_due
+from slow import ROOT, state_of
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    for name in ("package/prune/mask.py", "package/prune.py", "pyproject.toml"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("1")
+    return tmp_path
 
 
 @pytest.mark.parametrize(
-    "changed, expected",
+    "name, changes",
     [
-        (None, True),
-        ([], False),
-        (["README.md", "inc_hf/prunes.py"], False),
-        (["inc_hf/prune/mask.py"], True),
-        (["pyproject.toml"], True),
+        ("package/prune/mask.py", True),
+        ("package/prune/new.py", True),
+        ("pyproject.toml", True),
+        ("package/prune.py", False),
+        ("package/prune/mask.so", False),
     ],
-    ids=["unknown", "nothing", "others", "below", "the file itself"],
+    ids=["a file below", "a new file", "the file itself", "another file", "what is compiled"],
 )
-def test_is_due(changed, expected):
-    assert is_due(("inc_hf/prune", "pyproject.toml"), changed) is expected
+def test_state(checkout, name, changes):
+    paths = ("package/prune", "pyproject.toml")
+    before = state_of(checkout, *paths)
+    (checkout / name).write_text("2")
+    state_of.cache_clear()
+    assert (state_of(checkout, *paths) != before) is changes
 
 
-def test_changed_files(tmp_path):
-    def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
+TESTS = """
+    import pytest
 
-    changed_files.cache_clear()
-    assert changed_files(tmp_path) is None, "no git"
-    git("init")
-    for name in ("same", "committed", "edited"):
-        (tmp_path / name).write_text("1")
-    git("add", ".")
-    git("commit", "-m", "first")
-    changed_files.cache_clear()
-    assert changed_files(tmp_path) is None, "no tag"
-    git("tag", "v1")
-    (tmp_path / "committed").write_text("2")
-    git("commit", "-am", "second")
-    for name in ("edited", "new"):
-        (tmp_path / name).write_text("2")
-    changed_files.cache_clear()
-    assert sorted(changed_files(tmp_path)) == ["committed", "edited", "new"]
+    @pytest.mark.slow("package")
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_good(n):
+        pass
+
+    @pytest.mark.slow("package")
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_half_good(n):
+        assert n == 1
+"""
+
+
+def test_passed_tests_are_skipped_until_something_changes(pytester):
+    package = pytester.mkdir("package")
+    (package / "code.py").write_text("1")
+    pytester.makepyfile(test_it=textwrap.dedent(TESTS))
+    text = (ROOT / "tests/slow.py").read_text().replace("Path(__file__).parents[1]", "Path(__file__).parent")
+    pytester.makepyfile(plugin_slow=text.replace('"tests/slow.json"', '"slow.json"'))
+    pytester.makeconftest('pytest_plugins = ["plugin_slow"]')
+    pytester.makeini("[pytest]\npythonpath = .")
+
+    def outcomes(*options):
+        result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *options).parseoutcomes()
+        return {name: result[name] for name in ("passed", "failed", "skipped") if name in result}
+
+    assert outcomes() == {"passed": 3, "failed": 1} and not (pytester.path / "slow.json").exists()
+    assert outcomes("--all", "-n", "1") == {"passed": 3, "failed": 1}
+    assert outcomes() == {"passed": 1, "failed": 1, "skipped": 2}
+    (package / "code.py").write_text("2")
+    assert outcomes() == {"passed": 3, "failed": 1}
