@@ -3,7 +3,6 @@
 import os
 import signal
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,39 +14,6 @@ from inc_hf.checkpoint.save import check_output_directory, replace_directory, sa
 OLD = {"config.json": "old", "model.safetensors": "old weights", "notes.txt": "mine", "runs/log": "kept"}
 NEW = {"config.json": "new", "model-00001-of-00002.safetensors": "a", "model-00002-of-00002.safetensors": "b"}
 REPLACED = NEW | {"notes.txt": "mine", "runs/log": "kept"}
-
-# Kills itself at the n-th auditing event (each opened, renamed, copied or removed file is one) of a save.
-# The room's own `__init__.py` is left out, since it imports torch and transformers, which takes seconds.
-SAVE_AND_DIE = """
-import os, signal, sys, types
-path, target, fatal, can_exchange = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "exchange"
-room = types.ModuleType("inc_hf.checkpoint")
-room.__path__ = [os.path.dirname(path)]
-sys.path.append(os.path.dirname(os.path.dirname(room.__path__[0])))
-sys.modules["inc_hf.checkpoint"] = room
-from inc_hf.checkpoint import save
-if not can_exchange:
-    save._exchange = lambda a, b: False
-new = {"config.json": "new", "model-00001-of-00002.safetensors": "a", "model-00002-of-00002.safetensors": "b"}
-
-def write(directory):
-    for name, text in new.items():
-        with open(directory / name, "w") as file:
-            file.write(text[:1])
-            file.flush()
-            file.write(text[1:])
-
-events = 0
-def count(event, args):
-    global events
-    events += 1
-    if events == fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-sys.addaudithook(count)
-save.save_checkpoint(write, target, overwrite=True)
-print(events)
-"""
 
 
 def make(directory: Path, files: dict[str, str]) -> Path:
@@ -65,23 +31,60 @@ def write_new(directory: Path) -> None:
     make(directory, NEW)
 
 
-def save_and_die(target: Path, event: int, way: str = "exchange") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", "-c", SAVE_AND_DIE, save.__file__, str(target), str(event), way]
-    return subprocess.run(command, capture_output=True, text=True)
+def write_in_parts(directory: Path) -> None:
+    for name, text in NEW.items():
+        with open(directory / name, "w") as file:
+            file.write(text[:1])
+            file.flush()
+            file.write(text[1:])
 
 
-def kill_points(tmp_path: Path, old: dict[str, str] | None, way: str = "exchange") -> list[dict[str, str] | None]:
+def save_and_die(target: Path, event: int, can_exchange: bool) -> int:
+    """Save in a process that kills itself at the n-th auditing event: each file opened, moved or removed is one.
+
+    Returns:
+        How many there were. A process that came to its end returns that by a pipe; -1 is none of them.
+    """
+    read, written = os.pipe()
+    if not (process := os.fork()):
+        saved_by_a_child(target, event, can_exchange, written)
+    os.close(written)
+    with open(read) as answer:
+        events = answer.read()
+    _, status = os.waitpid(process, 0)
+    assert bool(events) == os.WIFEXITED(status) and (events or os.WTERMSIG(status) == signal.SIGKILL)
+    return int(events or -1)
+
+
+def saved_by_a_child(target: Path, fatal: int, can_exchange: bool, answer: int) -> None:
+    """Never returns: the child of a fork is not to go on with the tests."""
+    events = 0
+
+    def count(event, args):
+        nonlocal events
+        events += 1
+        if events == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        if not can_exchange:
+            save._exchange = lambda a, b: False
+        sys.addaudithook(count)
+        save_checkpoint(write_in_parts, target, overwrite=True)
+        os.write(answer, str(events).encode())
+    finally:
+        os._exit(0)
+
+
+def kill_points(tmp_path: Path, old: dict[str, str] | None, can_exchange: bool = True) -> list[dict[str, str] | None]:
     """What the target holds after a kill at each event of a save over `old`; None where it is absent."""
     whole = make(tmp_path / "whole" / "out", old) if old is not None else tmp_path / "whole" / "out"
-    finished = save_and_die(whole, -1, way)
-    assert finished.returncode == 0, finished.stderr
     found = []
-    for event in range(1, int(finished.stdout) + 1):
+    for event in range(1, save_and_die(whole, -1, can_exchange) + 1):
         target = tmp_path / str(event) / "out"
         if old is not None:
             make(target, old)
-        killed = save_and_die(target, event, way)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert save_and_die(target, event, can_exchange) == -1
         found.append(content(target) if target.exists() else None)
     return found
 
@@ -111,7 +114,7 @@ class TestKilled:
         assert found[0] is None
 
     def test_where_names_cannot_be_exchanged(self, tmp_path):
-        found = kill_points(tmp_path, {"config.json": "old"}, way="rename")
+        found = kill_points(tmp_path, {"config.json": "old"}, can_exchange=False)
         assert all(files in ({"config.json": "old"}, NEW, None) for files in found)
         assert found.count(None) <= 1, "the target is absent between the two renames only"
         kept = [content(p) for p in tmp_path.glob("*/.out.*.old")]
