@@ -44,6 +44,7 @@ def plain_transformers():
             yield
 
 
+@pytest.mark.slow("inc_hf", "scripts/architectures")
 @pytest.mark.usefixtures("plain_transformers")
 @pytest.mark.parametrize("model_type", CHECKED)
 def test_every_answer_is_right_or_a_refusal(model_type):

@@ -137,6 +137,7 @@ FIRST = {
 }
 
 
+@pytest.mark.slow("inc_hf", "optimum")
 @pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
 def test_whatever_is_imported_first(first):
     code = f"""

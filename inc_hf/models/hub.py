@@ -65,7 +65,7 @@ def _ask(endpoint: str) -> str | None:
 
     def ask() -> None:
         try:
-            get_session().head(endpoint, timeout=seconds)
+            get_session().head(endpoint, timeout=2 * seconds)  # so that the time is up out here first
             outcome.clear()
         except Exception as error:  # of the client of HTTP, which is another package in each huggingface_hub
             outcome[:] = [str(error) or type(error).__name__]

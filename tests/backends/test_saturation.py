@@ -65,6 +65,7 @@ def outputs_without_vnni(path, x, folder, entries=()):
     return torch.from_numpy(np.load(folder / "y.npy"))
 
 
+@pytest.mark.slow("inc_hf/backends", "inc_hf/export", "inc_hf/quantize")
 @pytest.mark.parametrize("form", ["QDQ", "QOperator"])
 @pytest.mark.parametrize("approach", ["dynamic", "static"])
 @pytest.mark.parametrize("bits, entries", [(7, ()), (8, EXACT)], ids=["7 bits", "8 bits, exact"])

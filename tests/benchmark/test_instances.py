@@ -110,6 +110,7 @@ def hear_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow("inc_hf/benchmark", "tests/worker_fixture.py")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
 def test_no_orphans(number, task):
     process = subprocess.Popen(

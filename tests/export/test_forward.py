@@ -184,6 +184,16 @@ def test_without_the_exporter_of_transformers(name, tmp_path, monkeypatch):
     assert operators(path) & {"MatMulInteger"}
 
 
+@pytest.mark.slow(
+    "inc_hf/backends",
+    "inc_hf/export",
+    "inc_hf/inference",
+    "inc_hf/models",
+    "inc_hf/ops",
+    "inc_hf/quantize",
+    "tests/shared.py",
+    "tests/tiny.py",
+)
 @pytest.mark.parametrize("approach", ["dynamic", "static"])
 def test_a_model_that_was_optimized(approach, onnx_files, tmp_path):
     """Its integers are packed, activations fused and inputs shared."""

@@ -59,6 +59,15 @@ def distinct(arrays):
 
 
 # Not the zeros of t5 and whisper: their two files take longest, and zeros are written the same way for all.
+@pytest.mark.slow(
+    "inc_hf/backends",
+    "inc_hf/export",
+    "inc_hf/models",
+    "inc_hf/ops",
+    "inc_hf/quantize",
+    "tests/shared.py",
+    "tests/tiny.py",
+)
 @pytest.mark.parametrize(
     ("name", "approach"),
     [

@@ -189,4 +189,4 @@ def test_layers_that_are_left_alone(layer, x):
     expected = layer(x)
     quantized(model, resolve_schemes(model, PostTrainingQuantConfig(approach="dynamic")))
     assert model["layer"] is layer and type(model["head"]) is QLinear
-    assert torch.equal(model["layer"](x), expected)
+    torch.testing.assert_close(model["layer"](x), expected, rtol=1e-6, atol=0)  # `max_norm` scales at each call

@@ -55,6 +55,15 @@ def prompt(model):
     return inputs
 
 
+@pytest.mark.slow(
+    "inc_hf/backends",
+    "inc_hf/export",
+    "inc_hf/models",
+    "inc_hf/ops",
+    "inc_hf/quantize",
+    "inc_hf/runtimes",
+    "tests/tiny.py",
+)
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_tokens(case, backend, folders):
