@@ -13,7 +13,7 @@ def render(report: dict) -> str:
     lines = [f"# Engines on {report['about']['model']}", ""]
     lines += [f"- {key}: {value}" for key, value in report["about"].items()]
     scored = any("equal" in result for result in report["results"].values())
-    lines += ["", *ABOUT.splitlines(), ""]
+    lines += ["", *ABOUT.splitlines()]
     header = ["engine", *WORKS, "file", "RSS", "load", *["accuracy", "equal"] * scored]
     lines += table(header, [row(name, result, scored) for name, result in report["results"].items()])
     lines += [f"- {name} failed: {error}" for name, error in report["errors"].items()]

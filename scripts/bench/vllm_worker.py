@@ -25,7 +25,12 @@ def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
     os.environ["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, task["cpus"]))
     begun = time.perf_counter()
     folder = Path(task["folder"])
-    settings = {"runner": "pooling", "distributed_executor_backend": "uni", "max_model_len": 512}
+    settings = {
+        "runner": "pooling",
+        "distributed_executor_backend": "uni",
+        "max_model_len": 512,
+        "gpu_memory_utilization": 0.2,
+    }  # of the memory
     model = LLM(str(folder / "model"), dtype="bfloat16", **settings)
     works = [[texts_of([batch]) for batch in work] for work in works_of(task)]
     works = [work if len(work[0]) == 1 else [sum(work, [])] for work in works]
