@@ -20,6 +20,7 @@ import torch
 from accuracy_sst2 import read_tsv, score
 from bench.machine import describe, run_again_on_avx2, write_report
 from bench.peers import PEERS
+from bench.peers_plot import draw
 from bench.peers_report import render
 from bench.rounds import FIRST, measure
 from bench.work import TEXTS, encoded, of_shapes, of_texts
@@ -132,6 +133,8 @@ def main() -> None:
         result["equal"] = score(predicted[name], predicted[FIRST])
     report = {"about": about, "results": results, "errors": errors}
     write_report(args.output, json.dumps(report, indent=1) + "\n", render(report))
+    if prepared["labels"] is not None:
+        draw(report, args.output.with_suffix(".svg"))
 
 
 if __name__ == "__main__":
