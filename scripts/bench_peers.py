@@ -81,7 +81,7 @@ def prepare(args: argparse.Namespace, folder: Path) -> dict:
     if args.sparse:
         sources["80 %"] = args.sparse
     numbers = iter(range(len(files["batches"])))
-    task = {"models": sources, "works": [[next(numbers) for _ in work] for work in works], "warmup": len(works)}
+    task = {"models": sources, "works": [[next(numbers) for _ in work] for work in works]}
     return {"task": task | paths, "labels": labels if paths["sentences"] else None}
 
 

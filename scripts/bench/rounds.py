@@ -49,7 +49,9 @@ def loaded(names: list[str], task: dict, folder: Path, args: argparse.Namespace,
             print(f"{name}: {error}", flush=True)
             continue
         begun = time.perf_counter()
-        instance = Instance(name, {**task, "peer": name, "folder": str(own)}, cpus, worker_of(name, args.vllm))
+        warmup = len(WORKS) if PEERS[name].any_length else len(SHAPES)
+        own_task = {**task, "peer": name, "folder": str(own), "warmup": warmup}
+        instance = Instance(name, own_task, cpus, worker_of(name, args.vllm))
         try:
             groups[name] = stack.enter_context(started([instance]))
             print(f"{name}: ready after {time.perf_counter() - begun:.0f} s", flush=True)
