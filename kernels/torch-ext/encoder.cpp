@@ -1,6 +1,9 @@
 // inc_hf::encoder: all layers of an encoder in one call, on the rows of the real tokens.
 #include <algorithm>
+#include <optional>
+#include <vector>
 
+#include "encoder/embed.h"
 #include "encoder/forward.h"
 
 #include "common.h"
@@ -54,13 +57,77 @@ Tensor encoder(const Tensor& x, const Tensor& cu_seqlens, const Tensor& numbers,
   return every_layer ? all : y;
 }
 
+using OptionalTensor = std::optional<Tensor>;
+
+// A table and its ids, and what keeps them in memory.
+struct Table {
+  Tensor ids, rows;
+  OptionalTensor scale;
+  int64_t cols() const { return rows.size(1); }
+
+  Table(const Tensor& ids, const Tensor& rows, const OptionalTensor& scale, int64_t tokens)
+      : ids(require_vector(ids, "ids", ScalarType::Long, tokens)), rows(rows), scale(scale) {
+    require_tensor(rows, "table", scale.has_value() ? ScalarType::Char : ScalarType::Float);
+    REQUIRE(rows.dim() == 2 && rows.is_contiguous(),
+            "`table` must be contiguous and of two dimensions, got " + layout_of(rows) + ".");
+    if (scale.has_value()) {
+      const bool is_one = scale->numel() == 1;
+      this->scale = require_vector(*scale, "scale", ScalarType::Float, is_one ? 1 : rows.size(0));
+    }
+  }
+
+  Embedding embedding() const {
+    Embedding found = {static_cast<const int64_t*>(ids.const_data_ptr()), rows.size(0), nullptr, nullptr, nullptr, 0};
+    if (scale.has_value()) {
+      found.codes = static_cast<const int8_t*>(rows.const_data_ptr());
+      found.scales = static_cast<const float*>(scale->const_data_ptr());
+      found.scale_stride = scale->numel() == 1 ? 0 : 1;
+    } else {
+      found.floats = static_cast<const float*>(rows.const_data_ptr());
+    }
+    return found;
+  }
+};
+
+const float* optional_vector(OptionalTensor& x, const char* name, int64_t numel) {
+  if (!x.has_value()) return nullptr;
+  x = require_vector(*x, name, ScalarType::Float, numel);
+  return static_cast<const float*>(x->const_data_ptr());
+}
+
+Tensor embed(const Tensor& ids, const Tensor& rows, OptionalTensor scale, OptionalTensor ids_2, OptionalTensor rows_2,
+             OptionalTensor scale_2, OptionalTensor ids_3, OptionalTensor rows_3, OptionalTensor scale_3,
+             OptionalTensor weight, OptionalTensor bias, double eps) {
+  const int64_t tokens = ids.numel();
+  std::vector<Table> tables;
+  tables.emplace_back(ids, rows, scale, tokens);
+  if (ids_2.has_value() && rows_2.has_value()) tables.emplace_back(*ids_2, *rows_2, scale_2, tokens);
+  if (ids_3.has_value() && rows_3.has_value()) tables.emplace_back(*ids_3, *rows_3, scale_3, tokens);
+  const int64_t cols = tables[0].cols(), shape[] = {tokens, cols};
+  std::vector<Embedding> embeddings;
+  for (const Table& table : tables) {
+    REQUIRE(table.cols() == cols, "All tables must have as many columns, got " + std::to_string(cols) + " and " +
+                                      std::to_string(table.cols()) + ".");
+    embeddings.push_back(table.embedding());
+  }
+  const float* const factors = optional_vector(weight, "weight", cols);
+  const float* const shifts = optional_vector(bias, "bias", cols);
+  Tensor y = empty(shape, ScalarType::Float);
+  inc_hf::embed(current_isa(), embeddings.data(), static_cast<int64_t>(embeddings.size()), factors, shifts,
+                static_cast<float>(eps), static_cast<float*>(y.mutable_data_ptr()), tokens, cols, parallel_for);
+  return y;
+}
+
 }  // namespace
 
 const Operators schemas({
+    "embed(Tensor ids, Tensor table, Tensor? scale, Tensor? ids_2, Tensor? table_2, Tensor? scale_2, Tensor? ids_3, "
+    "Tensor? table_3, Tensor? scale_3, Tensor? weight, Tensor? bias, float eps) -> Tensor",
     "encoder(Tensor x, Tensor cu_seqlens, Tensor plan, Tensor weights, bool every_layer) -> Tensor",
 });
 
 const Operators on_cpu("CPU", {
+                                  {"embed", Boxed<&embed>::call},
                                   {"encoder", Boxed<&encoder>::call},
                               });
 

@@ -19,6 +19,7 @@ GELU = numbers.ACTIVATIONS["gelu"]
 X, RESIDUAL = torch.randn(4, 32), torch.randn(4, 40)
 WEIGHT, SCALE, BIAS = torch.randint(-127, 128, (40, 32), dtype=torch.int8), torch.rand(40, 1) + 0.1, torch.randn(40)
 INPUT_SCALE, ZERO_POINT = torch.ones(1), torch.zeros(1, dtype=torch.int8)
+IDS = torch.tensor([0, 39])
 
 
 def plan_of(up):
@@ -57,6 +58,7 @@ def calls():
         "activate": (NATIVE.activate, (X, GELU)),
         "layer_norm": (NATIVE.layer_norm, (RESIDUAL, RESIDUAL, BIAS, BIAS, 1e-5)),
         "softmax": (NATIVE.softmax, (X, torch.zeros(1, 32))),
+        "embed": (NATIVE.embed, (*3 * (IDS, WEIGHT, SCALE), X[0], X[1], 1e-5)),
         "encoder": (NATIVE.encoder, (X, torch.tensor([0, 1, 4]), plan.numbers, plan.weights, False)),
     }
 
@@ -70,7 +72,7 @@ MIXED = {
     if i > 0 and isinstance(argument, torch.Tensor)
 }
 SHAPED = ["q8_quantize", "q8_accumulate", "q8_matmul", "q8_matmul to codes", "q8_linear_packed", "q8_linear"]
-SHAPED += ["bf16_linear_packed", "activate", "layer_norm", "softmax", "encoder"]
+SHAPED += ["bf16_linear_packed", "activate", "layer_norm", "softmax", "embed", "encoder"]
 
 
 class Mallinfo2(ctypes.Structure):

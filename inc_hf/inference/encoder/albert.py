@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from inc_hf.inference.encoder.embedding import embedded
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, buffered_positions
 
 
@@ -31,12 +32,7 @@ def modules_of(layer: nn.Module) -> LayerModules:
 
 
 def embed(model: nn.Module, tokens: Tokens) -> Tensor:
-    hidden = model.embeddings(
-        tokens.input_ids,
-        token_type_ids=tokens.token_type_ids,
-        position_ids=tokens.position_ids,
-        inputs_embeds=tokens.inputs_embeds,
-    )
+    hidden = embedded(model.embeddings, tokens)
     return model.encoder.embedding_hidden_mapping_in(hidden)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from inc_hf.inference.encoder.embedding import embedded
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, buffered_positions
 
 
@@ -25,12 +26,7 @@ def layers_of(model: nn.Module) -> list[LayerModules]:
 
 
 def embed(model: nn.Module, tokens: Tokens) -> Tensor:
-    hidden = model.embeddings(
-        input_ids=tokens.input_ids,
-        token_type_ids=tokens.token_type_ids,
-        position_ids=tokens.position_ids,
-        inputs_embeds=tokens.inputs_embeds,
-    )
+    hidden = embedded(model.embeddings, tokens)
     return model.embeddings_project(hidden) if hasattr(model, "embeddings_project") else hidden
 
 

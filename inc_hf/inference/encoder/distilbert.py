@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from inc_hf.inference.encoder.embedding import embedded
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, buffered_positions
 
 
@@ -25,7 +26,7 @@ def layers_of(model: nn.Module) -> list[LayerModules]:
 
 
 def embed(model: nn.Module, tokens: Tokens) -> Tensor:
-    return model.embeddings(tokens.input_ids, tokens.inputs_embeds, tokens.position_ids)
+    return embedded(model.embeddings, tokens)
 
 
 def result(model: nn.Module, hidden: Tensor) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inc_hf.inference.encoder.embedding import embedded
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens
 
 
@@ -26,9 +27,7 @@ def layers_of(model: nn.Module) -> list[LayerModules]:
 
 
 def embed(model: nn.Module, tokens: Tokens) -> Tensor:
-    return model.embeddings(
-        input_ids=tokens.input_ids, position_ids=tokens.position_ids, inputs_embeds=tokens.inputs_embeds
-    )
+    return embedded(model.embeddings, tokens)
 
 
 def positions(model: nn.Module, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:

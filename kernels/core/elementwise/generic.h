@@ -113,6 +113,23 @@ void softmax_row(const float* x, const float* mask, float* y, int64_t cols) {
   for_vectors(cols, [=](int64_t i, auto lanes) { lanes.put(y + i, lanes.get(y + i) * set1(scale)); });
 }
 
+// Plain loops, which compilers make vectors of.
+void add_floats(const float* x, float* y, int64_t n, bool is_first) {
+  if (is_first) {
+    for (int64_t i = 0; i < n; i++) y[i] = x[i];
+  } else {
+    for (int64_t i = 0; i < n; i++) y[i] += x[i];
+  }
+}
+
+void add_codes(const int8_t* codes, float scale, float* y, int64_t n, bool is_first) {
+  if (is_first) {
+    for (int64_t i = 0; i < n; i++) y[i] = (float)codes[i] * scale;
+  } else {
+    for (int64_t i = 0; i < n; i++) y[i] += (float)codes[i] * scale;
+  }
+}
+
 constexpr inc_hf::ElementwiseUkernels ukernels_of(inc_hf::Isa isa, const char* name) {
   using inc_hf::Activation;
   return {name,
@@ -121,7 +138,9 @@ constexpr inc_hf::ElementwiseUkernels ukernels_of(inc_hf::Isa isa, const char* n
            activate_all<Activation::kGeluTanh>, activate_all<Activation::kSilu>},
           layer_norm_row,
           multiply,
-          softmax_row};
+          softmax_row,
+          add_floats,
+          add_codes};
 }
 
 }  // namespace

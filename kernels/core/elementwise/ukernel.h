@@ -17,6 +17,9 @@ struct ElementwiseUkernels {
                      float* sum_out, int64_t cols);
   void (*multiply)(const float* x, const float* factor, float* y, int64_t n);
   void (*softmax)(const float* x, const float* mask, float* y, int64_t cols);
+  // y += x and y += code * scale; `=` instead of `+=` where it `is_first`. The same bits on every ISA.
+  void (*add_floats)(const float* x, float* y, int64_t n, bool is_first);
+  void (*add_codes)(const int8_t* codes, float scale, float* y, int64_t n, bool is_first);
 };
 
 // Each line of ukernels.inc is declared, and stands in the array that dispatch, tests and benchmark go through.
