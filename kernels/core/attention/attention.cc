@@ -6,8 +6,10 @@
 namespace inc_hf {
 
 const AttentionUkernels& attention_ukernels(Isa isa) {
-  for (const AttentionUkernels* ukernels : kAllAttentionUkernels) {
-    if (ukernels->isa == isa) return *ukernels;
+  for (Isa wanted : {isa, vector_isa(isa)}) {
+    for (const AttentionUkernels* ukernels : kAllAttentionUkernels) {
+      if (ukernels->isa == wanted) return *ukernels;
+    }
   }
   throw std::invalid_argument(std::string("There is no attention kernel for ") + isa_name(isa) + ".");
 }

@@ -29,6 +29,7 @@ Variant variant_of(Isa isa) {
     case Isa::kScalar: return Variant::kScalar;
     case Isa::kAvx2:
     case Isa::kAvxVnni: return Variant::kAvx2;
+    case Isa::kAmx:
     case Isa::kAvx512Vnni: return has_fast_avx512bf16() ? Variant::kAvx512Bf16 : Variant::kAvx512;
     case Isa::kNeonDot: return Variant::kNeonDot;
   }
