@@ -64,9 +64,11 @@ void bench(const Bf16GemmUkernels& u) {
   const std::vector<float> x(u.mr * kK, 1);
   std::vector<char> a(kK / u.chunk * u.mr * kBf16GemmChunkBytes);
   u.pack(x.data(), kK, u.mr, kK, a.data());
-  const int64_t stride = bf16gemm::panel_stride(kK, u.nr);
+  const int64_t stride = bf16gemm::panel_stride(u, kK);
   const std::vector<uint16_t> panel(stride, 0x3f80);
   std::vector<float> c(u.mr * u.nr);
+  TileRows tile_rows(u.configure);
+  tile_rows.set(u.mr);
   measure(u.name, "multiply-adds", u.mr * u.nr * kK,
           [&] { u.rows[u.mr - 1](a.data(), panel.data(), stride, kK / 2, c.data()); });
 }

@@ -24,7 +24,7 @@ BF16_VARIANTS = {
     "avx2": ("avx2",),
     "avxvnni": ("avx2",),
     "avx512vnni": ("avx512bf16", "avx512"),
-    "amx": ("avx512bf16", "avx512"),
+    "amx": ("amx", "avx512bf16", "avx512"),
     "neondot": ("neondot",),
     "scalar": ("scalar",),
 }

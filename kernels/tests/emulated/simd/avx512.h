@@ -1,0 +1,4 @@
+// What surrounds the tiles, without AVX-512.
+#pragma once
+
+#include "simd/scalar.h"
