@@ -103,7 +103,8 @@ def bf16_linear_packed(
 
     If `s = abs(x) @ abs(weight).T + abs(bias)`, before the activation the error is at most `in_features * 2**-23 * s`;
     the variants "amx" and "avx512bf16" also round `x` to bfloat16, which adds up to `2**-8 * s`, and take subnormals
-    for zero. float64, other devices than the CPU and whatever needs gradients unpack the weight and go through `bf16_linear`.
+    for zero. float64, other devices than the CPU and whatever needs gradients unpack the weight and go through
+    `bf16_linear`.
 
     Args:
         x (`torch.Tensor` of shape `(..., in_features)`): float activations.
