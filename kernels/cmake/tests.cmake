@@ -47,12 +47,16 @@ bool is_supported(Isa isa) { return is_supported_as_is(isa == Isa::kAvxVnni ? Is
     file(CONFIGURE OUTPUT emulated_isa.cc CONTENT [[
 #define is_supported is_supported_as_is
 #define vector_isa vector_isa_as_is
+#define current_isa current_isa_as_is
 #include "isa.cc"
 #undef is_supported
 #undef vector_isa
+#undef current_isa
 namespace inc_hf {
 bool is_supported(Isa isa);
 Isa vector_isa(Isa isa);
+Isa current_isa();
+Isa current_isa() { return Isa::kAmx; }
 bool is_supported(Isa isa) { return isa == Isa::kAmx || is_supported_as_is(isa); }
 Isa vector_isa(Isa isa) {
   if (isa != Isa::kAmx) return isa;
@@ -65,11 +69,11 @@ Isa vector_isa(Isa isa) {
 ]])
     add_library(emulated OBJECT emulated_isa.cc)
     target_include_directories(emulated PRIVATE tests/emulated core)
-    foreach(op q8gemm bf16gemm)
+    foreach(op q8gemm bf16gemm attention)
       file(CONFIGURE OUTPUT emulated_${op}.cc CONTENT "#include \"${op}/amx.cc\"\n")
       target_sources(emulated PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/emulated_${op}.cc)
     endforeach()
-    foreach(name test_packed test_q8 test_q8gemm test_q8spmm test_attention test_bf16gemm)
+    foreach(name test_packed test_q8 test_q8gemm test_q8spmm test_bf16gemm test_attention test_encoder)
       add_executable(${name}_amx tests/${name}.cc $<TARGET_OBJECTS:emulated>)
       target_link_libraries(${name}_amx PRIVATE inc_hf_core)
       add_test(NAME ${name}_amx COMMAND ${name}_amx amx)

@@ -6,10 +6,8 @@
 namespace inc_hf {
 
 const AttentionUkernels& attention_ukernels(Isa isa) {
-  for (Isa wanted : {isa, vector_isa(isa)}) {
-    for (const AttentionUkernels* ukernels : kAllAttentionUkernels) {
-      if (ukernels->isa == wanted) return *ukernels;
-    }
+  for (const AttentionUkernels* ukernels : kAllAttentionUkernels) {
+    if (ukernels->isa == isa) return *ukernels;
   }
   throw std::invalid_argument(std::string("There is no attention kernel for ") + isa_name(isa) + ".");
 }

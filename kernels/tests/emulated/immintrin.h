@@ -43,16 +43,6 @@ struct Tiles {
   int bytes(int tile) const { return shapes.bytes[tile]; }
   void clear(int tile) { memset(data[tile], 0, sizeof(data[tile])); }
 
-  template <typename T>
-  T get(int tile, int row, int col) const {
-    T value;
-    memcpy(&value, &data[tile][row][col * sizeof(T)], sizeof(T));
-    return value;
-  }
-  template <typename T>
-  void set(int tile, int row, int col, T value) {
-    memcpy(&data[tile][row][col * sizeof(T)], &value, sizeof(T));
-  }
   void check_product(int c, int a, int b) const {
     require(c != a && c != b && a != b, "a product of a tile with itself");
     require(rows(c) == rows(a) && bytes(c) == bytes(b) && bytes(a) == 4 * rows(b), "shapes that do not fit");
@@ -102,39 +92,47 @@ template <typename A, typename B>
 inline void add_bytes(int c, int a, int b) {
   tiles.check_product(c, a, b);
   for (int i = 0; i < tiles.rows(c); i++) {
-    for (int j = 0; j < tiles.bytes(c) / 4; j++) {
-      uint32_t sum = tiles.get<uint32_t>(c, i, j);
-      for (int k = 0; k < tiles.bytes(a); k++) {
-        sum += (uint32_t)(tiles.get<A>(a, i, k) * tiles.get<B>(b, k / 4, 4 * j + k % 4));
+    const A* const x = (const A*)tiles.data[a][i];
+    uint32_t sums[16];
+    memcpy(sums, tiles.data[c][i], 64);
+    for (int k = 0; k < tiles.rows(b); k++) {
+      const B* const w = (const B*)tiles.data[b][k];
+      for (int j = 0; j < 16; j++) {  // beyond the shape everything is zero
+        int32_t sum = 0;
+        for (int l = 0; l < 4; l++) sum += x[4 * k + l] * w[4 * j + l];
+        sums[j] += (uint32_t)sum;
       }
-      tiles.set(c, i, j, sum);
     }
+    memcpy(tiles.data[c][i], sums, 64);
   }
 }
 
 inline float flushed(float x) { return fabsf(x) < 1.17549435e-38f ? copysignf(0.0f, x) : x; }
 
-inline float widened(uint16_t x) {
-  const uint32_t bits = (uint32_t)x << 16;
+// Number `i` of a row of bfloat16.
+inline float widened(const uint8_t* row, int i) {
+  const uint32_t bits = (uint32_t)row[2 * i] << 16 | (uint32_t)row[2 * i + 1] << 24;
   float value;
   memcpy(&value, &bits, 4);
   return flushed(value);
 }
 
-// Pairs of bfloat16, the even and the odd ones summed apart; subnormal numbers count as zero.
+// Pairs of bfloat16, the even and the odd ones summed apart; subnormal numbers count as zero. The CPU rounds each sum
+// once; so does this, as the product of two numbers of 8 bits is exact.
 inline void add_bfloat16(int c, int a, int b) {
   tiles.check_product(c, a, b);
   for (int i = 0; i < tiles.rows(c); i++) {
-    for (int j = 0; j < tiles.bytes(c) / 4; j++) {
-      float sums[2] = {};
-      for (int k = 0; k < tiles.bytes(a) / 2; k++) {
-        const float x = widened(tiles.get<uint16_t>(a, i, k));
-        const float w = widened(tiles.get<uint16_t>(b, k / 2, 2 * j + k % 2));
-        sums[k % 2] = flushed(fmaf(x, w, sums[k % 2]));
+    float even[16] = {}, odd[16] = {}, sums[16];
+    for (int k = 0; k < tiles.rows(b); k++) {
+      const float x = widened(tiles.data[a][i], 2 * k), y = widened(tiles.data[a][i], 2 * k + 1);
+      for (int j = 0; j < 16; j++) {
+        even[j] = flushed(even[j] + x * widened(tiles.data[b][k], 2 * j));
+        odd[j] = flushed(odd[j] + y * widened(tiles.data[b][k], 2 * j + 1));
       }
-      const float pair = flushed(sums[0] + sums[1]);
-      tiles.set(c, i, j, flushed(flushed(tiles.get<float>(c, i, j)) + pair));
     }
+    memcpy(sums, tiles.data[c][i], 64);
+    for (int j = 0; j < 16; j++) sums[j] = flushed(flushed(sums[j]) + flushed(even[j] + odd[j]));
+    memcpy(tiles.data[c][i], sums, 64);
   }
 }
 

@@ -4,13 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "simd/lanes.h"
 #include "simd/word.h"
 
 namespace {
-
-struct Lanes {
-  int32_t lane[16];
-};
 
 struct Quads {
   using Vector = Lanes;
