@@ -43,7 +43,9 @@ def describe_machine() -> dict[str, Any]:
 def describe_kernels() -> str:
     """Which kernels quantized layers run on, and why no others."""
     if ops.is_native():
-        return f"{ops.isa()} (this CPU runs {', '.join(ops.supported_isas())})"
+        refused = ", ".join(ops.refused_isas())
+        but = f"; it has {refused} too, but Linux does not let this process use it" if refused else ""
+        return f"{ops.isa()} (this CPU runs {', '.join(ops.supported_isas())}{but})"
     if ops.is_available():
         return "plain torch, slow: INC_HF_ISA=reference"
     return f"plain torch, slow: {ops.why_unavailable()}. With a C++17 compiler: {ops.line_for_kernels()}"

@@ -9,7 +9,16 @@ What works on a weight says its type first, `q8_` or `bf16_`, and bears the name
 
 from inc_hf.ops.bf16 import bf16_linear, bf16_linear_packed, bf16_pack, bf16_unpack, multiplies_in_bf16
 from inc_hf.ops.installation import line_for_kernels
-from inc_hf.ops.library import ISAS, default_weight_bits, is_available, is_native, isa, supported_isas, why_unavailable
+from inc_hf.ops.library import (
+    ISAS,
+    default_weight_bits,
+    is_available,
+    is_native,
+    isa,
+    refused_isas,
+    supported_isas,
+    why_unavailable,
+)
 from inc_hf.ops.q8 import (
     q8_accumulate,
     q8_describe,
@@ -60,6 +69,7 @@ __all__ = [
     "q8_quantize",
     "q8_unpack",
     "quantize_activation",
+    "refused_isas",
     "supported_isas",
     "weight_qmax",
     "why_unavailable",

@@ -29,9 +29,10 @@ def bf16_describe(packed: Tensor) -> str:
 def multiplies_in_bf16() -> bool:
     """Whether our kernels multiply by instructions for bfloat16, which rounds activations as well, or in float32.
 
-    They do where that is faster: with AVX512-BF16 on AMD's CPUs. Intel's take longer for it than for float32.
+    They do where that is faster: on AMX, and with AVX512-BF16 on AMD's CPUs. With the latter, Intel's take longer than
+    for float32.
     """
-    return is_native() and bf16_variant() == "avx512bf16"
+    return is_native() and bf16_variant() in ("amx", "avx512bf16")
 
 
 def bf16_pack(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> Tensor:
@@ -42,7 +43,7 @@ def bf16_pack(weight: Tensor, bias: Tensor | None = None, variant: str = "") -> 
     Args:
         weight (`torch.Tensor` of shape `(out_features, in_features)`): bfloat16, not empty.
         bias (`torch.Tensor` of shape `(out_features,)`, *optional*): float, kept in float32.
-        variant (`str`): "avx512bf16", "avx512", "avx2", "neondot" or "scalar"; "" is the one in use.
+        variant (`str`): "amx", "avx512bf16", "avx512", "avx2", "neondot" or "scalar"; "" is the one in use.
 
     Returns:
         `torch.Tensor`: uint8, one dimension.
@@ -101,8 +102,9 @@ def bf16_linear_packed(
     """`bf16_linear` on a packed weight; a row of the result depends on its row of `x` alone.
 
     If `s = abs(x) @ abs(weight).T + abs(bias)`, before the activation the error is at most `in_features * 2**-23 * s`;
-    the variant "avx512bf16" also rounds `x` to bfloat16, which adds up to `2**-8 * s`, and takes subnormals for zero.
-    float64, other devices than the CPU and whatever needs gradients unpack the weight and go through `bf16_linear`.
+    the variants "amx" and "avx512bf16" also round `x` to bfloat16, which adds up to `2**-8 * s`, and take subnormals
+    for zero. float64, other devices than the CPU and whatever needs gradients unpack the weight and go through
+    `bf16_linear`.
 
     Args:
         x (`torch.Tensor` of shape `(..., in_features)`): float activations.

@@ -1,7 +1,7 @@
 """Loads the kernel library, and says which variant of it runs.
 
-`INC_HF_ISA` chooses the variant: `avx512vnni`, `avxvnni`, `avx2`, `neondot`, `scalar` (native) or `reference` (plain
-torch). Without it, the best that the CPU has.
+`INC_HF_ISA` chooses the variant: `amx`, `avx512vnni`, `avxvnni`, `avx2`, `neondot`, `scalar` (native) or `reference`
+(plain torch). Without it, the best that the CPU has.
 """
 
 import functools
@@ -17,7 +17,7 @@ from inc_hf.ops.numbers import ISAS as NUMBERS
 from inc_hf.ops.reference import has_vnni
 
 LIBRARY = Path(__file__).parents[1] / "_kernels.so"
-NATIVE_ISAS = ("avx512vnni", "avxvnni", "avx2", "neondot", "scalar")
+NATIVE_ISAS = ("amx", "avx512vnni", "avxvnni", "avx2", "neondot", "scalar")
 ISAS = (*NATIVE_ISAS, "reference")
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,11 @@ def supported_isas() -> list[str]:
     return [isa for isa in NATIVE_ISAS if is_available() and torch.ops.inc_hf.isa_is_supported(NUMBERS[isa])]
 
 
+def refused_isas() -> list[str]:
+    """Native variants that this CPU has, but the operating system does not let this process use: "amx", or none."""
+    return [isa for isa in NATIVE_ISAS if is_available() and torch.ops.inc_hf.isa_is_refused(NUMBERS[isa])]
+
+
 @functools.cache
 def isa() -> str:
     """The variant that quantized layers run on: one of `ISAS`. Decided once per process.
@@ -56,7 +61,8 @@ def isa() -> str:
     if wanted and wanted not in ISAS:
         raise UsageError(f"INC_HF_ISA={wanted!r} is unknown; choose one of {', '.join(ISAS)}.")
     if wanted in NATIVE_ISAS and wanted not in supported_isas():
-        reason = why_unavailable() or "this CPU lacks it"
+        refused = "the operating system does not let this process use it"
+        reason = why_unavailable() or (refused if wanted in refused_isas() else "this CPU lacks it")
         raise UsageError(f"INC_HF_ISA={wanted} cannot run here: {reason}.")
     if wanted:
         return wanted

@@ -4,8 +4,8 @@ torch's stable ABI makes a copy of every string that an op takes or returns, and
 """
 
 # Best first.
-ISAS = {"avx512vnni": 3, "avxvnni": 2, "avx2": 1, "neondot": 4, "scalar": 0}
-BF16_VARIANTS = {"avx512bf16": 3, "avx512": 2, "avx2": 1, "neondot": 4, "scalar": 0}
+ISAS = {"amx": 5, "avx512vnni": 3, "avxvnni": 2, "avx2": 1, "neondot": 4, "scalar": 0}
+BF16_VARIANTS = {"amx": 5, "avx512bf16": 3, "avx512": 2, "avx2": 1, "neondot": 4, "scalar": 0}
 ACTIVATIONS = {"none": 0, "relu": 1, "gelu": 2, "gelu_tanh": 3, "silu": 4}
 ATTENTIONS = {"int8": 0, "fp32": 1}
 NORM_PLACES = {"after": 0, "before": 1}

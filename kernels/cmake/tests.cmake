@@ -41,9 +41,48 @@ bool is_supported(Isa isa) { return is_supported_as_is(isa == Isa::kAvxVnni ? Is
     endforeach()
   endif()
 
+  # Few CPUs have AMX. Its kernels are compiled once more, with tile registers in plain C++ in the place of the compiler's
+  # intrinsics: tests/emulated/. What they take from AVX-512 comes from the best that this CPU has.
+  if(isa_sources MATCHES "/amx")
+    file(CONFIGURE OUTPUT emulated_isa.cc CONTENT [[
+#define is_supported is_supported_as_is
+#define vector_isa vector_isa_as_is
+#define current_isa current_isa_as_is
+#include "isa.cc"
+#undef is_supported
+#undef vector_isa
+#undef current_isa
+namespace inc_hf {
+bool is_supported(Isa isa);
+Isa vector_isa(Isa isa);
+Isa current_isa();
+Isa current_isa() { return Isa::kAmx; }
+bool is_supported(Isa isa) { return isa == Isa::kAmx || is_supported_as_is(isa); }
+Isa vector_isa(Isa isa) {
+  if (isa != Isa::kAmx) return isa;
+  for (Isa other : kAllIsas) {
+    if (other != Isa::kAmx && is_supported_as_is(other)) return other;
+  }
+  return Isa::kScalar;
+}
+}
+]])
+    add_library(emulated OBJECT emulated_isa.cc)
+    target_include_directories(emulated PRIVATE tests/emulated core)
+    foreach(op q8gemm bf16gemm attention)
+      file(CONFIGURE OUTPUT emulated_${op}.cc CONTENT "#include \"${op}/amx.cc\"\n")
+      target_sources(emulated PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/emulated_${op}.cc)
+    endforeach()
+    foreach(name test_packed test_q8 test_q8gemm test_q8spmm test_bf16gemm test_attention test_encoder)
+      add_executable(${name}_amx tests/${name}.cc $<TARGET_OBJECTS:emulated>)
+      target_link_libraries(${name}_amx PRIVATE inc_hf_core)
+      add_test(NAME ${name}_amx COMMAND ${name}_amx amx)
+    endforeach()
+  endif()
+
   # Of an inline function in several files the linker keeps any one copy. If that is one for AVX-512, std::sort crashes on
   # every other CPU; so the files of an ISA define no such function.
-  set(isa_objects "$<FILTER:$<TARGET_OBJECTS:inc_hf_core>,INCLUDE,/(avx|neon)[a-z0-9]*\\.cc\\.o$>")
+  set(isa_objects "$<FILTER:$<TARGET_OBJECTS:inc_hf_core>,INCLUDE,/(amx|avx|neon)[a-z0-9]*\\.cc\\.o$>")
   add_test(NAME isa_files_share_no_function COMMAND_EXPAND_LISTS
     COMMAND sh -c "! ${CMAKE_NM} --print-file-name --demangle --defined-only \"$@\" | grep ' [Wu] '" sh ${isa_objects})
 endif()

@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "tile_access.h"
+
 namespace inc_hf {
 
 const char* isa_name(Isa isa) {
@@ -22,6 +24,7 @@ const char* isa_name(Isa isa) {
     case Isa::kAvxVnni: return "avxvnni";
     case Isa::kAvx512Vnni: return "avx512vnni";
     case Isa::kNeonDot: return "neondot";
+    case Isa::kAmx: return "amx";
   }
   return "unknown";
 }
@@ -34,6 +37,8 @@ Isa parse_isa(const char* name) {
   }
   throw std::invalid_argument("Unknown ISA '" + std::string(name) + "'; choose one of " + choices + ".");
 }
+
+Isa vector_isa(Isa isa) { return isa == Isa::kAmx ? Isa::kAvx512Vnni : isa; }
 
 #if defined(__x86_64__)
 namespace {
@@ -48,6 +53,9 @@ bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
+
+// What the kernels of AMX do outside of its tiles.
+bool has_vectors_beside_tiles() { return is_supported(Isa::kAvx512Vnni) && has_avx512bf16(); }
 }  // namespace
 
 bool is_supported(Isa isa) {
@@ -57,8 +65,13 @@ bool is_supported(Isa isa) {
     case Isa::kAvxVnni: return has_avx2() && cpuid_has_avxvnni();
     case Isa::kAvx512Vnni: return has_avx512() && __builtin_cpu_supports("avx512vnni");
     case Isa::kNeonDot: return false;
+    case Isa::kAmx: return has_vectors_beside_tiles() && tile_access() == TileAccess::kGranted;
   }
   return false;
+}
+
+bool is_refused(Isa isa) {
+  return isa == Isa::kAmx && has_vectors_beside_tiles() && tile_access() == TileAccess::kRefused;
 }
 
 bool has_avx512bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
@@ -81,6 +94,7 @@ bool has_neondot() {
 }  // namespace
 
 bool is_supported(Isa isa) { return isa == Isa::kScalar || (isa == Isa::kNeonDot && has_neondot()); }
+bool is_refused(Isa) { return false; }
 bool has_avx512bf16() { return false; }
 bool has_fast_avx512bf16() { return false; }
 #endif
@@ -92,7 +106,11 @@ Isa choose() {
   const bool elsewhere = name != nullptr && std::strcmp(name, "reference") == 0;
   if (name != nullptr && *name != '\0' && !elsewhere) {
     const Isa isa = parse_isa(name);
-    if (!is_supported(isa)) throw std::invalid_argument("INC_HF_ISA=" + std::string(name) + ": this CPU lacks it.");
+    if (!is_supported(isa)) {
+      throw std::invalid_argument(
+          "INC_HF_ISA=" + std::string(name) +
+          (is_refused(isa) ? ": the operating system does not let this process use it." : ": this CPU lacks it."));
+    }
     return isa;
   }
   for (Isa isa : kAllIsas) {

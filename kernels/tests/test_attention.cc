@@ -162,8 +162,10 @@ void check_nan(const AttentionUkernels& ukernels) {
 
 }  // namespace
 
-int main() {
+// Each ISA, or the one that the command line names.
+int main(int argc, char** argv) {
   for (const AttentionUkernels* ukernels : kAllAttentionUkernels) {
+    if (argc > 1 && ukernels->isa != parse_isa(argv[1])) continue;
     if (!is_supported(ukernels->isa)) {
       std::printf("%s: not on this CPU\n", ukernels->name);
       continue;

@@ -2,6 +2,7 @@
 #include "isa.h"
 
 #include "check.h"
+#include "tile_access.h"
 
 namespace {
 
@@ -15,8 +16,25 @@ void test_names() {
 
 // They stand in packed weights.
 void test_numbers() {
-  const Isa in_order[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kNeonDot};
-  for (int i = 0; i < 5; i++) CHECK(int(in_order[i]) == i, "%s", isa_name(in_order[i]));
+  const Isa in_order[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kNeonDot, Isa::kAmx};
+  for (int i = 0; i < 6; i++) CHECK(int(in_order[i]) == i, "%s", isa_name(in_order[i]));
+}
+
+// AMX as this machine has it, and as it were if its CPU had it.
+void test_tile_access() {
+  CHECK(ask_for_tiles(false) == TileAccess::kAbsent, "a CPU without tiles");
+  const TileAccess here = tile_access();
+  if (here == TileAccess::kAbsent) {
+    CHECK(ask_for_tiles(true) != TileAccess::kGranted, "the operating system gives what the CPU lacks");
+  } else {
+    CHECK(ask_for_tiles(true) == here, "another answer the second time");
+  }
+  CHECK(!is_supported(Isa::kAmx) || here == TileAccess::kGranted, "AMX without its tiles");
+  for (Isa isa : kAllIsas) {
+    CHECK(!is_refused(isa) || (here == TileAccess::kRefused && isa == Isa::kAmx), "%s", isa_name(isa));
+    CHECK(vector_isa(isa) == (isa == Isa::kAmx ? Isa::kAvx512Vnni : isa), "%s", isa_name(isa));
+    CHECK(!is_supported(isa) || is_supported(vector_isa(isa)), "%s", isa_name(isa));
+  }
 }
 
 // `name` as INC_HF_ISA has it: what it names, or the best if it is empty.
@@ -38,6 +56,7 @@ void test_choice(const char* name) {
 int main(int argc, char** argv) {
   test_names();
   test_numbers();
+  test_tile_access();
   test_choice(argc > 1 ? argv[1] : "");
   std::printf("%d failures\n", failures);
   return failures == 0 ? 0 : 1;

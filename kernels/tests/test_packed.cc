@@ -164,7 +164,7 @@ void test_corrupt_header(Isa isa) {
     const auto refuse_header = [&](const char* what, auto change) { ::refuse_header(packed, what, change); };
     refuse_header("magic", [](PackedHeader& h) { h.magic++; });
     refuse_header("version", [](PackedHeader& h) { h.version++; });
-    refuse_header("isa", [](PackedHeader& h) { h.isa = Isa(5); });
+    refuse_header("isa", [](PackedHeader& h) { h.isa = Isa(6); });
     refuse_header("negative isa", [](PackedHeader& h) { h.isa = Isa(-1); });
     refuse_header("kind", [](PackedHeader& h) { h.kind = WeightKind(3); });
     refuse_header("negative kind", [](PackedHeader& h) { h.kind = WeightKind(-1); });

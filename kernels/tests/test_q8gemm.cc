@@ -11,7 +11,7 @@ constexpr Sparsity kDense = Sparsity::kDense;
 
 void test_ragged_shapes(Isa isa) {
   for (Fill fill : kAllFills) {
-    for (int64_t m = 0; m <= 26; m++) check_accumulators({m, 35, 21, fill}, isa, kDense);
+    for (int64_t m = 0; m <= 70; m++) check_accumulators({m, 35, 21, fill}, isa, kDense);
     for (int64_t n = 1; n <= 130; n++) check_accumulators({5, n, 7, fill}, isa, kDense);
     for (int64_t k = 1; k <= 70; k++) check_accumulators({7, 5, k, fill, 0.0}, isa, kDense);
   }
@@ -40,10 +40,12 @@ void check_ukernel(const Q8GemmUkernels& ukernels, int rows, int64_t k_groups, i
   const int64_t stride = k + random_int(0, 3);
   const int zero = ukernels.isa == Isa::kNeonDot ? 128 : 0;  // what the kernel takes from the codes
   std::vector<Activation> a((rows - 1) * stride + k);
-  std::vector<int8_t> panel(k * nr);
+  std::vector<int8_t> panel(panel_k(ukernels.isa, k) * nr);
   for (Activation& value : a) value = static_cast<Activation>(random_int(lowest, highest));
-  for (int8_t& value : panel) value = random_weight(fill);
+  for (int64_t i = 0; i < k * nr; i++) panel[i] = random_weight(fill);
   Rows<int32_t> c(rows, nr, 0);
+  TileRows tile_rows(ukernels.configure);
+  tile_rows.set(rows);
   ukernels.rows[rows - 1](a.data(), stride, panel.data(), k_groups, c.data.data());
   std::vector<int32_t> expected(rows * nr);
   for (int64_t i = 0; i < rows * nr; i++) {
@@ -59,7 +61,7 @@ void test_ukernel(const Q8GemmUkernels& ukernels) {
   // Quads on AVX2 are for weights of which no two overflow 16 bits.
   const Fill fill = ukernels.isa == Isa::kAvx2 && !pairs ? Fill::kSevenBits : Fill::kEightBits;
   for (int rows = 1; rows <= ukernels.mr; rows++) {
-    for (int64_t k_groups : {1, 2, 3, 8, 65}) {
+    for (int64_t k_groups : {1, 2, 3, 8, 65, 96}) {
       if (pairs) {
         check_ukernel<int16_t>(ukernels, rows, k_groups, -128, 127, fill);
       } else {

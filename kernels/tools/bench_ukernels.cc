@@ -41,9 +41,11 @@ void measure(const char* name, const char* unit, double work, F call) {
 
 void bench(const Q8GemmUkernels& u) {
   const std::vector<int16_t> a(u.mr * kK, 1);  // bytes or pairs of them
-  const std::vector<int8_t> panel(u.nr * kK, 1);
+  const std::vector<int8_t> panel(u.nr * panel_k(u.isa, kK), 1);
   std::vector<int32_t> c(u.mr * u.nr);
   const int64_t groups = kK / static_cast<int64_t>(u.layout);
+  TileRows tile_rows(u.configure);
+  tile_rows.set(u.mr);
   measure(u.name, "multiply-adds", u.mr * u.nr * kK,
           [&] { u.rows[u.mr - 1](a.data(), kK, panel.data(), groups, c.data()); });
 }
@@ -62,9 +64,11 @@ void bench(const Bf16GemmUkernels& u) {
   const std::vector<float> x(u.mr * kK, 1);
   std::vector<char> a(kK / u.chunk * u.mr * kBf16GemmChunkBytes);
   u.pack(x.data(), kK, u.mr, kK, a.data());
-  const int64_t stride = bf16gemm::panel_stride(kK, u.nr);
+  const int64_t stride = bf16gemm::panel_stride(u, kK);
   const std::vector<uint16_t> panel(stride, 0x3f80);
   std::vector<float> c(u.mr * u.nr);
+  TileRows tile_rows(u.configure);
+  tile_rows.set(u.mr);
   measure(u.name, "multiply-adds", u.mr * u.nr * kK,
           [&] { u.rows[u.mr - 1](a.data(), panel.data(), stride, kK / 2, c.data()); });
 }

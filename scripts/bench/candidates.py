@@ -19,11 +19,12 @@ TORCH_STATIC = "torch qlinear_pointwise"
 TORCH_INT8 = (*TORCH_DYNAMIC.values(), TORCH_STATIC)
 ZEROS = (20, 30, 40, 50, 60, 70, 80, 90)
 # The first is the default of the ISA, see `ops.default_weight_bits`.
-WEIGHT_BITS = {"avx2": (7, 8), "avxvnni": (8,), "avx512vnni": (8,), "neondot": (8,), "scalar": (8,)}
+WEIGHT_BITS = {"avx2": (7, 8), "avxvnni": (8,), "avx512vnni": (8,), "amx": (8,), "neondot": (8,), "scalar": (8,)}
 BF16_VARIANTS = {
     "avx2": ("avx2",),
     "avxvnni": ("avx2",),
     "avx512vnni": ("avx512bf16", "avx512"),
+    "amx": ("amx", "avx512bf16", "avx512"),
     "neondot": ("neondot",),
     "scalar": ("scalar",),
 }

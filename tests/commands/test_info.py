@@ -32,6 +32,15 @@ class TestInfo:
         assert main(["info"]) == 0
         assert "default weight bits" in capsys.readouterr().out
 
+    @pytest.mark.parametrize("refused", [[], ["amx"]], ids=["nothing", "amx"])
+    def test_tiles_that_linux_refuses(self, capsys, monkeypatch, refused):
+        if not ops.is_native():
+            pytest.skip("no native kernels are in use")
+        monkeypatch.setattr(ops, "refused_isas", lambda: refused)
+        kernels = self.info(capsys)["kernels"]
+        assert kernels.startswith(f"{ops.isa()} (this CPU runs {', '.join(ops.supported_isas())}")
+        assert ("amx too, but Linux does not let this process use it" in kernels) is bool(refused)
+
     @pytest.mark.parametrize("approach", ["dynamic", "static"])
     @pytest.mark.parametrize("format", ["compressed-tensors", "inc"])
     def test_checkpoint(self, capsys, approach, format):

@@ -17,7 +17,7 @@ VARIANTS = [
         name,
         marks=pytest.mark.skipif(name not in SUPPORTED, reason=f"this CPU lacks {name}" if SUPPORTED else WHY_NOT),
     )
-    for name in ("avx512bf16", "avx512", "avx2", "neondot", "scalar")
+    for name in ("amx", "avx512bf16", "avx512", "avx2", "neondot", "scalar")
 ]
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
@@ -30,7 +30,7 @@ def assert_close(y, variant, x, weight, bias=None, activation="none", residual=N
     """`y` is as near to the twin in float64 as the docstring of `bf16_linear_packed` promises."""
     exact = bf16_linear(x.double(), weight, bias, activation, None if residual is None else residual.double())
     magnitude = bf16_linear(x.double().abs(), weight.abs(), None if bias is None else bias.abs())
-    bound = x.shape[-1] * 2**-23 + (2**-8 if variant == "avx512bf16" else 0)
+    bound = x.shape[-1] * 2**-23 + (2**-8 if variant in ("amx", "avx512bf16") else 0)
     # No activation is steeper than 1.13; its own error is at most 5e-7 max(1, |y|); the residual rounds once.
     allowed = 1.13 * bound * magnitude + 5e-7 * exact.abs().clamp(min=1)
     if residual is not None:
@@ -116,7 +116,7 @@ def test_not_a_number_stays_in_its_row(variant, value):
 @pytest.mark.parametrize("x_value, w_value", [(3e38, 3e38), (-3e38, 3e38), (3e38, 1e-30), (1e-30, 1e-30)])
 def test_extreme_magnitudes(variant, x_value, w_value):
     weight = torch.full((17, 33), w_value).bfloat16()
-    x = torch.full((5, 33), x_value).bfloat16().float()  # what avx512bf16 need not round
+    x = torch.full((5, 33), x_value).bfloat16().float()  # what no variant has to round
     y = bf16_linear_packed(x, bf16_pack(weight, None, variant), 17)
     exact = bf16_linear(x.double(), weight)
     # 33 roundings; below the smallest normal number 0 will do.
@@ -217,7 +217,7 @@ BAD_WEIGHTS = {
     "bias": ((WEIGHT, torch.zeros(20)), r"`bias` must have 21 elements, got shape \(20\)"),
     "variant": (
         (WEIGHT, None, "sse2"),
-        "Unknown variant 'sse2'; choose one of avx512bf16, avx512, avx2, neondot, scalar",
+        "Unknown variant 'sse2'; choose one of amx, avx512bf16, avx512, avx2, neondot, scalar",
     ),
 }
 
@@ -228,7 +228,7 @@ def test_pack_refuses(arguments, message):
         bf16_pack(*arguments)
 
 
-@pytest.mark.parametrize("variant", ["avx512bf16", "avx512", "avx2"])
+@pytest.mark.parametrize("variant", ["amx", "avx512bf16", "avx512", "avx2"])
 def test_pack_refuses_a_variant_of_another_cpu(variant):
     if variant in SUPPORTED:
         pytest.skip(f"this CPU has {variant}")

@@ -39,6 +39,7 @@ def calls():
     return {
         "isa": (NATIVE.isa, ()),
         "isa_is_supported": (NATIVE.isa_is_supported, (0,)),
+        "isa_is_refused": (NATIVE.isa_is_refused, (0,)),
         "bf16_variant": (NATIVE.bf16_variant, ()),
         "bf16_is_supported": (NATIVE.bf16_is_supported, (0,)),
         "q8_pack": (NATIVE.q8_pack, (WEIGHT, SCALE, BIAS, numbers.IN_USE, 0)),

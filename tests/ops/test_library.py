@@ -146,11 +146,26 @@ def test_an_unknown_name_lists_the_choices(reports):
 def test_a_name_of_another_cpu_says_so(reports):
     for name in set(ops.ISAS) - {*ops.supported_isas(), "reference"}:  # no CPU has all of them
         results, _ = reports(name)
-        assert (
-            results["isa"]
-            == results["layer (5, 70)"]
-            == f"ValueError: INC_HF_ISA={name} cannot run here: this CPU lacks it."
-        )
+        refused = "the operating system does not let this process use it"
+        reason = refused if name in ops.refused_isas() else "this CPU lacks it"
+        expected = f"ValueError: INC_HF_ISA={name} cannot run here: {reason}."
+        assert results["isa"] == results["layer (5, 70)"] == expected
+
+
+@needs_kernels
+def test_what_the_system_refuses_is_not_what_runs():
+    assert not set(ops.refused_isas()) & set(ops.supported_isas()) and set(ops.refused_isas()) <= {"amx"}
+
+
+@needs_kernels
+def test_the_error_says_that_the_system_refused(monkeypatch):
+    from inc_hf.ops import library
+
+    isa = next(name for name in ops.ISAS if name not in ops.supported_isas())
+    monkeypatch.setenv("INC_HF_ISA", isa)
+    monkeypatch.setattr(library, "refused_isas", lambda: [isa])
+    with pytest.raises(ValueError, match=f"INC_HF_ISA={isa} cannot run here: the operating system does not let"):
+        library.isa.__wrapped__()
 
 
 def test_the_reference_on_request(reports):
@@ -196,4 +211,4 @@ def test_without_the_library_the_lists_are_empty(reports, monkeypatch):
     from inc_hf.ops import library
 
     monkeypatch.setattr(library, "is_available", lambda: False)
-    assert library.supported_isas() == []
+    assert library.supported_isas() == library.refused_isas() == []

@@ -9,7 +9,7 @@ WHY_NOT = f"no native kernels: {ops.why_unavailable()}"
 pytestmark = pytest.mark.skipif(not ops.is_available(), reason=WHY_NOT)
 
 SUPPORTED = ops.supported_isas()
-NATIVE = ("avx512vnni", "avxvnni", "avx2", "neondot", "scalar")
+NATIVE = ("amx", "avx512vnni", "avxvnni", "avx2", "neondot", "scalar")
 ISAS = [
     pytest.param(
         name,

@@ -128,7 +128,7 @@ def test_blocks_out_of_order_are_refused_when_unpacked(isa):
 
 
 def test_a_weight_for_another_cpu_is_refused():
-    codes = {"avx2": 1, "avxvnni": 2, "avx512vnni": 3, "neondot": 4}
+    codes = {"avx2": 1, "avxvnni": 2, "avx512vnni": 3, "neondot": 4, "amx": 5}
     for name in codes.keys() - set(SUPPORTED):  # no CPU has all of them
         packed = packed_layer("dense", "scalar")
         packed[8] = codes[name]

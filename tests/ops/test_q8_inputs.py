@@ -118,7 +118,7 @@ BAD_WEIGHTS = {
     "zero scale of all": ((W, torch.zeros(1)), "Weight scales must be positive and finite"),
     "bias": ((W, S, B[:20]), r"`bias` must have 21 elements, got shape \(20\)"),
     "kind": ((W, S, B, "blocks"), "Unknown kind 'blocks'; choose one of auto, dense, sparse"),
-    "isa": ((W, S, B, "auto", "sse2"), "Unknown ISA 'sse2'; choose one of avx512vnni, avxvnni, avx2, neondot, scalar"),
+    "isa": ((W, S, B, "auto", "sse2"), "Unknown ISA 'sse2'; choose one of amx, avx512vnni, avxvnni, avx2, neondot"),
     "weight on another device": ((W.to("meta"), S), "`weight` must be on the CPU, got a tensor on meta"),
     "scale on another device": ((W, S.to("meta")), "`weight_scale` must be on the CPU, got a tensor on meta"),
     "bias on another device": ((W, S, B.to("meta")), "`bias` must be on the CPU, got a tensor on meta"),
@@ -139,7 +139,7 @@ def test_q8_pack_looks_at_every_scale(channel):
         ops.q8_pack(W, scale)
 
 
-@pytest.mark.parametrize("isa", ["avx512vnni", "avxvnni", "avx2", "neondot"])
+@pytest.mark.parametrize("isa", ["amx", "avx512vnni", "avxvnni", "avx2", "neondot"])
 def test_q8_pack_refuses_an_isa_of_another_cpu(isa):
     if isa in SUPPORTED:
         pytest.skip(f"this CPU has {isa}")

@@ -50,7 +50,9 @@ inline void store_activations(int16_t* p, const S32 (&a)[4]) {
   for (int i = 0; i < 4 * kWidth; i++) p[i] = bytes[i];
 }
 
-template <typename Dot, int kRows, int kVectors>
+// Tiles multiply kGroupsTogether groups of k at a time: heads are padded to them with zeros, and behind the values is
+// as much room.
+template <typename Dot, int kRows, int kVectors, int kGroupsTogether = 1>
 struct Int8Head {
   using Activation = typename Dot::Activation;
   static constexpr int kTileRows = kRows, kGroup = Dot::kGroup;
@@ -67,11 +69,11 @@ struct Int8Head {
 
   Int8Head(int64_t tokens, int64_t head_dim, uint8_t* scratch) : room{scratch}, tokens(tokens), width(head_dim) {
     key_vectors = (tokens + kWidth - 1) / kWidth;
-    groups = (head_dim + kGroup - 1) / kGroup;
+    groups = round_up((head_dim + kGroup - 1) / kGroup, kGroupsTogether);
     value_vectors = (head_dim + kWidth - 1) / kWidth;
     padded = round_up(tokens, kBlock) + kBlock;  // blocks begin where a window does
     keys = room.take<int8_t>(key_vectors * groups * kLine);
-    values = room.take<int8_t>(round_up(tokens, kGroup) / kGroup * value_vectors * kLine);
+    values = room.take<int8_t>((round_up(tokens, kGroup) / kGroup + kGroupsTogether - 1) * value_vectors * kLine);
     key_start = room.take<int32_t>(key_vectors * kWidth);
     value_start = room.take<int32_t>(value_vectors * kWidth);
     key_scale = room.take<float>(key_vectors * kWidth);
@@ -234,17 +236,20 @@ struct Int8Head {
   template <int R>
   void adjust(const inc_hf::AttentionHead& head, int64_t row, KeyRange range, const float (&scale)[R],
               F32 (&most)[R]) const {
-    for (int i = 0; i < R; i++) {
-      most[i] = set1(-3e38f);
-      for (int64_t key = range.first * kWidth; key < range.end * kWidth; key += kWidth) {
-        const int64_t distance = key - (row + i);
-        F32 x = load(scores + i * padded + key) * set1(scale[i] * head.factor);
-        if (head.bias != nullptr) x = x + load(head.bias + distance);
-        if (head.window >= 0) x = within_window(x, distance, head.window);
-        store(scores + i * padded + key, x);
-        most[i] = max(x, most[i]);
-      }
+    for (int i = 0; i < R; i++) most[i] = adjust_row(head, row + i, range, scale[i], scores + i * padded);
+  }
+  // The same for one query; returns the largest score of each lane.
+  static F32 adjust_row(const inc_hf::AttentionHead& head, int64_t row, KeyRange range, float scale, float* scores) {
+    F32 most = set1(-3e38f);
+    for (int64_t key = range.first * kWidth; key < range.end * kWidth; key += kWidth) {
+      const int64_t distance = key - row;
+      F32 x = load(scores + key) * set1(scale * head.factor);
+      if (head.bias != nullptr) x = x + load(head.bias + distance);
+      if (head.window >= 0) x = within_window(x, distance, head.window);
+      store(scores + key, x);
+      most = max(x, most);
     }
+    return most;
   }
 
   // The groups of values that a range of keys needs; all where the sums begin with a correction for all.

@@ -6,7 +6,7 @@
 
 #include "simd/word.h"
 #if defined(__SSE2__)
-#include <immintrin.h>
+#include <emmintrin.h>
 #endif
 
 namespace {

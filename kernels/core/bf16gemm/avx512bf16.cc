@@ -1,6 +1,7 @@
 #if defined(__x86_64__)
 #include "simd/avx512.h"
 
+#include "bf16gemm/chunk_avx512bf16.h"
 #include "bf16gemm/generic.h"
 
 namespace {
@@ -15,10 +16,7 @@ struct Native {
   static F32 add(F32 acc, const float* x, __m512i w) {  // x is a pair of bfloat16
     return {_mm512_dpbf16_ps(acc.v, (__m512bh)_mm512_castps_si512(_mm512_set1_ps(*x)), (__m512bh)w)};
   }
-  static void pack(float* a, const float* x, int n) {
-    const F32 low = load_n(x, n), high = load_n(x + (n > 16 ? 16 : 0), n - 16);
-    _mm512_storeu_si512(a, (__m512i)_mm512_cvtne2ps_pbh(high.v, low.v));
-  }
+  static void pack(float* a, const float* x, int n) { round_chunk(a, x, n); }
 };
 
 template <int kRows>

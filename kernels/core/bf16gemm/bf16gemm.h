@@ -12,7 +12,7 @@
 namespace inc_hf::bf16gemm {
 
 // How a packed weight begins. Then come, each on a multiple of 64 bytes, n_padded float of bias and the panels
-// [n_padded / NR][k / 2][NR][2] of bfloat16. A blob is for the memory of one machine, not for a file.
+// [n_padded / NR][k / 2][NR][2] of bfloat16, see blob.h. A blob is for the memory of one machine, not for a file.
 struct Header {
   uint32_t magic, version;
   Variant variant;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "bf16gemm/bf16gemm.h"
+#include "bf16gemm/ukernel.h"
 
 namespace inc_hf::bf16gemm {
 
@@ -18,7 +19,12 @@ inline Header read_header(const void* blob) {
 inline size_t bias_offset() { return sizeof(Header); }
 inline size_t panels_offset(const Header& header) { return bias_offset() + round_up(header.n_padded * 4, 64); }
 
-// Elements of a panel; k is padded to pairs.
-inline int64_t panel_stride(int64_t k, int nr) { return round_up(k, 2) * nr; }
+// The k of a panel is padded with zeros to pairs, for AMX to whole tiles.
+inline int64_t panel_k(Variant variant, int64_t k) { return round_up(k, variant == Variant::kAmx ? 32 : 2); }
+
+// Elements of a panel.
+inline int64_t panel_stride(const Bf16GemmUkernels& ukernels, int64_t k) {
+  return panel_k(ukernels.variant, k) * ukernels.nr;
+}
 
 }  // namespace inc_hf::bf16gemm

@@ -45,15 +45,17 @@ void pack_block(const Problem& p, int64_t begin, int64_t rows, char* a) {
 }
 
 // One panel for a block of rows, or several for a row alone.
-void multiply(const Problem& p, int64_t begin, int64_t rows, const char* a, int64_t panel, int panels) {
+void multiply(const Problem& p, int64_t begin, int64_t rows, const char* a, int64_t panel, int panels,
+              TileRows& tiles) {
   const int nr = p.ukernels.nr;
-  const int64_t n = p.header.n, column = panel * nr, stride = panel_stride(p.header.k, nr);
+  const int64_t n = p.header.n, column = panel * nr, stride = panel_stride(p.ukernels, p.header.k);
   const int64_t columns = std::min<int64_t>(panels * nr, n - column);
   alignas(64) float c[kMaxTile];
   const int64_t height = spread(rows, p.ukernels.mr);
   for (int64_t i = 0; i < rows; i += height) {
     const int tile_rows = int(std::min(height, rows - i));
     const Bf16GemmTile tile = panels > 1 ? p.ukernels.wide_row : p.ukernels.rows[tile_rows - 1];
+    tiles.set(tile_rows);
     tile(a + i * p.row_bytes(), p.panels + panel * stride, stride, round_up(p.header.k, 2) / 2, c);
     const int64_t at = (begin + i) * n + column;
     const float* residual = p.residual == nullptr ? nullptr : p.residual + at;
@@ -64,6 +66,7 @@ void multiply(const Problem& p, int64_t begin, int64_t rows, const char* a, int6
 // Items are panels of a block of rows, block after block.
 void run_items(const Problem& p, int64_t item, int64_t end) {
   const Scratch<char> a(p.block_rows * p.row_bytes());
+  TileRows tiles(p.ukernels.configure);
   for (bool first = true; item < end;) {
     const int64_t block = item / p.panel_count(), panel = item % p.panel_count();
     const int64_t begin = block * p.block_rows, rows = std::min(p.block_rows, p.m - begin);
@@ -71,7 +74,7 @@ void run_items(const Problem& p, int64_t item, int64_t end) {
     first = false;
     const int64_t left = std::min(p.panel_count() - panel, end - item);
     const int panels = rows == 1 && left >= p.ukernels.wide ? p.ukernels.wide : 1;
-    multiply(p, begin, rows, a.get(), panel, panels);
+    multiply(p, begin, rows, a.get(), panel, panels, tiles);
     item += panels;
   }
 }
@@ -87,7 +90,7 @@ void run(const void* blob, const float* x, int64_t row_stride, int64_t m, float*
   const auto* panels = reinterpret_cast<const uint16_t*>(bytes + panels_offset(header));
   Problem p = {bf16gemm_ukernels(header.variant), header, bias, panels, x, row_stride, m, 0, y, activation, residual};
   p.block_rows = spread(m, p.max_block_rows());
-  const int64_t grain = std::max<int64_t>(kGrain / (p.block_rows * panel_stride(header.k, p.ukernels.nr)), 1);
+  const int64_t grain = std::max<int64_t>(kGrain / (p.block_rows * panel_stride(p.ukernels, header.k)), 1);
   run_parallel(parallel_for, ceil_div(m, p.block_rows) * p.panel_count(), grain,
                [&](int64_t begin, int64_t end) { run_items(p, begin, end); });
 }

@@ -23,12 +23,14 @@ Header make_header(Variant variant, int64_t n, int64_t k) {
   }
   const int nr = bf16gemm_ukernels(variant).nr;
   Header header = {kMagic, kVersion, variant, 0, n, k, round_up(n, nr), 0, {}};
-  header.bytes = int64_t(panels_offset(header)) + header.n_padded * round_up(k, 2) * 2;
+  header.bytes = int64_t(panels_offset(header)) + header.n_padded * panel_k(variant, k) * 2;
   return header;
 }
 
 // Where a row of w begins, in elements from the first panel, and where a column is from there.
-int64_t row_offset(int64_t row, int64_t k, int nr) { return row / nr * panel_stride(k, nr) + row % nr * 2; }
+int64_t row_offset(int64_t row, int64_t k, const Bf16GemmUkernels& ukernels) {
+  return row / ukernels.nr * panel_stride(ukernels, k) + row % ukernels.nr * 2;
+}
 int64_t column_offset(int64_t column, int nr) { return column / 2 * 2 * nr + column % 2; }
 
 }  // namespace
@@ -42,10 +44,10 @@ void pack(Variant variant, const uint16_t* w, int64_t row_stride, const float* b
   std::memcpy(bytes, &header, sizeof(header));
   if (bias != nullptr) std::memcpy(bytes + bias_offset(), bias, n * sizeof(float));
   uint16_t* panels = reinterpret_cast<uint16_t*>(bytes + panels_offset(header));
-  const int nr = bf16gemm_ukernels(variant).nr;
+  const Bf16GemmUkernels& ukernels = bf16gemm_ukernels(variant);
   for (int64_t i = 0; i < n; i++) {
-    uint16_t* row = panels + row_offset(i, k, nr);
-    for (int64_t j = 0; j < k; j++) row[column_offset(j, nr)] = w[i * row_stride + j];
+    uint16_t* row = panels + row_offset(i, k, ukernels);
+    for (int64_t j = 0; j < k; j++) row[column_offset(j, ukernels.nr)] = w[i * row_stride + j];
   }
 }
 
@@ -71,10 +73,10 @@ Header check(const void* blob, size_t bytes) {
 void unpack(const void* blob, uint16_t* w) {
   const Header header = read_header(blob);
   const auto* panels = reinterpret_cast<const uint16_t*>(static_cast<const char*>(blob) + panels_offset(header));
-  const int nr = bf16gemm_ukernels(header.variant).nr;
+  const Bf16GemmUkernels& ukernels = bf16gemm_ukernels(header.variant);
   for (int64_t i = 0; i < header.n; i++) {
-    const uint16_t* row = panels + row_offset(i, header.k, nr);
-    for (int64_t j = 0; j < header.k; j++) w[i * header.k + j] = row[column_offset(j, nr)];
+    const uint16_t* row = panels + row_offset(i, header.k, ukernels);
+    for (int64_t j = 0; j < header.k; j++) w[i * header.k + j] = row[column_offset(j, ukernels.nr)];
   }
 }
 

@@ -5,15 +5,17 @@
 
 #include "bf16gemm/variant.h"
 #include "elementwise/activation_kind.h"
+#include "tile_rows.h"
 
 namespace inc_hf {
 
 // Packed activations are [k / chunk][rows][64 bytes]: a cache line of each row in turn, whatever the stride of the rows
 // was. Rows a multiple of 4 KiB apart would evict each other from L1.
-inline constexpr int kBf16GemmMaxMr = 12;
+inline constexpr int kBf16GemmMaxMr = 32;
 inline constexpr int kBf16GemmChunkBytes = 64;
 
-// c[rows][panels * nr] = a * panels. `pairs` counts pairs along k, `panel_stride` is in elements.
+// c[rows][panels * nr] = a * panels. `pairs` counts pairs along k, without those that a tile of AMX is padded with;
+// `panel_stride` is in elements.
 using Bf16GemmTile = void (*)(const void* a, const uint16_t* w, int64_t panel_stride, int64_t pairs, float* c);
 
 // What becomes of c: y = activation(c + bias) + residual, for `columns` of each row.
@@ -36,6 +38,7 @@ struct Bf16GemmUkernels {
   int wide;
   Bf16GemmTile wide_row;
   void (*finish)(const float* c, int64_t c_stride, int rows, int64_t columns, const Bf16GemmEpilogue& epilogue);
+  ConfigureTiles configure = nullptr;  // what the thread calls first, see tile_rows.h
 };
 
 // Each line of ukernels.inc is declared, and stands in the array that dispatch, tests and benchmark go through.

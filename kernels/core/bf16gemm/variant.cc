@@ -9,6 +9,7 @@ const char* variant_name(Variant variant) {
     case Variant::kAvx512: return "avx512";
     case Variant::kAvx512Bf16: return "avx512bf16";
     case Variant::kNeonDot: return "neondot";
+    case Variant::kAmx: return "amx";
   }
   return "unknown";
 }
@@ -20,6 +21,7 @@ bool is_supported(Variant variant) {
     case Variant::kAvx512: return inc_hf::is_supported(Isa::kAvx512Vnni);
     case Variant::kAvx512Bf16: return inc_hf::is_supported(Isa::kAvx512Vnni) && has_avx512bf16();
     case Variant::kNeonDot: return inc_hf::is_supported(Isa::kNeonDot);
+    case Variant::kAmx: return inc_hf::is_supported(Isa::kAmx);
   }
   return false;
 }
@@ -31,6 +33,7 @@ Variant variant_of(Isa isa) {
     case Isa::kAvxVnni: return Variant::kAvx2;
     case Isa::kAvx512Vnni: return has_fast_avx512bf16() ? Variant::kAvx512Bf16 : Variant::kAvx512;
     case Isa::kNeonDot: return Variant::kNeonDot;
+    case Isa::kAmx: return Variant::kAmx;
   }
   return Variant::kScalar;
 }

@@ -7,14 +7,14 @@
 
 namespace inc_hf::bf16gemm {
 
-// kAvx512Bf16 rounds the activations to bfloat16, to nearest even, and takes subnormals for zero. The others widen the
-// weights on the way into a float multiply-add and round nothing more.
-enum class Variant : int32_t { kScalar, kAvx2, kAvx512, kAvx512Bf16, kNeonDot };
+// kAmx and kAvx512Bf16 round the activations to bfloat16, to nearest even, and take subnormals for zero. The others
+// widen the weights on the way into a float multiply-add and round nothing more.
+enum class Variant : int32_t { kScalar, kAvx2, kAvx512, kAvx512Bf16, kNeonDot, kAmx };
 
-inline constexpr Variant kAllVariants[] = {Variant::kAvx512Bf16, Variant::kAvx512, Variant::kAvx2, Variant::kNeonDot,
-                                           Variant::kScalar};
+inline constexpr Variant kAllVariants[] = {Variant::kAmx,  Variant::kAvx512Bf16, Variant::kAvx512,
+                                           Variant::kAvx2, Variant::kNeonDot,    Variant::kScalar};
 
-// "scalar", "avx2", "avx512", "avx512bf16" or "neondot".
+// "scalar", "avx2", "avx512", "avx512bf16", "neondot" or "amx".
 const char* variant_name(Variant variant);
 
 // Whether this CPU executes it.

@@ -15,7 +15,7 @@ bool executes(Isa isa, Isa needed) {
 
 const ElementwiseUkernels& elementwise_ukernels(Isa isa) {
   for (const ElementwiseUkernels* ukernels : kAllElementwiseUkernels) {
-    if (executes(isa, ukernels->isa)) return *ukernels;
+    if (executes(vector_isa(isa), ukernels->isa)) return *ukernels;
   }
   throw std::invalid_argument(std::string("There are no element-wise functions for ") + isa_name(isa) + ".");
 }

@@ -69,6 +69,7 @@ extern const Q8Rows q8_rows__scalar, q8_rows__avx2, q8_rows__avx512, q8_rows__ne
 
 inline const Q8Rows& q8_rows(Isa isa) {
 #if defined(__x86_64__)
+  isa = vector_isa(isa);
   if (isa == Isa::kAvx512Vnni) return q8_rows__avx512;
   if (isa != Isa::kScalar) return q8_rows__avx2;
 #elif defined(__aarch64__)

@@ -13,10 +13,10 @@ constexpr int64_t kProductsPerThread = int64_t{1} << 19;  // fewer are not worth
 
 // Rows [begin, end) of the activations against one panel.
 void multiply_panel(const PackedWeight& weight, const Q8GemmUkernels& ukernels, const void* a, int64_t panel,
-                    int64_t begin, int64_t end, const Epilogue& epilogue) {
+                    int64_t begin, int64_t end, const Epilogue& epilogue, TileRows& tile_rows) {
   const int64_t element = ukernels.layout == PanelLayout::kPairs ? 2 : 1;
-  const int64_t group = static_cast<int64_t>(ukernels.layout), k_padded = (weight.header.k + 3) / 4 * 4;
-  const int8_t* w = weight.panels + panel * ukernels.nr * k_padded;
+  const int64_t groups = ceil_div(weight.header.k, 4) * 4 / static_cast<int64_t>(ukernels.layout);
+  const int8_t* w = weight.panels + panel * ukernels.nr * panel_k(weight.header.isa, weight.header.k);
   const int64_t n = panel * ukernels.nr;
   const int cols = static_cast<int>(std::min<int64_t>(ukernels.nr, weight.header.n - n));
   const int64_t tiles = (end - begin + ukernels.mr - 1) / ukernels.mr;
@@ -28,7 +28,8 @@ void multiply_panel(const PackedWeight& weight, const Q8GemmUkernels& ukernels, 
     const char* a_rows = static_cast<const char*>(a) + m * weight.k_padded * element;
     const Tile tile = {c, ukernels.nr, m, n, rows, cols};
     prefetch(epilogue, tile);
-    ukernels.rows[rows - 1](a_rows, weight.k_padded, w, k_padded / group, c);
+    tile_rows.set(rows);
+    ukernels.rows[rows - 1](a_rows, weight.k_padded, w, groups, c);
     rows_of_isa.finish(epilogue, tile);
   }
 }
@@ -57,9 +58,11 @@ void multiply_panels(const PackedWeight& weight, const uint8_t* codes, int64_t m
   const int64_t panels = (weight.header.n + ukernels.nr - 1) / ukernels.nr;
   const int64_t products = (m + row_blocks - 1) / row_blocks * ukernels.nr * weight.k_padded;
   run_parallel(parallel_for, row_blocks * panels, 1 + kProductsPerThread / products, [&](int64_t begin, int64_t end) {
+    TileRows tile_rows(ukernels.configure);
     for (int64_t i = begin; i < end; i++) {
       const int64_t block = i / panels;
-      multiply_panel(weight, ukernels, a, i % panels, m * block / row_blocks, m * (block + 1) / row_blocks, epilogue);
+      multiply_panel(weight, ukernels, a, i % panels, m * block / row_blocks, m * (block + 1) / row_blocks, epilogue,
+                     tile_rows);
     }
   });
 }

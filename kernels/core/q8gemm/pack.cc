@@ -9,7 +9,7 @@ namespace {
 template <typename F>
 void for_each_group(int64_t n, int64_t k, const Q8GemmUkernels& ukernels, F visit) {
   const int64_t group = static_cast<int64_t>(ukernels.layout), nr = ukernels.nr;
-  const int64_t groups = (k + 3) / 4 * 4 / group;
+  const int64_t groups = panel_k(ukernels.isa, k) / group;
   for (int64_t i = 0; i < n; i++) {
     int64_t at = (i / nr * groups * nr + i % nr) * group;
     for (int64_t j = 0; j < k; j += group, at += nr * group) visit(at, i, j, k - j < group ? k - j : group);

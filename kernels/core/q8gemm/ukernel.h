@@ -4,6 +4,8 @@
 #include <stdint.h>
 
 #include "isa.h"
+#include "parallel.h"
+#include "tile_rows.h"
 
 namespace inc_hf {
 
@@ -13,9 +15,16 @@ namespace inc_hf {
 //   kPairs: [k / 2][nr][2] int8 against int16 activations: exact for 8-bit weights where there is no VNNI
 enum class PanelLayout : int32_t { kQuads = 4, kPairs = 2 };
 
-inline constexpr int kMaxMr = 6;
+inline constexpr int kMaxMr = 32;
 
-// c[rows][nr] = a[rows][k] * panel. `k_groups` counts groups of 4 or 2 along k, `a_stride` is in elements.
+// The k of a panel is padded with zeros to whole quads, for AMX to whole tiles of 64.
+inline int64_t panel_k(Isa isa, int64_t k) {
+  const int64_t multiple = isa == Isa::kAmx ? 64 : 4;
+  return ceil_div(k, multiple) * multiple;
+}
+
+// c[rows][nr] = a[rows][k] * panel. `k_groups` counts groups of 4 or 2 along k, without those that a tile of AMX is
+// padded with; `a_stride` is in elements.
 // q8gemm_ukernel_<MR>x<NR>c<KR>__<isa>: MR rows of activations, NR output channels, KR values of k per instruction.
 using Q8GemmUkernel = void (*)(const void* a, int64_t a_stride, const int8_t* panel, int64_t k_groups, int32_t* c);
 
@@ -24,7 +33,8 @@ struct Q8GemmUkernels {
   Isa isa;
   PanelLayout layout;
   int mr, nr;
-  Q8GemmUkernel rows[kMaxMr];  // rows[i] computes i + 1 rows, i < mr
+  Q8GemmUkernel rows[kMaxMr];          // rows[i] computes i + 1 rows, i < mr
+  ConfigureTiles configure = nullptr;  // what the thread calls first, see tile_rows.h
 };
 
 // Each line of ukernels.inc is declared, and stands in the array that dispatch, tests and benchmark go through.
