@@ -32,6 +32,11 @@ class LayerModules(NamedTuple):
     def products(self) -> list[nn.Module]:
         return [module for module in self[:6] if module is not None]
 
+    def with_weights(self) -> list[nn.Module]:
+        """Products and norms."""
+        norms = (self.attention_norm, self.feed_forward_norm)
+        return [*self.products(), *(norm for norm in norms if norm is not None)]
+
 
 class Tokens(NamedTuple):
     """The tokens that are not padding, of all sequences one after another, each of shape `(1, tokens, ...)`."""

@@ -31,6 +31,7 @@ class NativeForward:
         self.__signature__ = inspect.signature(type(model).forward.__get__(model))
         self.names = tuple(self.__signature__.parameters)
         self._plan: Prepared | None = None
+        self._unfit = ""
         self._lock = Lock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -57,9 +58,23 @@ class NativeForward:
             if self._plan is None or not self._plan.is_current():
                 try:
                     self.prepare()
-                except Unfit:
+                except Unfit as reason:
+                    self._unfit = str(reason)
                     return None
             return self._plan
+
+    def why_not(self) -> str:
+        """Why calls are left to the layers at present, whatever they ask for; nothing if they are not."""
+        if self.model.training:
+            return "it is in training mode; call `eval()`"
+        if not ops.is_native():
+            return "there are no kernels"
+        if self.flag({}, "output_attentions"):
+            return "its config asks for attentions"
+        prepared = self.prepared()
+        if prepared is None:
+            return self._unfit
+        return "there are hooks on modules in it" if prepared.has_hooks() else ""
 
     def takes(self, given: dict[str, Any]) -> bool:
         """Whether the encoder computes all that is asked for."""

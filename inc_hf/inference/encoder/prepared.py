@@ -18,6 +18,7 @@ class Prepared:
         self.packed = dict(zip(modules, self.plan.packed, strict=True))  # layers of ALBERT come several times
         for module, packed in self.packed.items():
             module._buffers["packed"] = packed
+        self.computed = {module for layer in layers for module in layer.with_weights()}
         norms = [p for layer in parts.layers for norm in layer.norms() if norm for p in (norm.weight, norm.bias)]
         self.norms = [(p, version_of(p), p.data_ptr()) for p in norms if p is not None]
         self.hooks = [hooks for module in inner_modules(model) for hooks in hooks_of(module)]

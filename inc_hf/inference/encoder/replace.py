@@ -8,6 +8,8 @@ from inc_hf.inference.encoder.family import Family, Unfit
 from inc_hf.inference.encoder.forward import NativeForward
 from inc_hf.inference.encoder.images import NativeImageForward
 
+REASON = "_why_no_native_encoder"  # an attribute of modules, for `inc_hf.explain`
+
 
 def run_encoders(model: nn.Module, attention: str) -> dict[str, str]:
     """Let all encoders in a model run natively that can, in place.
@@ -20,7 +22,16 @@ def run_encoders(model: nn.Module, attention: str) -> dict[str, str]:
         family = family_of(module)
         if family is not None:
             found[name] = run_natively(module, family, attention)
+            setattr(module, REASON, found[name])
     return found
+
+
+def why_not(module: nn.Module) -> str:
+    """Why an encoder will not run natively, whatever is asked for; nothing if it will."""
+    forward = vars(module).get("forward")
+    if isinstance(forward, NativeForward):
+        return forward.why_not()
+    return vars(module).get(REASON, "`inc_hf.optimize` was not asked for it")
 
 
 def run_natively(module: nn.Module, family: Family, attention: str) -> str:
