@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from inc_hf.ops.encoder import Encoder, Layer, Norm, Product
+from inc_hf.ops.encoder_parts import Encoder, Layer, Norm, Product
 from inc_hf.ops.reference import ACTIVATIONS
 
 Multiply = Callable[[Product, Tensor], Tensor]
@@ -18,7 +18,8 @@ STEPS = 255  # of a probability
 def encoder_reference(
     x: Tensor, cu_seqlens: Tensor, encoder: Encoder, multiply: Multiply, every_layer: bool = False
 ) -> Tensor:
-    """Twin of `ops.encoder`. `multiply(product, rows)` computes a Linear layer, with its bias."""
+    """Twin of `ops.encoder`. `multiply(product, rows)` computes a Linear layer, with its
+    factors and its bias."""
     hidden, states = x, []
     for layer in encoder.layers:
         hidden = _layer(hidden, cu_seqlens, encoder, layer, multiply)
@@ -56,6 +57,8 @@ def _layer(hidden: Tensor, cu_seqlens: Tensor, encoder: Encoder, layer: Layer, m
 def _norm(x: Tensor, norm: Norm | None) -> Tensor:
     if norm is None:
         return x
+    if norm.kind == "rms":
+        return torch.nn.functional.rms_norm(x, x.shape[-1:], norm.weight, norm.eps)
     return torch.nn.functional.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
 
 

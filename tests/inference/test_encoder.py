@@ -11,6 +11,7 @@ from tiny import quantized, tiny_inputs, tiny_model
 from inc_hf import mix_precision, ops, optimize
 from inc_hf.config import MixedPrecisionConfig
 from inc_hf.inference.encoder.replace import run_encoders
+from inc_hf.quantize.nn import QLinear
 
 pytestmark = pytest.mark.skipif(not ops.is_native(), reason=f"no native kernels: {ops.why_unavailable()}")
 FAMILIES = ["bert", "roberta", "electra", "distilbert", "albert", "mpnet", "modernbert"]
@@ -40,11 +41,17 @@ def model_of(family, kind="dynamic", attention="fp32", **values):
             p.mul_(SIZE_OF_WEIGHTS[attention])
     if kind == "bf16":
         return mix_precision.fit(model, MixedPrecisionConfig()).model
+    if kind == "smoothed":
+        return quantized(model, "static", recipes={"smooth_quant": True}).model
     return quantized(model, kind).model
 
 
 def base(model):
     return getattr(model, model.base_model_prefix)
+
+
+def modules_of(model, kind):
+    return [module for module in base(model).encoder.modules() if isinstance(module, kind)]
 
 
 def inputs_of(model, padding="right"):
@@ -94,7 +101,7 @@ def test_attention_is_in_8_bits_where_the_weights_are():
         assert torch.equal(found, asked)
 
 
-@pytest.mark.parametrize("kind", ["static", "bf16"])
+@pytest.mark.parametrize("kind", ["static", "smoothed", "bf16"])
 def test_other_weights(kind):
     model = model_of("bert", kind)
     inputs = inputs_of(model)
@@ -102,6 +109,9 @@ def test_other_weights(kind):
     output, by_encoder = run(optimize(copy.deepcopy(model), attention="fp32"), **inputs)
     assert by_encoder
     assert similarity(output.last_hidden_state, expected.last_hidden_state, inputs["attention_mask"]) > 0.999
+    if kind == "smoothed":
+        factors = [layer.smooth_scale for layer in modules_of(model, QLinear) if layer.smooth_scale is not None]
+        assert factors and all((x != 1).any() for x in factors)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

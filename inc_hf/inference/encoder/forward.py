@@ -11,7 +11,8 @@ from inc_hf import ops
 from inc_hf.inference.encoder.family import Family, Tokens, Unfit
 from inc_hf.inference.encoder.prepared import Prepared
 from inc_hf.inference.encoder.rows import Rows, rows_of
-from inc_hf.ops.encoder import EncoderPlan, encoder
+from inc_hf.ops.encoder import encoder
+from inc_hf.ops.encoder_plan import EncoderPlan
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds")
 TOLD_APART = ("return_dict", "output_hidden_states", "output_attentions", "use_cache")

@@ -5,7 +5,7 @@ from torch import nn
 
 from inc_hf.inference.encoder.family import Family, LayerModules, Unfit
 from inc_hf.inference.fuse import activation_name
-from inc_hf.ops.encoder import MOST_TOKENS, Encoder, Layer, Norm, Product
+from inc_hf.ops.encoder_parts import MOST_TOKENS, Encoder, Layer, Norm, Product
 from inc_hf.quantize.nn import BF16Linear, QLinear
 
 AUTO = "auto"  # attention in 8 bits where query and key are computed in 8 bits
@@ -76,8 +76,6 @@ def product_of(module: nn.Module) -> Product:
     packed = module.current_packed()
     if isinstance(module, BF16Linear):
         return Product(packed, "bf16")
-    if module.smooth_scale is not None:
-        raise Unfit("inputs are divided by factors of SmoothQuant")
     activation = module.scheme.activation
     return Product(
         packed,
@@ -86,6 +84,7 @@ def product_of(module: nn.Module) -> Product:
         0 if module.input_zero_point is None else int(module.input_zero_point),
         activation.num_bits,
         module.scale_dtype == torch.bfloat16,
+        None if module.smooth_scale is None else module.smooth_scale.reciprocal(),
     )
 
 

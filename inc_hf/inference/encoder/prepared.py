@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from inc_hf.inference.encoder.family import Family
 from inc_hf.inference.encoder.parts import encoder_of
-from inc_hf.ops.encoder import encoder_plan
+from inc_hf.ops.encoder_plan import encoder_plan
 
 
 class Prepared:
