@@ -28,7 +28,7 @@ def embed(model: nn.Module, tokens: Tokens) -> Tensor:
     return model.embeddings(tokens.input_ids, tokens.inputs_embeds, tokens.position_ids)
 
 
-def result(model: nn.Module, hidden: Tensor) -> Any:
+def result(model: nn.Module, hidden: Tensor, given: dict[str, Any]) -> Any:
     from transformers.modeling_outputs import BaseModelOutput
 
     return BaseModelOutput(last_hidden_state=hidden)

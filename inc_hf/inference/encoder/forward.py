@@ -31,6 +31,7 @@ class NativeForward:
         self.model, self.family, self.attention = model, family, attention
         self.__signature__ = inspect.signature(type(model).forward.__get__(model))
         self.names = tuple(self.__signature__.parameters)
+        self.known = {name for name in self.inputs if name in self.names}.union(TOLD_APART)
         self._plan: Prepared | None = None
         self._unfit = ""
         self._lock = Lock()
@@ -81,7 +82,7 @@ class NativeForward:
         """Whether the encoder computes all that is asked for."""
         if self.model.training or torch.compiler.is_compiling() or torch.jit.is_tracing():
             return False
-        if any(value is not None for name, value in given.items() if name not in (*self.inputs, *TOLD_APART)):
+        if any(value is not None for name, value in given.items() if name not in self.known):
             return False
         if self.flag(given, "output_attentions") or not isinstance(given.get("output_hidden_states"), bool | None):
             return False
@@ -128,13 +129,15 @@ class NativeForward:
             return None
         if self.family.has_positions and (given.get("position_ids") is not None or rows.has_holes()):
             return None
+        if self.family.pooled_at is not None and rows.is_padding(self.family.pooled_at(self.model, ids)):
+            return None
         parts = (ids, embeds, given.get("token_type_ids"), positions)
         return self.family.embed(self.model, Tokens(*(rows.pack(x) for x in parts)))[0], rows
 
     def output(self, hidden: Tensor, rows: Rows, plan: EncoderPlan, given: dict[str, Any]) -> Any:
         wants_all = self.flag(given, "output_hidden_states")
         found = encoder(hidden, rows.cu_seqlens, plan, every_layer=wants_all)
-        output = self.family.result(self.model, rows.unpack(found[-1] if wants_all else found))
+        output = self.family.result(self.model, rows.unpack(found[-1] if wants_all else found), given)
         if wants_all:
             before = [rows.unpack(x) for x in (hidden, *found[:-1])]
             last = output["last_hidden_state"] if self.family.norms_last else rows.unpack(found[-1])

@@ -32,7 +32,7 @@ def encoder_of(model: nn.Module, family: Family, layers: list[LayerModules], att
         attention_of(first) if attention == AUTO else attention,
         [layer_of(layer, activation_of(first)) for layer in layers],
         family.is_gated,
-        model.config.max_position_embeddings if family.has_positions else MOST_TOKENS,
+        model.config.max_position_embeddings if family.has_positions or family.biases else MOST_TOKENS,
         None if family.biases is None else family.biases(model),
     )
 

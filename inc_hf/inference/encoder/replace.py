@@ -38,7 +38,7 @@ def run_natively(module: nn.Module, family: Family, attention: str) -> str:
     """Returns why not, or nothing."""
     if not ops.is_native():
         return "there are no kernels"
-    kind = NativeImageForward if family.embed is None else NativeForward
+    kind = NativeForward if family.images is None else NativeImageForward
     forward = kind(module, family, attention)
     try:
         forward.prepare()
