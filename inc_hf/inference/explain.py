@@ -8,13 +8,12 @@ from torch import nn
 
 from inc_hf.config.arguments import check_model
 from inc_hf.inference.encoder.families import family_of
-from inc_hf.inference.encoder.replace import why_not
+from inc_hf.inference.encoder.replace import ONE_BY_ONE, ONE_CALL, how_it_runs
 from inc_hf.inference.layers import is_layer
 from inc_hf.inference.reasons import holds_weights, runs_on, why_not_faster
 from inc_hf.quantize.nn import quantized_modules
 
 HEADINGS = ("part", "kind", "runs on", "why not more")
-ONE_CALL, ONE_BY_ONE = "one native call for all layers", "its layers, one by one"
 NOT_KNOWN = "no part of it is an encoder that is known here"
 
 
@@ -80,9 +79,9 @@ def explain(model: nn.Module) -> Explanation:
     for name, module in model.named_modules():
         if family_of(module) is None:
             continue
-        name, reason = name or "the model", why_not(module)
-        encoders.append(Part(name, type(module).__name__, ONE_BY_ONE if reason else ONE_CALL, reason))
-        if not reason:
+        name, how = name or "the model", how_it_runs(module)
+        encoders.append(Part(name, type(module).__name__, *how))
+        if how.runs == ONE_CALL:
             computed |= dict.fromkeys(module.forward.prepared().computed, f"the call of {name}")
     if not encoders:
         encoders.append(Part("the model", type(model).__name__, ONE_BY_ONE, NOT_KNOWN))

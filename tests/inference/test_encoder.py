@@ -10,7 +10,7 @@ from tiny import quantized, tiny_inputs, tiny_model
 
 from inc_hf import mix_precision, ops, optimize
 from inc_hf.config import MixedPrecisionConfig
-from inc_hf.inference.encoder.replace import run_encoders
+from inc_hf.inference.encoder.replace import ONE_BY_ONE, PACKED, run_encoders
 from inc_hf.quantize.nn import QLinear
 
 pytestmark = pytest.mark.skipif(not ops.is_native(), reason=f"no native kernels: {ops.why_unavailable()}")
@@ -271,18 +271,20 @@ def test_weights_are_in_memory_once():
     assert all(linear.is_released for linear in (layer.attention.self.query, layer.output.dense))
 
 
-def reason_for(model):
-    (reason,) = run_encoders(model, "int8").values()
-    assert "forward" not in vars(base(model))
-    return reason
+def reason_for(model, runs=ONE_BY_ONE):
+    (how,) = run_encoders(model, "int8").values()
+    assert how.runs == runs
+    assert ("forward" in vars(base(model))) == (runs != ONE_BY_ONE)
+    return how.why_not
 
 
 class TestWhatDoesNotFit:
     def test_float_weights(self):
-        assert "a Linear is not quantized" in reason_for(tiny_model("bert"))
+        assert "a Linear is not quantized" in reason_for(tiny_model("bert"), PACKED)
 
     def test_weights_alone(self):
-        assert "does not run on the kernels" in reason_for(quantized(tiny_model("bert"), "weight_only").model)
+        model = quantized(tiny_model("bert"), "weight_only").model
+        assert "does not run on the kernels" in reason_for(model, PACKED)
 
     def test_an_activation_function_that_it_lacks(self):
         assert "the activation function Tanh" in reason_for(quantized(tiny_model("bert", hidden_act="tanh")).model)

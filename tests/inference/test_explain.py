@@ -8,7 +8,8 @@ from tiny import quantized, tiny_inputs, tiny_model
 from torch import nn
 
 from inc_hf import explain, mix_precision, ops, optimize
-from inc_hf.inference.explain import NOT_KNOWN, ONE_BY_ONE, ONE_CALL
+from inc_hf.inference.encoder.replace import ONE_BY_ONE, ONE_CALL
+from inc_hf.inference.explain import NOT_KNOWN
 from inc_hf.quantize.nn import QLinear
 
 pytestmark = pytest.mark.skipif(not ops.is_native(), reason=f"no native kernels: {ops.why_unavailable()}")

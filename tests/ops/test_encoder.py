@@ -240,7 +240,8 @@ def test_weights_that_are_cut_or_overwritten_are_refused():
             encoder(x, cu, dataclasses.replace(plan, weights=weights))
 
 
-def test_attention_twin_is_torchs():
+def test_attention_twin_is_its_formula():
     q, k, v = torch.randn(3, 4, 9, 16)
-    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=0.3)
-    torch.testing.assert_close(attention_fp32(q, k, v, 0.3), expected)
+    for bias in (None, torch.randn(4, 9, 9)):
+        expected = (0.3 * (q @ k.mT) + (0 if bias is None else bias)).softmax(-1) @ v
+        torch.testing.assert_close(attention_fp32(q, k, v, 0.3, bias), expected)

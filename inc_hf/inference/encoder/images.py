@@ -1,16 +1,16 @@
-"""The forward of a model of images on the native encoder."""
+"""The forward of a model of images."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from inc_hf.inference.encoder.forward import NativeForward
+from inc_hf.inference.encoder.forward import EncoderForward
 from inc_hf.inference.encoder.rows import Rows, rows_of
 
 
-class NativeImageForward(NativeForward):
-    """As `NativeForward`; every image has as many rows."""
+class ImageForward(EncoderForward):
+    """As `EncoderForward`; every image has as many rows."""
 
     inputs = ("pixel_values", "bool_masked_pos", "interpolate_pos_encoding")
 
