@@ -16,6 +16,7 @@ _LAZY = {
     "IncQuantizer": "inc_hf.quantizer",
     "QuantizedModel": "inc_hf.quantization",
     "optimize": "inc_hf.modeling",
+    "explain": "inc_hf.modeling",
     **{task.inc_class: "inc_hf.modeling" for task in TASKS},
     "IncModelForFeatureExtraction": "inc_hf.modeling",  # loads what `IncModel` does
     "DistillationCallback": "inc_hf.callbacks",

@@ -1,4 +1,5 @@
-"""Loading quantized models: `IncModelFor….from_pretrained`, and `optimize` for what stock transformers has loaded."""
+"""Loading quantized models: `IncModelFor….from_pretrained`, and `optimize` for what stock transformers has
+loaded, and `explain`."""
 
 import os
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from transformers import (
     PreTrainedModel,
 )
 
+from inc_hf.inference.explain import explain
 from inc_hf.inference.optimize import optimize
 from inc_hf.runtimes import load_model
 
@@ -109,5 +111,5 @@ class IncModelForAudioClassification(IncModel):
     auto_class = AutoModelForAudioClassification
 
 
-__all__ = ["optimize"]
+__all__ = ["explain", "optimize"]
 __all__ += [name for name in dir() if name.startswith("IncModel")]

@@ -29,7 +29,6 @@ LINES = {
 }
 CALLS = {
     ("optimize", "model", "None"): "`model` must be a torch.nn.Module, got NoneType",
-    ("optimize", "model", "nn.Linear"): "The model is not quantized",
     ("quantization.fit", "eval_func", "[1]"): "`eval_func` must be a function",
     (
         "training.fit",

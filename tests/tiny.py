@@ -115,6 +115,14 @@ MORE_INPUTS = {
             "projection_dim": 16,
         },
     ),
+    "siglip": (
+        "SiglipModel",
+        "SiglipConfig",
+        {
+            "text_config": {**ENCODER, "vocab_size": VOCABULARY, "projection_size": 16},
+            "vision_config": {**ENCODER, "image_size": 32, "patch_size": 8},
+        },
+    ),
     "swin": (
         "SwinForImageClassification",
         "SwinConfig",

@@ -21,27 +21,23 @@ def adopt_parts(model: nn.Module) -> None:
     """`adopt` each quantized model of transformers in a module, such as that in a `SentenceTransformer`.
 
     Raises:
-        ValueError: none is quantized, or one with another method.
+        ValueError: one is quantized with another method.
         CheckpointError: the tensors of one do not fit its config.
     """
-    parts = pretrained_parts(model)
-    for part in [part for part in parts if _config_of(part) is not None] or [model]:
-        adopt(part)
+    for part in pretrained_parts(model):
+        if _config_of(part) is not None:
+            adopt(part)
 
 
 def adopt(model: "PreTrainedModel") -> None:
-    """Put a model that stock transformers has loaded on our modules, in place, before its first forward pass, which
-    decompresses it, or after.
+    """Put a quantized model that stock transformers has loaded on our modules, in place, before its first forward
+    pass, which decompresses it, or after.
 
     Raises:
-        ValueError: the model is not quantized, or with another method.
+        ValueError: the model is quantized with another method.
         CheckpointError: its tensors do not fit its config.
     """
     config = as_dict(_config_of(model))
-    if config is None:
-        raise UsageError(
-            "The model is not quantized; quantize it with `IncQuantizer`, or load a quantized checkpoint."
-        )
     if config.get("quant_method") != "compressed-tensors":
         raise UsageError(
             f"`optimize` reads compressed-tensors models, got quant_method {config.get('quant_method')!r}."

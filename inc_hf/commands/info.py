@@ -14,6 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "directory", nargs="?", type=values.path, metavar="DIR", help="a checkpoint; without it, about this machine"
     )
+    parser.add_argument(
+        "--optimized", action="store_true", help="load DIR, optimize it, and say what runs each part, and why not more"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
@@ -21,6 +24,10 @@ def info(args: argparse.Namespace) -> int:
     """Print what a checkpoint holds, or what this machine offers; returns the exit code."""
     if args.directory is not None:
         _check_directory(args.directory)
+    elif args.optimized:
+        raise UsageError("--optimized is about a checkpoint; give its directory.")
+    if args.optimized:
+        return _explain(args)
     from rich.console import Console
     from rich.table import Table
 
@@ -37,6 +44,26 @@ def info(args: argparse.Namespace) -> int:
             continue
         text = "\n".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
         table.add_row(key.replace("_", " "), text)
+    Console().print(table)
+    return EXIT_OK
+
+
+def _explain(args: argparse.Namespace) -> int:
+    """Print what runs each part of an optimized model."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from inc_hf.commands.loading import load_model
+    from inc_hf.inference.explain import HEADINGS, explain
+    from inc_hf.inference.optimize import optimize
+
+    explanation = explain(optimize(load_model(args.directory, None)))
+    if args.json:
+        print(json.dumps(explanation.to_dict(), indent=2))
+        return EXIT_OK
+    table = Table(*HEADINGS, title=f"{args.directory}, optimized")
+    for row in explanation.rows():
+        table.add_row(*row)
     Console().print(table)
     return EXIT_OK
 

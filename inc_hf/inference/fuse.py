@@ -16,6 +16,7 @@ def activation_name(module: nn.Module) -> str | None:
     if isinstance(module, nn.GELU):
         return "gelu" if module.approximate == "none" else "gelu_tanh"
     names = {"GELUActivation": "gelu", "ReLU": "relu", "SiLU": "silu", "SiLUActivation": "silu"}
+    names |= {"QuickGELUActivation": "quick_gelu"}
     names |= dict.fromkeys(("NewGELUActivation", "GELUTanh", "PytorchGELUTanh"), "gelu_tanh")
     return names.get(type(module).__name__)
 

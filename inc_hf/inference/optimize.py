@@ -27,7 +27,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 @torch.no_grad()
 def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: str = "auto") -> Model:
-    """Make a quantized model ready for fast inference, in place.
+    """Make a model ready for fast inference, in place; most of all a quantized one.
 
     A model that stock `AutoModel….from_pretrained` returned from a compressed-tensors `int-quantized` checkpoint is
     put on our integer modules, before or after its first forward pass (which decompresses it). Then weights are packed
@@ -37,11 +37,13 @@ def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: s
     Encoders of the kinds in `inc_hf.inference.encoder.families` run all their layers in one native call, on the tokens
     that are not padding: a text's result does not depend on who shares its batch, and is zero where there is padding.
     Whenever something is asked for that this call cannot give, such as attentions or gradients, the layers run one by
-    one as without it.
+    one as without it. So do those of a model that is not quantized: without padding where no gradients are asked for
+    (`torch.no_grad()`), and on torch's own products. [`inc_hf.explain`] says what runs what.
 
     Args:
-        model (`PreTrainedModel`, `SentenceTransformer` or `CrossEncoder`): a quantized model, or one with weights in
-            bfloat16 (`inc_hf.mix_precision`). Also a module that holds such models, and what `fit` returned.
+        model (`PreTrainedModel`, `SentenceTransformer` or `CrossEncoder`): a quantized model, one with weights in
+            bfloat16 (`inc_hf.mix_precision`), or one in float32, which stays as it is if it has no encoder of these
+            kinds. Also a module that holds such models, and what `fit` returned.
         fuse (`bool`): False leaves activation functions to torch. Ours differ from torch's by up to 2.5e-7, which can
             move an activation of the next layer to the neighbouring integer. It also leaves encoders as they are.
         encoder (`bool`): False lets the layers of encoders run one by one.
@@ -53,23 +55,27 @@ def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: s
 
     Raises:
         TypeError: it is no model.
-        ValueError: the model is not quantized, or not in a form that this package reads. It is then as it was.
+        ValueError: the model is quantized in a form that this package does not read. It is then as it was.
     """
     check_model(model)
     check_bool("fuse", fuse)
     check_bool("encoder", encoder)
     check_choice("attention", attention, (AUTO, *ATTENTIONS))
     with restored_on_error(model):
-        if not quantized_modules(model) and not bf16_modules(model):
+        if not is_compressed(model):
             adopt_parts(model)
         if fuse:
             fuse_activations(model)
         share_inputs(model)
     # Not undone if it fails, so that no weight is in memory twice: a packed layer computes what it did before.
     release_weights(model)
-    for name, why_not in run_encoders(model, attention).items() if fuse and encoder else ():
-        if why_not:
-            logger.log(NOTICE, "%s: its layers run one by one, since %s.", name or "The model", why_not)
-        else:
-            logger.log(NOTICE, "%s: all layers run in one native call.", name or "The model")
+    found = run_encoders(model, attention) if fuse and encoder else {}
+    for name, how in found.items():
+        logger.log(NOTICE, "%s: %s.", name or "The model", how)
+    if not found and not is_compressed(model):
+        logger.log(NOTICE, "The model is not quantized, and has no encoder that is known here: it stays as it is.")
     return model
+
+
+def is_compressed(model: nn.Module) -> bool:
+    return bool(quantized_modules(model) or bf16_modules(model))

@@ -79,7 +79,7 @@ def bf16_linear(
         x (`torch.Tensor` of shape `(..., in_features)`): float activations.
         weight (`torch.Tensor` of shape `(out_features, in_features)`): bfloat16.
         bias (`torch.Tensor` of shape `(out_features,)`, *optional*): float.
-        activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh" or "silu".
+        activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh", "silu" or "quick_gelu".
         residual (`torch.Tensor` of shape `(..., out_features)`, *optional*): added to the result.
 
     Raises:
@@ -110,7 +110,7 @@ def bf16_linear_packed(
         x (`torch.Tensor` of shape `(..., in_features)`): float activations.
         packed (`torch.Tensor`): what `bf16_pack` returned.
         out_features (`int`): rows of the packed weight.
-        activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh" or "silu".
+        activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh", "silu" or "quick_gelu".
         residual (`torch.Tensor` of shape `(..., out_features)`, *optional*): added to the result.
 
     Returns:

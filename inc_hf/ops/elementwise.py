@@ -22,7 +22,7 @@ def activate(x: Tensor, name: str) -> Tensor:
 
     Args:
         x (`torch.Tensor` of any shape): float.
-        name (`str`): "none", "relu", "gelu", "gelu_tanh" or "silu".
+        name (`str`): "none", "relu", "gelu", "gelu_tanh", "silu" or "quick_gelu".
 
     Returns:
         `torch.Tensor` of the shape of `x`.

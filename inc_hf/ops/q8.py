@@ -125,7 +125,7 @@ def q8_linear_packed(
         x (`torch.Tensor` of shape `(..., in_features)`): float32, float16 or bfloat16 activations on the CPU.
         packed (`torch.Tensor`): what `q8_pack` returned.
         out_features (`int`): rows of the packed weight.
-        activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh" or "silu".
+        activation (`str`): applied to the result: "none", "relu", "gelu", "gelu_tanh", "silu" or "quick_gelu".
         residual (`torch.Tensor` of shape `(..., out_features)`, *optional*): added to the result.
 
     The other arguments are those of `q8_linear`.

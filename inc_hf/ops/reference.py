@@ -19,6 +19,7 @@ ACTIVATIONS = {
     "gelu": F.gelu,
     "gelu_tanh": lambda y: F.gelu(y, approximate="tanh"),
     "silu": F.silu,
+    "quick_gelu": lambda y: y * torch.sigmoid(1.702 * y),
 }
 
 

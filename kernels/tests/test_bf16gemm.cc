@@ -70,6 +70,7 @@ double activate(Activation activation, double x) {
     case Activation::kGeluErf: return x / 2 * std::erfc(-x / std::sqrt(2.0));
     case Activation::kGeluTanh: return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     case Activation::kSilu: return x / (1 + std::exp(-x));
+    case Activation::kQuickGelu: return x / (1 + std::exp(-1.702 * x));
   }
   return 0;
 }

@@ -93,6 +93,7 @@ double exact(Activation activation, double x) {
     case Activation::kGeluTanh:
       return x / (1 + std::exp(-2 * std::sqrt(2 / 3.14159265358979324) * (x + 0.044715 * x * x * x)));
     case Activation::kSilu: return x / (1 + std::exp(-x));
+    case Activation::kQuickGelu: return x / (1 + std::exp(-1.702 * x));
   }
   return 0;
 }
@@ -102,6 +103,7 @@ double bound(Activation activation, double x, double value) {
     case Activation::kGeluErf: return 3e-7 * std::max(1.0, std::fabs(value));
     case Activation::kGeluTanh: return 5e-7 * std::max(1.0, std::fabs(value));
     case Activation::kSilu: return x < -88 ? 1e-36 : 3e-7 * std::fabs(value) + 1e-44;
+    case Activation::kQuickGelu: return x < -51.7 ? 1e-36 : 6e-6 * std::fabs(value) + 1e-44;
     default: return 0.0;
   }
 }
@@ -116,7 +118,8 @@ double relative_bound(Activation activation, double x) {
 std::vector<float> many_floats() {
   std::vector<float> x = {0.0f, -0.0f, kInf, -kInf, kNan};
   for (uint64_t bits = 0; bits <= 0xffffffff; bits += 4093) x.push_back(from_bits(bits));
-  for (float point : {5.6f, 5.7f, 1.0f, 1e-38f, 1e-45f, 87.68f, 88.0f, 88.1f, 88.37f, 88.8f, 1e38f}) {
+  for (float point :
+       {5.6f, 5.7f, 51.7f, 51.92f, 52.1f, 1.0f, 1e-38f, 1e-45f, 87.68f, 88.0f, 88.1f, 88.37f, 88.8f, 1e38f}) {
     for (int i = -300; i <= 300; i++) {
       x.push_back(from_bits(to_bits(point) + i));
       x.push_back(-x.back());
@@ -130,7 +133,8 @@ void check_activation(Activation activation, float x, float y) {
   if (std::isnan(x)) {
     CHECK(std::isnan(y), "%s(NaN) = %g", name, y);
   } else if (std::isinf(x)) {
-    const bool at_minus_inf = activation == Activation::kSilu ? std::isnan(y) : std::fabs(y) < 1e-20;
+    const bool is_nan = activation == Activation::kSilu || activation == Activation::kQuickGelu;
+    const bool at_minus_inf = is_nan ? std::isnan(y) : std::fabs(y) < 1e-20;
     CHECK(x > 0 || activation == Activation::kNone ? y == x : at_minus_inf, "%s(%g) = %g", name, x, y);
   } else {
     const double value = exact(activation, x), error = std::fabs(y - value);
@@ -224,6 +228,43 @@ void test_layer_norm_in_place(Isa isa) {
   }
 }
 
+void test_rms_norm(Isa isa) {
+  const int64_t rows = 3;
+  for (int64_t cols : sizes()) {
+    for (int options = 0; options < 6; options++) {
+      const int shift = options % 3;
+      Buffer x = random_buffer(rows * cols, shift, options % 2 ? 100.0 : 0.5), weight = random_buffer(cols, shift);
+      const float* const scale = options >= 3 ? weight.data() : nullptr;
+      Output y(rows * cols, shift);
+      rms_norm(isa, x.data(), scale, 1e-6f, y.data(), rows, cols, in_pieces);
+      for (int64_t r = 0; r < rows; r++) {
+        double square = 0;
+        for (int64_t i = 0; i < cols; i++) square += double(x[r * cols + i]) * x[r * cols + i] / cols;
+        for (int64_t i = 0; i < cols; i++) {
+          const double value = x[r * cols + i] / std::sqrt(square + 1e-6f) * (scale ? scale[i] : 1);
+          CHECK(std::fabs(y[r * cols + i] - value) <= 2e-6 * std::fabs(value), "cols = %d: %.9g, not %.9g", int(cols),
+                y[r * cols + i], value);
+        }
+      }
+      CHECK(y.guarded(), "cols = %d", int(cols));
+      rms_norm(isa, x.data(), scale, 1e-6f, x.data(), rows, cols, serial);
+      CHECK(std::equal(x.data(), x.data() + rows * cols, y.data()), "in place, cols = %d", int(cols));
+    }
+  }
+}
+
+void test_rms_norm_special(Isa isa) {
+  for (float special : {kNan, kInf, -kInf}) {
+    for (int64_t i = 0; i < 37; i++) {
+      Buffer x = random_buffer(37, 0);
+      x[(i + 1) % 37] = 0.0f;
+      x[i] = special;
+      rms_norm(isa, x.data(), nullptr, 1e-5f, x.data(), 1, 37, serial);
+      CHECK(std::all_of(x.block.begin(), x.block.end(), [](float v) { return std::isnan(v); }), "%g", special);
+    }
+  }
+}
+
 void check_softmax_row(const float* x, const float* mask, const float* y, int64_t n) {
   std::vector<float> v(x, x + n);
   for (int64_t i = 0; mask && i < n; i++) v[i] += mask[i];
@@ -298,6 +339,7 @@ void test_empty(Isa isa) {
   for (int64_t rows : {0, 3}) {
     const int64_t cols = rows == 0 ? 5 : 0;
     layer_norm(isa, nullptr, nullptr, nullptr, nullptr, 1e-5f, nullptr, nullptr, rows, cols, in_pieces);
+    rms_norm(isa, nullptr, nullptr, 1e-5f, nullptr, rows, cols, in_pieces);
     softmax(isa, nullptr, nullptr, 1, nullptr, rows, cols, in_pieces);
   }
 }
@@ -310,7 +352,8 @@ void test_names() {
     parse_activation("swish");
     CHECK(false, "'swish' is no name");
   } catch (const std::invalid_argument& error) {
-    CHECK(std::string(error.what()).find("none, relu, gelu, gelu_tanh, silu") != std::string::npos, "%s", error.what());
+    CHECK(std::string(error.what()).find("none, relu, gelu, gelu_tanh, silu, quick_gelu") != std::string::npos, "%s",
+          error.what());
   }
 }
 
@@ -333,6 +376,8 @@ void test_ukernels(const ElementwiseUkernels& ukernels) {
   run("layer_norm", ukernels, test_layer_norm);
   run("layer_norm_in_place", ukernels, test_layer_norm_in_place);
   run("layer_norm_special", ukernels, test_layer_norm_special);
+  run("rms_norm", ukernels, test_rms_norm);
+  run("rms_norm_special", ukernels, test_rms_norm_special);
   run("softmax", ukernels, test_softmax);
   run("softmax_special", ukernels, test_softmax_special);
   run("empty", ukernels, test_empty);

@@ -52,7 +52,7 @@ class RandomEncoder {
     const int64_t at = static_cast<int64_t>(weights_.size());
     weights_.resize(at + (header.bytes + 63) / 64 * 64);
     pack(weight, header, weights_.data() + at);
-    numbers_.insert(numbers_.end(), {0, at, header.bytes, 0, 0, 8, 1});
+    numbers_.insert(numbers_.end(), {0, at, header.bytes, 0, 0, 8, 1, -1});
   }
 
   double zeros_;

@@ -174,6 +174,19 @@ class TestInfo:
         assert captured.out == ""
         assert re.search(message, error_line(captured.err)), captured.err
 
+    def test_optimized(self, capsys):
+        """What runs each part after `optimize`, as a table and for programs."""
+        quantized("bert").save_pretrained("out")
+        found = self.info(capsys, "out", "--optimized")
+        assert [part["name"] for part in found["encoders"]] == ["bert"]
+        (query,) = [part for part in found["modules"] if part["name"].endswith("query")]
+        assert (query["kind"], "INT8 dense" in query["runs_on"]) == ("QLinear", ops.is_native())
+        assert main(["info", "out", "--optimized"]) == 0
+        table = " ".join(capsys.readouterr().out.split())
+        assert "out, optimized" in table and "why not more" in table
+        assert main(["info", "--optimized"]) == 2
+        assert "give its directory" in error_line(capsys.readouterr().err)
+
     def test_absent(self, capsys):
         assert main(["info", "absent"]) == 2
         assert "absent holds no checkpoint" in error_line(capsys.readouterr().err)

@@ -10,7 +10,8 @@ from tiny import quantized, tiny_inputs, tiny_model
 
 from inc_hf import mix_precision, ops, optimize
 from inc_hf.config import MixedPrecisionConfig
-from inc_hf.inference.encoder.replace import run_encoders
+from inc_hf.inference.encoder.replace import ONE_BY_ONE, PACKED, run_encoders
+from inc_hf.quantize.nn import QLinear
 
 pytestmark = pytest.mark.skipif(not ops.is_native(), reason=f"no native kernels: {ops.why_unavailable()}")
 FAMILIES = ["bert", "roberta", "electra", "distilbert", "albert", "mpnet", "modernbert"]
@@ -40,11 +41,17 @@ def model_of(family, kind="dynamic", attention="fp32", **values):
             p.mul_(SIZE_OF_WEIGHTS[attention])
     if kind == "bf16":
         return mix_precision.fit(model, MixedPrecisionConfig()).model
+    if kind == "smoothed":
+        return quantized(model, "static", recipes={"smooth_quant": True}).model
     return quantized(model, kind).model
 
 
 def base(model):
     return getattr(model, model.base_model_prefix)
+
+
+def modules_of(model, kind):
+    return [module for module in base(model).encoder.modules() if isinstance(module, kind)]
 
 
 def inputs_of(model, padding="right"):
@@ -94,7 +101,7 @@ def test_attention_is_in_8_bits_where_the_weights_are():
         assert torch.equal(found, asked)
 
 
-@pytest.mark.parametrize("kind", ["static", "bf16"])
+@pytest.mark.parametrize("kind", ["static", "smoothed", "bf16"])
 def test_other_weights(kind):
     model = model_of("bert", kind)
     inputs = inputs_of(model)
@@ -102,6 +109,9 @@ def test_other_weights(kind):
     output, by_encoder = run(optimize(copy.deepcopy(model), attention="fp32"), **inputs)
     assert by_encoder
     assert similarity(output.last_hidden_state, expected.last_hidden_state, inputs["attention_mask"]) > 0.999
+    if kind == "smoothed":
+        factors = [layer.smooth_scale for layer in modules_of(model, QLinear) if layer.smooth_scale is not None]
+        assert factors and all((x != 1).any() for x in factors)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -261,18 +271,20 @@ def test_weights_are_in_memory_once():
     assert all(linear.is_released for linear in (layer.attention.self.query, layer.output.dense))
 
 
-def reason_for(model):
-    (reason,) = run_encoders(model, "int8").values()
-    assert "forward" not in vars(base(model))
-    return reason
+def reason_for(model, runs=ONE_BY_ONE):
+    (how,) = run_encoders(model, "int8").values()
+    assert how.runs == runs
+    assert ("forward" in vars(base(model))) == (runs != ONE_BY_ONE)
+    return how.why_not
 
 
 class TestWhatDoesNotFit:
     def test_float_weights(self):
-        assert "a Linear is not quantized" in reason_for(tiny_model("bert"))
+        assert "a Linear is not quantized" in reason_for(tiny_model("bert"), PACKED)
 
     def test_weights_alone(self):
-        assert "does not run on the kernels" in reason_for(quantized(tiny_model("bert"), "weight_only").model)
+        model = quantized(tiny_model("bert"), "weight_only").model
+        assert "does not run on the kernels" in reason_for(model, PACKED)
 
     def test_an_activation_function_that_it_lacks(self):
         assert "the activation function Tanh" in reason_for(quantized(tiny_model("bert", hidden_act="tanh")).model)

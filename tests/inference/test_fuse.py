@@ -4,6 +4,7 @@ import pytest
 import torch
 from tiny import tiny_model
 from torch import nn
+from transformers.activations import QuickGELUActivation
 
 from inc_hf import PostTrainingQuantConfig, ops, optimize, quantization
 from inc_hf.inference.fuse import activation_name, fuse_activations
@@ -65,8 +66,15 @@ def test_optimize_keeps_only_the_packed_weights(architecture, tmp_path):
 
 @pytest.mark.parametrize(
     "module, name",
-    [(nn.GELU(), "gelu"), (nn.GELU("tanh"), "gelu_tanh"), (nn.ReLU(), "relu"), (nn.SiLU(), "silu"), (nn.Tanh(), None)],
-    ids=["gelu", "tanh gelu", "relu", "silu", "unknown"],
+    [
+        (nn.GELU(), "gelu"),
+        (nn.GELU("tanh"), "gelu_tanh"),
+        (nn.ReLU(), "relu"),
+        (nn.SiLU(), "silu"),
+        (QuickGELUActivation(), "quick_gelu"),
+        (nn.Tanh(), None),
+    ],
+    ids=["gelu", "tanh gelu", "relu", "silu", "quick gelu", "unknown"],
 )
 def test_activation_names(module, name):
     assert activation_name(module) == name

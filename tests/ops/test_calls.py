@@ -9,7 +9,8 @@ import torch
 
 from inc_hf import ops
 from inc_hf.ops import bf16_linear_packed, bf16_pack, bf16_unpack, numbers
-from inc_hf.ops.encoder import Encoder, Layer, Norm, Product, encoder_plan
+from inc_hf.ops.encoder_parts import Encoder, Layer, Norm, Product
+from inc_hf.ops.encoder_plan import encoder_plan
 
 pytestmark = pytest.mark.skipif(not ops.is_available(), reason=f"no native kernels: {ops.why_unavailable()}")
 NATIVE = torch.ops.inc_hf

@@ -22,7 +22,7 @@ from inc_hf.ops.numbers import ACTIVATIONS, ISAS
 WHY_NOT = "INC_HF_ISA=reference" if os.environ.get("INC_HF_ISA") == "reference" else ops.why_unavailable()
 native = pytest.mark.skipif(WHY_NOT is not None, reason=f"no native kernels: {WHY_NOT}")
 INF, NAN = float("inf"), float("nan")
-ACTIVATION_ERROR = {"none": 0, "relu": 0, "gelu": 3e-7, "gelu_tanh": 5e-7, "silu": 3e-7}
+ACTIVATION_ERROR = {"none": 0, "relu": 0, "gelu": 3e-7, "gelu_tanh": 5e-7, "silu": 3e-7, "quick_gelu": 3e-7}
 
 
 def assert_activation(y, x, name):
@@ -158,7 +158,7 @@ op, (x, residual, weight, bias, mask) = torch.ops.inc_hf, torch.load(folder + "/
 for isa in isas:
     if os.fork() == 0:
         os.environ["INC_HF_ISA"] = isa
-        activated = [op.activate(x, number) for number in range(5)]
+        activated = [op.activate(x, number) for number in range(6)]
         normalized, probabilities = op.layer_norm(x, residual, weight, bias, 1e-5), op.softmax(x, mask)
         torch.save((op.isa(), activated, normalized, probabilities), folder + "/" + isa)
         os._exit(0)

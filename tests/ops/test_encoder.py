@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inc_hf import ops
-from inc_hf.ops.encoder import Encoder, Layer, Norm, Product, cu_seqlens_of, encoder, encoder_plan
+from inc_hf.ops.encoder import cu_seqlens_of, encoder
+from inc_hf.ops.encoder_parts import Encoder, Layer, Norm, Product
+from inc_hf.ops.encoder_plan import encoder_plan
 from inc_hf.ops.encoder_reference import attention_fp32, encoder_reference
 
 pytestmark = pytest.mark.skipif(not ops.is_available(), reason=f"no native kernels: {ops.why_unavailable()}")
@@ -23,19 +25,24 @@ def product(n, k, kind="int8", zeros=0.0, **quantizer):
         return Product(ops.bf16_pack(weight.bfloat16(), bias, "scalar"), "bf16")  # which does not round its input
     scale = weight.abs().amax(1, keepdim=True).clamp_min(1e-6) / ops.weight_qmax(ops.default_weight_bits())
     packed = ops.q8_pack((weight / scale).round().to(torch.int8), scale, bias)
+    if quantizer.pop("smoothed", False):
+        quantizer["factors"] = 0.5 + torch.rand(k)
     return Product(packed, **quantizer)
 
 
-def norm(hidden):
-    return Norm(1 + 0.1 * torch.randn(hidden), 0.1 * torch.randn(hidden), 1e-12)
+def norm(hidden, kind="layer"):
+    bias = 0.1 * torch.randn(hidden) if kind == "layer" else None
+    return Norm(1 + 0.1 * torch.randn(hidden), bias, 1e-12, kind)
 
 
-def layer_of(heads, head_dim, hidden, feed_forward, gated=False, one=False, rotary=None, window=-1, **kwargs):
+def layer_of(
+    heads, head_dim, hidden, feed_forward, gated=False, one=False, rotary=None, window=-1, norms="layer", **kwargs
+):
     width = heads * head_dim
     shapes = [(3 * width, hidden), None, None] if one else [(width, hidden)] * 3
     shapes += [(hidden, width), ((2 if gated else 1) * feed_forward, hidden), (hidden, feed_forward)]
     products = (None if shape is None else product(*shape, **kwargs) for shape in shapes)
-    return Layer(*products, norm(hidden), norm(hidden), window, rotary)
+    return Layer(*products, norm(hidden, norms), norm(hidden, norms), window, rotary)
 
 
 def rotary_table(positions, head_dim):
@@ -57,6 +64,8 @@ def multiply(product, x):
     """With the kernels of a single layer, which have tests of their own."""
     if product.kind == "bf16":
         return ops.bf16_linear_packed(x, product.packed, ops.bf16_unpack(product.packed).shape[0])
+    if product.factors is not None:
+        x = x * product.factors
     scale = torch.tensor([product.scale]) if product.scale else None
     zero_point = torch.tensor([product.zero_point], dtype=torch.int8) if product.scale else None
     rows = ops.q8_unpack(product.packed).shape[0]
@@ -87,8 +96,9 @@ REASONS = ("plan is corrupt", "packed weight", "bf16gemm weight", "`x`", "Each s
     head_dim=st.sampled_from([8, 12, 16, 32, 64, 80, 128]),
     hidden=st.sampled_from([16, 36, 64]),
     place=st.sampled_from(["after", "before"]),
-    activation=st.sampled_from(["gelu", "relu", "gelu_tanh", "silu"]),
+    activation=st.sampled_from(["gelu", "relu", "gelu_tanh", "silu", "quick_gelu"]),
     window=st.sampled_from([-1, 0, 3, 64]),
+    norms=st.sampled_from(["layer", "rms"]),
     parts=st.fixed_dictionaries({name: st.booleans() for name in ("gated", "one", "rotated", "biased")}),
 )
 @settings(max_examples=40, deadline=None)
@@ -102,6 +112,9 @@ INT8_WAYS = {
     "not rounded": {"round_scale": False},
     "static": {"scale": 0.03, "zero_point": -7},
     "sparse": {"zeros": 0.9},
+    "smoothed": {"smoothed": True},
+    "smoothed, static": {"smoothed": True, "scale": 0.03, "zero_point": -7},
+    "norms by the root mean square": {"norms": "rms", "place": "before"},
     "as in ModernBERT": {"gated": True, "one": True, "rotated": True, "window": 20, "place": "before"},
     "as in MPNet": {"biased": True},
 }
@@ -227,7 +240,8 @@ def test_weights_that_are_cut_or_overwritten_are_refused():
             encoder(x, cu, dataclasses.replace(plan, weights=weights))
 
 
-def test_attention_twin_is_torchs():
+def test_attention_twin_is_its_formula():
     q, k, v = torch.randn(3, 4, 9, 16)
-    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=0.3)
-    torch.testing.assert_close(attention_fp32(q, k, v, 0.3), expected)
+    for bias in (None, torch.randn(4, 9, 9)):
+        expected = (0.3 * (q @ k.mT) + (0 if bias is None else bias)).softmax(-1) @ v
+        torch.testing.assert_close(attention_fp32(q, k, v, 0.3, bias), expected)

@@ -36,7 +36,7 @@ def embed(model: nn.Module, tokens: Tokens) -> Tensor:
     return model.encoder.embedding_hidden_mapping_in(hidden)
 
 
-def result(model: nn.Module, hidden: Tensor) -> Any:
+def result(model: nn.Module, hidden: Tensor, given: dict[str, Any]) -> Any:
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
     pooled = None if model.pooler is None else model.pooler_activation(model.pooler(hidden[:, 0]))

@@ -38,14 +38,14 @@ def positions_beyond_padding(model: nn.Module, input_ids: Tensor | None, inputs_
     return embeddings.create_position_ids_from_input_ids(input_ids, embeddings.padding_idx)
 
 
-def pooled(model: nn.Module, hidden: Tensor) -> Any:
+def pooled(model: nn.Module, hidden: Tensor, given: dict[str, Any]) -> Any:
     from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
 
     pooler_output = None if model.pooler is None else model.pooler(hidden)
     return BaseModelOutputWithPoolingAndCrossAttentions(last_hidden_state=hidden, pooler_output=pooler_output)
 
 
-def not_pooled(model: nn.Module, hidden: Tensor) -> Any:
+def not_pooled(model: nn.Module, hidden: Tensor, given: dict[str, Any]) -> Any:
     from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
     return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=hidden)

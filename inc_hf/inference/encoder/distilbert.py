@@ -29,7 +29,7 @@ def embed(model: nn.Module, tokens: Tokens) -> Tensor:
     return embedded(model.embeddings, tokens)
 
 
-def result(model: nn.Module, hidden: Tensor) -> Any:
+def result(model: nn.Module, hidden: Tensor, given: dict[str, Any]) -> Any:
     from transformers.modeling_outputs import BaseModelOutput
 
     return BaseModelOutput(last_hidden_state=hidden)

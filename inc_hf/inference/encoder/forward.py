@@ -1,4 +1,4 @@
-"""The forward of a base model on the native encoder."""
+"""The forward of a base model whose layers run on the rows of real tokens."""
 
 import inspect
 from threading import Lock
@@ -7,17 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inc_hf import ops
 from inc_hf.inference.encoder.family import Family, Tokens, Unfit
 from inc_hf.inference.encoder.prepared import Prepared
 from inc_hf.inference.encoder.rows import Rows, rows_of
-from inc_hf.ops.encoder import EncoderPlan, encoder
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds")
 TOLD_APART = ("return_dict", "output_hidden_states", "output_attentions", "use_cache")
 
 
-class NativeForward:
+class EncoderForward:
     """Takes the place of a model's `forward`, and of that of all its layers.
 
     What the encoder cannot give (attentions, gradients, masks other than padding's, another device or dtype, training,
@@ -26,11 +24,13 @@ class NativeForward:
 
     inputs: tuple[str, ...] = INPUTS
 
-    def __init__(self, model: nn.Module, family: Family, attention: str):
-        self.model, self.family, self.attention = model, family, attention
+    def __init__(self, model: nn.Module, family: Family, attention: str, kind: type[Prepared]):
+        self.model, self.family, self.attention, self.kind = model, family, attention, kind
         self.__signature__ = inspect.signature(type(model).forward.__get__(model))
         self.names = tuple(self.__signature__.parameters)
+        self.known = {name for name in self.inputs if name in self.names}.union(TOLD_APART)
         self._plan: Prepared | None = None
+        self._unfit = ""
         self._lock = Lock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -45,7 +45,7 @@ class NativeForward:
             Unfit: a module is not what the encoder computes.
         """
         self._plan = None  # let its memory go first
-        self._plan = Prepared(self.model, self.family, self.attention)
+        self._plan = self.kind(self.model, self.family, self.attention)
 
     def prepared(self) -> Prepared | None:
         """The plan for the weights as they are; None if they do not fit the encoder any more. Of threads that call at
@@ -57,19 +57,31 @@ class NativeForward:
             if self._plan is None or not self._plan.is_current():
                 try:
                     self.prepare()
-                except Unfit:
+                except Unfit as reason:
+                    self._unfit = str(reason)
                     return None
             return self._plan
+
+    def why_not(self) -> str:
+        """Why calls are left to the layers at present, whatever they ask for; nothing if they are not."""
+        if self.model.training:
+            return "it is in training mode; call `eval()`"
+        if self.flag({}, "output_attentions"):
+            return "its config asks for attentions"
+        prepared = self.prepared()
+        if prepared is None:
+            return self._unfit
+        return "there are hooks on modules in it" if prepared.has_hooks() else ""
 
     def takes(self, given: dict[str, Any]) -> bool:
         """Whether the encoder computes all that is asked for."""
         if self.model.training or torch.compiler.is_compiling() or torch.jit.is_tracing():
             return False
-        if any(value is not None for name, value in given.items() if name not in (*self.inputs, *TOLD_APART)):
+        if any(value is not None for name, value in given.items() if name not in self.known):
             return False
         if self.flag(given, "output_attentions") or not isinstance(given.get("output_hidden_states"), bool | None):
             return False
-        return not torch.is_autocast_enabled("cpu") and ops.is_native() and self.takes_inputs(given)
+        return not torch.is_autocast_enabled("cpu") and self.takes_inputs(given)
 
     def takes_inputs(self, given: dict[str, Any]) -> bool:
         """Whether ids or embeddings and mask are what the encoder reads."""
@@ -96,9 +108,11 @@ class NativeForward:
         if entering is None:
             return None
         hidden, rows = entering
-        if hidden.dtype != torch.float32 or (torch.is_grad_enabled() and needs_gradients(hidden, prepared)):
+        if hidden.dtype != torch.float32:
             return None
-        return self.output(hidden, rows, prepared.plan, given)
+        if torch.is_grad_enabled() and (hidden.requires_grad or prepared.needs_gradients()):
+            return None
+        return self.output(hidden, rows, prepared, given)
 
     def entering(self, given: dict[str, Any]) -> tuple[Tensor, Rows] | None:
         """The rows that enter the first layer, and whose they are; None if the encoder does not take such."""
@@ -112,13 +126,15 @@ class NativeForward:
             return None
         if self.family.has_positions and (given.get("position_ids") is not None or rows.has_holes()):
             return None
+        if self.family.pooled_at is not None and rows.is_padding(self.family.pooled_at(self.model, ids)):
+            return None
         parts = (ids, embeds, given.get("token_type_ids"), positions)
         return self.family.embed(self.model, Tokens(*(rows.pack(x) for x in parts)))[0], rows
 
-    def output(self, hidden: Tensor, rows: Rows, plan: EncoderPlan, given: dict[str, Any]) -> Any:
+    def output(self, hidden: Tensor, rows: Rows, prepared: Prepared, given: dict[str, Any]) -> Any:
         wants_all = self.flag(given, "output_hidden_states")
-        found = encoder(hidden, rows.cu_seqlens, plan, every_layer=wants_all)
-        output = self.family.result(self.model, rows.unpack(found[-1] if wants_all else found))
+        found = prepared.run(hidden, rows.cu_seqlens, wants_all)
+        output = self.family.result(self.model, rows.unpack(found[-1] if wants_all else found), given)
         if wants_all:
             before = [rows.unpack(x) for x in (hidden, *found[:-1])]
             last = output["last_hidden_state"] if self.family.norms_last else rows.unpack(found[-1])
@@ -132,7 +148,3 @@ class NativeForward:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _plan=None, _lock=Lock())
-
-
-def needs_gradients(hidden: Tensor, prepared: Prepared) -> bool:
-    return hidden.requires_grad or any(p.requires_grad for p, *_ in prepared.norms)

@@ -1,16 +1,16 @@
-"""The forward of a model of images on the native encoder."""
+"""The forward of a model of images."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from inc_hf.inference.encoder.forward import NativeForward
+from inc_hf.inference.encoder.forward import EncoderForward
 from inc_hf.inference.encoder.rows import Rows, rows_of
 
 
-class NativeImageForward(NativeForward):
-    """As `NativeForward`; the model's own `embeddings` make rows of images, all of which have as many."""
+class ImageForward(EncoderForward):
+    """As `EncoderForward`; every image has as many rows."""
 
     inputs = ("pixel_values", "bool_masked_pos", "interpolate_pos_encoding")
 
@@ -21,5 +21,5 @@ class NativeImageForward(NativeForward):
         return pixels.dtype == torch.float32 and not (pixels.requires_grad and torch.is_grad_enabled())
 
     def entering(self, given: dict[str, Any]) -> tuple[Tensor, Rows]:
-        hidden = self.model.embeddings(**{name: given[name] for name in self.inputs if name in given})
+        hidden = self.family.images(self.model, {name: given[name] for name in self.inputs if name in given})
         return hidden.flatten(0, 1), rows_of(*hidden.shape[:2], None)

@@ -46,7 +46,7 @@ def positions(model: nn.Module, input_ids: Tensor | None, inputs_embeds: Tensor 
     return torch.arange((input_ids if inputs_embeds is None else inputs_embeds).shape[1])[None]
 
 
-def result(model: nn.Module, hidden: Tensor) -> Any:
+def result(model: nn.Module, hidden: Tensor, given: dict[str, Any]) -> Any:
     from transformers.modeling_outputs import BaseModelOutput
 
     return BaseModelOutput(last_hidden_state=model.final_norm(hidden))

@@ -38,7 +38,7 @@ def positions(model: nn.Module, input_ids: Tensor | None, inputs_embeds: Tensor 
     return real.cumsum(1) * real + model.embeddings.padding_idx
 
 
-def result(model: nn.Module, hidden: Tensor) -> Any:
+def result(model: nn.Module, hidden: Tensor, given: dict[str, Any]) -> Any:
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
     pooler_output = None if model.pooler is None else model.pooler(hidden)

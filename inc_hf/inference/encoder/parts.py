@@ -1,18 +1,25 @@
-"""From the modules of a model to what the native encoder is made of."""
+"""From the modules of a model to what an encoder is made of."""
+
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from inc_hf.inference.encoder.family import Family, LayerModules, Unfit
 from inc_hf.inference.fuse import activation_name
-from inc_hf.ops.encoder import MOST_TOKENS, Encoder, Layer, Norm, Product
+from inc_hf.ops.encoder_parts import MOST_TOKENS, Encoder, Layer, Norm, Product
 from inc_hf.quantize.nn import BF16Linear, QLinear
 
 AUTO = "auto"  # attention in 8 bits where query and key are computed in 8 bits
 
 
-def encoder_of(model: nn.Module, family: Family, layers: list[LayerModules], attention: str) -> Encoder:
-    """What all `layers` of a model are made of. Weights are packed on the way.
+def encoder_of(
+    model: nn.Module, family: Family, layers: list[LayerModules], attention: str, product_of: Callable
+) -> Encoder:
+    """What all `layers` of a model are made of.
+
+    Args:
+        product_of: what a Linear layer becomes, from its module.
 
     Raises:
         Unfit: one of the modules is not what the encoder computes.
@@ -20,19 +27,22 @@ def encoder_of(model: nn.Module, family: Family, layers: list[LayerModules], att
     if getattr(model.config, "is_decoder", False) or getattr(model.config, "add_cross_attention", False):
         raise Unfit("it is a decoder")
     first, heads = layers[0], model.config.num_attention_heads
-    hidden, width = weight_shape(first.output)
+    activation = activation_of(first, product_of)
+    made = [layer_of(layer, activation, product_of) for layer in layers]
+    hidden, width = first.output.out_features, first.output.in_features
+    knows_positions = family.has_positions or family.biases is not None
     return Encoder(
         hidden,
         heads,
         width // heads,
-        weight_shape(first.down)[1],
-        activation_of(first),
+        first.down.in_features,
+        activation,
         (width // heads) ** -0.5,
         family.norm_place,
         attention_of(first) if attention == AUTO else attention,
-        [layer_of(layer, activation_of(first)) for layer in layers],
+        made,
         family.is_gated,
-        model.config.max_position_embeddings if family.has_positions else MOST_TOKENS,
+        model.config.max_position_embeddings if knows_positions else MOST_TOKENS,
         None if family.biases is None else family.biases(model),
     )
 
@@ -41,43 +51,42 @@ def attention_of(modules: LayerModules) -> str:
     return "int8" if isinstance(modules.query, QLinear) else "fp32"
 
 
-def layer_of(modules: LayerModules, activation: str) -> Layer:
-    if activation_of(modules) != activation:
+def layer_of(modules: LayerModules, activation: str, product_of: Callable) -> Layer:
+    products = [None if module is None else product_of(module) for module in modules[:6]]
+    if activation_of(modules, product_of) != activation:
         raise Unfit("its layers have different activation functions")
     for module in modules.products():
-        if module is not modules.up and getattr(module, "activation", "none") != "none":
+        if module is not modules.up and fused_in(module) != "none":
             raise Unfit("an activation function stands where the encoder has none")
-    products = [None if module is None else product_of(module) for module in modules[:6]]
     norms = [norm_of(norm) for norm in (modules.attention_norm, modules.feed_forward_norm)]
     return Layer(*products, *norms, modules.window, modules.rotary)
 
 
-def weight_shape(module: nn.Module) -> tuple[int, int]:
-    if not isinstance(module, QLinear | BF16Linear):
-        raise Unfit(f"a {type(module).__name__} is not quantized and not in bfloat16")
-    return module.out_features, module.in_features
+def fused_in(module: nn.Module) -> str:
+    """The activation function that a layer computes where it writes its result."""
+    return getattr(module, "activation", "none")
 
 
-def activation_of(modules: LayerModules) -> str:
-    """Between `up` and `down`: of a layer that computes it where it writes its result, or of a module."""
-    fused = getattr(modules.up, "activation", "none")
+def activation_of(modules: LayerModules, product_of: Callable) -> str:
+    """Between `up` and `down`, beside what `up` computes itself where modules are called as they are."""
+    fused = fused_in(modules.up)
     if fused != "none":
-        return fused
+        return fused if product_of is packed_product else "none"
     name = activation_name(modules.activation)
     if name is None:
         raise Unfit(f"the activation function {type(modules.activation).__name__} is not one of the encoder's")
     return name
 
 
-def product_of(module: nn.Module) -> Product:
-    weight_shape(module)
+def packed_product(module: nn.Module) -> Product:
+    """A layer on our kernels. Its weight is packed on the way."""
+    if not isinstance(module, QLinear | BF16Linear):
+        raise Unfit(f"a {type(module).__name__} is not quantized and not in bfloat16")
     if not module.is_released and not module.runs_packed():
         raise Unfit("a weight does not run on the kernels")
     packed = module.current_packed()
     if isinstance(module, BF16Linear):
         return Product(packed, "bf16")
-    if module.smooth_scale is not None:
-        raise Unfit("inputs are divided by factors of SmoothQuant")
     activation = module.scheme.activation
     return Product(
         packed,
@@ -86,6 +95,7 @@ def product_of(module: nn.Module) -> Product:
         0 if module.input_zero_point is None else int(module.input_zero_point),
         activation.num_bits,
         module.scale_dtype == torch.bfloat16,
+        None if module.smooth_scale is None else module.smooth_scale.reciprocal(),
     )
 
 

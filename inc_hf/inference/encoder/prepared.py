@@ -1,18 +1,50 @@
-"""A plan of an encoder, and what tells whether it is still that of the model."""
+"""What runs all layers of an encoder on the rows of real tokens, and whether it still is that of the model."""
 
 from torch import Tensor, nn
 
-from inc_hf.inference.encoder.family import Family
-from inc_hf.inference.encoder.parts import encoder_of
-from inc_hf.ops.encoder import encoder_plan
+from inc_hf import ops
+from inc_hf.inference.encoder.family import Family, LayerModules, Unfit
+from inc_hf.inference.encoder.parts import encoder_of, packed_product
+from inc_hf.ops.encoder import encoder
+from inc_hf.ops.encoder_plan import encoder_plan
 
 
 class Prepared:
-    """Copies the packed weights of a model into one buffer; the modules get views of it instead of their own."""
+    """The layers of a model, looked at once."""
+
+    def __init__(self, model: nn.Module, layers: list[LayerModules]):
+        self.computed = {module for layer in layers for module in layer.with_weights()}
+        self.hooks = [hooks for module in inner_modules(model) for hooks in hooks_of(module)]
+
+    def is_current(self) -> bool:
+        """Whether it computes what the modules would. Called before each forward."""
+        raise NotImplementedError
+
+    def run(self, x: Tensor, cu_seqlens: Tensor, every_layer: bool) -> Tensor:
+        """As [`inc_hf.ops.encoder.encoder`]."""
+        raise NotImplementedError
+
+    def has_hooks(self) -> bool:
+        """Whether somebody listens within the encoder, other than transformers, which collects hidden states."""
+        return any(not is_of_transformers(hook) for hooks in self.hooks if hooks for hook in hooks.values())
+
+    def needs_gradients(self) -> bool:
+        return any(p.requires_grad for module in self.computed for p in module.parameters(recurse=False))
+
+
+class InOneCall(Prepared):
+    """Copies the packed weights of a model into one buffer; the modules get views of it instead of their own.
+
+    Raises:
+        Unfit: a module is not what the native encoder computes.
+    """
 
     def __init__(self, model: nn.Module, family: Family, attention: str):
+        if not ops.is_native():
+            raise Unfit("there are no kernels")
         layers = family.layers(model)
-        parts = encoder_of(model, family, layers, attention)
+        parts = encoder_of(model, family, layers, attention, packed_product)
+        super().__init__(model, layers)
         self.plan = encoder_plan(parts)
         modules = [module for layer in layers for module in layer.products()]
         self.packed = dict(zip(modules, self.plan.packed, strict=True))  # layers of ALBERT come several times
@@ -20,19 +52,16 @@ class Prepared:
             module._buffers["packed"] = packed
         norms = [p for layer in parts.layers for norm in layer.norms() if norm for p in (norm.weight, norm.bias)]
         self.norms = [(p, version_of(p), p.data_ptr()) for p in norms if p is not None]
-        self.hooks = [hooks for module in inner_modules(model) for hooks in hooks_of(module)]
 
     def is_current(self) -> bool:
-        """Whether weights and norms are what the plan was made of. Called before each forward."""
         for module, packed in self.packed.items():
             buffers = module._buffers
             if buffers["packed"] is not packed or (buffers["stored"] is not None and not module._is_current()):
                 return False
         return all(version_of(p) == version and p.data_ptr() == address for p, version, address in self.norms)
 
-    def has_hooks(self) -> bool:
-        """Whether somebody listens within the encoder, other than transformers, which collects hidden states."""
-        return any(not is_of_transformers(hook) for hooks in self.hooks if hooks for hook in hooks.values())
+    def run(self, x: Tensor, cu_seqlens: Tensor, every_layer: bool) -> Tensor:
+        return encoder(x, cu_seqlens, self.plan, every_layer=every_layer)
 
 
 def version_of(parameter: Tensor) -> int:

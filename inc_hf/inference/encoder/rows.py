@@ -35,6 +35,12 @@ class Rows(NamedTuple):
         first, last = self.index[self.cu_seqlens[:-1]], self.index[self.cu_seqlens[1:] - 1]
         return bool((last - first + 1 != self.cu_seqlens.diff()).any())
 
+    def is_padding(self, places: Tensor) -> bool:
+        """Whether there is padding at the place of one of the sequences."""
+        if self.index is None:
+            return False
+        return not torch.isin(places + torch.arange(self.batch) * self.tokens, self.index).all()
+
     def unpack(self, x: Tensor) -> Tensor:
         """`(real tokens, hidden)` to `(batch, tokens, hidden)`, zero where there is padding."""
         if self.index is not None:

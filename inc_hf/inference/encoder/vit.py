@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from inc_hf.inference.encoder.family import Family, LayerModules
+from inc_hf.inference.encoder.family import Family, LayerModules, embedded_images
 
 
 def layers_of(model: nn.Module) -> list[LayerModules]:
@@ -24,7 +24,7 @@ def layers_of(model: nn.Module) -> list[LayerModules]:
     ]
 
 
-def result(model: nn.Module, hidden: Tensor) -> Any:
+def result(model: nn.Module, hidden: Tensor, given: dict[str, Any]) -> Any:
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
     hidden = model.layernorm(hidden)
@@ -32,4 +32,6 @@ def result(model: nn.Module, hidden: Tensor) -> Any:
     return BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=pooled)
 
 
-VIT = Family(("ViTModel", "DeiTModel"), layers_of, None, None, result, norm_place="before", norms_last=False)
+VIT = Family(
+    ("ViTModel", "DeiTModel"), layers_of, images=embedded_images, result=result, norm_place="before", norms_last=False
+)

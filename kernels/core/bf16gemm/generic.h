@@ -100,6 +100,7 @@ inline void bf16gemm_finish(const float* c, int64_t c_stride, int rows, int64_t 
       case Activation::kGeluErf: finish_row<Activation::kGeluErf>(row, columns, to.bias, residual, y); break;
       case Activation::kGeluTanh: finish_row<Activation::kGeluTanh>(row, columns, to.bias, residual, y); break;
       case Activation::kSilu: finish_row<Activation::kSilu>(row, columns, to.bias, residual, y); break;
+      case Activation::kQuickGelu: finish_row<Activation::kQuickGelu>(row, columns, to.bias, residual, y); break;
     }
   }
 }

@@ -13,6 +13,7 @@ const char* activation_name(Activation activation) {
     case Activation::kGeluErf: return "gelu";
     case Activation::kGeluTanh: return "gelu_tanh";
     case Activation::kSilu: return "silu";
+    case Activation::kQuickGelu: return "quick_gelu";
   }
   return "unknown";
 }

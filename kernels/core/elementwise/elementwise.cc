@@ -37,6 +37,15 @@ void layer_norm(Isa isa, const float* x, const float* residual, const float* wei
   });
 }
 
+void rms_norm(Isa isa, const float* x, const float* weight, float eps, float* y, int64_t rows, int64_t cols,
+              ParallelFor parallel_for) {
+  if (cols == 0) return;
+  const auto kernel = elementwise_ukernels(isa).rms_norm;
+  run_parallel(parallel_for, rows, rows_grain(cols), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin * cols; i < end * cols; i += cols) kernel(x + i, weight, eps, y + i, cols);
+  });
+}
+
 void softmax(Isa isa, const float* x, const float* mask, int64_t rows_per_mask, float* y, int64_t rows, int64_t cols,
              ParallelFor parallel_for) {
   if (cols == 0) return;

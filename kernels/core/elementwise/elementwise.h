@@ -1,5 +1,5 @@
-// What lies between two matrix products: activations, LayerNorm, softmax. float32 in, float32 out, rows contiguous.
-// `y` may be `x`, in layer_norm also `residual`. Errors are against double, for every ISA.
+// What lies between two matrix products: activations, LayerNorm, RMSNorm, softmax. float32 in, float32 out, rows
+// contiguous. `y` may be `x`, in layer_norm also `residual`. Errors are against double, for every ISA.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,9 @@ namespace inc_hf {
 //   gelu_tanh  |error| <= 5e-7 max(1, |exact|). The error over |exact| is 1e-5 down to x = -2, 3e-3 to -4, then no
 //              digit is right; below -5.6 the result is -3.1e-22.
 //   silu       |error| <= 3e-7 |exact| for x >= -88; -0 below -88.37.
-// NaN gives NaN, +Inf gives +Inf. -Inf gives 0 for relu, the end of the tail for GELU, NaN for silu as in torch.
+//   quick_gelu |error| <= 6e-6 |exact| for x >= -51.7; -0 below -51.92.
+// NaN gives NaN, +Inf gives +Inf. -Inf gives 0 for relu, the end of the tail for GELU, NaN for silu and
+// quick_gelu as in torch.
 void activate(Isa isa, Activation activation, const float* x, float* y, int64_t n, ParallelFor parallel_for);
 
 // For every row of `cols` elements, with v = x + residual:
@@ -25,6 +27,11 @@ void activate(Isa isa, Activation activation, const float* x, float* y, int64_t 
 // scale, even if the mean is 100 times the deviation. NaN or Inf in a row makes the whole row NaN.
 void layer_norm(Isa isa, const float* x, const float* residual, const float* weight, const float* bias, float eps,
                 float* y, float* sum_out, int64_t rows, int64_t cols, ParallelFor parallel_for);
+
+// y = x / sqrt(mean(x^2) + eps) * weight, row by row; `weight` may be null. |error| <= 2e-6 |exact|, NaN and Inf as
+// above.
+void rms_norm(Isa isa, const float* x, const float* weight, float eps, float* y, int64_t rows, int64_t cols,
+              ParallelFor parallel_for);
 
 // y = softmax(x + mask) over every row. `mask` may be null; its row r / rows_per_mask belongs to row r of x, so that 1
 // is a mask as large as x, and `rows` one for all. |error| <= 1e-6; probabilities below 1e-38 are 0. A row of only -Inf

@@ -88,6 +88,22 @@ void layer_norm_row(const float* x, const float* residual, const float* weight, 
   });
 }
 
+void rms_norm_row(const float* x, const float* weight, float eps, float* y, int64_t cols) {
+  Sums square(0.0f);
+  for_vectors_by_sums(cols, [&](int64_t i, int s, auto lanes) {
+    const F32 v = lanes.get(x + i);
+    square.v[s] = fma(v, v, square.v[s]);
+  });
+  // Inf times 0 is NaN for all of the row, but for what is 0: 0 times NaN is NaN, too.
+  const float mean = square.sum() / cols;
+  const float scale = mean <= 3.4e38f ? 1.0f / sqrtf(mean + eps) : NAN;
+  for_vectors(cols, [=](int64_t i, auto lanes) {
+    F32 v = lanes.get(x + i) * set1(scale);
+    if (weight != nullptr) v = v * lanes.get(weight + i);
+    lanes.put(y + i, v);
+  });
+}
+
 void multiply(const float* x, const float* factor, float* y, int64_t n) {
   for_vectors(n, [=](int64_t i, auto lanes) { lanes.put(y + i, lanes.get(x + i) * lanes.get(factor + i)); });
 }
@@ -135,8 +151,9 @@ constexpr inc_hf::ElementwiseUkernels ukernels_of(inc_hf::Isa isa, const char* n
   return {name,
           isa,
           {activate_all<Activation::kNone>, activate_all<Activation::kRelu>, activate_all<Activation::kGeluErf>,
-           activate_all<Activation::kGeluTanh>, activate_all<Activation::kSilu>},
+           activate_all<Activation::kGeluTanh>, activate_all<Activation::kSilu>, activate_all<Activation::kQuickGelu>},
           layer_norm_row,
+          rms_norm_row,
           multiply,
           softmax_row,
           add_floats,

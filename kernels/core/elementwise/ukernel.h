@@ -12,9 +12,10 @@ struct ElementwiseUkernels {
   const char* name;
   Isa isa;  // the least that executes them: those of AVX2 serve AVX-VNNI too
   // One for each Activation, in the order of its values.
-  void (*activate[5])(const float* x, float* y, int64_t n);
+  void (*activate[6])(const float* x, float* y, int64_t n);
   void (*layer_norm)(const float* x, const float* residual, const float* weight, const float* bias, float eps, float* y,
                      float* sum_out, int64_t cols);
+  void (*rms_norm)(const float* x, const float* weight, float eps, float* y, int64_t cols);
   void (*multiply)(const float* x, const float* factor, float* y, int64_t n);
   void (*softmax)(const float* x, const float* mask, float* y, int64_t cols);
   // y += x and y += code * scale; `=` instead of `+=` where it `is_first`. The same bits on every ISA.

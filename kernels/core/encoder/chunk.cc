@@ -107,10 +107,13 @@ static void normalize(const EncoderPlan& plan, const Norm& norm, const float* x,
     std::memcpy(y, x, rows * plan.hidden * sizeof(float));
     return;
   }
-  const auto layer_norm = elementwise_ukernels(plan.isa).layer_norm;
-  for (int64_t i = 0; i < rows; i++) {
-    layer_norm(x + i * plan.hidden, nullptr, norm.weight, norm.bias, norm.eps, y + i * plan.hidden, nullptr,
-               plan.hidden);
+  const ElementwiseUkernels& ukernels = elementwise_ukernels(plan.isa);
+  for (int64_t i = 0; i < rows; i++, x += plan.hidden, y += plan.hidden) {
+    if (norm.kind == NormKind::kRmsNorm) {
+      ukernels.rms_norm(x, norm.weight, norm.eps, y, plan.hidden);
+    } else {
+      ukernels.layer_norm(x, nullptr, norm.weight, norm.bias, norm.eps, y, nullptr, plan.hidden);
+    }
   }
 }
 

@@ -57,6 +57,10 @@ class Reader {
   int64_t bytes_;
 };
 
+const float* floats(Reader& reader, const char* name, int64_t count) {
+  return reinterpret_cast<const float*>(reader.place(name, count * 4, 4));
+}
+
 Quantizer read_quantizer(Reader& reader) {
   Quantizer quantizer;
   quantizer.scale = reader.decimal("scale");
@@ -77,6 +81,7 @@ Product read_product(Reader& reader, int64_t n, int64_t k) {
   const bool is_none = product.kind == ProductKind::kNone;
   const int64_t bytes = reader.number("bytes", 0, int64_t{1} << 40);
   product.quantizer = read_quantizer(reader);
+  product.factors = floats(reader, "factors", k);
   if (is_none != (n == 0)) refuse("query, key and value are neither one product nor three");
   if (is_none) return product;
   if (packed == nullptr) refuse("a product has no weight");
@@ -88,6 +93,7 @@ Product read_product(Reader& reader, int64_t n, int64_t k) {
     const bf16gemm::Header header = bf16gemm::check(packed, bytes);
     product.bfloat16 = packed;
     rows = header.n, columns = header.k;
+    if (product.factors != nullptr) refuse("a weight in bfloat16 has factors");
   }
   if (rows != n || columns != k) {
     refuse("a weight of shape (" + std::to_string(n) + ", " + std::to_string(k) + ") is (" + std::to_string(rows) +
@@ -97,14 +103,10 @@ Product read_product(Reader& reader, int64_t n, int64_t k) {
 }
 
 Norm read_norm(Reader& reader, int64_t hidden) {
-  const NormKind kind = static_cast<NormKind>(reader.number("kind of norm", 0, 1));
+  const NormKind kind = static_cast<NormKind>(reader.number("kind of norm", 0, 2));
   const char* weight = reader.place("weight of a norm", hidden * 4, 4);
   const char* bias = reader.place("bias of a norm", hidden * 4, 4);
   return {kind, reinterpret_cast<const float*>(weight), reinterpret_cast<const float*>(bias), reader.decimal("eps")};
-}
-
-const float* floats(Reader& reader, const char* name, int64_t count) {
-  return reinterpret_cast<const float*>(reader.place(name, count * 4, 4));
 }
 
 void read_projections(Reader& reader, EncoderLayer& layer, int64_t width, int64_t hidden) {

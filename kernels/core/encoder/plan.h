@@ -18,14 +18,15 @@ struct Product {
   int64_t n, k;
   PackedWeight weight;   // kInt8
   Quantizer quantizer;   // kInt8: of its input
+  const float* factors;  // kInt8: [k], by which its input is multiplied before; null: none
   const void* bfloat16;  // kBfloat16: what bf16gemm::run takes
 };
 
-enum class NormKind : int64_t { kNone = 0, kLayerNorm = 1 };
+enum class NormKind : int64_t { kNone = 0, kLayerNorm = 1, kRmsNorm = 2 };
 
 struct Norm {
   NormKind kind;
-  const float *weight, *bias;  // either may be null
+  const float *weight, *bias;  // either may be null; RMSNorm has no bias
   float eps;
 };
 
@@ -68,9 +69,10 @@ struct EncoderPlan {
 //   positions, offset of biases
 //   for each layer:  window, offset of rotary
 //     for query, key, value, output, up, down:  kind, offset, bytes, scale (0: dynamic), zero_point, num_bits,
-//                                               whether a dynamic scale is rounded to bfloat16
+//                                               whether a dynamic scale is rounded to bfloat16,
+//                                               offset of factors
 //     for the norms of attention and feed-forward:  kind, offset of weight, offset of bias, eps
-inline constexpr int64_t kPlanVersion = 20260002, kPlanProduct = 7;
+inline constexpr int64_t kPlanVersion = 20260003, kPlanProduct = 8;
 
 // Checks every number and every packed weight, so that nothing beyond `weights` is read. Throws std::invalid_argument,
 // saying what is wrong.

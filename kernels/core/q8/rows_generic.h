@@ -207,6 +207,7 @@ void finish(const Epilogue& epilogue, const Tile& tile) {
     case Activation::kGeluErf: return finish_tile<Activation::kGeluErf>(epilogue, tile);
     case Activation::kGeluTanh: return finish_tile<Activation::kGeluTanh>(epilogue, tile);
     case Activation::kSilu: return finish_tile<Activation::kSilu>(epilogue, tile);
+    case Activation::kQuickGelu: return finish_tile<Activation::kQuickGelu>(epilogue, tile);
   }
 }
 
