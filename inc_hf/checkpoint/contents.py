@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from inc_hf.checkpoint.header import read_header
 from inc_hf.checkpoint.validate import CheckpointError, check_scale
+from inc_hf.quantize.nn import FloatView
 
 SCALE = re.compile(r"\.(weight|input|smooth)_scale$")
 FLOATS = {"F64", "F32", "F16", "BF16"}
@@ -110,11 +111,18 @@ def check_values(model: nn.Module, quantized: Collection[str]) -> None:
     """
     for key, parameter in model.named_parameters():
         if parameter.is_floating_point():
-            if parameter.numel() and not parameter.is_meta and not _are_numbers(parameter.detach()):
+            if not _are_numbers(_stored(parameter)):
                 raise CheckpointError(f"`{key}` has NaN or infinite values: the file is damaged.")
         elif key.endswith(".bias") or key.rpartition(".")[0] not in quantized:
             raise CheckpointError(f"`{key}` in the checkpoint holds integers where floats belong.")
 
 
+def _stored(parameter: Tensor) -> Tensor:
+    """What is in memory of a parameter that is computed when it is read: reading takes the memory of the float one."""
+    return parameter.tensors["stored"] if isinstance(parameter, FloatView) else parameter.detach()
+
+
 def _are_numbers(values: Tensor) -> bool:
+    if not values.is_floating_point() or not values.numel() or values.is_meta:
+        return True
     return bool(torch.stack(torch.aminmax(values)).isfinite().all())

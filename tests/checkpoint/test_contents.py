@@ -17,6 +17,7 @@ from inc_hf.compression.pruner import model_slim, parse_auto_slim_config
 from inc_hf.config import MixedPrecisionConfig, WeightPruningConfig
 from inc_hf.errors import UsageError
 from inc_hf.prune.oneshot import prune_oneshot
+from inc_hf.quantize.nn import FloatView
 
 LAYER = "bert.encoder.layer.0"
 
@@ -139,6 +140,19 @@ def test_floats_that_are_no_numbers(saved, write, format, read, value):
                 {key: torch.full_like(saved[format][1][key], value)},
             )
         )
+
+
+def test_a_weight_in_bfloat16_that_is_no_number(saved, write):
+    key = f"{LAYER}.output.dense.weight"
+    with pytest.raises(CheckpointError, match=f"`{key}` has NaN or infinite values"):
+        load(write("bf16", {key: torch.full_like(saved["bf16"][1][key], float("nan"))}))
+
+
+@pytest.mark.parametrize("format", ["compressed-tensors", "inc", "bf16"])
+def test_no_weight_is_computed_in_float(format, saved, write, monkeypatch):
+    """That takes the memory of the float model: four times that of the integers."""
+    monkeypatch.setattr(FloatView, "read", lambda view: pytest.fail("a weight was read"))
+    load(write(format, {}))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0, 1e-39])
