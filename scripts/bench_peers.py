@@ -102,14 +102,13 @@ def zeros_in(model: str, name: str, folder: Path) -> str:
 
 
 def about_run(args: argparse.Namespace) -> dict[str, str]:
-    name = Path(args.model).name
-    command = ["python scripts/bench_peers.py --model", name, *["--sparse SPARSE"] * bool(args.sparse)]
+    command = ["python scripts/bench_peers.py --model", args.model, *["--sparse", args.sparse] * bool(args.sparse)]
     if args.threads > 1:
         command += ["--threads", str(args.threads)]
     if args.only != list(PEERS):
         command += ["--only", *(f'"{peer}"' for peer in args.only)]
     about = describe([ops.isa()], args.peers_isa, command, LIBRARIES)
-    return about | {"model": name, "threads": str(args.threads)}
+    return about | {"model": args.model, "threads": str(args.threads)}
 
 
 def main() -> None:

@@ -28,6 +28,6 @@ PEERS = {
     "inc_hf dynamic INT8, 80 % of 4x1 blocks zero": Engine(ours_on("torch"), ours("dynamic"), "80 %"),
     "inc_hf dynamic INT8, 90 % of 4x1 blocks zero": Engine(ours_on("torch"), ours("dynamic"), "90 %"),
     "inc_hf dynamic INT8 on ONNX Runtime": Engine(ours_on("onnxruntime"), as_onnx(ours("dynamic"))),
-    "inc_hf static INT8 on ONNX Runtime": Engine(ours_on("onnxruntime"), as_onnx(ours("static"))),
-    "inc_hf static INT8 on OpenVINO": Engine(ours_on("openvino"), as_onnx(ours("static"))),
+    "inc_hf static INT8 on ONNX Runtime": Engine(ours_on("onnxruntime"), as_onnx(ours("static", quant_format="QDQ"))),
+    "inc_hf static INT8 on OpenVINO": Engine(ours_on("openvino"), as_onnx(ours("static", quant_format="QDQ"))),
 }

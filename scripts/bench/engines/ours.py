@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench.engines.engine import Batch, Run, fp32, of_torch
 
@@ -16,12 +17,13 @@ from inc_hf import (
 from inc_hf.export import export_model
 
 
-def ours(approach: str) -> Callable:
-    """What makes a checkpoint."""
+def ours(approach: str, **settings: Any) -> Callable:
+    """What makes a checkpoint, with settings of its config."""
 
     def make(model: str, folder: Path, batches: list[Batch]) -> None:
         data = batches if approach == "static" else None
-        config = PostTrainingQuantConfig(approach=approach, calibration_sampling_size=len(batches) * len(batches[0]))
+        size = len(batches) * len(batches[0])
+        config = PostTrainingQuantConfig(approach=approach, calibration_sampling_size=size, **settings)
         quantization.fit(fp32(model), config, calib_dataloader=data).save_pretrained(folder / "model")
 
     return make
