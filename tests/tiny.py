@@ -89,6 +89,12 @@ MORE_INPUTS = {
         "ModernBertConfig",
         {**ENCODER, "pad_token_id": 0, **dict.fromkeys(("bos_token_id", "cls_token_id"), 1)},
     ),
+    "nomic_bert": ("NomicBertForSequenceClassification", "NomicBertConfig", ENCODER),
+    "eurobert": (
+        "EuroBertForSequenceClassification",
+        "EuroBertConfig",
+        {**ENCODER, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "mask_token_id": 3},
+    ),
     "layoutlm": ("LayoutLMForTokenClassification", "LayoutLMConfig", ENCODER),
     "markuplm": ("MarkupLMForTokenClassification", "MarkupLMConfig", {**ENCODER, "max_depth": 4}),
     "tapas": ("TapasForSequenceClassification", "TapasConfig", ENCODER),

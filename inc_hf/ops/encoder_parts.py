@@ -50,6 +50,7 @@ class Layer:
     Args:
         key (`Product`), value (`Product`): None if `query` computes all three, one after another.
         window (`int`): tokens farther away than that get no attention; -1 for all tokens.
+        gate (`Product`, *optional*): of a gated feed-forward whose `up` does not compute the gate, too.
         rotary (`torch.Tensor` of shape `(positions, head_dim)`, *optional*): for each position the cosines of the
             first half of a head's values, then their sines.
     """
@@ -64,9 +65,11 @@ class Layer:
     feed_forward_norm: Norm | None
     window: int = -1
     rotary: Tensor | None = None
+    gate: Product | None = None
 
     def products(self) -> tuple[Product | None, ...]:
-        return self.query, self.key, self.value, self.output, self.up, self.down
+        """In the order of a plan."""
+        return self.query, self.key, self.value, self.output, self.gate, self.up, self.down
 
     def norms(self) -> tuple[Norm | None, ...]:
         return self.attention_norm, self.feed_forward_norm
@@ -83,7 +86,8 @@ class Encoder:
         norm_place (`str`): "after" adding the residual, as in BERT, or "before" the products, as in ViT.
         attention (`str`): "int8" or "fp32".
         layers (`list[Layer]`): at least one.
-        is_gated (`bool`): whether the feed-forward is `down(activation(first half of up) * second half)`.
+        is_gated (`bool`): whether the feed-forward is `down(activation(gate) * up)`; without a gate of its own, `up`
+            computes both, one after the other.
         positions (`int`): most tokens of a sequence.
         biases (`torch.Tensor` of shape `(heads, 2 * positions - 1)`, *optional*): of the scores; column
             `positions - 1 + j - i` is for query i and key j.

@@ -9,7 +9,7 @@ from torch import Tensor
 from inc_hf.ops.encoder_parts import Encoder, Norm, Product
 from inc_hf.ops.numbers import ACTIVATIONS, ATTENTIONS, NORM_PLACES, NORMS, PRODUCTS, number_of
 
-PLAN_VERSION = 20260003  # kernels/core/encoder/plan.h says what the numbers of a plan are
+PLAN_VERSION = 20260004  # kernels/core/encoder/plan.h says what the numbers of a plan are
 ALIGNMENT = 64  # of every packed weight and norm
 BEYOND_BIAS = 15  # floats that may be read before and after the biases of a head
 

@@ -44,14 +44,17 @@ def _layer(hidden: Tensor, cu_seqlens: Tensor, encoder: Encoder, layer: Layer, m
     context = _attention_of_sequences(*projected, cu_seqlens, encoder, layer)
     hidden = leaving(hidden + multiply(layer.output, context), layer.attention_norm)
     x = entering(hidden, layer.feed_forward_norm)
-    middle = multiply(layer.up, x)
+    return leaving(hidden + multiply(layer.down, _middle(x, encoder, layer, multiply)), layer.feed_forward_norm)
+
+
+def _middle(x: Tensor, encoder: Encoder, layer: Layer, multiply: Multiply) -> Tensor:
     activate = ACTIVATIONS[encoder.activation]
-    if encoder.is_gated:
-        first, second = middle.chunk(2, -1)
-        middle = activate(first) * second
-    else:
-        middle = activate(middle)
-    return leaving(hidden + multiply(layer.down, middle), layer.feed_forward_norm)
+    if not encoder.is_gated:
+        return activate(multiply(layer.up, x))
+    if layer.gate is not None:
+        return activate(multiply(layer.gate, x)) * multiply(layer.up, x)
+    gate, up = multiply(layer.up, x).chunk(2, -1)
+    return activate(gate) * up
 
 
 def _norm(x: Tensor, norm: Norm | None) -> Tensor:

@@ -69,7 +69,7 @@ void test_threads(const RandomEncoder& encoder) {
 
 int main() {
   for (const double zeros : {0.0, 0.8}) {
-    const RandomEncoder encoder(2, kHidden, zeros);
+    const RandomEncoder encoder(2, kHidden, zeros, zeros == 0.0);
     test_wrong_numbers(encoder);
     test_wrong_lengths(encoder);
     test_threads(encoder);

@@ -12,13 +12,15 @@ namespace inc_hf {
 // What is packed one after another, and its numbers as encoder/plan.h has them.
 class RandomEncoder {
  public:
-  RandomEncoder(int64_t layers, int64_t hidden, double zeros) : zeros_(zeros) {
+  RandomEncoder(int64_t layers, int64_t hidden, double zeros, bool is_gated = false) : zeros_(zeros) {
     const int64_t feed_forward = 4 * hidden, head_dim = hidden > 384 ? 64 : 32;
-    numbers_ = {kPlanVersion, layers, hidden, hidden / head_dim, head_dim, feed_forward, 2, 0, 0, bits(0.1f), 0,
-                4096,         -1};
+    numbers_ = {kPlanVersion, layers, hidden, hidden / head_dim, head_dim, feed_forward, 2, 0, 0, bits(0.1f),
+                is_gated,     4096,   -1};
     for (int64_t i = 0; i < layers; i++) {
       numbers_.insert(numbers_.end(), {-1, -1});
       for (int64_t j = 0; j < 4; j++) add_product(hidden, hidden);
+      if (is_gated) add_product(feed_forward, hidden);
+      if (!is_gated) numbers_.insert(numbers_.end(), {2, -1, 0, 0, 0, 8, 0, -1});
       add_product(feed_forward, hidden);
       add_product(hidden, feed_forward);
       for (int64_t j = 0; j < 2; j++) numbers_.insert(numbers_.end(), {1, -1, -1, bits(1e-12f)});

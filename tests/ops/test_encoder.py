@@ -35,14 +35,14 @@ def norm(hidden, kind="layer"):
     return Norm(1 + 0.1 * torch.randn(hidden), bias, 1e-12, kind)
 
 
-def layer_of(
-    heads, head_dim, hidden, feed_forward, gated=False, one=False, rotary=None, window=-1, norms="layer", **kwargs
-):
+def layer_of(heads, head_dim, hidden, feed_forward, gated=False, one=False, norms="layer", **kwargs):
+    rotary, window, apart = kwargs.pop("rotary", None), kwargs.pop("window", -1), kwargs.pop("apart", False)
     width = heads * head_dim
     shapes = [(3 * width, hidden), None, None] if one else [(width, hidden)] * 3
-    shapes += [(hidden, width), ((2 if gated else 1) * feed_forward, hidden), (hidden, feed_forward)]
-    products = (None if shape is None else product(*shape, **kwargs) for shape in shapes)
-    return Layer(*products, norm(hidden, norms), norm(hidden, norms), window, rotary)
+    shapes += [(hidden, width), ((2 if gated and not apart else 1) * feed_forward, hidden), (hidden, feed_forward)]
+    products = [None if shape is None else product(*shape, **kwargs) for shape in shapes]
+    gate = product(feed_forward, hidden, **kwargs) if gated and apart else None
+    return Layer(*products, norm(hidden, norms), norm(hidden, norms), window, rotary, gate)
 
 
 def rotary_table(positions, head_dim):
@@ -99,7 +99,7 @@ REASONS = ("plan is corrupt", "packed weight", "bf16gemm weight", "`x`", "Each s
     activation=st.sampled_from(["gelu", "relu", "gelu_tanh", "silu", "quick_gelu"]),
     window=st.sampled_from([-1, 0, 3, 64]),
     norms=st.sampled_from(["layer", "rms"]),
-    parts=st.fixed_dictionaries({name: st.booleans() for name in ("gated", "one", "rotated", "biased")}),
+    parts=st.fixed_dictionaries({name: st.booleans() for name in ("gated", "apart", "one", "rotated", "biased")}),
 )
 @settings(max_examples=40, deadline=None)
 def test_float_attention_on_bfloat16_weights_is_its_twin(seed, lengths, parts, **shape):
@@ -117,6 +117,8 @@ INT8_WAYS = {
     "norms by the root mean square": {"norms": "rms", "place": "before"},
     "as in ModernBERT": {"gated": True, "one": True, "rotated": True, "window": 20, "place": "before"},
     "as in MPNet": {"biased": True},
+    "as in NomicBERT": {"gated": True, "apart": True, "rotated": True},
+    "as in EuroBERT": {"gated": True, "apart": True, "rotated": True, "place": "before", "norms": "rms"},
 }
 
 
@@ -185,7 +187,7 @@ def test_weights_lie_in_the_plan_once_and_packed_are_views_of_it():
     shared = dataclasses.replace(parts, layers=parts.layers * 3)  # as ALBERT has it
     plan, thrice = encoder_plan(parts), encoder_plan(shared)
     assert plan.weights.numel() == thrice.weights.numel()
-    for view, product in zip(plan.packed, parts.layers[0].products(), strict=True):
+    for view, product in zip(plan.packed, filter(None, parts.layers[0].products()), strict=True):
         assert torch.equal(view, product.packed)
         assert view.untyped_storage().data_ptr() == plan.weights.untyped_storage().data_ptr()
     assert distance(*both(shared, [5, 6])) < 0.05

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from inc_hf.inference.encoder.embedding import embedded
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, buffered_positions
+from inc_hf.inference.encoder.named import modules_of
 
 
 def layers_of(model: nn.Module) -> list[LayerModules]:
@@ -13,22 +14,8 @@ def layers_of(model: nn.Module) -> list[LayerModules]:
     in_order = [
         groups[int(i / (config.num_hidden_layers / config.num_hidden_groups))] for i in range(config.num_hidden_layers)
     ]
-    return [modules_of(layer) for group in in_order for layer in group.albert_layers]
-
-
-def modules_of(layer: nn.Module) -> LayerModules:
-    attention = layer.attention
-    return LayerModules(
-        attention.query,
-        attention.key,
-        attention.value,
-        attention.dense,
-        layer.ffn,
-        layer.ffn_output,
-        layer.activation,
-        attention.LayerNorm,
-        layer.full_layer_layer_norm,
-    )
+    norms = ("attention.LayerNorm", "full_layer_layer_norm")
+    return [modules_of(layer, "albert", "attention", "", norms) for group in in_order for layer in group.albert_layers]
 
 
 def embed(model: nn.Module, tokens: Tokens) -> Tensor:

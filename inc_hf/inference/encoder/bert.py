@@ -6,21 +6,12 @@ from torch import Tensor, nn
 
 from inc_hf.inference.encoder.embedding import embedded
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, buffered_positions
+from inc_hf.inference.encoder.named import modules_of
 
 
 def layers_of(model: nn.Module) -> list[LayerModules]:
     return [
-        LayerModules(
-            layer.attention.self.query,
-            layer.attention.self.key,
-            layer.attention.self.value,
-            layer.attention.output.dense,
-            layer.intermediate.dense,
-            layer.output.dense,
-            layer.intermediate.intermediate_act_fn,
-            layer.attention.output.LayerNorm,
-            layer.output.LayerNorm,
-        )
+        modules_of(layer, "bert", "attention.self", "", ("attention.output.LayerNorm", "output.LayerNorm"))
         for layer in model.encoder.layer
     ]
 

@@ -6,23 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, buffered_positions
+from inc_hf.inference.encoder.named import modules_of
 
 NEVER = -1e30  # added to the score of a key that gets no attention; -Inf would make NaN of it
 
 
 def layers_of(model: nn.Module) -> list[LayerModules]:
     return [
-        LayerModules(
-            layer.self_attn.q_proj,
-            layer.self_attn.k_proj,
-            layer.self_attn.v_proj,
-            layer.self_attn.out_proj,
-            layer.mlp.fc1,
-            layer.mlp.fc2,
-            layer.mlp.activation_fn,
-            layer.layer_norm1,
-            layer.layer_norm2,
-        )
+        modules_of(layer, "bart", "self_attn", "mlp", ("layer_norm1", "layer_norm2"), "activation_fn")
         for layer in model.encoder.layers
     ]
 

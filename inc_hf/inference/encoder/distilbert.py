@@ -6,21 +6,12 @@ from torch import Tensor, nn
 
 from inc_hf.inference.encoder.embedding import embedded
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, buffered_positions
+from inc_hf.inference.encoder.named import modules_of
 
 
 def layers_of(model: nn.Module) -> list[LayerModules]:
     return [
-        LayerModules(
-            layer.attention.q_lin,
-            layer.attention.k_lin,
-            layer.attention.v_lin,
-            layer.attention.out_lin,
-            layer.ffn.lin1,
-            layer.ffn.lin2,
-            layer.ffn.activation,
-            layer.sa_layer_norm,
-            layer.output_layer_norm,
-        )
+        modules_of(layer, "distilbert", "attention", "ffn", ("sa_layer_norm", "output_layer_norm"))
         for layer in model.transformer.layer
     ]
 

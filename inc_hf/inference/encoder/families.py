@@ -6,15 +6,17 @@ from inc_hf.inference.encoder.albert import ALBERT
 from inc_hf.inference.encoder.bert import BERT, ELECTRA, ROBERTA
 from inc_hf.inference.encoder.clip import CLIP_TEXT, CLIP_VISION
 from inc_hf.inference.encoder.distilbert import DISTILBERT
+from inc_hf.inference.encoder.eurobert import EUROBERT
 from inc_hf.inference.encoder.family import Family
 from inc_hf.inference.encoder.modernbert import MODERNBERT
 from inc_hf.inference.encoder.mpnet import MPNET
+from inc_hf.inference.encoder.nomic_bert import NOMIC_BERT
 from inc_hf.inference.encoder.siglip import SIGLIP_TEXT, SIGLIP_VISION
 from inc_hf.inference.encoder.vit import VIT
 
-TEXTS = (BERT, ROBERTA, ELECTRA, DISTILBERT, ALBERT, MPNET, MODERNBERT, CLIP_TEXT, SIGLIP_TEXT)
-IMAGES = (VIT, CLIP_VISION, SIGLIP_VISION)
-FAMILIES = TEXTS + IMAGES
+BERTS = (BERT, ROBERTA, ELECTRA, DISTILBERT, ALBERT, MPNET, MODERNBERT, NOMIC_BERT, EUROBERT)
+TOWERS = (CLIP_TEXT, CLIP_VISION, SIGLIP_TEXT, SIGLIP_VISION)
+FAMILIES = (*BERTS, VIT, *TOWERS)
 
 
 def family_of(module: nn.Module) -> Family | None:

@@ -12,7 +12,7 @@ class Unfit(Exception):
 
 
 class LayerModules(NamedTuple):
-    """The modules of one layer. `activation` stands between `up` and `down`.
+    """The modules of one layer. `activation` stands between `up` and `down`, or behind `gate` if there is one.
 
     `key` and `value` are None if `query` computes all three. `window` and `rotary`: see `ops.encoder_parts.Layer`.
     """
@@ -28,9 +28,12 @@ class LayerModules(NamedTuple):
     feed_forward_norm: nn.Module
     window: int = -1
     rotary: Tensor | None = None
+    gate: nn.Module | None = None
 
     def products(self) -> list[nn.Module]:
-        return [module for module in self[:6] if module is not None]
+        """In the order of `ops.encoder_parts.Layer.products`."""
+        all_of = (self.query, self.key, self.value, self.output, self.gate, self.up, self.down)
+        return [module for module in all_of if module is not None]
 
     def with_weights(self) -> list[nn.Module]:
         """Products and norms."""
@@ -59,7 +62,7 @@ class Family:
         result: what the model returns, from the hidden states after its last layer and the model's inputs.
         images: hidden states of shape `(batch, rows, hidden)` that enter the first layer, from inputs that are images.
         norm_place (`str`): "after" adding the residual, or "before" the products.
-        is_gated (`bool`): whether `up` computes the gate, too.
+        is_gated (`bool`): whether the feed-forward is gated, by a `gate` or by what `up` computes, too.
         has_positions (`bool`): whether a layer knows how far apart tokens are: then there must be no holes in a mask,
             and no position ids but the model's own.
         biases: of the scores, as `ops.encoder_parts.Encoder` has them.

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from inc_hf.inference.encoder.family import Family, LayerModules, Tokens, Unfit
+from inc_hf.inference.encoder.family import Family, LayerModules, Tokens
+from inc_hf.inference.encoder.rotary import counted, rotary_table
 
 
 def layers_of(model: nn.Module) -> list[LayerModules]:
-    tables = {kind: rotary_of(model, kind) for kind in set(model.config.layer_types)}
+    types = model.rotary_emb.rope_type
+    tables = {kind: rotary_table(model, types.get(kind), kind) for kind in set(model.config.layer_types)}
     return [
         LayerModules(
             layer.attn.Wqkv,
@@ -28,22 +29,8 @@ def layers_of(model: nn.Module) -> list[LayerModules]:
     ]
 
 
-def rotary_of(model: nn.Module, kind: str) -> Tensor:
-    """Cosines and sines of every position, of shape `(positions, head_dim)`."""
-    if model.rotary_emb.rope_type.get(kind) != "default":
-        raise Unfit(f"its rotary positions are of the type {model.rotary_emb.rope_type.get(kind)}")
-    positions = torch.arange(model.config.max_position_embeddings)
-    cosine, sine = (x[0] for x in model.rotary_emb(torch.zeros(1), positions[None], kind))
-    half = cosine.shape[-1] // 2
-    return torch.cat([cosine[:, :half], sine[:, :half]], -1)
-
-
 def embed(model: nn.Module, tokens: Tokens) -> Tensor:
     return model.embeddings(input_ids=tokens.input_ids, inputs_embeds=tokens.inputs_embeds)
-
-
-def positions(model: nn.Module, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-    return torch.arange((input_ids if inputs_embeds is None else inputs_embeds).shape[1])[None]
 
 
 def result(model: nn.Module, hidden: Tensor, given: dict[str, Any]) -> Any:
@@ -56,7 +43,7 @@ MODERNBERT = Family(
     ("ModernBertModel",),
     layers_of,
     embed,
-    positions,
+    counted,
     result,
     norm_place="before",
     is_gated=True,

@@ -7,21 +7,12 @@ from torch import Tensor, nn
 
 from inc_hf.inference.encoder.embedding import embedded
 from inc_hf.inference.encoder.family import Family, LayerModules, Tokens
+from inc_hf.inference.encoder.named import modules_of
 
 
 def layers_of(model: nn.Module) -> list[LayerModules]:
     return [
-        LayerModules(
-            layer.attention.attn.q,
-            layer.attention.attn.k,
-            layer.attention.attn.v,
-            layer.attention.attn.o,
-            layer.intermediate.dense,
-            layer.output.dense,
-            layer.intermediate.intermediate_act_fn,
-            layer.attention.LayerNorm,
-            layer.output.LayerNorm,
-        )
+        modules_of(layer, "mpnet", "attention.attn", "", ("attention.LayerNorm", "output.LayerNorm"))
         for layer in model.encoder.layer
     ]
 

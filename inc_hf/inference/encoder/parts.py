@@ -52,14 +52,14 @@ def attention_of(modules: LayerModules) -> str:
 
 
 def layer_of(modules: LayerModules, activation: str, product_of: Callable) -> Layer:
-    products = [None if module is None else product_of(module) for module in modules[:6]]
+    *products, gate = [None if module is None else product_of(module) for module in (*modules[:6], modules.gate)]
     if activation_of(modules, product_of) != activation:
         raise Unfit("its layers have different activation functions")
     for module in modules.products():
         if module is not modules.up and fused_in(module) != "none":
             raise Unfit("an activation function stands where the encoder has none")
     norms = [norm_of(norm) for norm in (modules.attention_norm, modules.feed_forward_norm)]
-    return Layer(*products, *norms, modules.window, modules.rotary)
+    return Layer(*products, *norms, modules.window, modules.rotary, gate)
 
 
 def fused_in(module: nn.Module) -> str:
@@ -102,8 +102,13 @@ def packed_product(module: nn.Module) -> Product:
 def norm_of(module: nn.Module | None) -> Norm | None:
     if module is None:
         return None
-    if type(module) is not nn.LayerNorm or len(module.normalized_shape) != 1:
-        raise Unfit(f"a {type(module).__name__} stands where the encoder has a LayerNorm")
+    name = type(module).__name__
+    # as Llama's; Gemma's, which add 1 to their weights, call it `eps`
+    is_rms = name.endswith("RMSNorm") and hasattr(module, "variance_epsilon")
+    if not is_rms and (type(module) is not nn.LayerNorm or len(module.normalized_shape) != 1):
+        raise Unfit(f"a {name} stands where the encoder has a LayerNorm")
     if module.weight is not None and module.weight.dtype != torch.float32:
         raise Unfit(f"its norms are in {module.weight.dtype}")
+    if is_rms:
+        return Norm(module.weight, None, module.variance_epsilon, "rms")
     return Norm(module.weight, module.bias, module.eps)

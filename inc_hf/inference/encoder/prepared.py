@@ -71,7 +71,8 @@ def version_of(parameter: Tensor) -> int:
 
 def inner_modules(model: nn.Module) -> list[nn.Module]:
     """All modules that are not called when the encoder is."""
-    outside = {id(m) for child in (model.embeddings, getattr(model, "pooler", None)) if child for m in child.modules()}
+    children = [getattr(model, name, None) for name in ("embeddings", "embed_tokens", "pooler")]
+    outside = {id(m) for child in children if child is not None for m in child.modules()}
     return [module for module in model.modules() if module is not model and id(module) not in outside]
 
 

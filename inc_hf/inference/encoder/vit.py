@@ -5,21 +5,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from inc_hf.inference.encoder.family import Family, LayerModules, embedded_images
+from inc_hf.inference.encoder.named import modules_of
 
 
 def layers_of(model: nn.Module) -> list[LayerModules]:
     return [
-        LayerModules(
-            layer.attention.q_proj,
-            layer.attention.k_proj,
-            layer.attention.v_proj,
-            layer.attention.o_proj,
-            layer.mlp.fc1,
-            layer.mlp.fc2,
-            layer.mlp.activation_fn,
-            layer.layernorm_before,
-            layer.layernorm_after,
-        )
+        modules_of(layer, "vit", "attention", "mlp", ("layernorm_before", "layernorm_after"), "activation_fn")
         for layer in model.layers
     ]
 

@@ -29,7 +29,7 @@ void layer_norm(Isa isa, const float* x, const float* residual, const float* wei
                 float* y, float* sum_out, int64_t rows, int64_t cols, ParallelFor parallel_for);
 
 // y = x / sqrt(mean(x^2) + eps) * weight, row by row; `weight` may be null. |error| <= 2e-6 |exact|, NaN and Inf as
-// above.
+// above, and squares that overflow.
 void rms_norm(Isa isa, const float* x, const float* weight, float eps, float* y, int64_t rows, int64_t cols,
               ParallelFor parallel_for);
 

@@ -94,7 +94,7 @@ void rms_norm_row(const float* x, const float* weight, float eps, float* y, int6
     const F32 v = lanes.get(x + i);
     square.v[s] = fma(v, v, square.v[s]);
   });
-  // Inf times 0 is NaN for all of the row, but for what is 0: 0 times NaN is NaN, too.
+  // NaN, Inf and squares that overflow make NaN of the whole row: Inf would leave zeros of it.
   const float mean = square.sum() / cols;
   const float scale = mean <= 3.4e38f ? 1.0f / sqrtf(mean + eps) : NAN;
   for_vectors(cols, [=](int64_t i, auto lanes) {

@@ -25,7 +25,7 @@ struct Chunk::Rows {
       : first(first),
         count(count),
         parallel_for(parallel_for),
-        memory(count * (2 * plan.hidden + plan.up_channels())),
+        memory(count * (2 * plan.hidden + plan.middle())),
         sum(memory.get()),
         normed(sum + count * plan.hidden),
         middle(normed + count * plan.hidden) {}
@@ -117,13 +117,12 @@ static void normalize(const EncoderPlan& plan, const Norm& norm, const float* x,
   }
 }
 
-// x[rows][2 n]: activation(first half) * second half, in the place of the first half
-static void gate(const EncoderPlan& plan, float* x, int64_t rows) {
+// x = activation(x) * y, rows of `n` elements that lie `stride` apart
+static void gate(const EncoderPlan& plan, float* x, const float* y, int64_t rows, int64_t n, int64_t stride) {
   const ElementwiseUkernels& ukernels = elementwise_ukernels(plan.isa);
-  const int64_t n = plan.feed_forward;
-  for (int64_t i = 0; i < rows; i++, x += 2 * n) {
+  for (int64_t i = 0; i < rows; i++, x += stride, y += stride) {
     ukernels.activate[static_cast<int>(plan.activation)](x, x, n);
-    ukernels.multiply(x, x + n, x, n);
+    ukernels.multiply(x, y, x, n);
   }
 }
 
@@ -147,10 +146,23 @@ void Chunk::finish_layer(const EncoderLayer& layer, const Rows& rows) {
     normalize(plan_, layer.feed_forward_norm, input, rows.normed, rows.count);
     input = rows.normed;
   }
+  const int64_t stride = feed_forward(layer, input, rows);
+  add_and_norm(layer.down, layer.feed_forward_norm, rows.middle, stride, rows);
+}
+
+// What `down` reads, in rows.middle; returns how far its rows lie apart.
+int64_t Chunk::feed_forward(const EncoderLayer& layer, const float* input, const Rows& rows) {
+  const int64_t n = plan_.feed_forward;
+  if (layer.gate.kind != ProductKind::kNone) {
+    float* const second = rows.middle + rows.count * n;
+    multiply_all({&layer.gate, &layer.up}, input, rows.count, {rows.middle, second}, rows.parallel_for);
+    gate(plan_, rows.middle, second, rows.count, n, n);
+    return n;
+  }
   const Activation activation = plan_.is_gated ? Activation::kNone : plan_.activation;
   multiply(layer.up, input, plan_.hidden, rows.count, {rows.middle, activation, nullptr}, rows.parallel_for);
-  if (plan_.is_gated) gate(plan_, rows.middle, rows.count);
-  add_and_norm(layer.down, layer.feed_forward_norm, rows.middle, plan_.up_channels(), rows);
+  if (plan_.is_gated) gate(plan_, rows.middle, rows.middle + n, rows.count, n, 2 * n);
+  return plan_.middle();
 }
 
 // Query, key and value.
@@ -165,9 +177,8 @@ void Chunk::project(const EncoderLayer& layer, const Rows& rows) {
     const ProductResult result = {query_ + at, Activation::kNone, nullptr};
     return multiply(layer.query, input, plan_.hidden, rows.count, result, rows.parallel_for);
   }
-  const Product* products[] = {&layer.query, &layer.key, &layer.value};
-  float* const results[] = {query_ + at, key_ + at, value_ + at};
-  multiply_all(products, input, rows.count, results, rows.parallel_for);
+  multiply_all({&layer.query, &layer.key, &layer.value}, input, rows.count, {query_ + at, key_ + at, value_ + at},
+               rows.parallel_for);
 }
 
 }  // namespace inc_hf

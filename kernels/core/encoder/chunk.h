@@ -27,6 +27,7 @@ class Chunk {
   void attend(const EncoderLayer& layer);
   void attend_head(const EncoderLayer& layer, int64_t sequence, int64_t head, uint8_t* scratch);
   void finish_layer(const EncoderLayer& layer, const Rows& rows);
+  int64_t feed_forward(const EncoderLayer& layer, const float* input, const Rows& rows);
   void add_and_norm(const Product& product, const Norm& norm, const float* input, int64_t stride, const Rows& rows);
   void project(const EncoderLayer& layer, const Rows& rows);
 

@@ -82,7 +82,7 @@ Product read_product(Reader& reader, int64_t n, int64_t k) {
   const int64_t bytes = reader.number("bytes", 0, int64_t{1} << 40);
   product.quantizer = read_quantizer(reader);
   product.factors = floats(reader, "factors", k);
-  if (is_none != (n == 0)) refuse("query, key and value are neither one product nor three");
+  if (is_none != (n == 0)) refuse("a product is there that should not, or is missing");
   if (is_none) return product;
   if (packed == nullptr) refuse("a product has no weight");
   int64_t rows, columns;
@@ -109,10 +109,13 @@ Norm read_norm(Reader& reader, int64_t hidden) {
   return {kind, reinterpret_cast<const float*>(weight), reinterpret_cast<const float*>(bias), reader.decimal("eps")};
 }
 
+// Whether what begins `ahead` numbers later is no product.
+bool next_is_none(const Reader& reader, int64_t ahead = 0) {
+  return reader.left() > ahead && reader.peek(ahead) == static_cast<int64_t>(ProductKind::kNone);
+}
+
 void read_projections(Reader& reader, EncoderLayer& layer, int64_t width, int64_t hidden) {
-  // Whether the key has a product of its own stands where the key begins.
-  const bool is_one =
-      reader.left() > kPlanProduct && reader.peek(kPlanProduct) == static_cast<int64_t>(ProductKind::kNone);
+  const bool is_one = next_is_none(reader, kPlanProduct);
   layer.query = read_product(reader, is_one ? 3 * width : width, hidden);
   layer.key = read_product(reader, is_one ? 0 : width, hidden);
   layer.value = read_product(reader, is_one ? 0 : width, hidden);
@@ -144,7 +147,9 @@ EncoderPlan read_plan(const int64_t* numbers, int64_t count, const void* weights
     if (layer.rotary != nullptr && plan.head_dim % 2 != 0) refuse("heads with rotary positions have an even size");
     read_projections(reader, layer, width, hidden);
     layer.output = read_product(reader, hidden, width);
-    layer.up = read_product(reader, plan.up_channels(), hidden);
+    const bool has_gate = plan.is_gated && !next_is_none(reader);
+    layer.gate = read_product(reader, has_gate ? plan.feed_forward : 0, hidden);
+    layer.up = read_product(reader, has_gate ? plan.feed_forward : plan.middle(), hidden);
     layer.down = read_product(reader, hidden, plan.feed_forward);
     layer.attention_norm = read_norm(reader, hidden);
     layer.feed_forward_norm = read_norm(reader, hidden);

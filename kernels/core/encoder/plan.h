@@ -31,8 +31,8 @@ struct Norm {
 };
 
 struct EncoderLayer {
-  Product query, key, value;  // key and value are kNone if `query` computes all three, one after another
-  Product output, up, down;
+  Product query, key, value;       // key and value are kNone if `query` computes all three, one after another
+  Product output, gate, up, down;  // gate is kNone if `up` computes both, or if there is none
   Norm attention_norm, feed_forward_norm;
   int64_t window;       // as in attention/attention.h
   const float* rotary;  // [positions][head_dim] as in attention/attention.h; null: none
@@ -50,13 +50,13 @@ struct EncoderPlan {
   NormPlace norm_place;
   AttentionKind attention;
   float factor;         // of the scores
-  bool is_gated;        // `up` computes twice as many channels: activation(first half) * second half
+  bool is_gated;        // activation(gate) * up; without a gate of its own, `up` computes both, one after the other
   int64_t positions;    // most tokens of a sequence
   const float* biases;  // of scores, [heads][bias_stride()]; null: none
   std::vector<EncoderLayer> layers;
 
-  int64_t width() const { return heads * head_dim; }  // of queries, keys and values
-  int64_t up_channels() const { return is_gated ? 2 * feed_forward : feed_forward; }
+  int64_t width() const { return heads * head_dim; }                             // of queries, keys and values
+  int64_t middle() const { return is_gated ? 2 * feed_forward : feed_forward; }  // columns before `down`
   // What attention.h calls `bias` of a head: distances of fewer than `positions`, and as many more as may be read.
   int64_t bias_stride() const { return 2 * positions - 1 + 2 * kBeyondBias; }
   const float* bias_of(int64_t head) const {
@@ -68,11 +68,11 @@ struct EncoderPlan {
 //   kPlanVersion, layers, hidden, heads, head_dim, feed_forward, activation, norm_place, attention, factor, is_gated,
 //   positions, offset of biases
 //   for each layer:  window, offset of rotary
-//     for query, key, value, output, up, down:  kind, offset, bytes, scale (0: dynamic), zero_point, num_bits,
+//     for query, key, value, output, gate, up, down:  kind, offset, bytes, scale (0: dynamic), zero_point, num_bits,
 //                                               whether a dynamic scale is rounded to bfloat16,
 //                                               offset of factors
 //     for the norms of attention and feed-forward:  kind, offset of weight, offset of bias, eps
-inline constexpr int64_t kPlanVersion = 20260003, kPlanProduct = 8;
+inline constexpr int64_t kPlanVersion = 20260004, kPlanProduct = 8;
 
 // Checks every number and every packed weight, so that nothing beyond `weights` is read. Throws std::invalid_argument,
 // saying what is wrong.

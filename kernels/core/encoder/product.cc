@@ -1,5 +1,7 @@
 #include "encoder/product.h"
 
+#include <algorithm>
+
 #include "bf16gemm/bf16gemm.h"
 #include "elementwise/ukernel.h"
 #include "q8/linear.h"
@@ -52,12 +54,15 @@ void multiply(const Product& product, const float* x, int64_t stride, int64_t m,
   linear(product.weight, product.quantizer, input.rows, input.stride, m, epilogue_of(product, result), parallel_for, 1);
 }
 
-void multiply_all(const Product* const (&products)[3], const float* x, int64_t m, float* const (&results)[3],
-                  ParallelFor parallel_for) {
-  const Product& first = *products[0];
-  if (!quantize_alike(first, *products[1]) || !quantize_alike(first, *products[2])) {
-    for (int i = 0; i < 3; i++)
-      multiply(*products[i], x, first.k, m, {results[i], Activation::kNone, nullptr}, parallel_for);
+void multiply_all(std::initializer_list<const Product*> products, const float* x, int64_t m,
+                  std::initializer_list<float*> results, ParallelFor parallel_for) {
+  const Product& first = **products.begin();
+  const auto is_alike = [&](const Product* product) { return quantize_alike(first, *product); };
+  if (!std::all_of(products.begin(), products.end(), is_alike)) {
+    auto y = results.begin();
+    for (const Product* product : products) {
+      multiply(*product, x, first.k, m, {*y++, Activation::kNone, nullptr}, parallel_for);
+    }
     return;
   }
   const Scratch<uint8_t> codes(m * first.weight.k_padded);
@@ -65,10 +70,11 @@ void multiply_all(const Product* const (&products)[3], const float* x, int64_t m
   const Input input(first, x, first.k, m);
   quantize_rows(first.weight.header.isa, first.quantizer, input.rows, input.stride, m, first.k, codes.get(),
                 scales.get(), parallel_for);
-  for (int i = 0; i < 3; i++) {
-    Epilogue epilogue = epilogue_of(*products[i], {results[i], Activation::kNone, nullptr});
+  auto y = results.begin();
+  for (const Product* product : products) {
+    Epilogue epilogue = epilogue_of(*product, {*y++, Activation::kNone, nullptr});
     epilogue.row_scale = scales.get();
-    multiply(products[i]->weight, codes.get(), m, first.quantizer.zero_point, epilogue, parallel_for, 1);
+    multiply(product->weight, codes.get(), m, first.quantizer.zero_point, epilogue, parallel_for, 1);
   }
 }
 

@@ -1,6 +1,8 @@
 // A product of float rows with whatever its weight is packed as.
 #pragma once
 
+#include <initializer_list>
+
 #include "encoder/plan.h"
 #include "parallel.h"
 
@@ -17,8 +19,8 @@ struct ProductResult {
 void multiply(const Product& product, const float* x, int64_t stride, int64_t m, const ProductResult& result,
               ParallelFor parallel_for);
 
-// Three products of the same rows [m][k], which are quantized once if all three quantize alike.
-void multiply_all(const Product* const (&products)[3], const float* x, int64_t m, float* const (&results)[3],
-                  ParallelFor parallel_for);
+// Products of the same rows [m][k], which are quantized once if all quantize alike.
+void multiply_all(std::initializer_list<const Product*> products, const float* x, int64_t m,
+                  std::initializer_list<float*> results, ParallelFor parallel_for);
 
 }  // namespace inc_hf
