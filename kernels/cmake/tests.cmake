@@ -43,7 +43,7 @@ bool is_supported(Isa isa) { return is_supported_as_is(isa == Isa::kAvxVnni ? Is
 
   # Few CPUs have AMX. Its kernels are compiled once more, with tile registers in plain C++ in the place of the compiler's
   # intrinsics: tests/emulated/. What they take from AVX-512 comes from the best that this CPU has.
-  if(isa_sources MATCHES "/amx")
+  if(isa_sources MATCHES "/amx[.]cc")
     file(CONFIGURE OUTPUT emulated_isa.cc CONTENT [[
 #define is_supported is_supported_as_is
 #define vector_isa vector_isa_as_is
@@ -73,6 +73,9 @@ Isa vector_isa(Isa isa) {
       file(CONFIGURE OUTPUT emulated_${op}.cc CONTENT "#include \"${op}/amx.cc\"\n")
       target_sources(emulated PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/emulated_${op}.cc)
     endforeach()
+    add_executable(test_tiles tests/emulated/test_tiles.cc)
+    target_include_directories(test_tiles PRIVATE tests/emulated core)
+    add_test(NAME test_tiles COMMAND test_tiles)
     foreach(name test_packed test_q8 test_q8gemm test_q8spmm test_bf16gemm test_attention test_encoder)
       add_executable(${name}_amx tests/${name}.cc $<TARGET_OBJECTS:emulated>)
       target_link_libraries(${name}_amx PRIVATE inc_hf_core)

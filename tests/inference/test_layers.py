@@ -26,7 +26,7 @@ def pruned_bert(share: float = 0.9) -> nn.Module:
 
 @native
 def test_kernels_are_those_that_are_packed():
-    model = quantized(pruned_bert()).model
+    model = quantized(pruned_bert(0.98)).model
     told = layers_of(model)
     assert all(module.packed is None for module in model.modules() if isinstance(module, QLinear))
     optimize(model)

@@ -35,13 +35,19 @@ struct Problem {
 // take as long as one of four.
 int64_t spread(int64_t rows, int64_t max_rows) { return ceil_div(rows, ceil_div(rows, max_rows)); }
 
+// Calls f(first row, number of rows) for each tile of a block.
+template <typename F>
+void for_tiles(const Bf16GemmUkernels& ukernels, int64_t rows, F f) {
+  const int64_t apart = rows - rows_apart(ukernels.configure, rows), height = spread(apart, ukernels.mr);
+  for (int64_t i = 0; i < apart; i += height) f(i, int(std::min(height, apart - i)));
+  if (apart < rows) f(apart, int(rows - apart));
+}
+
 // Packs `rows` rows from `begin` on, tile by tile.
 void pack_block(const Problem& p, int64_t begin, int64_t rows, char* a) {
-  const int64_t height = spread(rows, p.ukernels.mr);
-  for (int64_t i = 0; i < rows; i += height) {
-    const int tile_rows = int(std::min(height, rows - i));
+  for_tiles(p.ukernels, rows, [&](int64_t i, int tile_rows) {
     p.ukernels.pack(p.x + (begin + i) * p.row_stride, p.row_stride, tile_rows, p.header.k, a + i * p.row_bytes());
-  }
+  });
 }
 
 // One panel for a block of rows, or several for a row alone.
@@ -51,16 +57,14 @@ void multiply(const Problem& p, int64_t begin, int64_t rows, const char* a, int6
   const int64_t n = p.header.n, column = panel * nr, stride = panel_stride(p.ukernels, p.header.k);
   const int64_t columns = std::min<int64_t>(panels * nr, n - column);
   alignas(64) float c[kMaxTile];
-  const int64_t height = spread(rows, p.ukernels.mr);
-  for (int64_t i = 0; i < rows; i += height) {
-    const int tile_rows = int(std::min(height, rows - i));
+  for_tiles(p.ukernels, rows, [&](int64_t i, int tile_rows) {
     const Bf16GemmTile tile = panels > 1 ? p.ukernels.wide_row : p.ukernels.rows[tile_rows - 1];
     tiles.set(tile_rows);
     tile(a + i * p.row_bytes(), p.panels + panel * stride, stride, round_up(p.header.k, 2) / 2, c);
     const int64_t at = (begin + i) * n + column;
     const float* residual = p.residual == nullptr ? nullptr : p.residual + at;
     p.ukernels.finish(c, panels * nr, tile_rows, columns, {p.bias + column, p.activation, residual, p.y + at, n});
-  }
+  });
 }
 
 // Items are panels of a block of rows, block after block.

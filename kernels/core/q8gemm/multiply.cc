@@ -11,6 +11,17 @@ namespace {
 constexpr int64_t kRowBlockBytes = 192 * 1024;            // of activations, to stay in the second-level cache
 constexpr int64_t kProductsPerThread = int64_t{1} << 19;  // fewer are not worth waking a thread
 
+// Calls f(first row, end) for tiles of about equal height: two of 4 rows beat one of 6 and one of 2.
+template <typename F>
+void for_tiles(const Q8GemmUkernels& ukernels, int64_t begin, int64_t end, F f) {
+  const int64_t apart = end - rows_apart(ukernels.configure, end - begin);
+  const int64_t tiles = ceil_div(apart - begin, ukernels.mr);
+  for (int64_t t = 0; t < tiles; t++) {
+    f(begin + (apart - begin) * t / tiles, begin + (apart - begin) * (t + 1) / tiles);
+  }
+  if (apart < end) f(apart, end);
+}
+
 // Rows [begin, end) of the activations against one panel.
 void multiply_panel(const PackedWeight& weight, const Q8GemmUkernels& ukernels, const void* a, int64_t panel,
                     int64_t begin, int64_t end, const Epilogue& epilogue, TileRows& tile_rows) {
@@ -19,11 +30,9 @@ void multiply_panel(const PackedWeight& weight, const Q8GemmUkernels& ukernels, 
   const int8_t* w = weight.panels + panel * ukernels.nr * panel_k(weight.header.isa, weight.header.k);
   const int64_t n = panel * ukernels.nr;
   const int cols = static_cast<int>(std::min<int64_t>(ukernels.nr, weight.header.n - n));
-  const int64_t tiles = (end - begin + ukernels.mr - 1) / ukernels.mr;
   const Q8Rows& rows_of_isa = q8_rows(weight.header.isa);
   alignas(64) int32_t c[kMaxMr * kChannelVector];
-  for (int64_t t = 0; t < tiles; t++) {  // tiles of about equal height: two of 4 rows beat one of 6 and one of 2
-    const int64_t m = begin + (end - begin) * t / tiles, next = begin + (end - begin) * (t + 1) / tiles;
+  for_tiles(ukernels, begin, end, [&](int64_t m, int64_t next) {
     const int rows = static_cast<int>(next - m);
     const char* a_rows = static_cast<const char*>(a) + m * weight.k_padded * element;
     const Tile tile = {c, ukernels.nr, m, n, rows, cols};
@@ -31,7 +40,7 @@ void multiply_panel(const PackedWeight& weight, const Q8GemmUkernels& ukernels, 
     tile_rows.set(rows);
     ukernels.rows[rows - 1](a_rows, weight.k_padded, w, groups, c);
     rows_of_isa.finish(epilogue, tile);
-  }
+  });
 }
 
 Scratch<int16_t> widen(const PackedWeight& weight, const uint8_t* codes, int64_t m, ParallelFor parallel_for) {
