@@ -26,7 +26,7 @@ class TestRow:
     def test_there_is_no_class_without_a_row(self):
         """But the longer name of `IncModel`."""
         classes = {name for name in vars(modeling) if name.startswith("IncModel")}
-        assert classes | {"optimize"} == set(modeling.__all__)
+        assert classes | {"explain", "optimize"} == set(modeling.__all__)
         assert classes - {task.inc_class for task in TASKS} == {"IncModelForFeatureExtraction"}
 
     @ROWS
