@@ -38,7 +38,7 @@ kernel-tests:  ## run the C++ tests of the kernels under the address and undefin
 		-D "CMAKE_CXX_FLAGS_RELWITHDEBINFO=$(SANITIZED)" -D INC_HF_TORCH=OFF -D INC_HF_TESTS=ON \
 		-D "INC_HF_SANITIZE=address;undefined"
 	$(TOOLS) cmake --build build/sanitize --parallel 2
-	$(TOOLS) ctest --test-dir build/sanitize --output-on-failure $(ARGS)
+	$(TOOLS) ctest --test-dir build/sanitize --parallel 2 --output-on-failure $(ARGS)
 
 kernel-tests-arm:  ## cross-compile the C++ tests of the kernels for AArch64 and run them in QEMU; ARGS goes to ctest
 	scripts/test_kernels_arm.sh $(ARGS)

@@ -1,10 +1,12 @@
-# Each file is a program of its own: 0 is success.
+# Each file is a program of its own: 0 is success. It is compiled once, and linked once for each way to be run.
 if(INC_HF_TESTS)
   enable_testing()
   file(GLOB tests CONFIGURE_DEPENDS tests/test_*.cc)
   foreach(source IN LISTS tests)
     get_filename_component(name ${source} NAME_WE)
-    add_executable(${name} ${source})
+    add_library(${name}_object OBJECT ${source})
+    target_include_directories(${name}_object PRIVATE core)
+    add_executable(${name} $<TARGET_OBJECTS:${name}_object>)
     target_link_libraries(${name} PRIVATE inc_hf_core)
     add_test(NAME ${name} COMMAND ${name})
   endforeach()
@@ -34,8 +36,10 @@ bool is_supported(Isa isa);
 bool is_supported(Isa isa) { return is_supported_as_is(isa == Isa::kAvxVnni ? Isa::kAvx512Vnni : isa); }
 }
 ]])
+    add_library(evex OBJECT evex_isa.cc evex_q8gemm.cc evex_q8spmm.cc evex_attention.cc)
+    target_include_directories(evex PRIVATE core)
     foreach(name test_packed test_q8 test_q8gemm test_q8spmm test_attention)
-      add_executable(${name}_evex tests/${name}.cc evex_isa.cc evex_q8gemm.cc evex_q8spmm.cc evex_attention.cc)
+      add_executable(${name}_evex $<TARGET_OBJECTS:${name}_object> $<TARGET_OBJECTS:evex>)
       target_link_libraries(${name}_evex PRIVATE inc_hf_core)
       add_test(NAME ${name}_evex COMMAND ${name}_evex avxvnni)
     endforeach()
@@ -77,7 +81,7 @@ Isa vector_isa(Isa isa) {
     target_include_directories(test_tiles PRIVATE tests/emulated core)
     add_test(NAME test_tiles COMMAND test_tiles)
     foreach(name test_packed test_q8 test_q8gemm test_q8spmm test_bf16gemm test_attention test_encoder)
-      add_executable(${name}_amx tests/${name}.cc $<TARGET_OBJECTS:emulated>)
+      add_executable(${name}_amx $<TARGET_OBJECTS:${name}_object> $<TARGET_OBJECTS:emulated>)
       target_link_libraries(${name}_amx PRIVATE inc_hf_core)
       add_test(NAME ${name}_amx COMMAND ${name}_amx amx)
     endforeach()
