@@ -67,6 +67,7 @@ def commands(code: str) -> list[list[str]]:
 COMMANDS = [block for block in blocks("bash") if any(words[0] == "inc-hf" for words in commands(block.values[0]))]
 
 
+@pytest.mark.slow("README.md", "docs", "inc_hf")
 @pytest.mark.usefixtures("here", "forked_workers")
 @pytest.mark.parametrize("code", COMMANDS)
 def test_bash_block(code):

@@ -17,6 +17,17 @@ from inc_hf.export.made_of import WEIGHTS
 from inc_hf.export.onnx import ExportError, metadata_of
 from inc_hf.quantize.nn import QLinear
 
+pytestmark = pytest.mark.slow(
+    "inc_hf/backends",
+    "inc_hf/export",
+    "inc_hf/inference",
+    "inc_hf/models",
+    "inc_hf/ops",
+    "inc_hf/quantize",
+    "tests/shared.py",
+    "tests/tiny.py",
+)
+
 
 def inputs_of(model):
     """Of another size than those that the export makes up."""
@@ -184,16 +195,6 @@ def test_without_the_exporter_of_transformers(name, tmp_path, monkeypatch):
     assert operators(path) & {"MatMulInteger"}
 
 
-@pytest.mark.slow(
-    "inc_hf/backends",
-    "inc_hf/export",
-    "inc_hf/inference",
-    "inc_hf/models",
-    "inc_hf/ops",
-    "inc_hf/quantize",
-    "tests/shared.py",
-    "tests/tiny.py",
-)
 @pytest.mark.parametrize("approach", ["dynamic", "static"])
 def test_a_model_that_was_optimized(approach, onnx_files, tmp_path):
     """Its integers are packed, activations fused and inputs shared."""
