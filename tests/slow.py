@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PASSED = ROOT / "tests/slow.json"
-MADE_HERE = (".so", ".pyc")  # by compilers; not a part of the state
+MADE_HERE = {".so", ".pyc"}  # by compilers, and what lies in these folders: not a part of the state
+FOLDERS_MADE_HERE = {"__pycache__", "inplace"}
 
 
 class Passed:
@@ -77,4 +78,8 @@ def state_of(root: Path, *paths: str) -> str:
 def files_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix not in MADE_HERE)
+    return sorted(file for file in path.rglob("*") if file.is_file() and not is_made_here(file.relative_to(path)))
+
+
+def is_made_here(file: Path) -> bool:
+    return file.suffix in MADE_HERE or not FOLDERS_MADE_HERE.isdisjoint(file.parent.parts)

@@ -10,7 +10,7 @@ pytest_plugins = ["pytester"]
 
 @pytest.fixture
 def checkout(tmp_path):
-    for name in ("package/prune/mask.py", "package/prune.py", "pyproject.toml"):
+    for name in ("package/prune/mask.py", "package/prune.py", "package/prune/inplace/rules", "pyproject.toml"):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("1")
@@ -25,8 +25,9 @@ def checkout(tmp_path):
         ("pyproject.toml", True),
         ("package/prune.py", False),
         ("package/prune/mask.so", False),
+        ("package/prune/inplace/rules", False),
     ],
-    ids=["a file below", "a new file", "the file itself", "another file", "what is compiled"],
+    ids=["a file below", "a new file", "the file itself", "another file", "a library", "what a compiler made"],
 )
 def test_state(checkout, name, changes):
     paths = ("package/prune", "pyproject.toml")
