@@ -16,8 +16,8 @@ def render(lines: list[dict]) -> str:
     for e in lines:
         groups[e["judge"], e["sentences"], e["trial"], e["sparsity"], e["epochs"]].append(e)
     table = [
-        "| tested on | sentences | trial | zeros | epochs | seeds | FP32 | INT8 | loss | layers |",
-        "| --- " * 10 + "|",
+        "| tested on | sentences | trial | zeros | epochs | seeds | FP32 | INT8 | loss | divergence | layers |",
+        "| --- " * 11 + "|",
     ]
     for (judge, sentences, trial, sparsity, epochs), found in sorted(groups.items()):
         losses = [1 - e["int8"] / dense[e["seed"], sentences, judge] for e in found]
