@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 from bench.machine import describe, write_report
 from bench.measure import summary, take_turns
+from bench.work import STREAMS, batches_of
 from recipe.data import read
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from inc_hf import PostTrainingQuantConfig, ops, optimize, quantization
 
 Batches = list[dict[str, torch.Tensor]]
-STREAMS = {"one by one": (1, False), "32 in file order": (32, False), "32 sorted by length": (32, True)}
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,12 +46,6 @@ def models(args: argparse.Namespace) -> dict[str, PreTrainedModel]:
         found[f"{name}, one call, attention in float"] = optimize(copy.deepcopy(model), attention="fp32")
         found[f"{name}, one call"] = optimize(model)
     return found
-
-
-def batches_of(sentences: list[str], tokenizer, size: int, by_length: bool) -> Batches:
-    order = sorted(sentences, key=lambda text: len(tokenizer(text).input_ids)) if by_length else sentences
-    parts = [order[i : i + size] for i in range(0, len(order), size)]
-    return [dict(tokenizer(part, padding=True, return_tensors="pt")) for part in parts]
 
 
 def logits_of(model: Callable, batches: Batches) -> torch.Tensor:

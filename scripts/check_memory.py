@@ -24,7 +24,10 @@ from inc_hf.benchmark.worker import peak_rss
 
 FORWARDS = 5000
 SHAPE = (8, 128)
-MEGABYTE = 1e6
+COLUMNS = {"imports": "imports", "peak": "peak", "first": "first result", "last": "last result"}
+LEGEND = f"""\
+Load: from the imports to the first result, for {SHAPE[0]} x {SHAPE[1]} tokens. Megabytes of the process:
+after the imports, at most until the first result, then, and after {FORWARDS} forwards of random shapes."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,25 +66,19 @@ def measure(kind: str, directory: str) -> dict:
     return found | {"last": rss(), "last_peak": peak_rss()}
 
 
+def megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f}"
+
+
 def render(report: dict) -> str:
+    results = report["results"].items()
     lines = [f"# Memory of {report['about']['model']}, one thread", ""]
     lines += [f"- {key}: {value}" for key, value in report["about"].items()]
-    lines += [
-        "",
-        f"Load: from the imports to the first result, for {SHAPE[0]} x {SHAPE[1]} tokens. Megabytes of the process:",
-    ]
-    lines += [
-        f"after the imports, at most until the first result, then, and after {FORWARDS} forwards of random shapes."
-    ]
+    lines += ["", *LEGEND.splitlines()]
     rows = [
-        [
-            kind,
-            f"{found['seconds']:.2f} s",
-            *(f"{found[key] / MEGABYTE:.1f}" for key in ("imports", "peak", "first", "last")),
-        ]
-        for kind, found in report["results"].items()
+        [kind, f"{found['seconds']:.2f} s", *(megabytes(found[key]) for key in COLUMNS)] for kind, found in results
     ]
-    return "\n".join(lines + table(["model", "load", "imports", "peak", "first result", "last result"], rows)) + "\n"
+    return "\n".join(lines + table(["model", "load", *COLUMNS.values()], rows)) + "\n"
 
 
 def main() -> None:

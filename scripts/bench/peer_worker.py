@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from bench.peers import PEERS
-from bench.work import SUFFIXES, works_of
+from bench.work import bytes_of_weights, works_of
 
 from inc_hf.benchmark.batches import read_batches, size_of
 from inc_hf.benchmark.worker import Call, serve
@@ -27,8 +27,7 @@ def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
         return sum(map(size_of, batches))
 
     call(0)
-    facts = {"load_seconds": time.perf_counter() - begun, "predicted": []}
-    facts["bytes"] = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix in SUFFIXES)
+    facts = {"load_seconds": time.perf_counter() - begun, "bytes": bytes_of_weights(folder), "predicted": []}
     if task["sentences"]:
         logits = torch.cat([run(batch).float() for batch in read_batches(task["sentences"])])
         facts["predicted"] = logits.argmax(-1).tolist()

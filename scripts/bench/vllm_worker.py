@@ -8,7 +8,7 @@ from typing import Any
 # One process, and as many threads as the benchmark says.
 os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": "ERROR"}
 
-from bench.work import SUFFIXES, works_of
+from bench.work import bytes_of_weights, works_of
 from vllm import LLM
 
 from inc_hf.benchmark.batches import Batch, read_batches
@@ -29,8 +29,8 @@ def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
         "runner": "pooling",
         "distributed_executor_backend": "uni",
         "max_model_len": 512,
-        "gpu_memory_utilization": 0.2,
-    }  # of the memory
+        "gpu_memory_utilization": 0.2,  # of the CPU's memory, in spite of its name
+    }
     model = LLM(str(folder / "model"), dtype="bfloat16", **settings)
     works = [[texts_of([batch]) for batch in work] for work in works_of(task)]
     works = [work if len(work[0]) == 1 else [sum(work, [])] for work in works]
@@ -41,8 +41,7 @@ def load(task: dict[str, Any]) -> tuple[Call, dict[str, Any]]:
         return sum(map(len, work))
 
     call(0)
-    facts = {"load_seconds": time.perf_counter() - begun, "predicted": []}
-    facts["bytes"] = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix in SUFFIXES)
+    facts = {"load_seconds": time.perf_counter() - begun, "bytes": bytes_of_weights(folder), "predicted": []}
     if task["sentences"]:
         found = model.classify(texts_of(read_batches(task["sentences"])), use_tqdm=False)
         facts["predicted"] = [max(range(len(p)), key=p.__getitem__) for p in (each.outputs.probs for each in found)]
