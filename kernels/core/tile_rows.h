@@ -12,9 +12,8 @@ inline constexpr int kTileRows = 16;  // the most rows of a tile
 // Makes tiles of so many rows; 0 gives them back.
 using ConfigureTiles = void (*)(int rows);
 
-// Of so many rows, those at the end that get a tile of their own: 40 rows are three tiles as 24 and 16, but four as 20
-// and
-// 20. Zero for micro-kernels without tiles.
+// Of so many rows, those at the end that get a tile of their own: 40 rows are three tiles as 24 and 16, but four as
+// 20 and 20. Zero for micro-kernels without tiles.
 inline int64_t rows_apart(ConfigureTiles configure, int64_t rows) {
   const bool is_odd = (rows + kTileRows - 1) / kTileRows % 2 == 1;
   return configure != nullptr && is_odd && rows > 2 * kTileRows ? kTileRows : 0;

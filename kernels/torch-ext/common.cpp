@@ -42,6 +42,12 @@ Tensor require_vector(const Tensor& x, const char* name, ScalarType dtype, int64
   return contiguous(x);
 }
 
+const float* optional_vector(OptionalTensor& x, const char* name, int64_t numel) {
+  if (!x.has_value()) return nullptr;
+  x = require_vector(*x, name, ScalarType::Float, numel);
+  return static_cast<const float*>(x->const_data_ptr());
+}
+
 void require_out_features(int64_t packed, int64_t out_features) {
   REQUIRE(out_features == packed, "`out_features` is " + std::to_string(packed) + " for this packed weight, got " +
                                       std::to_string(out_features) + ".");

@@ -43,6 +43,11 @@ void require_tensor(const Tensor& x, const char* name, ScalarType dtype);
 // `x` as a contiguous tensor of `numel` elements, otherwise an error.
 Tensor require_vector(const Tensor& x, const char* name, ScalarType dtype, int64_t numel);
 
+using OptionalTensor = std::optional<Tensor>;
+
+// The floats of such a vector, which `x` keeps in memory; null if there is none.
+const float* optional_vector(OptionalTensor& x, const char* name, int64_t numel);
+
 // The caller says how many rows it expects of a packed weight, which has `packed`.
 void require_out_features(int64_t packed, int64_t out_features);
 

@@ -6,8 +6,6 @@
 namespace inc_hf::torch_ext {
 namespace {
 
-using OptionalTensor = std::optional<Tensor>;
-
 const float* floats(const Tensor& x) { return static_cast<const float*>(x.const_data_ptr()); }
 float* mutable_floats(Tensor& x) { return static_cast<float*>(x.mutable_data_ptr()); }
 
@@ -15,12 +13,6 @@ float* mutable_floats(Tensor& x) { return static_cast<float*>(x.mutable_data_ptr
 Rows contiguous_rows_of(const Tensor& x) {
   require_tensor(x, "x", ScalarType::Float);
   return rows_of(contiguous(x), "x");
-}
-
-const float* optional_vector(OptionalTensor& x, const char* name, int64_t numel) {
-  if (!x.has_value()) return nullptr;
-  x = require_vector(*x, name, ScalarType::Float, numel);
-  return floats(*x);
 }
 
 Tensor activate(const Tensor& x, int64_t activation) {

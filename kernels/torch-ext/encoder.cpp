@@ -57,8 +57,6 @@ Tensor encoder(const Tensor& x, const Tensor& cu_seqlens, const Tensor& numbers,
   return every_layer ? all : y;
 }
 
-using OptionalTensor = std::optional<Tensor>;
-
 // A table and its ids, and what keeps them in memory.
 struct Table {
   Tensor ids, rows;
@@ -88,12 +86,6 @@ struct Table {
     return found;
   }
 };
-
-const float* optional_vector(OptionalTensor& x, const char* name, int64_t numel) {
-  if (!x.has_value()) return nullptr;
-  x = require_vector(*x, name, ScalarType::Float, numel);
-  return static_cast<const float*>(x->const_data_ptr());
-}
 
 Tensor embed(const Tensor& ids, const Tensor& rows, OptionalTensor scale, OptionalTensor ids_2, OptionalTensor rows_2,
              OptionalTensor scale_2, OptionalTensor ids_3, OptionalTensor rows_3, OptionalTensor scale_3,

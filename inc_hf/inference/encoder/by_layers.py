@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.inference.encoder.family import Family, Unfit
-from inc_hf.inference.encoder.parts import encoder_of, norm_of
+from inc_hf.inference.encoder.parts import encoder_of
 from inc_hf.inference.encoder.prepared import Prepared
 from inc_hf.ops.encoder_reference import encoder_reference
 from inc_hf.quantize.nn import BF16Linear, QLinear
@@ -31,8 +31,7 @@ class ByLayers(Prepared):
 
     def is_current(self) -> bool:
         """Weights are read as they are; parameters of norms may have been replaced by others."""
-        pairs = [(norm_of(module), norm) for module, norm in self.norms]
-        return all(now.weight is then.weight and now.bias is then.bias for now, then in pairs)
+        return all(m.weight is norm.weight and getattr(m, "bias", None) is norm.bias for m, norm in self.norms)
 
     def run(self, x: Tensor, cu_seqlens: Tensor, every_layer: bool) -> Tensor:
         return encoder_reference(x, cu_seqlens, self.encoder, lambda module, rows: module(rows), every_layer)

@@ -1,5 +1,7 @@
 """What runs all layers of an encoder on the rows of real tokens, and whether it still is that of the model."""
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 from inc_hf import ops
@@ -9,20 +11,20 @@ from inc_hf.ops.encoder import encoder
 from inc_hf.ops.encoder_plan import encoder_plan
 
 
-class Prepared:
+class Prepared(ABC):
     """The layers of a model, looked at once."""
 
     def __init__(self, model: nn.Module, layers: list[LayerModules]):
         self.computed = {module for layer in layers for module in layer.with_weights()}
         self.hooks = [hooks for module in inner_modules(model) for hooks in hooks_of(module)]
 
+    @abstractmethod
     def is_current(self) -> bool:
         """Whether it computes what the modules would. Called before each forward."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run(self, x: Tensor, cu_seqlens: Tensor, every_layer: bool) -> Tensor:
         """As [`inc_hf.ops.encoder.encoder`]."""
-        raise NotImplementedError
 
     def has_hooks(self) -> bool:
         """Whether somebody listens within the encoder, other than transformers, which collects hidden states."""

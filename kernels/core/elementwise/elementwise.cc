@@ -1,17 +1,10 @@
 #include "elementwise/elementwise.h"
 
-#include <algorithm>
-
 #include "elementwise/ukernel.h"
 
 namespace inc_hf {
 
 namespace {
-
-// Elements of a thread: some microseconds, what it takes to wake one.
-constexpr int64_t kGrain = 32768;
-
-int64_t rows_grain(int64_t cols) { return std::max<int64_t>(1, kGrain / cols); }
 
 // p + offset, where null is "there is none".
 template <typename T>

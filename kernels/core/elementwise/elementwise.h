@@ -10,6 +10,10 @@
 
 namespace inc_hf {
 
+// Elements of a thread: some microseconds, what it takes to wake one.
+inline constexpr int64_t kGrain = 32768;
+inline int64_t rows_grain(int64_t cols) { return cols < kGrain ? kGrain / cols : 1; }
+
 // y[i] = activation(x[i]), the same bits on every ISA. With `exact` the value in double, for every finite x:
 //   gelu       |error| <= 3e-7 max(1, |exact|). The error over |exact| is 3e-6 down to x = -2, 4e-4 to -4, 3e-2 to -5;
 //              below -5.7 the result is -3.4e-27, whatever smaller value is exact.

@@ -1,15 +1,13 @@
 #include "encoder/embed.h"
 
-#include <algorithm>
 #include <stdexcept>
 #include <string>
 
+#include "elementwise/elementwise.h"
 #include "elementwise/ukernel.h"
 
 namespace inc_hf {
 namespace {
-
-constexpr int64_t kGrain = 32768;  // elements of a thread: some microseconds, what it takes to wake one
 
 void check_ids(const Embedding& table, int64_t tokens) {
   for (int64_t i = 0; i < tokens; i++) {
@@ -27,7 +25,7 @@ void embed(Isa isa, const Embedding* tables, int64_t count, const float* weight,
   for (int64_t t = 0; t < count; t++) check_ids(tables[t], tokens);
   if (cols == 0) return;
   const ElementwiseUkernels& kernels = elementwise_ukernels(isa);
-  run_parallel(parallel_for, tokens, std::max<int64_t>(1, kGrain / cols), [&](int64_t begin, int64_t end) {
+  run_parallel(parallel_for, tokens, rows_grain(cols), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       float* const row = y + i * cols;
       for (int64_t t = 0; t < count; t++) {
