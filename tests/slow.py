@@ -14,6 +14,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PASSED = ROOT / "tests/slow.json"
+# What files of ONNX come from, and who runs them: for tests that take their time to make some.
+ONNX = (
+    "inc_hf/backends",
+    "inc_hf/export",
+    "inc_hf/inference",
+    "inc_hf/models",
+    "inc_hf/ops",
+    "inc_hf/quantize",
+    "inc_hf/runtimes",
+    "tests/shared.py",
+    "tests/tiny.py",
+)
 MADE_HERE = {".so", ".pyc"}  # by compilers, and what lies in these folders: not a part of the state
 FOLDERS_MADE_HERE = {"__pycache__", "inplace"}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from slow import ONNX
 from tiny import logits_of, quantized, tiny_inputs, tiny_model
 
 from inc_hf.backends import openvino
@@ -32,15 +33,7 @@ def test_the_same_outputs(name, approach, tmp_path):
     assert session.output_names == ["logits"] and session.input_shapes[session.input_names[0]][0] == "?"
 
 
-@pytest.mark.slow(
-    "inc_hf/backends",
-    "inc_hf/export",
-    "inc_hf/models",
-    "inc_hf/ops",
-    "inc_hf/quantize",
-    "pyproject.toml",
-    "tests/backends/test_openvino.py",
-)
+@pytest.mark.slow(*ONNX, "pyproject.toml")
 @pytest.mark.parametrize("head_size", [64, 192])
 @pytest.mark.parametrize("approach", ["float", "dynamic", "static"])
 def test_large_heads(approach, head_size, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 from shared import model_of
+from slow import ONNX
 from tiny import TinyNet, logits_of, quantized, tiny_inputs, tiny_model
 from torch import nn
 
@@ -17,16 +18,7 @@ from inc_hf.export.made_of import WEIGHTS
 from inc_hf.export.onnx import ExportError, metadata_of
 from inc_hf.quantize.nn import QLinear
 
-pytestmark = pytest.mark.slow(
-    "inc_hf/backends",
-    "inc_hf/export",
-    "inc_hf/inference",
-    "inc_hf/models",
-    "inc_hf/ops",
-    "inc_hf/quantize",
-    "tests/shared.py",
-    "tests/tiny.py",
-)
+pytestmark = pytest.mark.slow(*ONNX)
 
 
 def inputs_of(model):

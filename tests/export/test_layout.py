@@ -10,6 +10,7 @@ import torch
 from folders import names_in
 from onnx import numpy_helper
 from shared import made_once, model_of
+from slow import ONNX
 from tiny import logits_of, tiny_inputs, tiny_model
 from transformers import (
     BigBirdConfig,
@@ -59,15 +60,7 @@ def distinct(arrays):
 
 
 # Not the zeros of t5 and whisper: their two files take longest, and zeros are written the same way for all.
-@pytest.mark.slow(
-    "inc_hf/backends",
-    "inc_hf/export",
-    "inc_hf/models",
-    "inc_hf/ops",
-    "inc_hf/quantize",
-    "tests/shared.py",
-    "tests/tiny.py",
-)
+@pytest.mark.slow(*ONNX)
 @pytest.mark.parametrize(
     ("name", "approach"),
     [

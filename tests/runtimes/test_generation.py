@@ -4,6 +4,7 @@ import functools
 
 import pytest
 import torch
+from slow import ONNX
 from tiny import logits_of, quantized, tiny_inputs, tiny_model
 from transformers import pipeline
 from transformers.modeling_outputs import Seq2SeqLMOutput
@@ -55,15 +56,7 @@ def prompt(model):
     return inputs
 
 
-@pytest.mark.slow(
-    "inc_hf/backends",
-    "inc_hf/export",
-    "inc_hf/models",
-    "inc_hf/ops",
-    "inc_hf/quantize",
-    "inc_hf/runtimes",
-    "tests/tiny.py",
-)
+@pytest.mark.slow(*ONNX)
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_tokens(case, backend, folders):
