@@ -265,7 +265,8 @@ void test_rms_norm_special(Isa isa) {
   }
 }
 
-void check_softmax_row(const float* x, const float* mask, const float* y, int64_t n) {
+// `allowed`: how far a probability may be off; the sum of a row adds up n / lanes roundings.
+void check_softmax_row(const float* x, const float* mask, const float* y, int64_t n, double allowed) {
   std::vector<float> v(x, x + n);
   for (int64_t i = 0; mask && i < n; i++) v[i] += mask[i];
   const double largest = n > 0 ? *std::max_element(v.begin(), v.end()) : 0;
@@ -273,14 +274,15 @@ void check_softmax_row(const float* x, const float* mask, const float* y, int64_
   for (float value : v) total += std::exp(value - largest);
   for (int64_t i = 0; i < n; i++) {
     const double value = std::exp(v[i] - largest) / total;
-    CHECK(std::fabs(y[i] - value) <= 1e-6, "cols = %d: %.9g, not %.9g", int(n), y[i], value);
+    CHECK(std::fabs(y[i] - value) <= allowed, "cols = %d: %.9g, not %.9g", int(n), y[i], value);
     sum += y[i];
   }
-  CHECK(n == 0 || std::fabs(sum - 1) <= 2e-6, "cols = %d: sum %.9g", int(n), sum);
+  CHECK(n == 0 || std::fabs(sum - 1) <= 2 * allowed, "cols = %d: sum %.9g", int(n), sum);
 }
 
 void test_softmax(Isa isa) {
   const int64_t rows = 6, rows_per_mask = 2;
+  const double allowed = isa == Isa::kScalar ? 4e-6 : 1e-6;
   for (int64_t cols : sizes()) {
     for (int options = 0; options < 6; options++) {
       const int shift = options % 3;
@@ -293,7 +295,7 @@ void test_softmax(Isa isa) {
       softmax(isa, x.data(), masked ? mask.data() : nullptr, rows_per_mask, y.data(), rows, cols, in_pieces);
       for (int64_t r = 0; r < rows; r++) {
         const float* row = masked ? mask.data() + r / rows_per_mask * cols : nullptr;
-        check_softmax_row(x.data() + r * cols, row, y.data() + r * cols, cols);
+        check_softmax_row(x.data() + r * cols, row, y.data() + r * cols, cols, allowed);
       }
       CHECK(y.guarded(), "cols = %d", int(cols));
       softmax(isa, x.data(), masked ? mask.data() : nullptr, rows_per_mask, x.data(), rows, cols, serial);
