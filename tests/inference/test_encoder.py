@@ -257,6 +257,39 @@ def test_changed_weights_are_noticed():
         before = output
 
 
+class Doubled(torch.nn.Module):
+    """As an adapter wraps a layer."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return 2 * self.layer(x)
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "float"])
+def test_modules_that_are_exchanged_are_noticed(kind):
+    model = model_of("bert") if kind == "dynamic" else tiny_model("bert", **SIZES)
+    model, inputs = optimize(model.eval()), inputs_of(model)
+    with torch.no_grad():
+        before = model(**inputs).logits
+        attention = base(model).encoder.layer[1].attention.self
+        kept, attention.query = attention.query, Doubled(attention.query)
+        wrapped = model(**inputs).logits
+        assert torch.allclose(wrapped, one_by_one(model, inputs), atol=1e-5)
+        assert not torch.allclose(wrapped, before, atol=1e-5)
+        attention.query = kept
+        assert torch.equal(model(**inputs).logits, before)
+
+
+def one_by_one(model, inputs):
+    """The logits without the forward that `optimize` put in place."""
+    copied = copy.deepcopy(model)
+    del vars(base(copied))["forward"]
+    return copied(**inputs).logits
+
+
 def test_a_model_that_was_made_in_inference_mode():
     with torch.inference_mode():
         model = optimize(model_of("bert"))
