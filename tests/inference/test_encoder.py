@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from native_calls import Calls
+from paddings import PADDINGS
 from tiny import quantized, tiny_inputs, tiny_model
 
 from inc_hf import mix_precision, ops, optimize
@@ -22,12 +23,6 @@ DISTILBERT_SIZES = {"n_layers": 3, "dim": 32, "n_heads": 4, "hidden_dim": 64}
 SIZE_OF_WEIGHTS = {"fp32": 2, "int8": 1}
 # EuroBERT's embeddings have no norm, so that a channel of few tokens is rounded by its largest value.
 LEAST = {("eurobert", "int8"): 0.997}
-PADDINGS = {
-    "none": [[1] * 10] * 3,
-    "right": [[1] * 10, [1] * 4 + [0] * 6, [1] * 9 + [0]],
-    "left": [[0] * 3 + [1] * 7, [1] * 10, [0] * 9 + [1]],
-    "holes": [[1, 0] * 5, [0] * 2 + [1] * 3 + [0] * 2 + [1] * 3, [1] * 10],
-}
 
 
 def model_of(family, kind="dynamic", attention="fp32", **values):
