@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -59,7 +60,7 @@ class Pruning:
         return f"{type(self).__name__}({', '.join(words)}, {when})"
 
     def _before_forward(self, model: nn.Module, args: tuple) -> None:
-        if model.training:
+        if model.training or torch.is_grad_enabled():
             self._hooks.on_step_begin(0)
 
     def on_train_end(self) -> None:
