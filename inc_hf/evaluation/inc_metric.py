@@ -16,7 +16,9 @@ from inc_hf.models.samples import elements_of, named
 from inc_hf.quantize.workflow import error_of_data, run
 
 
-def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], float]:
+def evaluate_metric(
+    dataloader: Iterable, metric: Any, postprocess: Callable[[tuple], tuple] | None = None
+) -> Callable[[nn.Module], float]:
     """INC's `eval_dataloader` and `eval_metric` as an evaluation function, which keeps one batch in memory.
 
     Args:
@@ -24,6 +26,7 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
         metric: "accuracy" (of each label, where a sample has several), "f1" of two classes, `{"f1": "macro"}`,
             "micro" or "weighted" of more, "mse", "mae", "rmse", `{"topk": k}`, or an object with
             `update(preds, labels)`, `reset()` and `result()`.
+        postprocess (*optional*): `(outputs, labels)` of a batch -> those that the metric gets.
     """
     start = _start_of(metric)
 
@@ -36,7 +39,8 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
                 (inputs,) = batches_of([inputs], model, keep_labels=False)
             with error_of_data(model, "evaluation", inputs):
                 output = run(model, inputs)
-            measure.update(logits_of(output), labels, rows)
+            pair = logits_of(output), labels
+            measure.update(*(pair if postprocess is None else postprocess(pair)), rows)
             rows += batch_length(inputs)
         check_not_empty(rows)
         return measure.result()
