@@ -16,10 +16,13 @@ LAYERS = [
     {"tune", "checkpoint", "backends", "evaluation"},
     {"export", "inference"},
     {"results", "runtimes"},
-    {"quantization", "mix_precision", "training", "callbacks", "quantizer", "modeling", "benchmark", "orchestration"},
+    {
+        "quantization", "mix_precision", "training", "callbacks", "quantizer", "modeling", "benchmark",
+        "orchestration", "migrate",
+    },
     {"compression", "utils", "experimental", "demo"},
     {"commands"},
-]
+]  # fmt: skip
 # Paths of INC's that new code does not use: deleting them breaks nothing.
 FOR_USERS_ONLY = {"compression", "utils", "experimental"}
 # What stands in front of another public verb, and calls it: (importer, imported) -> names.
