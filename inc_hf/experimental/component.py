@@ -185,7 +185,7 @@ class Component(Hooks, Evaluated):
             self._plan.run(model.model, self)
         elif isinstance(returned := self.train_func(model.model), nn.Module) and returned not in (model, model.model):
             logger.warning(
-                "`train_func` returned another model than it was called with; the result is the one that it was called "
-                "with. Train that one in place."
+                "`train_func` returned another model than the one it was called with, which is the result; train that "
+                "one in place."
             )
         loop.end()

@@ -2,15 +2,23 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from inc_hf.config.base import ConfigMixin
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.experimental.settings import Settings
 from inc_hf.migrate.conf import Conf as Sections
-from inc_hf.migrate.conf import read_conf, read_yaml
+from inc_hf.migrate.conf import read_conf
+from inc_hf.migrate.conf.loader import load_file
 
 TASKS = ("quantization", "pruning", "distillation", "mixed_precision", "graph_optimization", "model_conversion")
+
+ONE_OF = ("metric", "approach", "criterion", "optimizer", "dataset")
+WITHOUT_FILE = {
+    "model": {"name": "default_model_name", "framework": "NA"},
+    "evaluation": {"accuracy": {"metric": {"topk": 1}}},
+}
 
 
 class Conf:
@@ -28,18 +36,18 @@ class Conf:
     """
 
     tasks: ClassVar[tuple[str, ...]] = TASKS  # sections that it is for
-    # What a conf that is no file has in INC, where nothing else is said.
-    defaults: ClassVar[dict[str, Any]] = {"evaluation": {"accuracy": {"metric": {"topk": 1}}}}
+    # What its section has in INC where there is none; a conf that is no file gets it for each part that is left out.
+    own: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, cfg_fname: str | os.PathLike | Mapping | None = None):
         self._file: tuple[dict, Sections] | None = None
         if isinstance(cfg_fname, str | os.PathLike):
-            content = read_yaml(cfg_fname)
-            self.usr_cfg = Settings(content)
-            self._file = self.usr_cfg.to_dict(), read_conf(cfg_fname)
-            check_task(self._file[1], type(self))
+            sections = read_conf(cfg_fname)
+            check_task(sections, type(self))
+            self.usr_cfg = Settings(_sections_for_none(load_file(Path(cfg_fname)).plain()))
+            self._file = self.usr_cfg.to_dict(), sections
         elif cfg_fname is None or isinstance(cfg_fname, Mapping):
-            self.usr_cfg = _completed(Settings(cfg_fname), self.defaults)
+            self.usr_cfg = _completed(Settings(cfg_fname), {**WITHOUT_FILE, **self.own})
         else:
             raise UsageTypeError(
                 f"A conf must be the path of a YAML file, a dict or an object of {type(self).__name__}, got "
@@ -54,8 +62,10 @@ class Conf:
     def read(self) -> Sections:
         """All sections, checked, as they are now."""
         content = self.usr_cfg.to_dict()
-        if self._file is not None and content == self._file[0]:
+        if self._file is not None and content == self._file[0] and (set(content) & set(TASKS) or not self.own):
             return self._file[1]  # whose messages know the lines
+        if not set(content) & set(TASKS):
+            content |= self.own
         return read_conf(content)
 
     def __repr__(self) -> str:
@@ -73,14 +83,20 @@ def check_task(sections: Sections, cls: type[Conf]) -> None:
         )
 
 
+def _sections_for_none(value: Any) -> Any:
+    """Empty sections for what has no value, as YAML of INC means it."""
+    if isinstance(value, dict):
+        return {key: {} if item is None else _sections_for_none(item) for key, item in value.items()}
+    return [_sections_for_none(item) for item in value] if isinstance(value, list) else value
+
+
 def _completed(content: Settings, defaults: dict[str, Any]) -> Settings:
-    """With a model's name and framework, which a file has to have, and `defaults` where a part is not there at all."""
-    for key, value in {"name": "default_model_name", "framework": "NA"}.items():
-        content.model.setdefault(key, value)
-        content.model[key] = content.model[key]
+    """With the defaults of what is left out; of a section that holds one of several things, only as a whole."""
     for key, value in defaults.items():
         if key not in content:
             content[key] = value
+        elif isinstance(value, dict) and isinstance(content[key], Settings) and key not in ONE_OF:
+            _completed(content[key], value)
     return content
 
 
@@ -94,24 +110,44 @@ class Quantization_Conf(Conf):  # noqa: N801 as 1.X has it
     """Of [`Quantization`]."""
 
     tasks = ("quantization",)
+    own = {"quantization": {}}
 
 
 class Pruning_Conf(Conf):  # noqa: N801
     """Of [`Pruning`]."""
 
     tasks = ("pruning",)
+    own = {"pruning": {"approach": {"weight_compression": {"start_epoch": 0, "end_epoch": 4}}}}
 
 
 class Distillation_Conf(Conf):  # noqa: N801
     """Of [`Distillation`]."""
 
     tasks = ("distillation",)
+    own = {
+        "distillation": {
+            "train": {
+                "start_epoch": 0,
+                "end_epoch": 10,
+                "iteration": 1000,
+                "optimizer": {"SGD": {"learning_rate": 0.001}},
+                "criterion": {
+                    "KnowledgeDistillationLoss": {
+                        "temperature": 1.0,
+                        "loss_types": ["CE", "KL"],
+                        "loss_weights": [0.5, 0.5],
+                    }
+                },
+            }
+        }
+    }
 
 
 class MixedPrecision_Conf(Conf):  # noqa: N801
     """Of [`MixedPrecision`]; what optimized graphs is for it, too."""
 
     tasks = ("mixed_precision", "graph_optimization")
+    own = {"mixed_precision": {"precisions": ["bf16"]}}
 
 
 class Graph_Optimization_Conf(MixedPrecision_Conf):  # noqa: N801

@@ -77,7 +77,7 @@ def postprocess_of(section: PostprocessSection | None) -> Callable | None:
 
 
 def criterion_of(named: Named | None) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """The loss against the labels that `criterion` names; of a distillation, the student's own. None is the model's."""
+    """The loss against the labels; of a distillation, the student's own. None is the loss that the model returns."""
     if named is None or named.name == "SelfKnowledgeDistillationLoss":
         return None
     kind, settings = Criterions("pytorch")[named.name](named.args)()

@@ -13,6 +13,7 @@ from inc_hf.experimental.common import Model
 from inc_hf.experimental.common.criterion import DistillationLoss
 from inc_hf.experimental.component import Component
 from inc_hf.experimental.conf_classes import Distillation_Conf
+from inc_hf.experimental.evaluated import criterion_of_conf
 from inc_hf.migrate.conf.translate import distillation_config
 from inc_hf.results.compressed import CompressedModel
 
@@ -88,7 +89,7 @@ class Distillation(Component):
 
     def _keep_if_best(self) -> None:
         model = self._raw_model()
-        evaluate = scoring(**self._evaluation, criterion=accuracy_criterion(self.sections()))
+        evaluate = scoring(**self._evaluation, criterion=criterion_of_conf(self.sections()))
         score = evaluate(model)
         logger.info("Epoch %d scores %.4f.", self._epoch_runned, score)
         sign = 1 if evaluate.criterion.higher_is_better else -1

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from inc_hf.config import AccuracyCriterion
 from inc_hf.config.arguments import check_function
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.inc_metric import evaluate_metric
@@ -53,8 +54,8 @@ class Evaluated:
         metric = self._metric(section)
         if metric is None:
             raise UsageError(
-                "There is `eval_dataloader`, but no metric: set `metric`, or `evaluation.accuracy.metric` in the conf, "
-                "such as `topk: 1`; or set `eval_func` instead of both."
+                "There is data to evaluate on, but no metric: set `metric`, or `evaluation.accuracy.metric` in the "
+                "conf, such as `topk: 1`; or set `eval_func` instead of both."
             )
         postprocess = self._postprocess(section)
         if postprocess is None:
@@ -80,6 +81,13 @@ class Evaluated:
         if self.postprocess is None:
             return postprocess_of(section.postprocess)
         return self.postprocess.make() if isinstance(self.postprocess, Postprocess) else self.postprocess
+
+
+def criterion_of_conf(sections: Sections) -> AccuracyCriterion:
+    """The goal, as far as the conf says it: which scores are better."""
+    if not sections.gives("tuning", "accuracy_criterion", "higher_is_better"):
+        return AccuracyCriterion()
+    return AccuracyCriterion(higher_is_better=sections.tuning.accuracy_criterion.higher_is_better)
 
 
 def of_raw_model(function: Callable) -> Callable:

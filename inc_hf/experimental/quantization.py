@@ -9,7 +9,6 @@ from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.experimental.component import Component
 from inc_hf.experimental.conf_classes import Quantization_Conf
 from inc_hf.experimental.conf_data import loader_of
-from inc_hf.experimental.evaluated import of_raw_model
 from inc_hf.experimental.options import options_of_conf
 from inc_hf.experimental.train import Training
 from inc_hf.migrate.conf import Conf as Sections

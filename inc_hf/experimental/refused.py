@@ -58,6 +58,6 @@ class AutoDistillation:
 
     def __init__(self, *args: Any, **kwargs: Any):
         raise UsageError(
-            "Auto distillation (`AutoDistillation`, `auto_distillation` of YAML) searched the architecture of a student, which is not here. "
-            "Choose a student yourself, and use `Distillation` or `inc_hf.DistillationCallback`."
+            "Auto distillation searched the architecture of a student, which is not here. Choose a student yourself, "
+            "and use `Distillation` or `inc_hf.DistillationCallback`."
         )

@@ -141,8 +141,8 @@ def loss_of(criterion: Callable | None, outputs: Any, labels: Tensor | None) -> 
     if criterion is None or labels is None or (own is not None and logits_of(outputs).ndim != 2):
         if own is None:
             raise UsageError(
-                "There is nothing to train by: the model returns no loss, and there are no labels, or no `criterion` in "
-                "the section `train`; set `train_func`."
+                "There is nothing to train by: the model returns no loss, and there are no labels, or no `criterion` "
+                "in the section `train`; set `train_func`."
             )
         return own
     return criterion(logits_of(outputs), torch.as_tensor(labels))

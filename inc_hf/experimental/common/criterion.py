@@ -1,4 +1,4 @@
-"""The losses of INC 1.X under their names there; what they say is a config of 2.X, and what they compute is `distill`."""
+"""The losses of INC 1.X under their names there: each has a config of 2.X, and `distill` computes it."""
 
 from collections.abc import Callable
 from typing import Any
