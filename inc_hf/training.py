@@ -3,15 +3,18 @@
 import copy
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from transformers import TrainerCallback
 
 from inc_hf.callbacks import DistillationCallback, PruningCallback, QuantizationAwareTrainingCallback
 from inc_hf.callbacks.loop import LoopHooks
+from inc_hf.callbacks.without_hooks import prepare_pruning as prepare_pruning
 from inc_hf.config import (
     AccuracyCriterion,
     DistillationConfig,
@@ -68,8 +71,20 @@ class CompressionManager(LoopHooks):
         """Itself: INC has the hooks there."""
         return self
 
+    @property
+    def fp32_model(self) -> CompressedModel:
+        """INC's second name for `model`: no copy, there neither."""
+        return self._model
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether one of the configs is for quantization-aware training."""
+        return any(isinstance(entry.callback, QuantizationAwareTrainingCallback) for entry in self.callbacks_list)
+
     def on_train_end(self) -> None:
         super().on_train_end()
+        if self.quantizes:
+            self.model.eval()  # what is quantized is not trained
         found = {type(entry.callback): getattr(entry.callback, "coverage", None) for entry in self.callbacks_list}
         self.model.coverage = found.get(QuantizationAwareTrainingCallback) or found.get(PruningCallback)
 
@@ -137,7 +152,8 @@ def fit(
     eval_metric: Any = None,
     metric_name: str | None = None,
 ) -> CompressedModel:
-    """Train with a loop that calls the hooks of `compression_manager`, and see what became of the accuracy.
+    """Train with a loop that calls the hooks of `compression_manager`, and see what became of the accuracy. A loop
+    without hooks is enough for quantization-aware training.
 
     The model always comes back, and `met_criterion` says whether it reached the goal: that of the quantization config,
     or at most 1 % relative loss. INC returned None if it did not.
@@ -166,13 +182,43 @@ def fit(
         model.baseline = evaluate(copy.deepcopy(model.model))
         goal = goal_by(evaluate, model.baseline)
         model.metric, model.dataset = goal.metric, goal.data
-    train_func(model)
+    _train(compression_manager, train_func)
     if goal is not None:
         model.score = evaluate(model)
         model.met_criterion = goal.is_met_by(model.score)
         if not model.met_criterion:
             logger.warning("The goal of %.4f was not met: the model scores %.4f.", goal.target, model.score)
     return model
+
+
+def _train(manager: CompressionManager, train_func: Callable[[nn.Module], Any]) -> None:
+    """Let `train_func` train; what is to be quantized is, even if it calls none of the hooks, as in INC."""
+    with _beginning_by_itself(manager):
+        result = train_func(manager.model)
+    if isinstance(result, nn.Module) and result not in (manager.model, manager.raw_model):
+        logger.warning("`train_func` returned another model than it was called with, which is not looked at.")
+    if manager.quantizes and not manager.has_ended:
+        if not manager.has_begun:
+            manager.on_train_begin()
+        manager.on_train_end()
+    elif not manager.has_begun and not manager.has_ended:
+        logger.warning("`train_func` called none of the hooks, so that nothing was pruned or distilled.")
+
+
+@contextmanager
+def _beginning_by_itself(manager: CompressionManager) -> Iterator[None]:
+    """Quantization-aware training begins with the first call of the model, unless the loop began it before."""
+
+    def begin(model: nn.Module, args: tuple) -> None:
+        if torch.is_grad_enabled() and not manager.has_begun and not manager.has_ended:
+            manager.on_train_begin()
+
+    handle = manager.raw_model.register_forward_pre_hook(begin, prepend=True) if manager.quantizes else None
+    try:
+        yield
+    finally:
+        if handle is not None:
+            handle.remove()
 
 
 def _criterion_of(manager: CompressionManager) -> AccuracyCriterion:

@@ -137,9 +137,11 @@ class DistillationCallback(TrainerCallback):
                 "`teacher_model` in the DistillationConfig, or `remove_unused_columns=False` in the TrainingArguments."
             )
 
-    def on_after_compute_loss(self, student_output: Any, student_loss: Tensor, teacher_output: Any = None) -> Tensor:
+    def on_after_compute_loss(
+        self, student_output: Any, student_loss: Tensor, teacher_output: Any = None, call: tuple | None = None
+    ) -> Tensor:
         """The loss to train, for loops without a Trainer; see [`DistilledForward.loss_after`]."""
-        return self.forward.loss_after(student_output, student_loss, teacher_output)
+        return self.forward.loss_after(student_output, student_loss, teacher_output, call)
 
     def on_substep_end(self, args, state, control, **kwargs: Any) -> None:
         self._check_loss_was_used()

@@ -1,6 +1,7 @@
 """The events of the Trainer, fired by a loop that somebody wrote themselves: INC's hooks."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,10 @@ from inc_hf.callbacks.pruning import PruningCallback
 from inc_hf.config import WeightPruningConfig
 from inc_hf.errors import UsageError
 from inc_hf.prune.criterion import criterion_of
+from inc_hf.telling import warn_once
 from inc_hf.undo import restored_on_error
+
+logger = logging.getLogger(__name__)
 
 
 def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
@@ -33,6 +37,16 @@ def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
                     f"`{name}={step}` needs to know how long training is: pass `max_steps`, the optimizer steps of "
                     "the run."
                 )
+
+
+TRAIN = "call `model.train()` before the loop."
+
+
+def _call_with(inputs: Any) -> tuple[tuple, dict[str, Any]]:
+    """Arguments by position and by name of the call of a model, as INC takes its `input`."""
+    if isinstance(inputs, Mapping):
+        return (), dict(inputs)
+    return tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,), {}
 
 
 class LoopHooks:
@@ -59,7 +73,8 @@ class LoopHooks:
     ```
 
     A batch that adds to the gradient of the next ones has no call of `on_before_optimizer_step` and
-    `on_after_optimizer_step`; steps are optimizer steps.
+    `on_after_optimizer_step`; steps are optimizer steps. Hooks without `on_train_begin` begin by themselves, with a
+    warning; those of evaluations may be called at any time.
 
     Args:
         model (`nn.Module`): what is trained.
@@ -94,7 +109,8 @@ class LoopHooks:
                 projections between layers their learning rate.
             global_step (`int`, *optional*, defaults to 0): optimizer steps that were made before, when resuming.
         """
-        if self._order.last == "on_train_begin" and optimizer is None:
+        if self._order.last == "on_train_begin" and self._order.phase is not Phase.OUTSIDE and not global_step:
+            self._optimizer = optimizer or self._optimizer
             return  # INC's documentation calls it both outside and inside of the loop
         if self._order.phase is not Phase.OUTSIDE:
             raise RuntimeError("`on_train_begin` was called twice; call `on_train_end` in between.")
@@ -108,13 +124,33 @@ class LoopHooks:
             self._fire("on_train_begin")
         self._order.call("on_train_begin")  # only now: where a callback refused, training has not begun
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the loop is between `on_train_begin` and `on_train_end`."""
+        return self._order.phase is not Phase.OUTSIDE
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the loop is after `on_train_end`."""
+        return self._order.phase is Phase.OUTSIDE and self._order.has_ended
+
+    def _begin_by_itself(self, hook: str) -> bool:
+        """Begin before a hook of a loop that did not; returns whether it was so."""
+        if self.has_begun:
+            return False
+        logger.warning("`%s` was called without `on_train_begin`, which is done now; call it first.", hook)
+        self.on_train_begin()
+        return True
+
     def on_epoch_begin(self, epoch: int) -> None:
         """Before the first batch of an epoch."""
+        self._begin_by_itself("on_epoch_begin")
         with self._order.hook("on_epoch_begin"):
             self._fire("on_epoch_begin")
 
     def on_step_begin(self, batch_id: int) -> None:
         """Before the forward pass of each batch."""
+        self._begin_by_itself("on_step_begin")
         with self._order.hook("on_step_begin"):
             if self._order.phase is not Phase.IN_STEP:  # several batches may make one step
                 self._fire("on_step_begin")
@@ -125,19 +161,23 @@ class LoopHooks:
         """After the loss of a batch: returns the loss to train, which is `student_loss` where nothing is distilled.
 
         Args:
-            input: of the model, as in INC; the teacher gets what the model was called with.
+            input: of the model, as in INC; the teacher gets what the model was called with, where that is known.
             student_output: a mapping, such as a `ModelOutput`, or the logits.
             student_loss (`torch.Tensor`): mean loss of the batch.
             teacher_output (*optional*): of the same batch, so that the teacher is not called.
         """
+        call = _call_with(input) if self._begin_by_itself("on_after_compute_loss") else None
         with self._order.hook("on_after_compute_loss"):
             for entry in self.callbacks_list:
                 if isinstance(entry.callback, DistillationCallback):
-                    student_loss = entry.callback.on_after_compute_loss(student_output, student_loss, teacher_output)
+                    student_loss = entry.callback.on_after_compute_loss(
+                        student_output, student_loss, teacher_output, call
+                    )
         return student_loss
 
     def on_before_optimizer_step(self) -> None:
         """When the gradients of a step are there, after clipping."""
+        self._begin_by_itself("on_before_optimizer_step")
         with self._order.hook("on_before_optimizer_step"):
             if all(parameter.grad is None for parameter in self.raw_model.parameters()):
                 raise RuntimeError(
@@ -145,6 +185,8 @@ class LoopHooks:
                     "`loss.backward()` was not called. Train the `model` of what `prepare_compression` returned."
                 )
             self._fire("on_pre_optimizer_step")
+        if not self.raw_model.training:
+            warn_once(logger, self.raw_model, "The model is trained in evaluation mode, without dropout; %s", TRAIN)
 
     def on_after_optimizer_step(self) -> None:
         """After `optimizer.step()`, before the gradients are cleared."""
@@ -174,6 +216,8 @@ class LoopHooks:
 
     def on_train_end(self) -> None:
         """After the last step: masks are final, and quantization-aware training converts the model."""
+        if self.has_ended:
+            return  # as `on_train_begin`
         with self._order.hook("on_train_end"):
             self._fire("on_train_end")
         self.state = None

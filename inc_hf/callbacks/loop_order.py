@@ -42,8 +42,8 @@ RULES = {
     "on_after_optimizer_step": Rule(frozenset({Phase.STEP_IS_DUE}), "on_before_optimizer_step", Phase.BETWEEN_STEPS),
     "on_step_end": Rule(),
     "on_epoch_end": Rule(),
-    "on_before_eval": Rule(),
-    "on_after_eval": Rule(),
+    "on_before_eval": Rule(frozenset(Phase)),
+    "on_after_eval": Rule(frozenset(Phase)),
     "on_train_end": Rule(then=Phase.OUTSIDE),
 }
 
@@ -53,6 +53,7 @@ class LoopOrder:
 
     def __init__(self):
         self.phase, self.last = Phase.OUTSIDE, "nothing"
+        self.has_ended = False  # at least once
 
     def call(self, name: str) -> None:
         """Take note of a hook that does nothing, or has done it.
@@ -77,3 +78,4 @@ class LoopOrder:
         self.last = name
         yield
         self.phase = rule.then or self.phase
+        self.has_ended = self.has_ended or name == "on_train_end"

@@ -14,6 +14,7 @@ Annotations take `TYPE_CHECKING`.
 
 from inc_hf.checkpoint.attach import attach_quantizer, attach_quantizers
 from inc_hf.checkpoint.describe import quantization_config_of
+from inc_hf.checkpoint.plain import load_plain
 from inc_hf.checkpoint.quantizer import IncHfQuantizer, IncQuantizationConfig
 from inc_hf.checkpoint.save import replace_directory, save_checkpoint, write_model
 from inc_hf.checkpoint.stock import StockQuantizer
@@ -26,6 +27,7 @@ __all__ = [
     "StockQuantizer",
     "attach_quantizer",
     "attach_quantizers",
+    "load_plain",
     "quantization_config_of",
     "replace_directory",
     "save_checkpoint",

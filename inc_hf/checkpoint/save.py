@@ -9,6 +9,7 @@ from typing import Any
 
 from inc_hf.atomic import OLD, locked, remove_leavings, temporary_directory, unique_beside
 from inc_hf.checkpoint.header import WEIGHTS
+from inc_hf.checkpoint.plain import is_plain, write_plain
 from inc_hf.checkpoint.sentence_modules import copy_sentence_modules
 from inc_hf.checkpoint.stale import carry_over
 from inc_hf.config.arguments import check_path
@@ -49,12 +50,15 @@ def write_model(model: Any, tokenizer: Any, directory: Path) -> None:
     """Write config and weights of a model, and the tokenizer or processor that may be put beside it.
 
     A model of sentence-transformers writes all of itself. One that transformers loaded from the directory of such a
-    model is saved with what lay there beside it.
+    model is saved with what lay there beside it. A plain module is written as its state dict, see
+    [`inc_hf.checkpoint.plain`].
     """
     if tokenizer is not None and not hasattr(tokenizer, "save_pretrained"):
         raise UsageTypeError(f"`tokenizer` must be a tokenizer or processor, got {type(tokenizer).__name__}.")
     if is_sentence_model(model):
         model.save_pretrained(str(directory))
+    elif is_plain(model):
+        write_plain(model, directory)
     else:
         model.save_pretrained(directory)
         copy_sentence_modules(model, directory)

@@ -140,6 +140,14 @@ def _matches(path: PurePath, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(path.name, pattern) for pattern in patterns)
 
 
+def is_of_training(folder: Path) -> bool:
+    """Whether a Trainer has written here: a directory that is shared with its checkpoints."""
+    if not folder.is_dir():
+        return False
+    names = {entry.name for entry in folder.iterdir()}
+    return not names.isdisjoint(("training_args.bin", "trainer_state.json")) or any(map(TRAINING.fullmatch, names))
+
+
 def is_card(path: Path) -> bool:
     """A model card begins with YAML; a README of the user's own does not."""
     return path.name == CARD and _head(path).startswith("---")

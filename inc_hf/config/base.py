@@ -1,7 +1,9 @@
 """What all config classes share: conversion to and from dicts, JSON text and files."""
 
+import copy
 import dataclasses
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,15 +14,57 @@ from inc_hf.errors import UsageError, usage_error_for
 
 # `HfArgumentParser` reads a union as its second member (its first if the second is `str` and None is not in it), so
 # the order of the members in the fields matters: where `str` stands second before None, a command line gives a text,
-# which `__post_init__` parses.
+# which `_check_fields` parses.
 JsonDict = dict | str | None
 JsonList = list | str | None
+
+logger = logging.getLogger(__name__)
 
 Config = TypeVar("Config", bound="ConfigMixin")
 
 
 class ConfigMixin:
-    """Base of every config dataclass: `dict(config)`, `to_dict`, `from_dict`, `to_json_string`, `save` and `load`."""
+    """Base of every config dataclass: `dict(config)`, `to_dict`, `from_dict`, `to_json_string`, `save` and `load`.
+
+    All fields are checked when a config is made, and each again when a value is assigned to it: what is refused leaves
+    the config as it was. Rules that connect several fields are checked when it is made and when it is used, since
+    fields are assigned one by one.
+    """
+
+    _is_made = False
+
+    def __post_init__(self):
+        self.check()
+        vars(self)["_is_made"] = True
+
+    def check(self) -> None:
+        """Check everything, and bring what was changed inside a dict or a list into its plain form, too.
+
+        Raises:
+            TypeError, ValueError: see the message; the config is as it was then.
+        """
+        checked = copy.copy(self)
+        checked._is_made = False
+        checked._check_fields()
+        checked._check_together()
+        vars(self).update({key: vars(checked)[key] for key in self.keys()})
+
+    def _check_fields(self) -> None:
+        """Check each field and store its plain form."""
+
+    def _check_together(self) -> None:
+        """Check what connects several fields."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._is_made and name in self.keys():
+            changed = copy.copy(self)
+            vars(changed).update({"_is_made": False, name: value})
+            changed._check_fields()
+            value = vars(changed)[name]
+        elif self._is_made and not name.startswith("_") and not hasattr(type(self), name):
+            nearest = did_you_mean(name, self.keys())
+            logger.warning("Nothing reads `%s` of a %s%s", name, type(self).__name__, nearest)
+        object.__setattr__(self, name, value)
 
     def keys(self) -> tuple[str, ...]:
         """Names of the fields, so that `dict(config)` and `**config` work."""

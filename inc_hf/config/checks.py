@@ -1,4 +1,4 @@
-"""Checks that the config classes run once, in `__post_init__`. Each returns the value in its plain form."""
+"""Checks that the config classes run on their fields. Each returns the value in its plain form."""
 
 import difflib
 import json

@@ -47,6 +47,11 @@ class AccuracyCriterion(ConfigMixin):
         criterion._given = bool(args) or "higher_is_better" in kwargs
         return criterion
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "higher_is_better" and self._is_made:
+            self._given = True
+
     @property
     def direction_is_given(self) -> bool:
         """Whether the user chose `higher_is_better`, at once or later; a False is no default."""
@@ -59,7 +64,7 @@ class AccuracyCriterion(ConfigMixin):
             del values["higher_is_better"]
         return values
 
-    def __post_init__(self):
+    def _check_fields(self):
         check_bool("higher_is_better", self.higher_is_better)
         check_choice("criterion", self.criterion, ("relative", "absolute"))
         self.tolerable_loss = check_float("tolerable_loss", self.tolerable_loss, low=0)
@@ -69,13 +74,23 @@ class AccuracyCriterion(ConfigMixin):
 
     @property
     def relative(self) -> float | None:
-        """`tolerable_loss` if it is relative, otherwise None."""
+        """`tolerable_loss` if it is relative, otherwise None. What is assigned makes it relative."""
         return self.tolerable_loss if self.criterion == "relative" else None
+
+    @relative.setter
+    def relative(self, loss: float) -> None:
+        self.tolerable_loss = check_float("relative", loss, low=0)
+        self.criterion = "relative"
 
     @property
     def absolute(self) -> float | None:
-        """`tolerable_loss` if it is absolute, otherwise None."""
+        """`tolerable_loss` if it is absolute, otherwise None. What is assigned makes it absolute."""
         return self.tolerable_loss if self.criterion == "absolute" else None
+
+    @absolute.setter
+    def absolute(self, loss: float) -> None:
+        self.tolerable_loss = check_float("absolute", loss, low=0)
+        self.criterion = "absolute"
 
 
 @dataclass
@@ -107,7 +122,7 @@ class TuningCriterion(ConfigMixin):
     max_trials: int = 100
     objective: list[str] | str | dict | None = "performance"
 
-    def __post_init__(self):
+    def _check_fields(self):
         if self.strategy == "sigopt":
             raise UsageError(
                 "`strategy` 'sigopt' needs the SigOpt service, which has closed; use 'bayesian' or 'tpe' instead."

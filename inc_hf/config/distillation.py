@@ -50,7 +50,7 @@ class KnowledgeDistillationLossConfig(_LossConfigMixin):
     loss_types: list[str] = field(default_factory=lambda: ["CE", "CE"])
     loss_weights: list[float] = field(default_factory=lambda: [0.5, 0.5])
 
-    def __post_init__(self):
+    def _check_fields(self):
         self.temperature = check_float("temperature", self.temperature, low=0, open_low=True)
         types = _check_pair("loss_types", self.loss_types)
         self.loss_types = [
@@ -86,15 +86,17 @@ class IntermediateLayersKnowledgeDistillationLossConfig(_LossConfigMixin):
     loss_weights: list[float] = field(default_factory=list)
     add_origin_loss: bool = False
 
-    def __post_init__(self):
+    def _check_fields(self):
         mappings = parse_json("layer_mappings", self.layer_mappings, list)
         self.layer_mappings = [_check_layers(f"layer_mappings[{i}]", item) for i, item in enumerate(mappings)]
         types = _fill("loss_types", self.loss_types, len(mappings), "MSE")
         self.loss_types = [_check_layer_loss(f"loss_types[{i}]", item) for i, item in enumerate(types)]
-        self.loss_weights = _check_weights(
-            _fill("loss_weights", self.loss_weights, len(mappings), 1 / max(len(mappings), 1))
-        )
+        weights = _fill("loss_weights", self.loss_weights, len(mappings), 1 / max(len(mappings), 1))
+        self.loss_weights = _check_weights(weights)
         check_bool("add_origin_loss", self.add_origin_loss)
+
+    def _check_together(self):
+        _check_lengths(self)
 
 
 @dataclass
@@ -121,16 +123,18 @@ class SelfKnowledgeDistillationLossConfig(_LossConfigMixin):
     loss_weights: list[float] = field(default_factory=list)
     add_origin_loss: bool = False
 
-    def __post_init__(self):
+    def _check_fields(self):
         groups = parse_json("layer_mappings", self.layer_mappings, list)
         self.layer_mappings = [_check_group(f"layer_mappings[{i}]", group) for i, group in enumerate(groups)]
         self.temperature = check_float("temperature", self.temperature, low=0, open_low=True)
         types = _fill("loss_types", self.loss_types, len(groups), "CE")
         self.loss_types = check_choices("loss_types", types, SELF_LOSS_TYPES)
-        self.loss_weights = _check_weights(
-            _fill("loss_weights", self.loss_weights, len(groups), 1 / max(len(groups), 1))
-        )
+        weights = _fill("loss_weights", self.loss_weights, len(groups), 1 / max(len(groups), 1))
+        self.loss_weights = _check_weights(weights)
         check_bool("add_origin_loss", self.add_origin_loss)
+
+    def _check_together(self):
+        _check_lengths(self)
 
 
 CRITERIA = {
@@ -173,7 +177,7 @@ class DistillationConfig(ConfigMixin):
     optimizer: JsonDict = field(default_factory=lambda: {"SGD": {"learning_rate": 0.0001}})
     trust_remote_code: bool = False
 
-    def __post_init__(self):
+    def _check_fields(self):
         check_bool("trust_remote_code", self.trust_remote_code)
         self.criterion = _build_criterion(self.criterion)
         self.optimizer = dict(parse_json("optimizer", self.optimizer, dict))
@@ -220,10 +224,16 @@ def _build_loss(value: Any) -> _LossConfigMixin:
 
 def _fill(name: str, value: Any, length: int, default: Any) -> list:
     """The items of `value`, or `length` times `default` if it is empty."""
-    items = [default] * length if value is None or value == [] else check_list(name, value)
-    if len(items) != length:
-        raise UsageError(f"`{name}` must have one item per item of `layer_mappings`, {length}, got {len(items)}.")
-    return items
+    return [default] * length if value is None or value == [] else check_list(name, value)
+
+
+def _check_lengths(config: _LossConfigMixin) -> None:
+    length = len(config.layer_mappings)
+    for name in ("loss_types", "loss_weights"):
+        if len(config[name]) != length:
+            raise UsageError(
+                f"`{name}` must have one item per item of `layer_mappings`, {length}, got {len(config[name])}."
+            )
 
 
 def _check_pair(name: str, value: Any) -> list:

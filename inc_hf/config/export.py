@@ -51,7 +51,7 @@ class Torch2ONNXConfig(ConfigMixin):
     output_names: list[str] | None = None
     dynamic_axes: JsonDict = None
 
-    def __post_init__(self):
+    def _check_fields(self):
         check_choice("dtype", self.dtype, EXPORT_DTYPES)
         self.opset_version = check_int("opset_version", self.opset_version, low=1)
         if self.opset_version < OLDEST_OPSET:

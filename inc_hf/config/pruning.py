@@ -22,6 +22,7 @@ from inc_hf.config.checks import (
     parse_json,
     wrong_type,
 )
+from inc_hf.config.loose_keys import known_settings, takes_local_settings
 from inc_hf.config.registered import check_choice_or_registered
 from inc_hf.errors import UsageError
 
@@ -44,6 +45,8 @@ PRUNING_TYPES = (
 COMMON_PATTERNS = ("4x1", "1x1", "2:4", "channelx1", "1xchannel", "mha")
 PATTERN = re.compile(r"(?P<zeros>[1-9]\d*):(?P<of>[1-9]\d*)|[1-9]\d*x[1-9]\d*|channelx[1-9]\d*|[1-9]\d*xchannel|mha")
 
+OLDER_PREFIX = "tile_pattern_"  # of the same patterns in INC 1.X
+
 # Settings that only an element of `pruning_configs` has, with their defaults.
 LOCAL_DEFAULTS: dict[str, Any] = {
     "resume_from_pruned_checkpoint": False,
@@ -56,7 +59,8 @@ LOCAL_DEFAULTS: dict[str, Any] = {
 
 
 def _check_pattern(name: str, value: Any) -> str:
-    match = PATTERN.fullmatch(check_string(name, value))
+    value = check_string(name, value).removeprefix(OLDER_PREFIX)
+    match = PATTERN.fullmatch(value)
     if match is None:
         raise UsageError(
             f"`{name}` must be NxM, N:M, channelxK, Kxchannel or mha, N, M and K being 1 or more, "
@@ -128,8 +132,10 @@ LOCAL_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "lock_init_sparsity": partial(_check_optional, check=check_bool),
     "parameters": _check_parameters,
 }
+SHORT = "reg_coeff"  # may stand for `parameters`, in which it is the only one
 
 
+@takes_local_settings([*LOCAL_DEFAULTS, SHORT])
 @dataclass
 class WeightPruningConfig(ConfigMixin):
     """
@@ -202,17 +208,19 @@ class WeightPruningConfig(ConfigMixin):
     pruning_op_types: list[str] | str = field(default_factory=lambda: ["Conv", "Linear"])
     low_memory_usage: bool = False
 
-    def __post_init__(self):
+    def _check_fields(self):
         for name, check in GLOBAL_CHECKS.items():
             setattr(self, name, check(name, self[name]))
         self.pruning_configs = _check_pruning_configs(self.pruning_configs)
+
+    def _check_together(self):
         for i, (local, merged) in enumerate(zip(self.pruning_configs, self.merged_configs(), strict=True)):
             _check_merged(f"`pruning_configs[{i}]`: " if local else "", merged)
 
     @property
-    def weight_compression(self) -> SimpleNamespace:
-        """All settings as attributes of one object, as INC has them."""
-        return SimpleNamespace(**{name: self[name] for name in self.keys()})
+    def weight_compression(self) -> "Settings":
+        """All settings as attributes and items of one object, as INC has them; what is assigned to it is set here."""
+        return Settings(self)
 
     def merged_configs(self) -> list["MergedConfig"]:
         """One object per element of `pruning_configs` with all settings: its own, otherwise the global or default one.
@@ -221,6 +229,29 @@ class WeightPruningConfig(ConfigMixin):
         """
         shared = {**LOCAL_DEFAULTS, **{name: self[name] for name in GLOBAL_CHECKS}}
         return [_flat({**shared, **local}) for local in self.pruning_configs]
+
+
+class Settings:
+    """The fields of a config, as attributes and as items."""
+
+    __slots__ = ("_config",)
+
+    def __init__(self, config: WeightPruningConfig):
+        object.__setattr__(self, "_config", config)
+
+    @property
+    def __dict__(self) -> dict[str, Any]:
+        return dict(self._config)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._config.keys():
+            raise AttributeError(f"There is no setting {name!r}{did_you_mean(name, self._config.keys())}")
+        return self._config[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._config, name, value)
+
+    __getitem__, __setitem__ = __getattr__, __setattr__
 
 
 class MergedConfig(SimpleNamespace):
@@ -248,7 +279,9 @@ def _check_pruning_configs(value: Any) -> list[dict[str, Any]]:
         where = f"pruning_configs[{i}]"
         if not isinstance(local, dict):
             raise wrong_type(where, "a dict", local)
-        check_keys(where, local, LOCAL_CHECKS)
+        local = known_settings(where, local, [*LOCAL_CHECKS, SHORT])
+        if SHORT in local:
+            local.setdefault("parameters", {SHORT: local.pop(SHORT)})
         checked.append({key: LOCAL_CHECKS[key](f"{where}[{key!r}]", item) for key, item in local.items()})
     return checked
 
@@ -275,7 +308,7 @@ def _check_merged(where: str, config: SimpleNamespace) -> None:
             f"{where}`min_sparsity_ratio_per_op` must not be above `max_sparsity_ratio_per_op`, got {low} and {high}."
         )
     match = PATTERN.fullmatch(config.pattern)
-    if match["zeros"]:
+    if match["zeros"] and config.pruning_type != "pattern_lock":  # which keeps the zeros that there are
         limit = int(match["zeros"]) / int(match["of"])
         if config.target_sparsity > limit:
             raise UsageError(

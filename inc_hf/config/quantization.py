@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Literal
 
+from inc_hf.config.aliases import also_called
 from inc_hf.config.base import ConfigMixin, JsonDict, build
 from inc_hf.config.checks import (
     check_bool,
@@ -15,6 +16,7 @@ from inc_hf.config.checks import (
     did_you_mean,
 )
 from inc_hf.config.criteria import AccuracyCriterion, TuningCriterion
+from inc_hf.config.flat import takes_flat_keywords
 from inc_hf.config.op_dicts import check_recipes, normalize_op_dict, recipe
 from inc_hf.errors import UsageError
 
@@ -65,6 +67,8 @@ class _QuantizationMixin(ConfigMixin):
         self.tuning_criterion = build("tuning_criterion", self.tuning_criterion, TuningCriterion)
 
 
+@also_called(op_type_list="op_type_dict", op_name_list="op_name_dict")
+@takes_flat_keywords
 @dataclass
 class PostTrainingQuantConfig(_QuantizationMixin):
     """
@@ -148,7 +152,7 @@ class PostTrainingQuantConfig(_QuantizationMixin):
     diagnosis: bool = False
     ni_workload_name: str = "quantization"
 
-    def __post_init__(self):
+    def _check_fields(self):
         self._check_common()
         check_choice("domain", self.domain, DOMAINS)
         self.recipes = check_recipes("recipes", self.recipes)
@@ -165,6 +169,8 @@ class PostTrainingQuantConfig(_QuantizationMixin):
         return recipe(self.recipes, name)
 
 
+@also_called(op_type_list="op_type_dict", op_name_list="op_name_dict")
+@takes_flat_keywords
 @dataclass
 class QuantizationAwareTrainingConfig(_QuantizationMixin):
     """
@@ -215,7 +221,7 @@ class QuantizationAwareTrainingConfig(_QuantizationMixin):
     accuracy_criterion: AccuracyCriterion | str | dict | None = None
     tuning_criterion: TuningCriterion | str | dict | None = None
 
-    def __post_init__(self):
+    def _check_fields(self):
         self._check_common()
         if self.reduce_range is not None:
             check_bool("reduce_range", self.reduce_range)
@@ -228,6 +234,8 @@ class QuantizationAwareTrainingConfig(_QuantizationMixin):
         return "quant_aware_training"
 
 
+@also_called(precision="precisions")
+@takes_flat_keywords
 @dataclass
 class MixedPrecisionConfig(_QuantizationMixin):
     """
@@ -277,10 +285,12 @@ class MixedPrecisionConfig(_QuantizationMixin):
     op_type_dict: JsonDict = field(default_factory=dict)
     example_inputs: Any = field(default=None, compare=False, repr=False)
 
-    def __post_init__(self):
+    def _check_fields(self):
         self._check_common()
         self.precisions = check_choices("precisions", self.precisions, PRECISIONS)
         check_string("model_name", self.model_name)
+
+    def _check_together(self):
         if not set(self.precisions) - set(self.excluded_precisions):
             raise UsageError(
                 f"`precisions` {self.precisions} leaves nothing to use beside `excluded_precisions` "

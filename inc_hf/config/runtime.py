@@ -62,7 +62,7 @@ class BenchmarkConfig(ConfigMixin):
     diagnosis: bool = False
     ni_workload_name: str = "profiling"
 
-    def __post_init__(self):
+    def _check_fields(self):
         self.inputs = check_strings("inputs", self.inputs)
         self.outputs = check_strings("outputs", self.outputs)
         check_choice("backend", self.backend, BACKENDS)
@@ -118,7 +118,7 @@ class Options(ConfigMixin):
     resume_from: str | None = None
     tensorboard: bool = False
 
-    def __post_init__(self):
+    def _check_fields(self):
         self.random_seed = check_int("random_seed", self.random_seed, low=0, high=2**32 - 1)
         self.workspace = check_string("workspace", self.workspace)
         if self.resume_from is not None:

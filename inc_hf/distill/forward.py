@@ -92,7 +92,7 @@ class DistilledForward:
             self.remove()
             return None
         self._teacher_logits = kwargs.pop(TEACHER_LOGITS, None)
-        if student.training and torch.is_grad_enabled():
+        if (student.training or not self.replaces_loss) and torch.is_grad_enabled():
             self._num_items = kwargs.pop("num_items_in_batch", None)
             self._student_layers.start()
         return args, kwargs
@@ -110,20 +110,30 @@ class DistilledForward:
             outputs["loss"].register_hook(self._note_backward)
         return outputs
 
-    def loss_after(self, outputs: Any, student_loss: Tensor | None, teacher_outputs: Any = None) -> Tensor:
+    def loss_after(
+        self,
+        outputs: Any,
+        student_loss: Tensor | None,
+        teacher_outputs: Any = None,
+        call: tuple[tuple, dict[str, Any]] | None = None,
+    ) -> Tensor:
         """The loss of the last call of the student, for loops that compute `student_loss` themselves.
 
         Args:
             outputs: what the student returned: a mapping, or the logits.
             student_loss (`torch.Tensor`, *optional*): the mean loss of the batch.
             teacher_outputs (*optional*): of the same batch, a mapping or the logits; otherwise the teacher is called.
+            call (*optional*): what the student was called with, by position and by name, if that was before there were
+                hooks; the outputs of its layers are not known then.
 
         Raises:
-            ValueError: the student was not called in training mode since the last time.
+            ValueError: the student was not called with gradients since the last time.
         """
+        if self._call is None and call is not None and not self.criterion.student_layer_names:
+            self._call = (*call, {})
         if self._call is None:
             raise UsageError(
-                "There is no output of the student to distil into: the model was not called in training mode since "
+                "There is no output of the student to distil into: the model was not called with gradients since "
                 "the last `on_after_compute_loss`, or it is not the model that is compressed."
             )
         (args, kwargs, layers), self._call = self._call, None

@@ -1,5 +1,6 @@
 """Linear maps from the width of a student's features to that of the teacher's, and their training."""
 
+import logging
 import math
 from typing import Any
 
@@ -7,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from inc_hf.errors import UsageError
+
+logger = logging.getLogger(__name__)
 
 
 def differing_dim(student: Tensor, teacher: Tensor, where: str) -> int | None:
@@ -60,24 +63,24 @@ class ProjectionOptimizer:
     def step(self, learning_rate: float | None) -> None:
         """Change the projections by their gradients, then clear these. Nothing happens without projections.
 
-        Raises:
-            ValueError: there are projections and no learning rate.
+        Without a learning rate it is that of torch's AdamW; INC never trained them.
         """
         parameters = list(self.criterion.parameters())
         if not parameters:
             return
-        if learning_rate is None:
-            raise UsageError(
-                "Features of different widths need projections, which are trained at the learning rate of the "
-                "optimizer: call `on_train_begin(optimizer=optimizer)`."
-            )
         if self._optimizer is None:
             self._optimizer = torch.optim.AdamW(parameters, weight_decay=0.0)
+            if learning_rate is None:
+                logger.warning(
+                    "Features of different widths have projections, which are trained at a learning rate of %g; for "
+                    "that of your optimizer call `on_train_begin(optimizer=optimizer)`.",
+                    self._optimizer.defaults["lr"],
+                )
             if self._saved is not None:
                 self._optimizer.load_state_dict(self._saved)
         _average_over_processes(parameters)
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = self._optimizer.defaults["lr"] if learning_rate is None else learning_rate
         self._optimizer.step()
         self._optimizer.zero_grad()
 

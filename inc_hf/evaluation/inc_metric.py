@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.answers import answers_of, logits_of, numbers_of
 from inc_hf.evaluation.counts import AVERAGES, F1, Accuracy, Count, MeanError
+from inc_hf.evaluation.metric_registry import object_of
 from inc_hf.evaluation.tasks import check_not_empty, labels_of
 from inc_hf.models.batches import batch_length, batches_of
 from inc_hf.models.labels import label_numbers
@@ -28,7 +29,7 @@ def evaluate_metric(
             `update(preds, labels)`, `reset()` and `result()`.
         postprocess (*optional*): `(outputs, labels)` of a batch -> those that the metric gets.
     """
-    start = _start_of(metric)
+    start = _start_of(object_of(metric))
 
     def evaluate(model: nn.Module) -> float:
         measure, rows = start(model), 0

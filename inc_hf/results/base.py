@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import nn
-from transformers import PreTrainedModel
 
+from inc_hf.checkpoint.plain import is_plain
 from inc_hf.checkpoint.publish import CARD, HubUnreachableError, push_directory
 from inc_hf.config.checks import did_you_mean
 from inc_hf.errors import UsageTypeError
-from inc_hf.matching.sentences import is_sentence_model
 from inc_hf.results.card import name_repository
 from inc_hf.version import versions
 
@@ -80,7 +79,9 @@ class StandsForModel:
 
         Raises:
             ConnectionError: the Hub cannot be reached.
+            TypeError: the model is neither of transformers nor of sentence-transformers.
         """
+        refuse_to_upload_others(self.model)
 
         def write(directory: Path) -> None:
             self.save_pretrained(directory, tokenizer)
@@ -103,12 +104,12 @@ def write_summary(directory: Path, **about: Any) -> dict[str, Any]:
     return summary
 
 
-def refuse_to_save_others(model: nn.Module) -> None:
+def refuse_to_upload_others(model: nn.Module) -> None:
     """Raise TypeError if the model is not one of transformers or sentence-transformers."""
-    if not isinstance(model, PreTrainedModel) and not is_sentence_model(model):
+    if is_plain(model):
         raise UsageTypeError(
-            f"Only a transformers PreTrainedModel or a SentenceTransformer can be saved, got {type(model).__name__}; "
-            "for others keep `model.state_dict()`."
+            "Only a transformers PreTrainedModel or a SentenceTransformer can be uploaded, got "
+            f"{type(model).__name__}; save it in a directory, which `inc_hf.utils.pytorch.load` reads."
         )
 
 

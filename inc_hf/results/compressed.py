@@ -8,11 +8,13 @@ from typing import Any
 from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
+from inc_hf.checkpoint.describe import to_inc
 from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.coverage import Coverage
 from inc_hf.export import export
-from inc_hf.results.base import refuse_to_save_others, write_summary
+from inc_hf.quantize.nn import quantized_modules
+from inc_hf.results.base import write_summary
 from inc_hf.results.card import trained_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.results.write_card import write_card
@@ -33,6 +35,11 @@ class CompressedModel(Scored, nn.Module):
         super().__init__()
         self.model = model
         self.coverage: Coverage | None = None
+
+    @property
+    def tune_cfg(self) -> dict[str, Any] | None:
+        """INC's name for the schemes of the quantized modules; None where there are none."""
+        return to_inc(self.model) if quantized_modules(self.model) else None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.model(*args, **kwargs)
@@ -57,10 +64,8 @@ class CompressedModel(Scored, nn.Module):
         INC wrote a pickle, `best_model.pt`; this writes config.json and safetensors.
 
         Raises:
-            TypeError: the model is neither a `PreTrainedModel` nor one of sentence-transformers.
             FileExistsError: the model was loaded from there.
         """
-        refuse_to_save_others(self.model)
         check_keeps_original(self.model, save_directory)
         return save_checkpoint(self.write, save_directory, overwrite=True)
 

@@ -8,10 +8,11 @@ from torch import nn
 
 from inc_hf.checkpoint import save_checkpoint, write_model
 from inc_hf.checkpoint.bf16 import load_in_float32, note_bf16
+from inc_hf.checkpoint.plain import is_plain
 from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.coverage import Coverage
 from inc_hf.quantize.bf16 import bf16_modules
-from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
+from inc_hf.results.base import StandsForModel, refuse_to_upload_others, refuse_unused, write_summary
 from inc_hf.results.card import bf16_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.results.write_card import write_card
@@ -40,6 +41,11 @@ class MixedModel(Scored, StandsForModel):
             self.take_scores(result)
         self.trials = list(result.history.trials) if result else []
 
+    @property
+    def tune_cfg(self) -> dict[str, Any]:
+        """INC's name for what was chosen: the modules in bfloat16."""
+        return {"bf16": list(bf16_modules(self.model))}
+
     def __repr__(self) -> str:
         count = len(bf16_modules(self.model))
         return f"MixedModel({type(self.model).__name__}, {count} modules in bfloat16{self.score_in_words()})"
@@ -66,16 +72,18 @@ class MixedModel(Scored, StandsForModel):
         Raises:
             FileExistsError: the directory is not empty, and `overwrite` is not set, or the float model was loaded
                 from there.
-            TypeError: the model is neither a `PreTrainedModel` nor one of sentence-transformers.
+            TypeError: a model that is neither of transformers nor of sentence-transformers is to be uploaded.
         """
-        refuse_to_save_others(self.model)
+        if push_to_hub:
+            refuse_to_upload_others(self.model)
         refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
         check_keeps_original(self.model, save_directory)
         note_bf16(self.model)
 
         def write(directory: Path) -> None:
             write_model(self.model, tokenizer or self.tokenizer, directory)
-            load_in_float32(directory / "config.json")
+            if not is_plain(self.model):
+                load_in_float32(directory / "config.json")
             coverage = self.coverage and self.coverage.to_dict()
             about = {"base_model": base_model_of(self.model), "coverage": coverage, **story_of_weights(self.model)}
             summary = write_summary(directory, **about, tuning=self.scores())

@@ -15,7 +15,7 @@ from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.base import StandsForModel, refuse_to_save_others, refuse_unused, write_summary
+from inc_hf.results.base import StandsForModel, refuse_to_upload_others, refuse_unused, write_summary
 from inc_hf.results.card import quantized_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.results.write_card import write_card
@@ -60,6 +60,11 @@ class QuantizedModel(Scored, StandsForModel):
         self.interrupted = result.interrupted if result else False
         self.target = result.goal.target if result else None
         self.trials = list(result.history.trials) if result else []
+
+    @property
+    def tune_cfg(self) -> dict[str, Any]:
+        """INC's other name for `q_config`."""
+        return self.q_config
 
     def __repr__(self) -> str:
         modules = quantized_modules(self.model)
@@ -115,9 +120,10 @@ class QuantizedModel(Scored, StandsForModel):
 
         Raises:
             FileExistsError: the directory is not empty, or the float model was loaded from there.
-            TypeError: the model is neither a `PreTrainedModel` nor one of sentence-transformers.
+            TypeError: a model that is neither of transformers nor of sentence-transformers is to be uploaded.
         """
-        refuse_to_save_others(self.model)
+        if push_to_hub:
+            refuse_to_upload_others(self.model)
         refuse_unused(push_to_hub, {"repo_id": repo_id, **hub})
         check_keeps_original(self.model, save_directory)
         check_output_directory(save_directory, overwrite)

@@ -8,6 +8,7 @@ from huggingface_hub import ModelCard
 from torch import nn
 from yaml import YAMLError
 
+from inc_hf.checkpoint.plain import is_plain
 from inc_hf.checkpoint.stale import CARD, is_card
 from inc_hf.models.sentence_files import sentence_class
 
@@ -15,8 +16,10 @@ from inc_hf.models.sentence_files import sentence_class
 def write_card(make: Callable[..., ModelCard], model: nn.Module, summary: Mapping[str, Any], directory: Path) -> None:
     """Write the card that `make` makes to the `directory` of a saved model.
 
-    The card of a model of sentence-transformers that lies there stays, with ours behind it.
+    The card of a model of sentence-transformers that lies there stays, with ours behind it. A plain module has none.
     """
+    if is_plain(model):
+        return
     sentence = sentence_class(directory)
     card = make(model, summary, sentence)
     if sentence is not None and is_card(directory / CARD):

@@ -9,6 +9,8 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint
 from inc_hf.checkpoint.save import check_keeps_original
+from inc_hf.checkpoint.stale import is_of_training
+from inc_hf.config.arguments import check_path
 from inc_hf.errors import UsageError
 from inc_hf.models.source import source_of
 from inc_hf.models.tasks import HUB_KEYWORDS, auto_class_of
@@ -26,10 +28,14 @@ def save_for_huggingface_upstream(
 ) -> Path:
     """Write a quantized model and its tokenizer to a directory that can be uploaded as it is.
 
+    In the `output_dir` of a Trainer its checkpoints and logs stay, and the model that it saved there is replaced.
+
     Raises:
         ValueError: the model is not quantized.
-        FileExistsError: the directory is not empty and `overwrite` is not set.
+        FileExistsError: the directory is not empty, nobody has trained there, and `overwrite` is not set.
     """
+    check_path("output_dir", output_dir)
+    overwrite = overwrite or is_of_training(Path(output_dir))
     if isinstance(model, QuantizedModel):
         return model.save_pretrained(output_dir, tokenizer, overwrite=overwrite)
     held = model if isinstance(model, CompressedModel) else CompressedModel(model)
