@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from inc_hf.errors import UsageTypeError
+from inc_hf.evaluation import metric_registry
 
 
-class Metric:
-    """A metric class of the user's.
+class Metric(metric_registry.Metric):
+    """That of 2.X, with the class first.
 
     Args:
         metric_cls (`type`): has `update(preds, labels)`, `reset()` and `result()`.
@@ -15,20 +15,4 @@ class Metric:
     """
 
     def __init__(self, metric_cls: Any, name: str = "user_metric", **kwargs: Any):
-        self.metric_cls, self.name, self.kwargs = metric_cls, name, kwargs
-
-    def make(self) -> Any:
-        """A new metric, or the object that was given instead of a class."""
-        metric = self.metric_cls(**self.kwargs) if isinstance(self.metric_cls, type) else self.metric_cls
-        check_metric(metric)
-        return metric
-
-
-def check_metric(metric: Any) -> None:
-    """Raise TypeError if an object is no metric."""
-    missing = [name for name in ("update", "reset", "result") if not callable(getattr(metric, name, None))]
-    if missing:
-        raise UsageTypeError(
-            f"A metric needs `update(preds, labels)`, `reset()` and `result()`; {type(metric).__name__} has no "
-            f"{', '.join(missing)}."
-        )
+        super().__init__(name, metric_cls, **kwargs)
