@@ -28,6 +28,10 @@ _LAZY = {
     "PostTrainingQuantConfig": "inc_hf.config",
     "AccuracyCriterion": "inc_hf.config",
     "TuningCriterion": "inc_hf.config",
+    "MixedPrecisionConfig": "inc_hf.config",
+    **dict.fromkeys(["BaseModel", "MODELS", "Model"], "inc_hf.model"),  # INC's names
+    **dict.fromkeys(["BaseMetric", "GeneralTopK", "METRICS", "Metric"], "inc_hf.metric"),
+    **dict.fromkeys(["metric_registry", "register_customer_metric"], "inc_hf.metric"),
 }
 
 __all__ = [

@@ -12,8 +12,9 @@ def lazy_names(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any
     def getattr_of_package(name: str) -> Any:
         if name in homes:
             return getattr(importlib.import_module(homes[name]), name)
-        close = difflib.get_close_matches(name.lower(), {known.lower(): known for known in homes}, n=1)
-        hint = f"; did you mean {next(known for known in homes if known.lower() == close[0])!r}?" if close else ""
+        by_lower = {known.lower(): known for known in dir_of_package() if not known.startswith("_")}
+        close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+        hint = f"; did you mean {by_lower[close[0]]!r}?" if close else ""
         raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}", name=name)
 
     def dir_of_package() -> list[str]:

@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 
 from inc_hf.callbacks import DistillationCallback, PruningCallback, QuantizationAwareTrainingCallback
 from inc_hf.callbacks.loop import LoopHooks
+from inc_hf.callbacks.without_hooks import prepare_pruning as prepare_pruning
 from inc_hf.config import (
     AccuracyCriterion,
     DistillationConfig,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.answers import answers_of, logits_of, numbers_of
 from inc_hf.evaluation.counts import AVERAGES, F1, Accuracy, Count, MeanError
+from inc_hf.evaluation.metric_registry import object_of
 from inc_hf.evaluation.tasks import check_not_empty, labels_of
 from inc_hf.models.batches import batch_length, batches_of
 from inc_hf.models.labels import label_numbers
@@ -16,7 +17,9 @@ from inc_hf.models.samples import elements_of, named
 from inc_hf.quantize.workflow import error_of_data, run
 
 
-def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], float]:
+def evaluate_metric(
+    dataloader: Iterable, metric: Any, postprocess: Callable[[tuple], tuple] | None = None
+) -> Callable[[nn.Module], float]:
     """INC's `eval_dataloader` and `eval_metric` as an evaluation function, which keeps one batch in memory.
 
     Args:
@@ -24,8 +27,9 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
         metric: "accuracy" (of each label, where a sample has several), "f1" of two classes, `{"f1": "macro"}`,
             "micro" or "weighted" of more, "mse", "mae", "rmse", `{"topk": k}` or `{"topk": {"k": k}}`, or an object
             with `update(preds, labels)`, `reset()` and `result()`.
+        postprocess (*optional*): `(outputs, labels)` of a batch -> those that the metric gets.
     """
-    start = _start_of(metric)
+    start = _start_of(object_of(metric))
 
     def evaluate(model: nn.Module) -> float:
         measure, rows = start(model), 0
@@ -36,7 +40,8 @@ def evaluate_metric(dataloader: Iterable, metric: Any) -> Callable[[nn.Module], 
                 (inputs,) = batches_of([inputs], model, keep_labels=False)
             with error_of_data(model, "evaluation", inputs):
                 output = run(model, inputs)
-            measure.update(logits_of(output), labels, rows)
+            pair = logits_of(output), labels
+            measure.update(*(pair if postprocess is None else postprocess(pair)), rows)
             rows += batch_length(inputs)
         check_not_empty(rows)
         return measure.result()

@@ -13,6 +13,7 @@ from inc_hf.config.arguments import check_data, check_function, check_optional_s
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.inc_metric import evaluate_metric
+from inc_hf.evaluation.metric_registry import object_of
 from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable
 from inc_hf.quantize.workflow import evaluating
@@ -106,6 +107,7 @@ def scoring(
     if eval_dataloader is None:
         return None
     check_repeatable(eval_dataloader, "eval_dataloader")
+    eval_metric = object_of(eval_metric)
     evaluate = evaluate_metric(eval_dataloader, eval_metric)
     return Scoring(evaluate, eval_metric, metric_name, criterion, eval_dataloader)
 

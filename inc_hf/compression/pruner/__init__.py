@@ -4,8 +4,8 @@ from inc_hf._lazy import lazy_names
 
 _LAZY = {
     "model_slim": "inc_hf.prune.slim",
-    "parse_to_prune": "inc_hf.compression.pruner.pruning",
-    "prepare_pruning": "inc_hf.compression.pruner.pruning",
+    "parse_to_prune": "inc_hf.callbacks.without_hooks",
+    "prepare_pruning": "inc_hf.callbacks.without_hooks",
     "parse_auto_slim_config": "inc_hf.prune.slim",
 }
 

@@ -1,0 +1,1 @@
+"""INC's `neural_compressor.adaptor.tf_utils`, of which examples of PyTorch import something, too."""

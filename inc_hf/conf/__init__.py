@@ -1,0 +1,1 @@
+"""INC's `neural_compressor.conf`."""

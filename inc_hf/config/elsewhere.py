@@ -1,0 +1,43 @@
+"""Names of INC's that scripts import beside others, and that say at their first use where to go instead."""
+
+from typing import Any
+
+from inc_hf.errors import UsageError
+
+OURS = ("pytorch", "pytorch_fx", "pytorch_ipex")  # all of them are torch here
+OTHERS = (
+    "tensorflow", "tensorflow_itex", "tensorflow_qat", "inteltensorflow", "keras", "mxnet", "onnxruntime",
+    "onnxrt_qdq", "onnxrt_qdqops", "onnxrt_qlinearops", "onnxrt_integerops", "onnxrt_qoperator",
+)  # fmt: skip
+TENSORFLOW = "this package is for models of PyTorch; for TensorFlow and Keras stay with `neural-compressor<3`"
+MXNET = "this package is for models of PyTorch; MXNet has been retired, load its weights into a model of PyTorch"
+ONNX = (
+    "files of ONNX are written with `inc-hf export` or `.export(...)` of a quantized model, and run by "
+    '`from_pretrained(..., backend="onnxruntime")`; to quantize a file of ONNX use `onnxruntime.quantization`'
+)
+PART_OF_INC = "it was an inner part of INC"
+
+
+def elsewhere(name: str, instead: str) -> Any:
+    """A class that stands for INC's `name`: making an object of it, or calling it as the function that it was, raises
+    a [`UsageError`] with `instead`, which says what to do."""
+
+    def refuse(cls: type, *args: Any, **kwargs: Any) -> Any:
+        raise UsageError(f"INC's `{name}` is not here: {instead}.")
+
+    return type(name, (), {"__new__": refuse, "__doc__": f"Not here: {instead}."})
+
+
+def check_framework(framework: Any) -> str:
+    """One of INC's names for torch, as it is.
+
+    Raises:
+        ValueError: it is another framework; the message says where to go.
+    """
+    if framework in OURS:
+        return framework
+    allowed = f"`framework` must be one of {', '.join(map(repr, OURS))}, got {framework!r}"
+    if framework not in OTHERS:
+        raise UsageError(f"{allowed}.")
+    instead = MXNET if framework == "mxnet" else ONNX if framework.startswith("onnx") else TENSORFLOW
+    raise UsageError(f"{allowed}: {instead}.")

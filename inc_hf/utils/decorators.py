@@ -1,0 +1,72 @@
+"""What INC's scripts put before their own functions and classes."""
+
+import contextlib
+import functools
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from inc_hf.utils.logger import info
+
+__all__ = ["alias_param", "dump_elapsed_time", "singleton", "time_limit"]
+
+
+def singleton(cls: type) -> Callable[..., Any]:
+    """A class of which there is one object, made at the first call."""
+
+    @functools.wraps(cls, updated=())
+    @functools.cache
+    def only_one(*args: Any, **kwargs: Any) -> Any:
+        return made[0] if made else made.append(cls(*args, **kwargs)) or made[0]
+
+    made: list[Any] = []
+    return only_one
+
+
+def alias_param(param_name: str, param_alias: str) -> Callable[[Callable], Callable]:
+    """A decorator of a function that is to know its argument `param_name` by a second name."""
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if param_alias in kwargs:
+                kwargs[param_name] = kwargs.pop(param_alias)
+            return function(*args, **kwargs)
+
+        return called
+
+    return decorate
+
+
+def dump_elapsed_time(customized_msg: str = "") -> Callable[[Callable], Callable]:
+    """A decorator that logs how long each call of a function took."""
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            result = function(*args, **kwargs)
+            milliseconds = (time.perf_counter() - start) * 1000
+            info(f"{customized_msg or function.__qualname__} elapsed time: {milliseconds:.2f} ms")
+            return result
+
+        return called
+
+    return decorate
+
+
+@contextlib.contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raise TimeoutError if what is inside takes longer; 0 is no limit. For the main thread."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"It took longer than {seconds} seconds.")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
