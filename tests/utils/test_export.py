@@ -1,9 +1,6 @@
 """INC's `utils.export`."""
 
-import numpy as np
-import onnxruntime
 import pytest
-import torch
 from fitting import config, images, net
 
 from inc_hf import Model
@@ -11,25 +8,14 @@ from inc_hf.quantization import fit
 from inc_hf.utils.export import tf_to_fp32_onnx, torch_to_fp32_onnx, torch_to_int8_onnx
 
 
-def outputs_of(path):
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: images(3).numpy()})[0]
-
-
-def test_float_and_quantized(tmp_path):
-    float_model = Model(net())
-    with torch.no_grad():
-        expected = float_model(images(3)).numpy()
-    torch_to_fp32_onnx(float_model, tmp_path / "fp32.onnx", images(2))
-    np.testing.assert_allclose(outputs_of(tmp_path / "fp32.onnx"), expected, atol=1e-5)
-    quantized = fit(net(), config("static"), calib_dataloader=[images()]).model
-    torch_to_int8_onnx(
-        float_model, quantized, tmp_path / "int8.onnx", images(2), q_config={}, quant_format="QOperator"
-    )
-    with torch.no_grad():
-        np.testing.assert_allclose(outputs_of(tmp_path / "int8.onnx"), quantized(images(3)).numpy(), atol=0.02)
-
-
-def test_of_tensorflow(tmp_path):
+def test_they_ask_for_what_their_names_say(tmp_path):
+    quantized = fit(net(), config()).model
+    with pytest.raises(ValueError, match="fp32"):
+        torch_to_fp32_onnx(Model(quantized), tmp_path / "model.onnx", images(2))
+    with pytest.raises(ValueError, match="int8"):
+        torch_to_int8_onnx(net(), net(), tmp_path / "model.onnx", images(2), q_config={}, weight_type="S8")
+    with pytest.raises(ValueError, match="quant_format"):
+        torch_to_int8_onnx(net(), quantized, tmp_path / "model.onnx", images(2), quant_format="QQ")
     with pytest.raises(ValueError, match="stay with `neural-compressor<3`"):
         tf_to_fp32_onnx("model", tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
