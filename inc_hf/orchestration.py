@@ -9,45 +9,48 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
 from transformers import PreTrainedModel, set_seed
 
 from inc_hf.checkpoint import save_checkpoint, write_model
 from inc_hf.config.arguments import check_model, check_path
 from inc_hf.config.checks import check_int
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.results.quantized import QuantizedModel
+from inc_hf.results.base import StandsForModel
+from inc_hf.results.compressed import CompressedModel
 from inc_hf.runtimes import load_model
 from inc_hf.writable import check_writable
 
 logger = logging.getLogger(__name__)
 
 DONE = "stage.json"  # in the checkpoint of each stage
-Stage = Callable[[PreTrainedModel, Path], Any]
+Stage = Callable[[nn.Module, Path | None], Any]
 
 
 def run_stages(
-    model: PreTrainedModel,
+    model: nn.Module,
     stages: Mapping[str, Stage],
-    save_directory: str | os.PathLike,
+    save_directory: str | os.PathLike | None = None,
     tokenizer: Any = None,
     seed: int = 42,
-) -> PreTrainedModel:
+) -> nn.Module:
     """Run the stages in order, each on the result of the one before, and save a checkpoint after each.
 
     Called again after it was stopped, it goes on with the first stage that is not done. A stage gets the model and a
     directory of its own, `work`, for what it writes itself, such as the `output_dir` of a Trainer; in there it can
-    take up its own checkpoints (`resume_from_checkpoint`). It returns a model, a [`QuantizedModel`], or None if it has
-    changed the model in place.
+    take up its own checkpoints (`resume_from_checkpoint`). It returns a model, a result that stands for one, such as a
+    [`QuantizedModel`], or None if it has changed the model in place.
 
     Args:
-        model (`PreTrainedModel`): where the first stage begins.
+        model (`nn.Module`): where the first stage begins; a `PreTrainedModel` where checkpoints are saved.
         stages (`dict[str, Callable]`): name -> function of the model and a directory.
-        save_directory: gets one directory per stage, `1-NAME`, `2-NAME`, ….
+        save_directory (*optional*): gets one directory per stage, `1-NAME`, `2-NAME`, …. Without one nothing is saved,
+            the directory of a stage is None, and every call runs all stages.
         tokenizer (*optional*): a tokenizer or processor to put beside each model.
         seed (`int`, *optional*, defaults to 42): of all random generators, set before each stage.
 
     Returns:
-        `PreTrainedModel`: the last model, as it came from its stage, or loaded if all stages were done.
+        `nn.Module`: the last model, as it came from its stage, or loaded if all stages were done.
 
     Raises:
         ValueError: there are no stages, or the directory has other ones, or it cannot be written.
@@ -60,12 +63,18 @@ def run_stages(
     ```
     """
     check_model(model)
-    check_path("save_directory", save_directory)
     check_int("seed", seed, low=0, high=2**32 - 1)
     if not isinstance(stages, Mapping) or not all(map(callable, stages.values())):
         raise UsageTypeError(f"`stages` must be a dict, {{name: function}}, got {reprlib.repr(stages)}.")
     if not stages:
         raise UsageError("`stages` is empty; give at least one, `{name: function}`.")
+    if save_directory is None:
+        for name, stage in stages.items():
+            logger.info("Stage %s", name)
+            set_seed(seed)
+            model = _model_of(name, model, stage(model, None), nn.Module)
+        return model
+    check_path("save_directory", save_directory)
     folders = [Path(save_directory) / f"{i}-{name}" for i, name in enumerate(stages, start=1)]
     check_writable(save_directory)
     _refuse_other_stages(Path(save_directory), folders)
@@ -79,8 +88,7 @@ def run_stages(
         set_seed(seed)
         work = Path(save_directory) / "work" / folder.name
         work.mkdir(parents=True, exist_ok=True)
-        result = stages[name](model, work)
-        model = _model_of(name, model if result is None else result)
+        model = _model_of(name, model, stages[name](model, work), PreTrainedModel)
         save_checkpoint(lambda directory, m=model, n=name: _write(m, tokenizer, n, directory), folder, overwrite=True)
     return model
 
@@ -94,10 +102,12 @@ def _refuse_other_stages(directory: Path, folders: list[Path]) -> None:
         )
 
 
-def _model_of(name: str, result: Any) -> PreTrainedModel:
-    model = result.model if isinstance(result, QuantizedModel) else result
-    if not isinstance(model, PreTrainedModel):
-        raise UsageTypeError(f"The stage {name!r} must return a PreTrainedModel or None, got {type(model).__name__}.")
+def _model_of(name: str, before: nn.Module, result: Any, kind: type[nn.Module]) -> nn.Module:
+    """The model that a stage returned, or the one before that it has changed."""
+    model = result.model if isinstance(result, StandsForModel | CompressedModel) else result
+    model = before if model is None else model
+    if not isinstance(model, kind):
+        raise UsageTypeError(f"The stage {name!r} must return a {kind.__name__} or None, got {type(model).__name__}.")
     return model
 
 

@@ -1,0 +1,125 @@
+"""Parts of a conf as the objects that they name: dataloaders, metrics, losses, optimizers."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from inc_hf.built_in.datasets import Datasets
+from inc_hf.built_in.loader import PyTorchDataLoader
+from inc_hf.built_in.transforms import TRANSFORMS, ComposeTransform
+from inc_hf.errors import UsageError, usage_error_for
+from inc_hf.experimental.common.criterion import Criterions
+from inc_hf.experimental.common.optimizer import Optimizers
+from inc_hf.migrate.conf.data_sections import DataloaderSection, PostprocessSection
+from inc_hf.migrate.conf.fields import Named
+from inc_hf.migrate.conf.tuning_sections import AccuracySection
+from inc_hf.models.samples import length_of
+
+DEFAULT_BATCH_SIZE = 64  # INC's
+
+
+class FirstBatches:
+    """The first batches of a loader, as often as they are asked for."""
+
+    def __init__(self, loader: Iterable, count: int):
+        self.loader, self.count = loader, count
+        self.batch_size = getattr(loader, "batch_size", None)
+
+    def __iter__(self) -> Iterator[Any]:
+        for i, batch in enumerate(self.loader):
+            if i >= self.count:
+                return
+            yield batch
+
+    def __len__(self) -> int:
+        length = length_of(self.loader)
+        return self.count if length is None else min(length, self.count)
+
+
+def at_most(loader: Iterable, count: int | None) -> Iterable:
+    """The loader, cut after so many batches; None and -1 are all."""
+    return loader if count is None or count < 0 else FirstBatches(loader, count)
+
+
+def loader_of(section: DataloaderSection | None, where: str, iterations: int | None = None) -> Iterable | None:
+    """The batches that a section `dataloader` of the conf names; None where there is none.
+
+    Raises:
+        ValueError: a dataset or a transform that is not built in, or what these refuse.
+    """
+    if section is None:
+        return None
+    if section.filter is not None:
+        raise UsageError(
+            f"`{where}.dataloader.filter` {section.filter.name!r} is not here; pass a dataset of your own."
+        )
+    make = Datasets("pytorch")[section.dataset.name]
+    steps = transforms_of(section.transform, "preprocess")
+    with usage_error_for(f"`{where}.dataloader.dataset` {section.dataset.name!r} cannot be made", TypeError):
+        dataset = make(**section.dataset.args, transform=ComposeTransform(steps) if steps else None)
+    loader = PyTorchDataLoader(
+        dataset,
+        section.batch_size or DEFAULT_BATCH_SIZE,
+        section.last_batch,
+        shuffle=section.shuffle,
+        distributed=section.distributed,
+    )
+    return at_most(loader, iterations)
+
+
+def transforms_of(named: list[Named], process: str) -> list[Callable]:
+    """The built-in transforms, and those that a script has registered, by their names."""
+    known = TRANSFORMS("pytorch", process)
+    return [known[each.name](*_unnamed(each.args), **_by_name(each.args)) for each in named]
+
+
+def _unnamed(arguments: dict[str, Any]) -> list[Any]:
+    return [value for key, value in arguments.items() if not key]
+
+
+def _by_name(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in arguments.items() if key}
+
+
+def metric_of(section: AccuracySection) -> dict[str, Any] | None:
+    """The metric of the conf as `eval_metric` of 2.X takes it.
+
+    Raises:
+        ValueError: there are several.
+    """
+    if section.multi_metrics and len(section.multi_metrics) > 1:
+        names = ", ".join(metric.name for metric in section.multi_metrics)
+        raise UsageError(f"Several metrics at once are not taken, got {names}; let `eval_func` return what counts.")
+    metric = section.metric or next(iter(section.multi_metrics), None)
+    if metric is None:
+        return None
+    arguments = {key: value for key, value in metric.args.items() if value is not None}
+    return {metric.name: next(iter(arguments.values()), None)}
+
+
+def postprocess_of(section: PostprocessSection | None) -> Callable | None:
+    """What the conf does to outputs before the metric.
+
+    Raises:
+        ValueError: a transform that is not built in.
+    """
+    if section is None or not section.transform:
+        return None
+    return ComposeTransform(transforms_of(section.transform, "postprocess"))
+
+
+def criterion_of(named: Named | None) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """The loss against the labels; of a distillation, the student's own. None is the loss that the model returns."""
+    if named is None or named.name == "SelfKnowledgeDistillationLoss":
+        return None
+    kind, settings = Criterions("pytorch")[named.name](named.args)()
+    return kind(**settings)
+
+
+def optimizer_of(named: Named) -> Callable[[Iterable[nn.Parameter]], Optimizer]:
+    """Parameters -> optimizer."""
+    kind, settings = Optimizers("pytorch")[named.name](named.args)()
+    return partial(kind, **settings)

@@ -1,0 +1,132 @@
+"""The hooks of `prepare_compression` for loops of INC 1.X, of which many call only some of them."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from inc_hf.distill.features import Hook  # which copies of the model do not have
+from inc_hf.training import CompressionManager
+
+
+class Loop:
+    """Calls the hooks of a manager where they belong, whichever of them a loop calls itself.
+
+    In 1.X, a loop that prunes may know `on_step_begin` and `on_step_end` only, one that distils neither of them, and
+    one of quantization-aware training no hook at all. A step begins with the first forward pass in training mode, and
+    ends with `optimizer.step()`: the model and the optimizers of torch tell both. What a loop calls comes first.
+
+    Args:
+        manager ([`CompressionManager`]): whose hooks are called.
+        optimizer (`torch.optim.Optimizer`, *optional*): gives projections between layers their learning rate.
+        counts_epochs (`bool`, *optional*, defaults to `False`): whether the steps of the configs are epochs.
+    """
+
+    def __init__(self, manager: CompressionManager, optimizer: Optimizer | None = None, counts_epochs: bool = False):
+        self.manager, self.optimizer, self.counts_epochs = manager, optimizer, counts_epochs
+        self.epoch = 0
+        self.has_begun = self.has_ended = False
+        self._in_step = self._step_is_due = False
+        self._handles = [
+            manager.raw_model.register_forward_pre_hook(Hook(self._before_forward), with_kwargs=True),
+            register_optimizer_step_pre_hook(_while_alive(self._before_optimizer)),
+            register_optimizer_step_post_hook(_while_alive(self._after_optimizer)),
+        ]
+
+    def begin(self) -> None:
+        """Training begins, if it has not."""
+        if not self.has_begun:
+            self.has_begun = True
+            self.manager.on_train_begin(optimizer=self.optimizer)
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.begin()
+        self.epoch = epoch
+        self._set_clock()
+        self.manager.on_epoch_begin(epoch)
+
+    def begin_step(self, batch_id: int = 0) -> None:
+        """A batch comes; several may make one step."""
+        self.begin()
+        if not self._in_step:
+            self._in_step = True
+            self.manager.on_step_begin(batch_id)
+
+    def before_optimizer(self) -> None:
+        """The gradients are there."""
+        self.begin_step()
+        if not self._step_is_due:
+            self._step_is_due = True
+            self.manager.on_before_optimizer_step()
+
+    def after_optimizer(self) -> None:
+        """The weights have changed."""
+        if self._step_is_due:
+            self._in_step = self._step_is_due = False
+            self.manager.on_after_optimizer_step()
+            self._set_clock()
+
+    def loss(self, inputs: Any, outputs: Any, loss: Any, teacher_output: Any = None) -> Any:
+        return self.manager.on_after_compute_loss(inputs, outputs, loss, teacher_output)
+
+    def end_epoch(self) -> None:
+        self.begin()
+        self.manager.on_epoch_end()
+
+    def end(self) -> None:
+        """Training is over, if it is not yet: the model is what it is to be."""
+        if not self.has_ended:
+            self.begin()
+            self.close()
+            self.manager.on_train_end()
+
+    def close(self) -> None:
+        """Listen no more to the model and the optimizers, whether or not training is over."""
+        self.has_ended = True
+        while self._handles:
+            self._handles.pop().remove()
+
+    def _set_clock(self) -> None:
+        if self.counts_epochs and self.manager.state is not None:
+            self.manager.state.global_step = self.epoch
+
+    def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> tuple | None:
+        if not (model.training and torch.is_grad_enabled()):
+            return None
+        before = set(model._forward_pre_hooks)
+        self.begin_step()
+        for key, hook in list(model._forward_pre_hooks.items()):
+            if key not in before:  # training begins in this very call, which does not know them yet
+                args, kwargs = hook(model, args, kwargs) or (args, kwargs)
+        return args, kwargs
+
+    def _is_of_the_model(self, optimizer: Optimizer) -> bool:
+        own = {id(parameter) for parameter in self.manager.raw_model.parameters()}
+        return any(id(parameter) in own for group in optimizer.param_groups for parameter in group["params"])
+
+    def _before_optimizer(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        if self._is_of_the_model(optimizer):
+            self.before_optimizer()
+
+    def _after_optimizer(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        if self._is_of_the_model(optimizer):
+            self.after_optimizer()
+
+
+def _while_alive(method: Callable) -> Callable:
+    """A hook of all optimizers, which would keep the loop of a training that was given up, and its model."""
+    reference = weakref.WeakMethod(method)
+
+    def call(*args: Any) -> None:
+        alive = reference()
+        if alive is not None:
+            alive(*args)
+
+    return call

@@ -1,0 +1,179 @@
+"""Readers of single values. Each refuses with a ValueError that begins with "must be"."""
+
+import math
+import re
+import reprlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from inc_hf.config.checks import did_you_mean
+
+
+def refused(expected: str, value: Any, hint: str = "") -> ValueError:
+    return ValueError(f"must be {expected}, got {reprlib.repr(value)}{hint or '.'}")
+
+
+def flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise refused("True or False", value)
+
+
+def text(value: Any) -> str:
+    """A string; a number stands for its digits, as in `name: 50`."""
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise refused("a text", value)
+
+
+def integer(low: int | None = None) -> Callable[[Any], int]:
+    """A whole number of at least `low`; "10" and 10.0 are 10."""
+    expected = "a whole number" if low is None else f"a whole number of at least {low}"
+
+    def parse(value: Any) -> int:
+        number = _number_of(value)
+        if number is None or not math.isfinite(number) or number != int(number) or abs(number) > 2**53:
+            raise refused(expected, value)
+        if low is not None and number < low:
+            raise refused(expected, value)
+        return int(number)
+
+    return parse
+
+
+def number(
+    low: float = -math.inf, high: float = math.inf, open_low: bool = False, open_high: bool = False
+) -> Callable[[Any], float]:
+    """A finite number between `low` and `high`; `1e-3`, which YAML takes for a text, is one, too."""
+    opening, closing = "(" if open_low or low == -math.inf else "[", ")" if open_high or high == math.inf else "]"
+    expected = "a number" if (low, high) == (-math.inf, math.inf) else f"a number in {opening}{low}, {high}{closing}"
+
+    def parse(value: Any) -> float:
+        number = _number_of(value)
+        if number is None or not math.isfinite(number):
+            raise refused(expected, value)
+        if not (number > low if open_low else number >= low) or not (number < high if open_high else number <= high):
+            raise refused(expected, value)
+        return number
+
+    return parse
+
+
+def _number_of(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def percent(value: Any) -> float:
+    """A number of at least 0, or a percentage such as "1%"."""
+    match = re.fullmatch(r"\s*(\d+(\.\d*)?|\.\d+)\s*%\s*", value) if isinstance(value, str) else None
+    try:
+        return float(match[1]) / 100 if match else number(low=0)(value)
+    except ValueError:
+        raise refused('a number of at least 0, or a percentage such as "1%"', value) from None
+
+
+def choice(names: Iterable[str]) -> Callable[[Any], str]:
+    """One of several names."""
+    names = tuple(names)
+
+    def parse(value: Any) -> str:
+        if isinstance(value, str) and value in names:
+            return value
+        hint = did_you_mean(value, names) if isinstance(value, str) else ""
+        raise refused(names[0] if len(names) == 1 else f"one of {', '.join(names)}", value, hint)
+
+    return parse
+
+
+def list_of(parse_item: Callable[[Any], Any], expected: str) -> Callable[[Any], list]:
+    """A list, one item, or items between commas (or blanks, as `123.68 116.78`)."""
+
+    def parse(value: Any) -> list:
+        if isinstance(value, str):
+            value = [item.strip() for item in (value.split(",") if "," in value else value.split())]
+        items = list(value) if isinstance(value, list | tuple) else [value]
+        if not items or isinstance(value, dict):
+            raise refused(expected, value)
+        try:
+            return [parse_item(item) for item in items]
+        except ValueError as error:
+            raise ValueError(f"must be {expected}; of its items, each {error}") from None
+
+    return parse
+
+
+def choices(names: Iterable[str]) -> Callable[[Any], list[str]]:
+    """Some of several names: a list, or a text such as "int8, fp32"."""
+    return list_of(choice(names), "a list of names, or names between commas")
+
+
+texts = list_of(text, "a list of texts, or texts between commas")
+integers = list_of(integer(), "a list of whole numbers, or numbers between commas")
+positive_integers = list_of(integer(low=1), "a list of whole numbers, or numbers between commas")
+numbers = list_of(number(), "a list of numbers, or numbers between commas")
+flags = list_of(flag, "a list of True and False")
+
+
+def names(value: Any) -> list[str]:
+    """A list of names of layers; a single one is a list of one: regular expressions may hold commas."""
+    return [value] if isinstance(value, str) and value else optional_list(text)(value)
+
+
+def optional_list(parse_item: Callable[[Any], Any]) -> Callable[[Any], list]:
+    """A list, which may be empty."""
+
+    def parse(value: Any) -> list:
+        if not isinstance(value, list | tuple):
+            raise refused("a list", value)
+        return [parse_item(item) for item in value]
+
+    return parse
+
+
+def mapping(value: Any) -> dict:
+    if not isinstance(value, dict):
+        raise refused("a section of keys", value)
+    return value
+
+
+def anything(value: Any) -> Any:
+    return value
+
+
+def reduction(value: Any) -> str:
+    """How the losses of a batch become one; INC's template writes None, which is no text for its own schema."""
+    return choice(("none", "sum", "mean", "auto", "sum_over_batch_size"))(
+        value.lower() if isinstance(value, str) else value
+    )
+
+
+def shapes(value: Any) -> list[tuple[int, ...]]:
+    """One shape, `[128, 3, 224, 224]` or "128, 3", or a list of shapes; always returned as a list of shapes."""
+    if isinstance(value, list | tuple) and value and all(isinstance(item, list | tuple) for item in value):
+        return [tuple(positive_integers(item)) for item in value]
+    return [tuple(positive_integers(value))]
+
+
+def optional_texts(value: Any) -> list[str]:
+    """A list of texts, or texts between commas, or nothing."""
+    return [] if value in ([], ()) else texts(value)
+
+
+def version(value: Any) -> float:
+    """1.X; the 2.X releases of INC could still run 1.X files, which then said 2.0."""
+    try:
+        found = number()(value)
+    except ValueError:
+        raise refused("1.0 (or 2.0)", value) from None
+    if int(found) not in (1, 2):
+        raise refused("1.0 (or 2.0), the major version of INC that the file was written for", value)
+    return found
