@@ -3,6 +3,7 @@
 from inc_hf.callbacks.without_hooks import Pruning, parse_to_prune, prepare_pruning
 
 <<<<<<< HEAD
+<<<<<<< HEAD
 __all__ = ["Pruning", "parse_to_prune", "prepare_pruning"]
 =======
 import torch
@@ -130,3 +131,6 @@ def parse_to_prune(config: SimpleNamespace, model: nn.Module) -> dict[str, nn.Mo
     """
     return select_layers(model, config)
 >>>>>>> forms
+=======
+__all__ = ["Pruning", "parse_to_prune", "prepare_pruning"]
+>>>>>>> names
