@@ -178,10 +178,15 @@ def config_lines(writer: Writer, is_bound: Callable[[str], bool]) -> list[str]:
         teacher = writer._value("teacher_model")
         if teacher is None:
             raise UnclearError("it has no `teacher_model`")
-        lines = lines.replace("DistillationConfig(", f"DistillationConfig(teacher_model={teacher}, ", 1).replace(
-            ", )", ")"
-        )
+        lines = _with_teacher(lines, teacher)
     return lines.split("\n")
+
+
+def _with_teacher(lines: str, teacher: str) -> str:
+    made = "DistillationConfig("
+    if f"{made}\n" in lines:
+        return lines.replace(f"{made}\n", f"{made}\n    teacher_model={teacher},\n", 1)
+    return lines.replace(made, f"{made}teacher_model={teacher}, ", 1).replace(", )", ")")
 
 
 def _metric_text(metric: object) -> str:

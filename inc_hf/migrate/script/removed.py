@@ -51,7 +51,8 @@ def swept(statements: Sequence[Statement]) -> tuple[list[Statement], list[cst.Em
                 lines.append(cst.EmptyLine(comment=comment))
             above = [*above, *lines] if _has_comment(lines) else above or lines
             continue
-        lines = [*above, *lines] if _has_comment(above) else lines or above
+        is_set_off = bool(lines) and lines[0].comment is None
+        lines = lines if is_set_off and not _has_comment(above) else [*above, *lines]
         kept.append(statement.with_changes(leading_lines=lines))
         above = []
     return kept, [line for line in above if line.comment]
