@@ -10,6 +10,7 @@ from torch import nn
 
 from inc_hf import ops
 from inc_hf.config import MixedPrecisionConfig
+from inc_hf.config.aliases import also_called
 from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import scoring
@@ -20,12 +21,12 @@ from inc_hf.results.quantized import QuantizedModel
 from inc_hf.results.story import goal_by
 from inc_hf.tune import search
 from inc_hf.tune.bf16_space import VERB, Bf16Space, kinds_to_convert
-from inc_hf.tune.search import check_strategy
 from inc_hf.undo import restored_on_error
 
 logger = logging.getLogger(__name__)
 
 
+@also_called(config="conf")
 def fit(
     model: nn.Module | QuantizedModel,
     conf: MixedPrecisionConfig | None = None,
@@ -77,6 +78,7 @@ def _check(model: nn.Module, conf: Any) -> None:
         raise UsageTypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
     if not isinstance(conf, MixedPrecisionConfig):
         raise UsageTypeError(f"`conf` must be a MixedPrecisionConfig, got {type(conf).__name__}.")
+    conf.use()
     if conf.device != "cpu" or "bf16" not in set(conf.precisions) - set(conf.excluded_precisions):
         raise UsageError(
             f"Only bf16 on the CPU is converted, got precisions {conf.precisions} on {conf.device}; on a GPU load the "
@@ -91,7 +93,6 @@ def _check(model: nn.Module, conf: Any) -> None:
         raise UsageError("The model has weights in bfloat16 already; start from the float32 model.")
     if others := {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}:
         raise UsageError(f"The model must be in float32, this one has {others.pop()}; load it in float32.")
-    check_strategy(conf.tuning_criterion)
 
 
 def what_it_means_here() -> str:

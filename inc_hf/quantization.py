@@ -14,6 +14,7 @@ from torch import nn
 
 from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, options
+from inc_hf.config.aliases import also_called
 from inc_hf.config.arguments import check_data, check_function
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
@@ -27,7 +28,7 @@ from inc_hf.tune import diagnose, search, write_diagnosis
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.comparing import agreeing_best
 from inc_hf.tune.quantization_space import QuantizationSpace
-from inc_hf.tune.search import RANKING_BATCHES, check_strategy
+from inc_hf.tune.search import RANKING_BATCHES
 from inc_hf.tune.space import copy_of
 from inc_hf.undo import restored_on_error
 from inc_hf.writable import check_writable
@@ -35,6 +36,7 @@ from inc_hf.writable import check_writable
 logger = logging.getLogger(__name__)
 
 
+@also_called(config="conf")
 def fit(
     model: nn.Module,
     conf: PostTrainingQuantConfig,
@@ -106,6 +108,8 @@ def _tuned(
     model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration, evaluate: Scoring
 ) -> QuantizedModel:
     """The best quantized copy that the strategy finds."""
+    if conf.quant_level == 0:
+        logger.warning("`quant_level` 0 (type by type) is not available yet; the search is that of 'auto'.")
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
     space_of = partial(QuantizationSpace, model, conf, calibration)
     result = search(model, evaluate, space_of, partial(goal_by, evaluate), tuning, calibration.batches)
@@ -132,6 +136,7 @@ def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_fun
         raise UsageTypeError(f"`conf` must be a PostTrainingQuantConfig, got {type(conf).__name__}.")
     if not isinstance(model, nn.Module):
         raise UsageTypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}; load it first.")
+    conf.use()
     check_is_float(model)
     check_data("calib_dataloader", calib_dataloader)
     check_function("calib_func", calib_func)
@@ -146,7 +151,6 @@ def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_fun
     check_supported(conf)
     if conf.diagnosis:
         check_writable(options.workspace)
-    check_strategy(conf.tuning_criterion)
 
 
 def _seed_everything(seed: int) -> None:

@@ -138,6 +138,8 @@ def prepare_compression(
     for conf in confs:
         if type(conf) not in CALLBACKS:
             raise UsageTypeError(f"`confs` must be one of {known}, or a list of them, got {type(conf).__name__}.")
+    for conf in confs:
+        conf.use()
     if len({type(conf) for conf in confs}) != len(confs) or not confs:
         names = ", ".join(type(conf).__name__ for conf in confs)
         raise UsageError(f"`confs` must have at least one config and none twice, got [{names}].")

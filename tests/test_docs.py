@@ -1,6 +1,7 @@
 """Every block of code in README and docs/ runs alone, as a reader would paste it, with what the text before it names.
 
-That is the models of the demo, a file of texts and one with labels; each block begins in a folder of its own.
+That is the models of the demo, a file of texts and one with labels, and the YAML files that a page shows; each block
+begins in a folder of its own.
 """
 
 import re
@@ -18,6 +19,7 @@ pytest_plugins = ["worker_fixture", "sentences_fixture"]
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "imports.md")]
 BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"^```yaml\n# ([\w.]+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)  # its name is in the first line
 LABELLED = "sentence\tlabel\na good film\t1\na bad plot\t0\na great actor\t1\na dull film\t0\n"
 
 
@@ -41,6 +43,9 @@ def reader(tmp_path_factory) -> Path:
         part.save_pretrained(folder / "demo/fp32")
     (folder / "demo/sentences.txt").write_text("a good film\na dull plot\n" * 4)
     (folder / "demo/validation.tsv").write_text(LABELLED + LABELLED.partition("\n")[2] * 3)
+    for page in PAGES:
+        for file in FILE.finditer(page.read_text(encoding="utf-8")):
+            (folder / file[1]).write_text(file[2])
     assert main(["quantize", str(folder / "demo/fp32"), "-o", str(folder / "int8")]) == 0
     return folder
 

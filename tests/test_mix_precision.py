@@ -281,7 +281,7 @@ def test_resume(workspace):
             ValueError,
             "leaves no module",
         ),
-        (lambda: mix_precision.fit(TinyNet()).save_pretrained("x"), TypeError, "Only a transformers PreTrainedModel"),
+        (lambda: mix_precision.fit(TinyNet()).push_to_hub("x"), TypeError, "Only a transformers PreTrainedModel"),
     ],
     ids=["name", "config", "fp16", "gpu", "ipex", "half", "again", "metric", "nothing", "save"],
 )

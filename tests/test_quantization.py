@@ -129,12 +129,6 @@ BAD_REQUESTS = {
         RuntimeError,
         "channels",
     ),
-    "strategy": (
-        PostTrainingQuantConfig(approach="dynamic", tuning_criterion={"strategy": "bayesian"}),
-        {},
-        ValueError,
-        "'bayesian' is not available yet; choose from basic",
-    ),
     "dict instead of a config": (
         {"approach": "dynamic"},
         {},

@@ -119,13 +119,13 @@ def callbacks_of(arguments: Arguments, teacher: PreTrainedModel) -> list[Trainer
     pruning = WeightPruningConfig(
         pattern=arguments.pattern,
         target_sparsity=arguments.target_sparsity,
-        start_step=0.02,
+        start_step=0.05,
         end_step=arguments.pruning_end,
         pruning_frequency=arguments.pruning_frequency,
         sparsity_decay_type="cubic",
         excluded_op_names=["pooler", "classifier"],
     )
-    loss = KnowledgeDistillationLossConfig(arguments.temperature, ["CE", "KL"], [0.1, 0.9])
+    loss = KnowledgeDistillationLossConfig(arguments.temperature, ["CE", "KL"], [0.0, 1.0])
     return [
         PruningCallback(pruning),
         DistillationCallback(DistillationConfig(teacher, loss)),

@@ -3,7 +3,8 @@
     python run_glue.py --output_dir out                                          # MiniLM-L6 on movie reviews from PyPI
     python run_glue.py --model_name_or_path bert-base-uncased --task_name sst2 --output_dir out   # GLUE from the Hub
     python run_glue.py --model_name_or_path dense --train_file train.tsv --validation_file validation.tsv \\
-        --target_sparsity 0.8 --distil --quantize dynamic --output_dir out
+        --target_sparsity 0.8 --distil --learning_rate 2e-4 --warmup_steps 0.05 --num_train_epochs 5 \\
+        --per_device_train_batch_size 32 --quantize dynamic --output_dir out     # what docs/train.md recommends
     accelerate launch --multi_gpu --num_processes 2 run_glue.py --use_cpu --output_dir out   # two processes on CPUs
 
 Files are CSV or TSV with a column `label`, numbers from 0 or scores, and the text columns of the task, or `sentence`.
@@ -165,7 +166,7 @@ def callbacks_of(arguments: Arguments, model: PreTrainedModel) -> list[TrainerCa
         pruning = WeightPruningConfig(
             pattern=arguments.pattern,
             target_sparsity=arguments.target_sparsity,
-            start_step=0.02,
+            start_step=0.05,
             end_step=arguments.pruning_end,
             pruning_frequency=arguments.pruning_frequency,
             sparsity_decay_type="cubic",
@@ -173,7 +174,7 @@ def callbacks_of(arguments: Arguments, model: PreTrainedModel) -> list[TrainerCa
         )
         callbacks.append(PruningCallback(pruning))
     if arguments.distil:
-        loss = KnowledgeDistillationLossConfig(arguments.temperature, ["CE", "KL"], [0.1, 0.9])
+        loss = KnowledgeDistillationLossConfig(arguments.temperature, ["CE", "KL"], [0.0, 1.0])
         callbacks.append(DistillationCallback(DistillationConfig(copy.deepcopy(model), loss)))
     return callbacks
 

@@ -166,14 +166,14 @@ def callbacks_of(arguments: Arguments, model: PreTrainedModel) -> list[TrainerCa
         pruning = WeightPruningConfig(
             pattern=arguments.pattern,
             target_sparsity=arguments.target_sparsity,
-            start_step=0.02,
+            start_step=0.05,
             end_step=arguments.pruning_end,
             pruning_frequency=arguments.pruning_frequency,
             sparsity_decay_type="cubic",
         )
         callbacks.append(PruningCallback(pruning))
     if arguments.distil:
-        loss = KnowledgeDistillationLossConfig(arguments.temperature, ["CE", "KL"], [0.1, 0.9])
+        loss = KnowledgeDistillationLossConfig(arguments.temperature, ["CE", "KL"], [0.0, 1.0])
         callbacks.append(DistillationCallback(DistillationConfig(copy.deepcopy(model), loss)))
     return callbacks
 

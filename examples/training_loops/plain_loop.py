@@ -116,10 +116,10 @@ def load_data(
 
 def configs_of(arguments: Arguments, teacher: torch.nn.Module) -> list:
     """Called in this order at each hook: distillation, pruning, quantization."""
-    loss = KnowledgeDistillationLossConfig(temperature=2.0, loss_types=["CE", "KL"], loss_weights=[0.1, 0.9])
+    loss = KnowledgeDistillationLossConfig(temperature=2.0, loss_types=["CE", "KL"], loss_weights=[0.0, 1.0])
     pruning = WeightPruningConfig(
         target_sparsity=arguments.target_sparsity,
-        start_step=0.02,
+        start_step=0.05,
         end_step=0.6,
         pruning_frequency=arguments.pruning_frequency,
         sparsity_decay_type="cubic",

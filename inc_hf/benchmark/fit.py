@@ -21,6 +21,7 @@ from inc_hf.benchmark.measure import Turns, take_turns
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.benchmark.tasks import batches_for, on_disk, tasks_of
 from inc_hf.config import BenchmarkConfig
+from inc_hf.config.aliases import also_called
 from inc_hf.config.arguments import check_conf, check_data, check_function
 from inc_hf.config.checks import check_int, wrong_type
 from inc_hf.errors import UsageError
@@ -32,6 +33,7 @@ from inc_hf.telling import progress_bar
 logger = logging.getLogger(__name__)
 
 
+@also_called(config="conf")
 def fit(
     model: str | os.PathLike | nn.Module | StandsForModel,
     conf: BenchmarkConfig | None = None,

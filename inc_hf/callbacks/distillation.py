@@ -96,6 +96,7 @@ class DistillationCallback(TrainerCallback):
         run.refuse_second(self, "with a list of losses: `DistillationConfig(criterion=[...])`")
         refuse_losses_outside_the_model(args, run.trainer)
         run.log_first(self)
+        self.config.use()
         criterion = build_criterion(self.config.criterion, args.seed)
         if args.fp16 and criterion.student_layer_names:
             raise UsageError(

@@ -76,6 +76,7 @@ class PruningCallback(TrainerCallback):
         run = TrainerRun(state)
         run.refuse_second(self, "with all `pruning_configs` in one WeightPruningConfig")
         run.log_first(self)
+        self.config.use()
         self.pruners = prepare(model, self.config, state.max_steps, args.get_warmup_steps(state.max_steps))
         if state.global_step > 0:
             self._restore(optimizer)

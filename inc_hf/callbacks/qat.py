@@ -101,6 +101,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         check_processes(args, self)
         run = TrainerRun(state)
         run.refuse_second(self, "with all settings in one QuantizationAwareTrainingConfig")
+        self.config.use()
         unprepare_qat(model)  # what an earlier run that was interrupted has left
         with restored_on_error(model):
             self._begin(args, model, optimizer, state.global_step)

@@ -1,5 +1,6 @@
 """INC's `neural_compressor.conf.pythonic_config`: what INC 2.X has in `config`, under the path of 1.X."""
 
+from inc_hf.conf.op_confs import ActivationConf, OpQuantConf, WeightConf
 from inc_hf.config import (
     ONNX,
     AccuracyCriterion,
@@ -22,6 +23,7 @@ from inc_hf.config import WeightPruningConfig as PruningConfig
 
 __all__ = [
     "AccuracyCriterion",
+    "ActivationConf",
     "BenchmarkConfig",
     "DistillationConfig",
     "IntermediateLayersKnowledgeDistillationLossConfig",
@@ -30,11 +32,13 @@ __all__ = [
     "MXNet",
     "NASConfig",
     "ONNX",
+    "OpQuantConf",
     "Options",
     "PruningConfig",
     "PyTorch",
     "QuantizationConfig",
     "TensorFlow",
+    "WeightConf",
     "WeightPruningConfig",
     "_BaseQuantizationConfig",
     "options",

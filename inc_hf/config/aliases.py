@@ -1,10 +1,13 @@
-"""Second names of arguments, as INC has them."""
+"""Second names of arguments, and arguments that change nothing, as INC has them."""
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from inc_hf.errors import UsageTypeError
+
+logger = logging.getLogger(__name__)
 
 Called = TypeVar("Called", bound=Callable)
 
@@ -31,5 +34,25 @@ def also_called(**aliases: str) -> Callable[[Called], Called]:
             called.__init__ = named(called.__init__)
             return called
         return named(called)
+
+    return decorate
+
+
+def also_takes(**reasons: str) -> Callable[[type], type]:
+    """Let a class be made with keywords that change nothing: `also_takes(recipe="why")`. A warning says so."""
+
+    def decorate(cls: type) -> type:
+        make = cls.__init__
+
+        @functools.wraps(make)
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            given = {name: kwargs.pop(name) for name in reasons if name in kwargs}
+            make(self, *args, **kwargs)
+            for name, value in given.items():
+                if value is not None:
+                    logger.warning("`%s` of a %s changes nothing: %s.", name, cls.__name__, reasons[name])
+
+        cls.__init__ = __init__
+        return cls
 
     return decorate

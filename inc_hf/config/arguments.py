@@ -61,9 +61,11 @@ def check_data(name: str, value: Any) -> None:
 
 
 def check_conf(value: Any, kind: type, name: str = "conf") -> None:
-    """Refuse a config that is none of this kind; None is the default."""
+    """Refuse a config that is none of this kind, or is wrong since it was changed; None is the default."""
     if value is not None and not isinstance(value, kind):
         raise UsageTypeError(f"`{name}` must be a {kind.__name__}, got {type(value).__name__}.")
+    if value is not None:
+        value.use()
 
 
 def check_path(name: str, value: Any) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from inc_hf.atomic import write_text
 from inc_hf.config.checks import did_you_mean, parse_json, wrong_type
@@ -31,7 +31,8 @@ class ConfigMixin:
     fields are assigned one by one.
     """
 
-    _is_made = False
+    UNREAD: ClassVar[tuple[str, ...]] = ()  # fields of INC's that nothing here reads
+    _is_made = _has_told = False
 
     def __post_init__(self):
         self.check()
@@ -48,6 +49,24 @@ class ConfigMixin:
         checked._check_fields()
         checked._check_together()
         vars(self).update({key: vars(checked)[key] for key in self.keys()})
+
+    def use(self) -> None:
+        """What a verb does first: [`check`], and say once which settings change nothing.
+
+        Raises:
+            TypeError, ValueError: as [`check`].
+        """
+        self.check()
+        idle = self._idle()
+        if idle and not self._has_told:
+            verb = "changes" if len(idle) == 1 else "change"
+            logger.warning("%s of the %s %s nothing here.", ", ".join(idle), type(self).__name__, verb)
+        self._has_told = True
+
+    def _idle(self) -> list[str]:
+        """The settings, other than the defaults, that nothing reads, in words."""
+        default = type(self)()
+        return [f"`{name}`" for name in self.UNREAD if self[name] != default[name]]
 
     def _check_fields(self) -> None:
         """Check each field and store its plain form."""

@@ -154,15 +154,17 @@ class DistillationConfig(ConfigMixin):
             The teacher, or the name or path to load it from.
         criterion (one of the three loss configs, `dict`, `str` or `list`, *optional*):
             The loss. May be a dict of its name, without `Config`, and its settings, such as
-            `{"KnowledgeDistillationLoss": {"temperature": 2.0}}`, or the JSON text of one. None is a
-            [`KnowledgeDistillationLossConfig`] with its defaults. A list of these, which INC does not know, is
-            several losses that are added, such as one on hidden states and one on logits; the student's own loss
-            then counts as often as they ask for it together.
+            `{"KnowledgeDistillationLoss": {"temperature": 2.0}}`, or the JSON text of one; its name or its class alone
+            stand for its defaults, and None for a [`KnowledgeDistillationLossConfig`] with them. A list of these,
+            which INC does not know, is several losses that are added, such as one on hidden states and one on logits;
+            the student's own loss then counts as often as they ask for it together.
         optimizer (`dict` or `str`, *optional*, defaults to `{"SGD": {"learning_rate": 0.0001}}`):
-            Not used, as in INC: the training loop has its own optimizer.
+            Not used, as in INC: the training loop has its own optimizer. May be the name or class of one.
         trust_remote_code (`bool`, *optional*, defaults to `False`):
             Whether code that lies beside a teacher that is loaded may be executed.
     """
+
+    UNREAD = ("optimizer",)
 
     teacher_model: Any | str | None = None
     criterion: (
@@ -180,7 +182,11 @@ class DistillationConfig(ConfigMixin):
     def _check_fields(self):
         check_bool("trust_remote_code", self.trust_remote_code)
         self.criterion = _build_criterion(self.criterion)
-        self.optimizer = dict(parse_json("optimizer", self.optimizer, dict))
+        self.optimizer = _check_optimizer(self.optimizer)
+
+    def _check_together(self):
+        for loss in self.criterion if isinstance(self.criterion, list) else [self.criterion]:
+            loss.check()
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as values that JSON knows, see [`ConfigMixin.to_dict`]; each loss as `{name: settings}`."""
@@ -206,6 +212,9 @@ def _build_criterion(value: Any) -> _LossConfigMixin | list[_LossConfigMixin]:
 def _build_loss(value: Any) -> _LossConfigMixin:
     if isinstance(value, _LossConfigMixin):
         return value
+    name = _name_of_loss(value)
+    if name is not None:
+        return CRITERIA[name]()
     if value is None:
         return KnowledgeDistillationLossConfig()
     if not isinstance(value, (dict, str)):
@@ -220,6 +229,25 @@ def _build_loss(value: Any) -> _LossConfigMixin:
     ((name, config),) = settings.items()
     check_choice("criterion", name, CRITERIA)
     return build(f"criterion[{name!r}]", config, CRITERIA[name])
+
+
+def _name_of_loss(value: Any) -> str | None:
+    """A loss that is given as a class or by its name, as INC's guide has it; those of 1.X begin with `PyTorch`."""
+    if isinstance(value, type):
+        value = value.__name__
+    if not isinstance(value, str) or value.lstrip().startswith(("{", "[")):
+        return None
+    name = value.removeprefix("PyTorch").removesuffix("Config").removesuffix("Wrapper")
+    return check_choice("criterion", name, CRITERIA)
+
+
+def _check_optimizer(value: Any) -> dict[str, Any]:
+    """`{name: settings}`, also of the name or the class alone."""
+    if isinstance(value, type):
+        value = value.__name__
+    if isinstance(value, str) and value.isidentifier():
+        return {value: {}}
+    return dict(parse_json("optimizer", value, dict))
 
 
 def _fill(name: str, value: Any, length: int, default: Any) -> list:

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from inc_hf.config.aliases import also_takes
 from inc_hf.config.base import ConfigMixin, JsonDict
 from inc_hf.config.checks import check_choice, check_int, check_string, check_strings, parse_json, wrong_type
 
@@ -14,6 +15,7 @@ EXPORT_FORMATS = ("QDQ", "QOperator")
 OLDEST_OPSET = 18  # that the exporter of torch writes
 
 
+@also_takes(recipe="biases are added in float, whatever the recipe")
 @dataclass
 class Torch2ONNXConfig(ConfigMixin):
     """
@@ -33,10 +35,10 @@ class Torch2ONNXConfig(ConfigMixin):
             A batch: a dict by the names of `forward`, a tuple in its order, or one tensor. None makes one up for
             models of transformers.
         input_names (`list[str]`, *optional*):
-            Which inputs the file has, by their names in the model; INC's could be chosen. None is all of the example,
-            or what the processor of such a model gives.
+            Which inputs the file has, by their names in the model; or, as in INC, other names for its first inputs.
+            None is all of the example, or what the processor of such a model gives.
         output_names (`list[str]`, *optional*):
-            Which outputs the file has. None is all that are tensors.
+            Which outputs the file has, or other names for the first of them. None is all that are tensors.
         dynamic_axes (`dict`, *optional*):
             `{input: {axis: name}}`, or its JSON text: axes whose length may change. None is the batch, and the length
             of texts and sounds and the size of images, where the model allows it; of an example, the batch and the

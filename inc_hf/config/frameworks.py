@@ -42,7 +42,7 @@ class MXNet(ConfigMixin):
 
     precisions: list[str] | str | None = None
 
-    def __post_init__(self):
+    def _check_fields(self) -> None:
         if self.precisions is not None:
             self.precisions = check_choices("precisions", self.precisions, PRECISIONS)
 
@@ -58,8 +58,8 @@ class ONNX(ConfigMixin):
     graph_optimization_level: str | None = None
     precisions: list[str] | str | None = None
 
-    def __post_init__(self):
-        MXNet.__post_init__(self)
+    def _check_fields(self) -> None:
+        MXNet._check_fields(self)
         if self.graph_optimization_level is not None:
             check_choice("graph_optimization_level", self.graph_optimization_level, OPTIMIZATIONS)
 
@@ -97,7 +97,7 @@ class HPOConfig(ConfigMixin):
     min_train_samples: int = 10
     seed: int = 42
 
-    def __post_init__(self):
+    def _check_fields(self) -> None:
         if not isinstance(self.search_space, dict) or not self.search_space:
             raise wrong_type("search_space", "a dict, {name: SearchSpace or list of values}", self.search_space)
         check_choice("searcher", self.searcher, SEARCHERS)

@@ -50,6 +50,9 @@ GRAPH_OPTIMIZATION_LEVELS = ("DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED", "
 # INC's; of these, only the first three change anything here.
 AUTO_ALPHA_ARGS = ("alpha_min", "alpha_max", "alpha_step", "shared_criterion", "do_blockwise", "n_samples")
 
+SMOOTHING = ("alpha", "auto_alpha_args")  # what is read of `smooth_quant_args`; INC has more
+IDLE_RECIPES = ("layer_wise_quant_args", "rtn_args", "awq_args", "gptq_args", "teq_args", "autoround_args")
+
 # The default of every recipe; a recipe's value has the type of its default.
 RECIPES: dict[str, Any] = {
     "smooth_quant": False,
@@ -109,6 +112,16 @@ def recipe(recipes: dict[str, Any], name: str) -> Any:
     if name not in RECIPES:
         raise UsageError(f"There is no recipe {name!r}, only {', '.join(RECIPES)}{did_you_mean(name, RECIPES)}")
     return recipes[name] if name in recipes else copy.deepcopy(RECIPES[name])
+
+
+def idle_recipes(recipes: dict[str, Any]) -> list[str]:
+    """The recipes that nothing here reads, in words; `check_supported` speaks of those for ONNX Runtime."""
+    given = {name: f"the recipe `{name}`" for name in IDLE_RECIPES if recipes.get(name)}
+    for key in recipes.get("smooth_quant_args", {}):
+        if key not in SMOOTHING:
+            nearest = did_you_mean(key, SMOOTHING).strip(".; ?")
+            given[key] = f"`{key}` of `smooth_quant_args`{f' ({nearest}?)' if nearest else ''}"
+    return list(given.values())
 
 
 def _normalize_section(where: str, section: str, settings: Any) -> dict[str, list]:

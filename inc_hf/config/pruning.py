@@ -191,6 +191,8 @@ class WeightPruningConfig(ConfigMixin):
             Whether to keep scores in 16 bits, and one per block. N:M and progressive types need one per weight.
     """
 
+    UNREAD = ("backend",)
+
     pruning_configs: JsonList = field(default_factory=lambda: [{}])
     target_sparsity: float = 0.9
     pruning_type: str = "snip_momentum"

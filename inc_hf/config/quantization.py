@@ -17,7 +17,7 @@ from inc_hf.config.checks import (
 )
 from inc_hf.config.criteria import AccuracyCriterion, TuningCriterion
 from inc_hf.config.flat import takes_flat_keywords
-from inc_hf.config.op_dicts import check_recipes, normalize_op_dict, recipe
+from inc_hf.config.op_dicts import check_recipes, idle_recipes, normalize_op_dict, recipe
 from inc_hf.errors import UsageError
 
 APPROACHES = ("static", "dynamic", "auto", "weight_only")
@@ -65,6 +65,10 @@ class _QuantizationMixin(ConfigMixin):
         self.quant_level = _check_quant_level(self.quant_level)
         self.accuracy_criterion = build("accuracy_criterion", self.accuracy_criterion, AccuracyCriterion)
         self.tuning_criterion = build("tuning_criterion", self.tuning_criterion, TuningCriterion)
+
+    def _check_together(self):
+        self.accuracy_criterion.check()
+        self.tuning_criterion.check()
 
 
 @also_called(op_type_list="op_type_dict", op_name_list="op_name_dict")
@@ -132,6 +136,8 @@ class PostTrainingQuantConfig(_QuantizationMixin):
             Name of the run in a diagnosis report.
     """
 
+    UNREAD = ("inputs", "outputs", "domain", "excluded_precisions", "ni_workload_name")
+
     device: str = "cpu"
     backend: str = "default"
     domain: str = "auto"
@@ -163,6 +169,9 @@ class PostTrainingQuantConfig(_QuantizationMixin):
             check_bool("reduce_range", self.reduce_range)
         check_bool("diagnosis", self.diagnosis)
         check_string("ni_workload_name", self.ni_workload_name)
+
+    def _idle(self) -> list[str]:
+        return super()._idle() + idle_recipes(self.recipes)
 
     def recipe(self, name: str) -> Any:
         """Value of the recipe `name`: the user's, otherwise the default from `RECIPES`."""
@@ -206,6 +215,10 @@ class QuantizationAwareTrainingConfig(_QuantizationMixin):
         tuning_criterion (`TuningCriterion`, `dict` or `str`, *optional*):
             The search. A dict or its JSON text becomes a [`TuningCriterion`], None the default one.
     """
+
+    UNREAD = (
+        "inputs", "outputs", "model_name", "quant_format", "excluded_precisions", "quant_level", "tuning_criterion",
+    )  # fmt: skip
 
     device: str = "cpu"
     backend: str = "default"
@@ -271,6 +284,8 @@ class MixedPrecisionConfig(_QuantizationMixin):
             Inputs of one forward call, for backends that trace the model. Not part of a comparison of two configs.
     """
 
+    UNREAD = ("inputs", "outputs", "model_name")
+
     device: str = "cpu"
     backend: str = "default"
     precisions: list[str] | str = field(default_factory=lambda: ["bf16"])
@@ -291,6 +306,7 @@ class MixedPrecisionConfig(_QuantizationMixin):
         check_string("model_name", self.model_name)
 
     def _check_together(self):
+        super()._check_together()
         if not set(self.precisions) - set(self.excluded_precisions):
             raise UsageError(
                 f"`precisions` {self.precisions} leaves nothing to use beside `excluded_precisions` "

@@ -48,6 +48,8 @@ class BenchmarkConfig(ConfigMixin):
             Name of the run in a diagnosis report.
     """
 
+    UNREAD = ("inputs", "outputs", "ni_workload_name")
+
     inputs: list[str] | str = field(default_factory=list)
     outputs: list[str] | str = field(default_factory=list)
     backend: str = "default"

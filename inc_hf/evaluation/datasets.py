@@ -14,6 +14,7 @@ from inc_hf.models.hub import reached
 OTHER_DELIMITERS = {",": ";\t|", "\t": ",;|"}  # of tables that programs write under the same endings
 COLUMN = re.compile(r"\s*[\"']?[\w-]{1,40}[\"']?\s*")
 LOADERS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+OF_SQUAD = ({"data"}, {"data", "version"})
 
 
 def load_dataset_file_or_hub(name: str | os.PathLike, config_name: str | None, split: str, token: str | None) -> Any:
@@ -38,10 +39,34 @@ def _load(datasets: Any, name: str | os.PathLike, config_name: str | None, split
         if LOADERS[ending] == "csv":
             _check_first_rows(name, "\t" if ending == ".tsv" else ",")
         settings = {"delimiter": "\t", "quoting": 3} if ending == ".tsv" else {}
-        return datasets.load_dataset(LOADERS[ending], data_files=os.fspath(name), split="train", **settings)
+        rows = datasets.load_dataset(LOADERS[ending], data_files=os.fspath(name), split="train", **settings)
+        return _questions(datasets, rows, name) if {*rows.column_names} in OF_SQUAD else rows
     if not os.path.isdir(os.path.join(datasets.config.HF_DATASETS_CACHE, os.fspath(name).replace("/", "___"))):
         reached(name, ("README.md",), "dataset", token=token)
     return datasets.load_dataset(os.fspath(name), config_name, split=split, token=token)
+
+
+def _questions(datasets: Any, rows: Any, name: str | os.PathLike) -> Any:
+    """The questions of a file as SQuAD publishes it, a row for each, in the columns of its dataset on the Hub."""
+    try:
+        found = [
+            {"id": asked["id"], "question": asked["question"], "context": part["context"], "answers": _texts(asked)}
+            for row in rows
+            for article in row["data"]
+            for part in article["paragraphs"]
+            for asked in part["qas"]
+        ]
+    except (KeyError, TypeError) as error:
+        raise UsageError(
+            f"{name} has the column 'data', and not what SQuAD has in it (articles with 'paragraphs', which have a "
+            f"'context' and 'qas'): {error!r}."
+        ) from error
+    return datasets.Dataset.from_list(found)
+
+
+def _texts(asked: dict[str, Any]) -> dict[str, list]:
+    answers = asked.get("answers") or []
+    return {key: [answer[key] for answer in answers] for key in ("text", "answer_start")}
 
 
 def _check_file(name: str | os.PathLike, ending: str) -> None:

@@ -58,8 +58,8 @@ def refuse_columns(names: list[str], key: str) -> None:
     """Raise ValueError for a dataset without labels, of which `key` names those that are missing."""
     if key != "labels":
         raise UsageError(
-            f"Evaluation needs {key!r}, the place of an answer among the tokens; the columns are {', '.join(names)}. "
-            "Make it of the texts of the answers with the tokenizer, or pass `eval_fn` to `IncQuantizer` in Python."
+            f"Evaluation needs answers; the columns are {', '.join(names)}. Name them as SQuAD does: 'question', "
+            f"'context' and 'answers', or give {key!r}, the place of an answer among the tokens."
         )
     has_header = not any(name.strip().isdigit() or " " in name.strip() for name in names)
     header = "" if has_header else " Is the first line of the file the names of its columns?"

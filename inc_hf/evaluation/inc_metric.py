@@ -25,8 +25,8 @@ def evaluate_metric(
     Args:
         dataloader: batches `(inputs, label)`, or dicts with `labels`.
         metric: "accuracy" (of each label, where a sample has several), "f1" of two classes, `{"f1": "macro"}`,
-            "micro" or "weighted" of more, "mse", "mae", "rmse", `{"topk": k}`, or an object with
-            `update(preds, labels)`, `reset()` and `result()`.
+            "micro" or "weighted" of more, "mse", "mae", "rmse", `{"topk": k}` or `{"topk": {"k": k}}`, or an object
+            with `update(preds, labels)`, `reset()` and `result()`.
         postprocess (*optional*): `(outputs, labels)` of a batch -> those that the metric gets.
     """
     start = _start_of(object_of(metric))
@@ -75,6 +75,7 @@ def _start_of(metric: Any) -> Callable[[nn.Module], "Measure"]:
     if isinstance(metric, dict) and len(metric) != 1:
         raise UsageError(f"Pass one metric, got {', '.join(metric) or 'none'}; an `eval_func` can combine several.")
     name, argument = next(iter(metric.items())) if isinstance(metric, dict) else (metric, None)
+    argument = _setting_of(name, argument)
     key = str(name).lower()
     if key not in METRICS:
         raise UsageError(f"Unknown metric {name!r}; choose one of {', '.join(METRICS)}, or pass an object.")
@@ -85,6 +86,17 @@ def _start_of(metric: Any) -> Callable[[nn.Module], "Measure"]:
         raise UsageError(f"The metric {name!r} takes no settings, got {argument!r}.")
     settings = () if known.allows is None else (argument,)
     return lambda model: OfCount(model, known.make(*settings), known.of_numbers)
+
+
+def _setting_of(name: Any, argument: Any) -> Any:
+    """The one setting of a metric: INC has it by its name, `{"topk": {"k": 1}}`."""
+    if not isinstance(argument, dict):
+        return argument
+    setting = SETTINGS.get(str(name).lower())
+    if unknown := [key for key in argument if key != setting]:
+        allowed = "no settings" if setting is None else f"only {setting!r}"
+        raise UsageError(f"The metric {name!r} takes {allowed}, got {unknown[0]!r}.")
+    return argument.get(setting)
 
 
 def _allows_k(name: Any, k: Any) -> None:
@@ -141,6 +153,7 @@ class Metric(NamedTuple):
     of_numbers: bool = False
 
 
+SETTINGS = {"topk": "k", "f1": "average"}
 METRICS = {
     "topk": Metric(Accuracy, _allows_k),
     "accuracy": Metric(Accuracy),

@@ -1,5 +1,6 @@
 """The score of a model, by the evaluation that the user gives."""
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -17,13 +18,15 @@ from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable
 from inc_hf.quantize.workflow import evaluating
 
+logger = logging.getLogger(__name__)
+
 
 class Scoring:
     """Model -> score, in evaluation mode and without gradients.
 
     Args:
-        eval_func: model -> score, or a dict of scores. What it raises is raised. Its `data`, if it has such an
-            attribute, is what [`named_data`] says of the samples that it counts.
+        eval_func: model -> score, a list of scores, of which the first counts, or a dict of scores. What it raises is
+            raised. Its `data`, if it has such an attribute, is what [`named_data`] says of the samples that it counts.
         metric: the metric or its name, None if that is seen when a dict with one score comes.
         metric_name: which entry of a dict counts.
         criterion: the goal.
@@ -45,19 +48,34 @@ class Scoring:
         criterion: AccuracyCriterion,
         data: Any = None,
     ):
-        self.eval_func, self.metric_name = eval_func, metric_name
+        self.eval_func, self.metric_name, self._has_told = eval_func, metric_name, False
         self.metric = metric_name or name_of(metric)
         self.data = getattr(eval_func, "data", None) if data is None else named_data(data)
         self.criterion = in_direction_of(criterion, metric)
 
     def __call__(self, model: nn.Module) -> float:
         with torch.no_grad(), evaluating(model):
-            result = self.eval_func(model)
+            result = self._first(self.eval_func(model))
         score = check_score(result, self.metric_name)
         if isinstance(result, Mapping) and self.metric_name is None:
             self.metric = next(iter(result))
             self.criterion = in_direction_of(self.criterion, self.metric)
         return score
+
+    def _first(self, result: Any) -> Any:
+        """Of several scores in a list, as INC takes them, the first one counts."""
+        if not _is_list(result):
+            return result
+        if not len(result):
+            raise UsageError("The evaluation function returned an empty list; it must return at least one score.")
+        if len(result) > 1 and not self._has_told:
+            logger.warning("The evaluation function returned %d scores; the first one counts.", len(result))
+            self._has_told = True
+        return result[0]
+
+
+def _is_list(result: Any) -> bool:
+    return isinstance(result, list | tuple) or getattr(result, "ndim", 0) == 1
 
 
 def scoring(
@@ -99,7 +117,9 @@ def name_of(metric: Any) -> str | None:
     if metric is None or isinstance(metric, str):
         return metric
     if isinstance(metric, Mapping):
-        return " ".join(str(part) for part in next(iter(metric.items()), ()) if part is not None) or None
+        name, setting = next(iter(metric.items()), (None, None))
+        setting = next(iter(setting.values()), None) if isinstance(setting, Mapping) else setting
+        return " ".join(str(part) for part in (name, setting) if part is not None) or None
     return type(metric).__name__
 
 

@@ -1,5 +1,6 @@
 """One forward pass of a model as one file of ONNX (INC 2.X `model.export`)."""
 
+import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,8 @@ from inc_hf.config.checks import check_float
 from inc_hf.errors import UsageError
 from inc_hf.export.axes import batches_and_axes
 from inc_hf.export.built_in import METADATA, built_in
-from inc_hf.export.part import Part
+from inc_hf.export.names import chosen
+from inc_hf.export.part import Axes, Part
 from inc_hf.export.write import checked, limit_of, write_freely
 from inc_hf.models.examples import usual_inputs
 from inc_hf.models.inputs import as_named
@@ -80,32 +82,42 @@ def forward_part(model: nn.Module, conf: Torch2ONNXConfig, inputs: Sequence[str]
         free (`bool`): whether more may change than the batch and the number of tokens, where the model allows it.
     """
     if conf.example_inputs is not None or not isinstance(model, PreTrainedModel):
-        given = _chosen(_given(model, conf), conf.input_names)
-        axes = axes_of(given) if conf.dynamic_axes is None else conf.dynamic_axes
+        given = _given(model, conf)
+        names, others = chosen(conf.input_names, list(given), "inputs")
+        given = {name: given[name] for name in names}
+        axes = axes_of(given) if conf.dynamic_axes is None else _axes_of_model(conf.dynamic_axes, others)
         known = {METADATA: built_in(model, given).to_json()} if isinstance(model, PreTrainedModel) else {}
-        return Part(model, [given, other_batch(given, axes)], axes, known)
-    names = usual_inputs(model, inputs) if conf.input_names is None else conf.input_names
+        return Part(model, [given, other_batch(given, axes)], axes, known, others)
+    names, others = _names_of(model, conf, inputs)
     with evaluating(model):
         batches, axes = batches_and_axes(model, names, free)
     story = built_in(model, batches[0])
     if conf.dynamic_axes is not None:
-        axes = conf.dynamic_axes
+        axes = _axes_of_model(conf.dynamic_axes, others)
         batches = [batches[0], other_batch(batches[0], axes)]
-    return Part(model, batches, axes, {METADATA: story.to_json()})
+    return Part(model, batches, axes, {METADATA: story.to_json()}, others)
+
+
+def _names_of(
+    model: PreTrainedModel, conf: Torch2ONNXConfig, inputs: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Of the inputs that are made up: any that the model takes, or the usual ones under other names."""
+    wanted = conf.input_names
+    if wanted is not None and set(wanted) & set(inspect.signature(model.forward).parameters):
+        return wanted, {}
+    return chosen(wanted, usual_inputs(model, inputs), "inputs")
+
+
+def _axes_of_model(axes: Axes, others: dict[str, str]) -> Axes:
+    """Axes by the names that the model has for its inputs; those of outputs follow from them."""
+    own = {other: name for name, other in others.items()}
+    return {own.get(name, name): each for name, each in axes.items()}
 
 
 def _given(model: nn.Module, conf: Torch2ONNXConfig) -> dict[str, Tensor]:
     if conf.example_inputs is None:
         raise UsageError(f"`example_inputs` is needed for a {type(model).__name__}: a dict, a tuple or a tensor.")
     return _by_name(model, conf.example_inputs)
-
-
-def _chosen(inputs: dict[str, Tensor], names: list[str] | None) -> dict[str, Tensor]:
-    if names is None:
-        return inputs
-    if unknown := sorted(set(names) - set(inputs)):
-        raise UsageError(f"The example batch has no inputs {unknown}, only {', '.join(inputs)}.")
-    return {name: inputs[name] for name in names}
 
 
 def _by_name(model: nn.Module, given: Any) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from inc_hf.config import Torch2ONNXConfig
 from inc_hf.config.arguments import check_conf, check_model
 from inc_hf.errors import UsageError
 from inc_hf.export.axes import FREE_NAMES
+from inc_hf.export.names import chosen, rename
 from inc_hf.export.onnx import ELSE, ExportError, onnx_graph, write_onnx
 from inc_hf.export.part import Part
 from inc_hf.models.dtypes import float_dtypes
@@ -25,6 +26,7 @@ from inc_hf.models.kv_cache import PAST, SWITCH, without_past
 from inc_hf.quantize.bf16 import bf16_modules, without_bf16
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.quantize.workflow import evaluating
+from inc_hf.telling import NOTICE
 
 logger = logging.getLogger(__name__)
 
@@ -102,10 +104,23 @@ def write_files(
     directory.mkdir(parents=True, exist_ok=True)
     with temporary_directory(directory / "onnx") as folder:
         for name, parts in files.items():
-            write_onnx(_graph(parts, conf), folder / name)
+            graph = _graph(parts, conf)
+            write_onnx(graph, folder / name)
             _validate(parts, OPENERS[backend](folder / name), limit, f"{name} on {backend}")
+            if _rename(graph, parts[0], conf):
+                write_onnx(graph, folder / name)
         _put(folder, directory, files)
     return [directory / name for name in files]
+
+
+def _rename(graph: Any, part: Part, conf: Torch2ONNXConfig) -> bool:
+    """Call inputs and outputs as the user does, once they are compared with torch; says whether there is a change."""
+    _, outputs = chosen(conf.output_names, [value.name for value in graph.graph.outputs], "outputs")
+    others = {**part.names, **outputs}
+    if others:
+        words = ", ".join(f"{name} as {other}" for name, other in others.items())
+        logger.log(NOTICE, "The file has %s.", words)
+    return rename(graph, part.names, outputs)
 
 
 def write_freely(make: Callable[[bool], dict[str, list[Part]]], *args: Any, **kwargs: Any) -> list[Path]:

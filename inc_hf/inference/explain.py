@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import nn
 
 from inc_hf.config.arguments import check_model
+from inc_hf.inference.encoder import embedding
 from inc_hf.inference.encoder.families import family_of
 from inc_hf.inference.encoder.replace import ONE_BY_ONE, ONE_CALL, how_it_runs
 from inc_hf.inference.layers import is_layer
@@ -75,7 +76,7 @@ def explain(model: nn.Module) -> Explanation:
     """
     check_model(model)
     encoders: list[Part] = []
-    computed: dict[nn.Module, str] = {}  # by the call of an encoder
+    computed: dict[nn.Module, str] = {}  # by a native call for several modules
     for name, module in model.named_modules():
         if family_of(module) is None:
             continue
@@ -83,6 +84,8 @@ def explain(model: nn.Module) -> Explanation:
         encoders.append(Part(name, type(module).__name__, *how))
         if how.runs == ONE_CALL:
             computed |= dict.fromkeys(module.forward.prepared().computed, f"the call of {name}")
+            if embedding.native_tables(embeddings := getattr(module, "embeddings", None)):
+                computed |= dict.fromkeys(embedding.modules_of(embeddings), "the call of the embeddings")
     if not encoders:
         encoders.append(Part("the model", type(model).__name__, ONE_BY_ONE, NOT_KNOWN))
     return Explanation(encoders, modules_of(model, computed))

@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from inc_hf.evaluation.metric_objects import overlap as f1_score
@@ -23,14 +23,18 @@ def evaluate(predictions: Mapping[str, str], dataset: Iterable[Mapping[str, Any]
         predictions: id of a question -> answer.
         dataset: articles, `{"paragraphs": [{"qas": [{"id": ..., "answers": [{"text": ...}]}]}]}`.
     """
+    return mean_score(predictions, dataset, lambda found, right: f1_score(found.split(), right.split()))
+
+
+def mean_score(
+    predictions: Mapping[str, str], dataset: Iterable[Mapping[str, Any]], score: Callable[[str, str], float]
+) -> float:
+    """The mean, in percent, of the score of each answer with that of the right ones that it is closest to."""
     questions = [question for article in dataset for part in article["paragraphs"] for question in part["qas"]]
-    scores = [best_score(predictions.get(question["id"]), question["answers"]) for question in questions]
-    return 100.0 * sum(scores) / max(len(scores), 1)
-
-
-def best_score(prediction: str | None, answers: Iterable[Mapping[str, str]]) -> float:
-    """F1 of an answer with the one of the right ones that it is closest to."""
-    if prediction is None:
-        return 0.0
-    words = normalize_answer(prediction).split()
-    return max((f1_score(words, normalize_answer(answer["text"]).split()) for answer in answers), default=0.0)
+    total = 0.0
+    for question in questions:
+        if question["id"] in predictions:
+            found = normalize_answer(predictions[question["id"]])
+            rights = [normalize_answer(answer["text"]) for answer in question["answers"]]
+            total += max((score(found, right) for right in rights), default=0.0)
+    return 100.0 * total / max(len(questions), 1)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from transformers import DataCollatorWithPadding, default_data_collator
 
-from inc_hf.models.labels import IGNORED
+from inc_hf.models.labels import IGNORED, PLACES
 from inc_hf.models.samples import DIMENSIONS, dimensions_of
 
 SOUND = ("input_values", "input_features")
@@ -33,7 +33,19 @@ def _of_texts(samples: list[dict[str, Any]], model: nn.Module, tokenizer: Any) -
     for key in others[0]:
         on_left = tokenizer.padding_side == "left" and _is_per_token(key, samples, model)
         others = _padded(others, [key], IGNORED if key == "labels" else 0, on_left)
+    if tokenizer.padding_side == "left":
+        others = _moved_right(others, texts)
     return {**DataCollatorWithPadding(_that_pads(tokenizer))(texts), **default_data_collator(others)}
+
+
+def _moved_right(others: list[dict[str, Any]], texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Places among the tokens, behind as many that pad."""
+    longest = max(len(text["input_ids"]) for text in texts)
+    moved = []
+    for sample, text in zip(others, texts, strict=True):
+        places = {key: sample[key] for key in PLACES if isinstance(sample.get(key), int) and sample[key] != IGNORED}
+        moved.append(sample | {key: place + longest - len(text["input_ids"]) for key, place in places.items()})
+    return moved
 
 
 def _is_per_token(key: str, samples: list[dict[str, Any]], model: nn.Module) -> bool:

@@ -14,6 +14,7 @@ from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.models.labels import LABEL_COLUMNS
 from inc_hf.models.limits import text_limit
 from inc_hf.models.samples import empty_column, is_image, refuse_empty, text_columns
+from inc_hf.models.spans import has_answers, marked_tokens
 from inc_hf.models.words import tagged_tokens, word_columns
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class Encoder:
         if main_input == "input_ids":
             if self.tokenizer is not None and (words := word_columns(sample, self.model)):
                 return tagged_tokens(sample, words, self.model, self.tokenizer, row, **self.settings)
+            if self.tokenizer is not None and has_answers(sample, self.model):
+                return marked_tokens(sample, self.tokenizer, row, **self.settings)
             self.columns = self.columns or text_columns(sample)
         if empty := empty_column(sample, self.columns):
             refuse_empty(empty, row)

@@ -7,7 +7,8 @@ from torch import nn
 
 from inc_hf.errors import UsageError
 
-LABEL_COLUMNS = ("labels", "label", "label_ids", "start_positions", "end_positions")
+PLACES = ("start_positions", "end_positions")  # of answers among the tokens
+LABEL_COLUMNS = ("labels", "label", "label_ids", *PLACES)
 IGNORED = -100  # stands for what is not to be counted, as everywhere in transformers
 OTHER_NAMES = ("label", "label_ids")  # of "labels"
 TAG_NAMES = ("ner_tags", "tags", "pos_tags", "chunk_tags")  # of those that words have

@@ -29,12 +29,13 @@ def prepare(
     Where the config does not say when to begin, that is after the `warmup_steps` of the learning rate.
 
     Raises:
-        ValueError: a layer is in two of them or frozen, names match nothing, steps are not in the run, or settings do
-            not go together.
+        ValueError: a layer is in two of them or frozen, names match nothing, no pattern fits, steps are not in the
+            run, or settings do not go together.
     """
-    pruners = [Pruner(c, find_targets(model, c), total_steps, warmup_steps) for c in config.merged_configs()]
-    check_owners([pruner.targets for pruner in pruners])
-    return pruners
+    merged = config.merged_configs()
+    found = [find_targets(model, each, len(merged) == 1) for each in merged]
+    check_owners(found)
+    return [Pruner(each, targets, total_steps, warmup_steps) for each, targets in zip(merged, found, strict=True)]
 
 
 class Pruner:
@@ -96,6 +97,8 @@ class Pruner:
     @torch.no_grad()
     def update(self, step: int) -> bool:
         """Make new masks if `step` asks for it, and put them on the weights; returns whether it did."""
+        if not self.targets:
+            return False
         if self.config.pruning_type == "pattern_lock":
             due = step == self.schedule.start
             if due:

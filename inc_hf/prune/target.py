@@ -57,13 +57,16 @@ class Target:
         return len(self.parts) == 1 or len({p.pattern.units(s) for p, s in zip(self.parts, shapes, strict=True)}) == 1
 
 
-def find_targets(model: nn.Module, config: SimpleNamespace) -> list[Target]:
+def find_targets(model: nn.Module, config: SimpleNamespace, is_alone: bool = True) -> list[Target]:
     """The layers that one merged element of `pruning_configs` prunes.
 
     Layers that the pattern does not fit are left out, with one warning.
 
+    Args:
+        is_alone: whether there is no other element that could prune something.
+
     Raises:
-        ValueError: a regular expression of `op_names` hits nothing, or nothing is left to prune.
+        ValueError: none of `op_names` hits anything, or nothing is left to prune.
     """
     layers = select_layers(model, config)
     pattern = parse_pattern(config.pattern)
@@ -77,7 +80,7 @@ def find_targets(model: nn.Module, config: SimpleNamespace) -> list[Target]:
         warn_once(
             logger, model, "The pattern %s does not fit, so these stay dense: %s.", config.pattern, ", ".join(left_out)
         )
-    if not fitting:
+    if not fitting and is_alone:
         raise UsageError(
             f"No layer can be pruned with the pattern {config.pattern!r}: looked at {', '.join(layers) or 'none'}; "
             "see `op_names`, `excluded_op_names` and `pruning_op_types`."
@@ -86,7 +89,12 @@ def find_targets(model: nn.Module, config: SimpleNamespace) -> list[Target]:
 
 
 def check_owners(by_config: list[list[Target]]) -> None:
-    """Raise ValueError if a weight is in the targets of two elements of `pruning_configs`."""
+    """Raise ValueError if a weight is in the targets of two elements of `pruning_configs`, or none in any."""
+    if not any(by_config):
+        raise UsageError(
+            "No layer can be pruned with the patterns of `pruning_configs`: none fits the layers that its element "
+            "means; see `pattern`, `op_names` and `pruning_op_types`."
+        )
     owners: dict[int, int] = {}
     for i, targets in enumerate(by_config):
         for part in (part for target in targets for part in target.parts):
@@ -101,10 +109,12 @@ def select_layers(model: nn.Module, config: SimpleNamespace) -> dict[str, nn.Mod
     """Layers by type and name. Without `op_names` the head of the model is left out, which is said."""
     candidates = {name: m for name, m in model.named_modules() if is_prunable(m, config.pruning_op_types)}
     _say_what_is_computed(model, config.pruning_op_types)
-    for regex in config.op_names:
-        if not any(re.search(regex, name) for name in candidates):
-            raise UsageError(f"`op_names` {regex!r} matches no layer{nearest(regex, candidates)}")
-    for regex in config.excluded_op_names:  # one list often serves several models
+    idle = [regex for regex in config.op_names if not any(re.search(regex, name) for name in candidates)]
+    if idle and idle == list(config.op_names):
+        raise UsageError(f"`op_names` {idle[0]!r} matches no layer{nearest(idle[0], candidates)}")
+    for regex in idle:  # one list often serves several models
+        warn_once(logger, model, "`op_names` %r matches no layer%s", regex, nearest(regex, candidates))
+    for regex in config.excluded_op_names:
         if not any(re.search(regex, name) for name, _ in model.named_modules()):
             warn_once(logger, model, "`excluded_op_names` %r matches no module%s", regex, nearest(regex, candidates))
     chosen = {

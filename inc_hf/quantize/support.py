@@ -22,14 +22,15 @@ def check_supported(config: PostTrainingQuantConfig) -> None:
     """Refuse what this version cannot do, before anything is done.
 
     Raises:
-        ValueError: a device, backend, recipe or `quant_level` that is not available.
+        ValueError: a device, backend or recipe that is not available.
     """
     if config.device != "cpu":
         raise UsageError(f"`device` must be 'cpu', got {config.device!r}: quantized models run on CPUs.")
     if config.backend not in BACKENDS:
-        raise UsageError(f"The backend {config.backend!r} is not available yet; choose from {', '.join(BACKENDS)}.")
-    if config.quant_level == 0:
-        raise UsageError("`quant_level` 0 (type by type) is not available yet; use 'auto' or 1.")
+        raise UsageError(
+            f"The backend {config.backend!r} is not available yet; choose from {', '.join(BACKENDS)}. What runs the "
+            "quantized model is chosen when it is loaded: `IncModelFor….from_pretrained(directory, backend=…)`."
+        )
     for name in UNAVAILABLE_RECIPES:
         if config.recipe(name):
             raise UsageError(f"The recipe {name!r} is not available yet; leave it out of `recipes`.")

@@ -7,18 +7,18 @@ from typing import Any
 from torch import nn
 
 from inc_hf.config import TuningCriterion, options
-from inc_hf.errors import UsageError
 from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantize.probe import recording_reached
 from inc_hf.tune.doubts import doubts_of
 from inc_hf.tune.history import History
 from inc_hf.tune.space import Space
-from inc_hf.tune.strategy import STRATEGIES
+from inc_hf.tune.strategy import STRATEGIES, Strategy
 from inc_hf.tune.tuner import Goal, TuneResult, tune
 
 logger = logging.getLogger(__name__)
 
 RANKING_BATCHES = 4
+DEFAULT = "basic"
 
 
 def search(
@@ -56,7 +56,7 @@ def search(
         logger.warning("%s", doubt)
     inputs = list(batches[:RANKING_BATCHES]) or recorded
     space = space_of(inputs, reached)
-    strategy = STRATEGIES[tuning.strategy](space.candidates(), space.rank, goal.criterion.higher_is_better)
+    strategy = _strategy_of(tuning)(space.candidates(), space.rank, goal.criterion.higher_is_better)
     result = tune(strategy, space.build, evaluate, goal, tuning, history)
     result.doubts = doubts
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
@@ -69,9 +69,12 @@ def search(
     return result
 
 
-def check_strategy(tuning: TuningCriterion) -> None:
-    """Raise ValueError for a strategy that does not exist."""
+def _strategy_of(tuning: TuningCriterion) -> Callable[..., Strategy]:
+    """The strategy by its name; those of INC's that are not here lead to the same goal by another way."""
     if tuning.strategy not in STRATEGIES:
-        raise UsageError(
-            f"The strategy {tuning.strategy!r} is not available yet; choose from {', '.join(STRATEGIES)}."
+        logger.warning(
+            "The strategy %r is not available yet; %r searches instead, which puts back into float what harms most.",
+            tuning.strategy,
+            DEFAULT,
         )
+    return STRATEGIES.get(tuning.strategy, STRATEGIES[DEFAULT])

@@ -11,13 +11,21 @@ from inc_hf.checkpoint import attach_quantizer, save_checkpoint
 from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.checkpoint.stale import is_of_training
 from inc_hf.config.arguments import check_path
+from inc_hf.config.elsewhere import elsewhere
 from inc_hf.errors import UsageError
+from inc_hf.models.json_files import read_object
 from inc_hf.models.source import source_of
 from inc_hf.models.tasks import HUB_KEYWORDS, auto_class_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
 from inc_hf.training import CompressedModel
+
+WEIGHTS_NAME = "model.safetensors"  # INC's was a pickle, "pytorch_model.bin"
+export_compressed_model = elsewhere(
+    "export_compressed_model",
+    "`save_pretrained` of a quantized model stores it compressed, and `from_pretrained` loads that",
+)
 
 
 def save_for_huggingface_upstream(
@@ -48,11 +56,27 @@ def save_for_huggingface_upstream(
     return save_checkpoint(partial(held.write, tokenizer=tokenizer), output_dir, overwrite)
 
 
+def refuse_int8_of_inc(directory: str | os.PathLike) -> None:
+    """Raise ValueError for a directory as INC's own `save_for_huggingface_upstream` wrote it, with a pickle."""
+    weights = Path(directory) / "pytorch_model.bin"
+    if weights.is_file() and not any(Path(directory).glob("*.safetensors")):
+        config = read_object(Path(directory) / "config.json")
+        if "int8" in (config.get("torch_dtype"), config.get("dtype")):
+            raise UsageError(
+                f"{weights} is a pickle of INC's with INT8 weights, which is not read, since loading a pickle can run "
+                "any code. Quantize the float model again with `inc_hf.quantization.fit`, and save that."
+            )
+
+
 class OptimizedModel:
     """INC's loader: the class comes from the checkpoint's `architectures`."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        raise OSError("Use `OptimizedModel.from_pretrained(directory_or_hub_name)`.")
 
     @staticmethod
     def from_pretrained(model_name_or_path: str | os.PathLike, **kwargs: Any) -> PreTrainedModel:
         """Load a quantized or a float checkpoint with the class that wrote it."""
+        refuse_int8_of_inc(model_name_or_path)
         hub = source_of(model_name_or_path, **{key: kwargs[key] for key in HUB_KEYWORDS if key in kwargs})
         return load_model(auto_class_of(model_name_or_path, **hub), model_name_or_path, **kwargs | hub)

@@ -120,7 +120,7 @@ def test_the_defaults_prune_over_the_run_after_the_warm_up(warmup, tmp_path, cap
     (pruner,) = callback.pruners
     assert (pruner.schedule.start, pruner.schedule.end) == ((4, 14) if warmup else (0, 12))
     assert pruner.sparsity() == pytest.approx(0.5, abs=0.01)
-    assert "50 % zeros in 20 steps will cost accuracy: train for about 300 steps" in caplog.text
+    assert "50 % zeros in 20 steps will cost accuracy: train for about 600 steps" in caplog.text
 
 
 def test_the_defaults_need_the_length_of_a_hand_written_loop():

@@ -261,9 +261,10 @@ def test_several_criteria_in_to_dict():
         ({}, ValueError, "`criterion` must be a dict of one loss, {name: settings} with the name one of Knowledge"),
         ({"temperature": 1, "loss_types": []}, ValueError, "got the keys ['temperature', 'loss_types']."),
         (nn.MSELoss(), TypeError, "`criterion` must be an object of KnowledgeDistillationLossConfig, Intermediate"),
-        ("KL", ValueError, "`criterion` is not valid JSON"),
+        ("KL", ValueError, "`criterion` must be one of KnowledgeDistillationLoss, "),
+        ("{KL}", ValueError, "`criterion` is not valid JSON"),
     ],
-    ids=["empty list", "item", "name", "setting", "empty", "two keys", "module", "text"],
+    ids=["empty list", "item", "name", "setting", "empty", "two keys", "module", "text", "broken text"],
 )
 def test_criterion_errors(criterion, error_type, text):
     assert text in error(error_type, DistillationConfig, criterion=criterion)

@@ -107,7 +107,8 @@ class TestEvaluateMetric:
             (7, "Unknown metric 7"),
             ({"topk": 1, "mse": {}}, "one metric, got topk, mse"),
             ({}, "one metric, got"),
-            ({"MSE": {"compare_label": False}}, "'MSE'.* takes no settings, got {'compare_label': False}"),
+            ({"MSE": {"compare_label": False}}, "'MSE'.* takes no settings, got 'compare_label'"),
+            ({"topk": {"n": 1}}, "'topk' takes only 'k', got 'n'"),
             ({"accuracy": 5}, "'accuracy'.* takes no settings, got 5"),
             (
                 {"f1": "samples"},

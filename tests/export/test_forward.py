@@ -100,10 +100,13 @@ def test_weights_beside_a_file_that_would_be_too_large(tmp_path, monkeypatch):
     assert (open_session(path)(inputs_of(model))["logits"] - logits_of(model)).abs().max() < 1e-4
 
 
-def test_a_model_that_is_none_of_transformers(tmp_path):
-    conf = Torch2ONNXConfig("fp32", opset_version=14, example_inputs=torch.randn(2, 4), output_names=["output"])
+def test_a_model_that_is_none_of_transformers(tmp_path, caplog):
+    names = {"input_names": ["input"], "output_names": ["scores"]}  # the user's own, as in INC
+    axes = {"input": {0: "batch_size"}, "scores": {0: "batch_size"}}
+    conf = Torch2ONNXConfig("fp32", 14, example_inputs=torch.randn(2, 4), **names, dynamic_axes=axes)
     path = export(TinyNet(), tmp_path / "model.onnx", conf)
-    assert open_session(path)({"x": torch.zeros(5, 4)})["output"].shape == (5, 2)
+    assert open_session(path)({"input": torch.zeros(5, 4)})["scores"].shape == (5, 2)
+    assert "The file has x as input, output as scores." in caplog.text
 
 
 class Unwritable(nn.Module):
@@ -122,15 +125,15 @@ class Unwritable(nn.Module):
         ),
         (
             "bert",
-            Torch2ONNXConfig("fp32", output_names=["scores"]),
+            Torch2ONNXConfig("fp32", output_names=["scores", "more"]),
             ValueError,
-            r"no outputs \['scores'\]; it has logits",
+            r"no outputs \['scores', 'more'\], only logits",
         ),
         (
             "bert",
-            Torch2ONNXConfig("fp32", input_names=["ids"]),
+            Torch2ONNXConfig("fp32", input_names=list("abcde")),
             ValueError,
-            r"no inputs \['ids'\], only input_ids, att",
+            r"no inputs \['a', 'b', 'c', 'd', 'e'\], only input_ids, att",
         ),
         (
             TinyNet().half(),

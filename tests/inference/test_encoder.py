@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from native_calls import Calls
+from paddings import PADDINGS
 from tiny import quantized, tiny_inputs, tiny_model
 
 from inc_hf import mix_precision, ops, optimize
@@ -22,12 +23,6 @@ DISTILBERT_SIZES = {"n_layers": 3, "dim": 32, "n_heads": 4, "hidden_dim": 64}
 SIZE_OF_WEIGHTS = {"fp32": 2, "int8": 1}
 # EuroBERT's embeddings have no norm, so that a channel of few tokens is rounded by its largest value.
 LEAST = {("eurobert", "int8"): 0.997}
-PADDINGS = {
-    "none": [[1] * 10] * 3,
-    "right": [[1] * 10, [1] * 4 + [0] * 6, [1] * 9 + [0]],
-    "left": [[0] * 3 + [1] * 7, [1] * 10, [0] * 9 + [1]],
-    "holes": [[1, 0] * 5, [0] * 2 + [1] * 3 + [0] * 2 + [1] * 3, [1] * 10],
-}
 
 
 def model_of(family, kind="dynamic", attention="fp32", **values):
@@ -255,6 +250,39 @@ def test_changed_weights_are_noticed():
         output, by_encoder = run(model, **inputs)
         assert by_encoder and not torch.equal(output.last_hidden_state, before.last_hidden_state)
         before = output
+
+
+class Doubled(torch.nn.Module):
+    """As an adapter wraps a layer."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return 2 * self.layer(x)
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "float"])
+def test_modules_that_are_exchanged_are_noticed(kind):
+    model = model_of("bert") if kind == "dynamic" else tiny_model("bert", **SIZES)
+    model, inputs = optimize(model.eval()), inputs_of(model)
+    with torch.no_grad():
+        before = model(**inputs).logits
+        attention = base(model).encoder.layer[1].attention.self
+        kept, attention.query = attention.query, Doubled(attention.query)
+        wrapped = model(**inputs).logits
+        assert torch.allclose(wrapped, one_by_one(model, inputs), atol=1e-5)
+        assert not torch.allclose(wrapped, before, atol=1e-5)
+        attention.query = kept
+        assert torch.equal(model(**inputs).logits, before)
+
+
+def one_by_one(model, inputs):
+    """The logits without the forward that `optimize` put in place."""
+    copied = copy.deepcopy(model)
+    del vars(base(copied))["forward"]
+    return copied(**inputs).logits
 
 
 def test_a_model_that_was_made_in_inference_mode():

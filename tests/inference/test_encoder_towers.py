@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from native_calls import Calls
+from paddings import PADDINGS
 from tiny import tiny_model
 
 from inc_hf import PostTrainingQuantConfig, mix_precision, ops, optimize
@@ -16,12 +17,6 @@ SIZES = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "i
 TEXT = {**SIZES, "vocab_size": 96, "max_position_embeddings": 16, "projection_size": 32}
 IMAGE = {**SIZES, "image_size": 16, "patch_size": 4}
 END = 95
-PADDINGS = {
-    "none": [[1] * 10] * 3,
-    "right": [[1] * 10, [1] * 4 + [0] * 6, [1] * 9 + [0]],
-    "left": [[0] * 3 + [1] * 7, [1] * 10, [0] * 9 + [1]],
-    "holes": [[1, 0] * 4 + [1, 1], [0] * 2 + [1] * 3 + [0] * 2 + [1] * 3, [1] * 10],
-}
 WAYS = {"clip": {}, "clip with an older config": {"eos_token_id": 2}, "siglip": {}}
 
 

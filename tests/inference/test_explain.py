@@ -36,8 +36,8 @@ def test_an_encoder_in_one_call(int8):
     assert [tuple(p) for p in found.encoders] == [("bert", "BertModel", ONE_CALL, "")]
     assert part(found, "bert.encoder.layer.1.output.dense")[2:] == ("the call of bert, INT8 dense", "")
     assert part(found, "bert.encoder.layer.0.output.LayerNorm").runs_on == "the call of bert"
-    assert part(found, "bert.embeddings.word_embeddings").runs_on == "torch, rows in INT8"
-    assert part(found, "bert.embeddings.LayerNorm").runs_on == "torch, float32"
+    assert part(found, "bert.embeddings.word_embeddings").runs_on == "the call of the embeddings"
+    assert part(found, "bert.embeddings.LayerNorm").runs_on == "the call of the embeddings"
     assert part(found, "classifier").runs_on == "INT8 dense"
     holding = [name for name, m in int8.named_modules() if isinstance(m, QLinear | nn.LayerNorm)]
     assert set(holding) <= {p.name for p in found.modules}

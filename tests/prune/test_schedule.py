@@ -141,4 +141,4 @@ def test_a_warm_up_over_the_whole_run_leaves_time_to_prune():
 
 
 def test_more_zeros_need_more_steps():
-    assert [steps_needed(s) for s in (0.0, 0.5, 0.75)] == [0, 300, 600]
+    assert [steps_needed(s) for s in (0.0, 0.5, 0.75)] == [0, 600, 1200]

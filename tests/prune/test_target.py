@@ -70,8 +70,8 @@ def test_a_stack_of_layers_has_no_head():
 def test_names_that_hit_nothing(caplog):
     with pytest.raises(ValueError, match="`op_names` 'quary' matches no layer; did you mean"):
         targets_of(torch.nn.ModuleDict({"query": torch.nn.Linear(2, 2)}), op_names=["quary"])
-    with pytest.raises(ValueError, match="`op_names` 'LayerNorm' matches no layer"):
-        targets_of(tiny_model("bert"), op_names=["query", "LayerNorm"])
+    targets_of(tiny_model("bert"), op_names=["query", "LayerNorm"])  # one list often serves several models
+    assert "`op_names` 'LayerNorm' matches no layer" in caplog.text
     targets_of(tiny_model("bert"), excluded_op_names=["embeddings", "classifer"])
     assert "`excluded_op_names` 'classifer' matches no module; did you mean 'classifier'?" in caplog.text
     assert "'embeddings'" not in caplog.text

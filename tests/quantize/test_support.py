@@ -10,7 +10,6 @@ from inc_hf.quantize.support import ONNX_RECIPES, UNAVAILABLE_RECIPES, check_sup
 REFUSED = {
     "device": ({"device": "gpu"}, "must be 'cpu', got 'gpu'"),
     "backend": ({"backend": "ipex"}, "backend 'ipex' is not available"),
-    "quant_level": ({"quant_level": 0}, "`quant_level` 0"),
     **{name: ({"recipes": {name: True}}, f"recipe '{name}' is not available") for name in UNAVAILABLE_RECIPES},
 }
 

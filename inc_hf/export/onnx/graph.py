@@ -13,6 +13,7 @@ from inc_hf.backends.compare import axes_of, named
 from inc_hf.backends.onnxruntime import WEIGHT_BITS
 from inc_hf.config.export import EXPORT_FORMATS, OLDEST_OPSET
 from inc_hf.errors import UsageError
+from inc_hf.export.names import chosen
 from inc_hf.export.onnx.blame import explain, following
 from inc_hf.export.onnx.forms import written_for_onnx
 from inc_hf.export.onnx.program import ELSE, ExportError, Flat, onnx_program
@@ -51,7 +52,8 @@ def onnx_graph(
     Args:
         model (`nn.Module`): float or quantized, in evaluation mode; it comes back as it was.
         inputs (`dict[str, torch.Tensor]`): an example batch by the names of `forward`.
-        output_names (`list[str]`, *optional*): which outputs to write; all tensors by default, see [`named`].
+        output_names (`list[str]`, *optional*): which outputs to write; all tensors by default, see [`named`], or if
+            these are other names, see [`chosen`].
         dynamic_axes (*optional*): `{input: {axis: name}}`; by default those of [`axes_of`].
         quant_format (`str`): how static activations are written: "QDQ" or "QOperator".
         opset_version (`int`): of the standard operators, 18 or later.
@@ -67,9 +69,7 @@ def onnx_graph(
     axes = axes_of(inputs) if dynamic_axes is None else dynamic_axes
     with torch.no_grad():
         found = list(named(model(**inputs)))
-    names = found if output_names is None else list(output_names)
-    if unknown := sorted(set(names) - set(found)):
-        raise UsageError(f"The model has no outputs {unknown}; it has {', '.join(found)}.")
+    names, _ = chosen(output_names, found, "outputs")
     graph = _traced(model, inputs, names, axes, quant_format, opset_version)
     _name_axes(graph, axes)
     _strip(graph)

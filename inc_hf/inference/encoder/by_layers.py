@@ -29,7 +29,7 @@ class ByLayers(Prepared):
         norms = [norm for layer in self.encoder.layers for norm in layer.norms()]
         self.norms = [(module, norm) for module, norm in zip(modules, norms, strict=True) if norm is not None]
 
-    def is_current(self) -> bool:
+    def has_same_weights(self) -> bool:
         """Weights are read as they are; parameters of norms may have been replaced by others."""
         return all(m.weight is norm.weight and getattr(m, "bias", None) is norm.bias for m, norm in self.norms)
 

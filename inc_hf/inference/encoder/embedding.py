@@ -19,24 +19,30 @@ TABLES = {
 
 
 def embedded(embeddings: nn.Module, tokens: Tokens) -> Tensor:
-    """What `embeddings` gives for the tokens, of shape `(1, tokens, hidden)`.
-
-    It computes that itself where it is of another class, somebody listens to it, or gradients are asked for.
-    """
+    """What `embeddings` gives for the tokens, of shape `(1, tokens, hidden)`; it computes that itself where there are
+    no [`native_tables`]."""
     ids = {name: getattr(tokens, TABLES[name]) for name in TABLES if hasattr(embeddings, name)}
-    if type(embeddings).__name__ in CLASSES and tokens.inputs_embeds is None and ops.is_native():
-        modules = [getattr(embeddings, name) for name in ids]
-        tables = [table_of(module) for module in modules]
-        watched = any(map(is_watched, (embeddings, embeddings.LayerNorm, *modules)))
-        if not watched and None not in tables and is_plain_norm(embeddings.LayerNorm) and not asks_gradients(tables):
-            return in_one_call(list(ids.values()), tables, embeddings.LayerNorm)
+    if tokens.inputs_embeds is None and (tables := native_tables(embeddings)):
+        norm = embeddings.LayerNorm
+        flat = [torch.zeros_like(tokens.input_ids) if x is None else x for x in ids.values()]  # no type is type 0
+        return embed([x.reshape(-1).long() for x in flat], tables, norm.weight, norm.bias, norm.eps)[None]
     return embeddings(inputs_embeds=tokens.inputs_embeds, **{TABLES[name]: x for name, x in ids.items()})
 
 
-def in_one_call(ids: list[Tensor | None], tables: list[Table], norm: nn.LayerNorm) -> Tensor:
-    """Tokens whose type is not given have type 0."""
-    flat = [torch.zeros_like(ids[0]) if x is None else x for x in ids]
-    return embed([x.reshape(-1).long() for x in flat], tables, norm.weight, norm.bias, norm.eps)[None]
+def native_tables(embeddings: nn.Module | None) -> list[Table]:
+    """The tables that one native call adds and norms; none where `embeddings` is of another class, somebody listens
+    to it, or gradients are asked for."""
+    if type(embeddings).__name__ not in CLASSES or not ops.is_native():
+        return []
+    *modules, norm = modules_of(embeddings)
+    tables = [table_of(module) for module in modules]
+    watched = any(map(is_watched, (embeddings, norm, *modules)))
+    return [] if watched or None in tables or not is_plain_norm(norm) or asks_gradients(tables) else tables
+
+
+def modules_of(embeddings: nn.Module) -> list[nn.Module]:
+    """The tables, and the norm behind them."""
+    return [*(getattr(embeddings, name) for name in TABLES if hasattr(embeddings, name)), embeddings.LayerNorm]
 
 
 def is_watched(module: nn.Module) -> bool:

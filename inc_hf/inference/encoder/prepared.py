@@ -1,6 +1,7 @@
 """What runs all layers of an encoder on the rows of real tokens, and whether it still is that of the model."""
 
 from abc import ABC, abstractmethod
+from itertools import chain
 
 from torch import Tensor, nn
 
@@ -16,11 +17,22 @@ class Prepared(ABC):
 
     def __init__(self, model: nn.Module, layers: list[LayerModules]):
         self.computed = {module for layer in layers for module in layer.with_weights()}
-        self.hooks = [hooks for module in inner_modules(model) for hooks in hooks_of(module)]
+        inner = inner_modules(model)
+        self.hooks = [hooks for module in inner for hooks in hooks_of(module)]
+        self.children = [module._modules for module in (model, *inner) if module._modules]
+        self.modules = self.modules_now()
 
-    @abstractmethod
     def is_current(self) -> bool:
         """Whether it computes what the modules would. Called before each forward."""
+        return self.modules_now() == self.modules and self.has_same_weights()
+
+    def modules_now(self) -> list[nn.Module | None]:
+        """All modules within, of which one may have been exchanged: by an adapter of peft, for example."""
+        return list(chain.from_iterable(map(dict.values, self.children)))
+
+    @abstractmethod
+    def has_same_weights(self) -> bool:
+        """Whether no weight was changed, unpacked or replaced."""
 
     @abstractmethod
     def run(self, x: Tensor, cu_seqlens: Tensor, every_layer: bool) -> Tensor:
@@ -55,7 +67,7 @@ class InOneCall(Prepared):
         norms = [p for layer in parts.layers for norm in layer.norms() if norm for p in (norm.weight, norm.bias)]
         self.norms = [(p, version_of(p), p.data_ptr()) for p in norms if p is not None]
 
-    def is_current(self) -> bool:
+    def has_same_weights(self) -> bool:
         for module, packed in self.packed.items():
             buffers = module._buffers
             if buffers["packed"] is not packed or (buffers["stored"] is not None and not module._is_current()):

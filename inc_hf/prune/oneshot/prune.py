@@ -63,6 +63,7 @@ def prune_oneshot(
     check_model(model)
     if not isinstance(config, WeightPruningConfig):
         raise UsageTypeError(f"`config` must be a WeightPruningConfig, got {type(config).__name__}.")
+    config.use()
     check_data("batches", batches)
     return prune_layers(model, config.merged_configs(), batches, progress)
 
@@ -73,8 +74,10 @@ def prune_layers(
     """`prune_oneshot` for merged elements of `pruning_configs`, whose types are of `TYPES`."""
     for config in configs:
         check_type(config)
-    found = [(config, find_targets(model, config)) for config in configs]
-    check_owners([targets for _, targets in found])
+    found = [(config, find_targets(model, config, len(configs) == 1)) for config in configs]
+    every = [targets for _, targets in found]
+    check_owners(every)
+    found = [(config, targets) for config, targets in found if targets]
     needed = [config.pruning_type for config in configs if config.pruning_type != "magnitude"]
     kept = kept_batches(batches, needed[0]) if needed else []
     jobs = [layer_job(t, config) for config, targets in found if config.pruning_type in METHODS for t in targets]
@@ -90,9 +93,8 @@ def prune_layers(
         if jobs:
             do_jobs(model, jobs, kept, progress)
     missed = {job.name for job in jobs if not job.is_reached}
-    targets = [targets for _, targets in found]
-    logger.log(NOTICE, "%s", pruned_in_words(model, configs, targets))
-    model.coverage = pruning_coverage(model, configs, targets, missed)
+    logger.log(NOTICE, "%s", pruned_in_words(model, configs, every))
+    model.coverage = pruning_coverage(model, configs, every, missed)
     model.coverage.log(logger, logging.INFO)
     return model
 

@@ -1,0 +1,97 @@
+"""Settings that nothing reads are said once; what is searched in another way than asked for is, too."""
+
+import logging
+
+import pytest
+from fitting import config, images, net
+from tiny import tiny_model
+
+from inc_hf.callbacks import QuantizationAwareTrainingCallback
+from inc_hf.config import (
+    BenchmarkConfig,
+    DistillationConfig,
+    MixedPrecisionConfig,
+    PostTrainingQuantConfig,
+    QuantizationAwareTrainingConfig,
+    TuningCriterion,
+    WeightPruningConfig,
+)
+from inc_hf.mix_precision import fit as mix
+from inc_hf.quantization import fit
+from inc_hf.training import prepare_compression
+
+IDLE = {
+    PostTrainingQuantConfig: {"inputs": "a", "outputs": "b", "domain": "nlp", "excluded_precisions": ["bf16"]},
+    QuantizationAwareTrainingConfig: {"inputs": "a", "quant_format": "QDQ", "excluded_precisions": ["bf16"]},
+    MixedPrecisionConfig: {"inputs": "a", "outputs": "b"},
+    BenchmarkConfig: {"inputs": "a", "outputs": "b"},
+    WeightPruningConfig: {"backend": "itex"},
+    DistillationConfig: {"optimizer": "Adam"},
+}
+
+
+@pytest.mark.parametrize("make", IDLE, ids=lambda make: make.__name__)
+def test_of_each_config(make, caplog):
+    conf = make(**IDLE[make])
+    assert not caplog.messages, "not before it is used"
+    for _ in range(2):
+        conf.use()
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(", ".join(f"`{name}`" for name in IDLE[make]) + f" of the {make.__name__} ")
+    caplog.clear()
+    make().use()
+    assert not caplog.messages
+
+
+def test_by_the_verbs(caplog):
+    fit(net(), config(inputs="x", domain="cv"))
+    mix(net(), config=MixedPrecisionConfig(outputs="y"))
+    conf = QuantizationAwareTrainingConfig(inputs="x")
+    manager = prepare_compression(tiny_model("bert"), conf)
+    manager.on_train_begin()
+    QuantizationAwareTrainingCallback(conf)
+    assert [message for message in caplog.messages if "nothing here" in message] == [
+        "`inputs`, `domain` of the PostTrainingQuantConfig change nothing here.",
+        "`outputs` of the MixedPrecisionConfig changes nothing here.",
+        "`inputs` of the QuantizationAwareTrainingConfig changes nothing here.",
+    ]
+
+
+def test_arguments_of_recipes(caplog):
+    recipes = {
+        "smooth_quant": True,
+        "smooth_quant_args": {"alpha": 0.5, "folding": True, "alhpa": 1},
+        "gptq_args": {"a": 1},
+    }
+    PostTrainingQuantConfig(recipes=recipes).use()
+    assert caplog.messages == [
+        "the recipe `gptq_args`, `folding` of `smooth_quant_args`, `alhpa` of `smooth_quant_args` (did you mean "
+        "'alpha'?) of the PostTrainingQuantConfig change nothing here."
+    ]
+
+
+@pytest.mark.parametrize("strategy", ["mse", "bayesian", "hawq_v2"])
+def test_a_strategy_that_is_not_here(strategy, caplog, tmp_path):
+    conf = config(quant_level=0)
+    conf.tuning_criterion = TuningCriterion(strategy, max_trials=2)
+    with caplog.at_level(logging.WARNING):
+        q_model = fit(net(), conf, eval_func=lambda model: 1.0)
+    assert q_model.met_criterion
+    assert f"The strategy '{strategy}' is not available yet; 'basic' searches instead" in caplog.text
+    assert "`quant_level` 0 (type by type) is not available yet; the search is that of 'auto'" in caplog.text
+    caplog.clear()
+    fit(net(), conf)
+    assert "available" not in caplog.text, "nothing is searched"
+
+
+def test_what_was_changed_wrongly_is_seen_before_the_model_is_touched():
+    conf = config()
+    conf.op_type_dict["Linear"] = {"weigth": {}}
+    model = net()
+    with pytest.raises(ValueError, match="did you mean 'weight'"):
+        fit(model, conf, calib_dataloader=[images()])
+    assert type(model.conv).__name__ == "Conv2d"
+    pruning = WeightPruningConfig()
+    pruning.pruning_configs[0]["pattern"] = "4*1"
+    with pytest.raises(ValueError, match="`pruning_configs\\[0\\]\\['pattern'\\]` must be NxM"):
+        prepare_compression(model, pruning)
