@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from inc_hf.migrate.script.files import Migrated
 
 
-def add_script_arguments(parser: argparse.ArgumentParser) -> None:
+def add_script_arguments(parser: argparse._ArgumentGroup) -> None:
     """What is about scripts, notebooks and folders."""
     parser.add_argument("--in-place", action="store_true", help="write the new source into the files themselves")
     parser.add_argument("--diff", action="store_true", help="print what changes, instead of the new source")
