@@ -16,7 +16,8 @@ SCRIPTS = (".py", ".ipynb")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf migrate`."""
-    parser.add_argument("source", type=values.path, metavar="PATH", help="a conf.yaml, a script, a notebook or a folder of them")
+    what = "a conf.yaml of INC 1.X, a script, a notebook, or a folder of scripts and notebooks"
+    parser.add_argument("source", type=values.path, metavar="PATH", help=what)
     add_script_arguments(parser.add_argument_group("of scripts and notebooks"))
     conf = parser.add_argument_group("of a conf.yaml")
     conf.add_argument(
