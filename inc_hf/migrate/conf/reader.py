@@ -1,12 +1,14 @@
 """From a YAML file, or a dict, to a [`Conf`]."""
 
 import dataclasses
+import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from inc_hf.config.checks import did_you_mean, wrong_type
+from inc_hf.migrate.conf.data_sections import DataloaderSection
 from inc_hf.migrate.conf.errors import ConfError
 from inc_hf.migrate.conf.fields import REQUIRED, Named, Spec
 from inc_hf.migrate.conf.loader import Entry, load_dict, load_file
@@ -37,6 +39,11 @@ def read_conf(source: str | os.PathLike | dict) -> Conf:
     return conf
 
 
+def _nearly(known: list[str]) -> Callable[[str], bool]:
+    """Whether a name is a typo of a known one."""
+    return lambda name: name.islower() and bool(difflib.get_close_matches(name, known, n=1, cutoff=0.75))
+
+
 class _Builder:
     """Builds the sections of one conf, and takes note of the lines of all keys."""
 
@@ -45,6 +52,11 @@ class _Builder:
         self.lines: dict[Where, int | None] = {}
 
     def conf(self, entry: Entry) -> Conf:
+        known = [field.name for field in dataclasses.fields(Conf) if field.metadata]
+        items = self.items(entry, ())
+        if items and not set(items) & set(known) and not any(map(_nearly(known), items)):
+            names = ", ".join(list(items)[:4])
+            raise self.error(f"is no conf of INC 1.X, which has `model` with `framework`; it has {names}.", entry, ())
         conf = self.build(Conf, entry, ())
         conf.path, conf.lines = self.path, self.lines
         return conf
@@ -159,3 +171,8 @@ class _Builder:
 
     def error(self, what: str, entry: Entry, where: Where) -> ConfError:
         return ConfError(what, self.path, entry.line, ".".join(where) or None)
+
+
+def read_dataloader(content: dict) -> DataloaderSection:
+    """A `dataloader` section from a dict."""
+    return _Builder(None).build(DataloaderSection, load_dict(content), ())
