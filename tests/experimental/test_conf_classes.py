@@ -50,6 +50,12 @@ def test_errors_of_a_file_know_the_line_as_long_as_it_holds(tmp_path):
         QuantConf(path)
 
 
+def test_keys_that_mean_nothing_are_told_once(tmp_path, caplog):
+    path = conf_of(tmp_path, version=1.0, **DYNAMIC, evaluation={"accuracy": {"configs": {"kmp_blocktime": 1}}})
+    Quantization(path).sections()
+    assert len(caplog.records) == 1 and "`evaluation.accuracy.configs.kmp_blocktime` (it is a setting" in caplog.text
+
+
 def test_empty_sections(tmp_path):
     (tmp_path / "conf.yaml").write_text("model:\n  name: n\n  framework: pytorch\nquantization:\ntuning:\n")
     conf = QuantConf(tmp_path / "conf.yaml")

@@ -164,6 +164,11 @@ def test_a_second_training_begins_anew(tmp_path):
     assert same(prune.fit().model, by_hand(IN_STEPS))
 
 
+def test_epochs_of_which_nobody_tells(tmp_path, caplog):
+    with_loop(pruning_of(tmp_path, **EPOCHS), calls=("on_step_begin", "on_step_end")).fit()
+    assert "the loop did not say when one begins: call `on_epoch_begin(epoch)`" in caplog.text
+
+
 def test_another_model_comes_back(tmp_path, caplog):
     prune = pruning_of(tmp_path, **EPOCHS)
     prune.train_func = lambda model: [loop(model, prune), net()][1]

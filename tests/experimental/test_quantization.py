@@ -188,6 +188,21 @@ def no_metric(tmp_path):
     quantizer.fit()
 
 
+def unknown_dataset(tmp_path):
+    data = {"dataset": {"CIFAR10": {"root": "."}}}
+    quantizer_of(tmp_path, quantization={"approach": STATIC, "calibration": {"dataloader": data}}).fit()
+
+
+def other_metric(tmp_path):
+    quantizer = quantizer_of(
+        tmp_path,
+        quantization={"approach": DYNAMIC},
+        evaluation={"accuracy": {"metric": {"MSE": {"compare_label": False}}}},
+    )
+    quantizer.eval_dataloader = LOADER
+    quantizer.fit()
+
+
 def no_evaluation_data(tmp_path):
     quantizer = quantizer_of(tmp_path, quantization={"approach": DYNAMIC})
     quantizer.metric = Sure()
@@ -226,6 +241,8 @@ REFUSED = {
     no_model: "Quantization has no model: set `.model`",
     no_data: "needs calibration data: set `calib_dataloader` or `q_func`",
     no_metric: "no metric: set `metric`",
+    unknown_dataset: "`quantization.calibration.dataloader`: INC's dataset `CIFAR10` is not kept: torchvision",
+    other_metric: "The metric 'MSE' takes no settings, got 'compare_label'",
     no_evaluation_data: "nothing to score: set `eval_dataloader`",
     no_training: "does not know how to train: set `train_func`",
     no_function: "`eval_func` must be a function",
