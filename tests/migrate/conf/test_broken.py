@@ -155,6 +155,12 @@ BROKEN = {
         "quantization.calibration.dataloader.dataset",
         "one dataset, got ImageFolder, dummy",
     ),
+    "an empty dataset": (
+        dataset("{}"),
+        5,
+        "quantization.calibration.dataloader.dataset",
+        "names no dataset; it has to be one of CIFAR10",
+    ),
     "no dataset": (
         quantization("calibration:\n    dataloader: {batch_size: 3}"),
         4,

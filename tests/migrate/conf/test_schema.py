@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from inc_hf.migrate.conf import ConfError, read_conf
+from inc_hf.migrate.conf import ConfError, data, kept, read_conf, transforms
 from inc_hf.migrate.conf.as_json import as_json
 from inc_hf.migrate.conf.data_sections import DataloaderSection
 from inc_hf.migrate.conf.fields import Named
@@ -369,16 +369,14 @@ def test_names_of_the_schema(known, names):
 
 
 def test_each_dataset_and_transform_is_kept_or_says_what_takes_its_place():
-    from inc_hf.migrate.conf.data import DATASETS as KEPT
-    from inc_hf.migrate.conf.data import reason_against
-
+    assert tuple(kept.DATASETS) == tuple(data.DATASETS) and kept.TRANSFORMS == tuple(transforms.TRANSFORMS)
     for name in DATASETS:
-        reason = reason_against(DataloaderSection(dataset=Named(name)))
-        assert (name in KEPT) == (reason is None)
+        reason = kept.reason_against(DataloaderSection(dataset=Named(name)))
+        assert (name in kept.DATASETS) == (reason is None)
         assert reason is None or reason.startswith(f"INC's dataset `{name}` is not kept: ")
     for name in TRANSFORMS:
         section = DataloaderSection(dataset=Named("ImageFolder", {"root": "a"}), transform=[Named(name)])
-        reason = reason_against(section)
+        reason = kept.reason_against(section)
         assert reason is None or f"INC's transform `{name}` is not kept" in reason
 
 
