@@ -55,7 +55,9 @@ def accuracy(model: nn.Module) -> float:
         return sum((model(x).argmax(-1) == y).float().mean().item() for x, y in BATCHES) / len(BATCHES)
 
 
-def loop(model: nn.Module, hooks: Any, epochs: int = 3, calls: tuple[str, ...] | None = None, lr: float = 0.05) -> None:
+def loop(
+    model: nn.Module, hooks: Any, epochs: int = 3, calls: tuple[str, ...] | None = None, lr: float = 0.05
+) -> None:
     """A loop in the way of 1.X: gradients are cleared before `backward`. It calls those of the hooks that `calls`
     names, or all of 1.X."""
 

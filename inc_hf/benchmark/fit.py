@@ -27,6 +27,7 @@ from inc_hf.config.checks import check_int, wrong_type
 from inc_hf.errors import UsageError
 from inc_hf.models.tasks import check_task
 from inc_hf.results.base import StandsForModel
+from inc_hf.results.compressed import held_model
 from inc_hf.runtimes import BACKENDS
 from inc_hf.telling import progress_bar
 
@@ -72,6 +73,7 @@ def fit(
         ValueError: more instances than cores, no batches, an unknown backend, or a model that has no form on disk.
         BenchmarkError: a process ended before its time; the others have been stopped.
     """
+    model = held_model(model)
     check_conf(conf, BenchmarkConfig)
     check_data("b_dataloader", b_dataloader)
     check_function("b_func", b_func)

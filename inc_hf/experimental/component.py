@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from inc_hf.config.arguments import check_data, check_function, check_optional_int
 from inc_hf.errors import UsageError
-from inc_hf.experimental.common import Model
+from inc_hf.experimental.common.model import Model, wrapped
 from inc_hf.experimental.conf_classes import Conf, check_task
 from inc_hf.experimental.configs import Config, configs_of, counts_epochs
 from inc_hf.experimental.evaluated import Evaluated
@@ -53,6 +53,7 @@ class Component(Hooks, Evaluated):
     """
 
     conf_class: ClassVar[type[Conf]] = Conf
+    model_name: ClassVar[str] = "model"  # as scripts call it
 
     def __init__(self, conf_fname_or_obj: Any = None):
         Hooks.__init__(self)
@@ -82,7 +83,7 @@ class Component(Hooks, Evaluated):
 
     @model.setter
     def model(self, model: Any) -> None:
-        self._model = model if isinstance(model, Model) else Model(model)
+        self._model = wrapped(model)
         self._loop = None
 
     @property
@@ -162,7 +163,7 @@ class Component(Hooks, Evaluated):
 
     def _raw_model(self) -> nn.Module:
         if self._model is None:
-            raise UsageError(f"{self!r} has no model: set `.model` before `fit()`.")
+            raise UsageError(f"{self!r} has no model: set `.{self.model_name}` before `fit()`.")
         return self._model.model
 
     def _planned(self) -> Training | None:

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 from inc_hf.config.base import ConfigMixin
@@ -14,6 +16,7 @@ from inc_hf.migrate.conf.loader import load_file
 
 TASKS = ("quantization", "pruning", "distillation", "mixed_precision", "graph_optimization", "model_conversion")
 
+SECTIONS = tuple(field.name for field in fields(Sections) if field.metadata)
 ONE_OF = ("metric", "approach", "criterion", "optimizer", "dataset")
 WITHOUT_FILE = {
     "model": {"name": "default_model_name", "framework": "NA"},
@@ -41,6 +44,7 @@ class Conf:
 
     def __init__(self, cfg_fname: str | os.PathLike | Mapping | None = None):
         self._file: tuple[dict, Sections] | None = None
+        cfg_fname = _written(cfg_fname) if isinstance(cfg_fname, ModuleType) else cfg_fname
         if isinstance(cfg_fname, str | os.PathLike):
             sections = read_conf(cfg_fname)
             check_task(sections, type(self))
@@ -88,6 +92,12 @@ def _sections_for_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: {} if item is None else _sections_for_none(item) for key, item in value.items()}
     return [_sections_for_none(item) for item in value] if isinstance(value, list) else value
+
+
+def _written(module: ModuleType) -> dict[str, Any]:
+    """What a script has written to `neural_compressor.conf`, which is this object in 1.X and a package, too."""
+    assigned = {name: value for name, value in vars(module).items() if name in SECTIONS}
+    return {**conf.to_dict(), **assigned}
 
 
 def _completed(content: Settings, defaults: dict[str, Any]) -> Settings:

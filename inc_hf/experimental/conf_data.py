@@ -7,14 +7,18 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from inc_hf.errors import UsageError
+from inc_hf.built_in.datasets import Datasets
+from inc_hf.built_in.loader import PyTorchDataLoader
+from inc_hf.built_in.transforms import TRANSFORMS, ComposeTransform
+from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.experimental.common.criterion import Criterions
 from inc_hf.experimental.common.optimizer import Optimizers
-from inc_hf.migrate.conf.data import build_dataloader
 from inc_hf.migrate.conf.data_sections import DataloaderSection, PostprocessSection
 from inc_hf.migrate.conf.fields import Named
 from inc_hf.migrate.conf.tuning_sections import AccuracySection
 from inc_hf.models.samples import length_of
+
+DEFAULT_BATCH_SIZE = 64  # INC's
 
 
 class FirstBatches:
@@ -41,8 +45,43 @@ def at_most(loader: Iterable, count: int | None) -> Iterable:
 
 
 def loader_of(section: DataloaderSection | None, where: str, iterations: int | None = None) -> Iterable | None:
-    """The batches that a section `dataloader` of the conf names; None where there is none."""
-    return None if section is None else at_most(build_dataloader(section, where), iterations)
+    """The batches that a section `dataloader` of the conf names; None where there is none.
+
+    Raises:
+        ValueError: a dataset or a transform that is not built in, or what these refuse.
+    """
+    if section is None:
+        return None
+    if section.filter is not None:
+        raise UsageError(
+            f"`{where}.dataloader.filter` {section.filter.name!r} is not here; pass a dataset of your own."
+        )
+    make = Datasets("pytorch")[section.dataset.name]
+    steps = transforms_of(section.transform, "preprocess")
+    with usage_error_for(f"`{where}.dataloader.dataset` {section.dataset.name!r} cannot be made", TypeError):
+        dataset = make(**section.dataset.args, transform=ComposeTransform(steps) if steps else None)
+    loader = PyTorchDataLoader(
+        dataset,
+        section.batch_size or DEFAULT_BATCH_SIZE,
+        section.last_batch,
+        shuffle=section.shuffle,
+        distributed=section.distributed,
+    )
+    return at_most(loader, iterations)
+
+
+def transforms_of(named: list[Named], process: str) -> list[Callable]:
+    """The built-in transforms, and those that a script has registered, by their names."""
+    known = TRANSFORMS("pytorch", process)
+    return [known[each.name](*_unnamed(each.args), **_by_name(each.args)) for each in named]
+
+
+def _unnamed(arguments: dict[str, Any]) -> list[Any]:
+    return [value for key, value in arguments.items() if not key]
+
+
+def _by_name(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in arguments.items() if key}
 
 
 def metric_of(section: AccuracySection) -> dict[str, Any] | None:
@@ -65,15 +104,11 @@ def postprocess_of(section: PostprocessSection | None) -> Callable | None:
     """What the conf does to outputs before the metric.
 
     Raises:
-        ValueError: a transform, of which none is known here.
+        ValueError: a transform that is not built in.
     """
     if section is None or not section.transform:
         return None
-    names = ", ".join(transform.name for transform in section.transform)
-    raise UsageError(
-        f"`postprocess` {names} is not known here; set `.postprocess` to a function of (outputs, labels) that returns "
-        "what the metric gets, or `.eval_func`."
-    )
+    return ComposeTransform(transforms_of(section.transform, "postprocess"))
 
 
 def criterion_of(named: Named | None) -> Callable[[Tensor, Tensor], Tensor] | None:

@@ -2,8 +2,7 @@
 
 from inc_hf.config import DistillationConfig, QuantizationAwareTrainingConfig, WeightPruningConfig
 from inc_hf.migrate.conf import Conf as Sections
-from inc_hf.migrate.conf import ConfError
-from inc_hf.migrate.conf.translate import distillation_config, pruning_config, quantization_aware_config
+from inc_hf.migrate.conf.translate import distillation_config, is_in_epochs, pruning_config, quantization_aware_config
 
 Config = WeightPruningConfig | DistillationConfig | QuantizationAwareTrainingConfig
 
@@ -15,14 +14,7 @@ def pruning_of(sections: Sections, steps_per_epoch: int | None) -> WeightPruning
 
 def counts_epochs(sections: Sections, steps_per_epoch: int | None) -> bool:
     """Whether `pruning` says epochs, and nobody how many steps these have."""
-    if steps_per_epoch is not None or sections.pruning is None:
-        return False
-    try:
-        pruning_config(sections, None)
-    except ConfError:
-        pruning_config(sections, 1)  # raises what has another reason
-        return True
-    return False
+    return steps_per_epoch is None and is_in_epochs(sections)
 
 
 def configs_of(sections: Sections, steps_per_epoch: int | None) -> list[Config]:

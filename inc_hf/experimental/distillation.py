@@ -9,11 +9,15 @@ from torch.optim import Optimizer
 from inc_hf.config import DistillationConfig
 from inc_hf.errors import UsageTypeError
 from inc_hf.evaluation.scoring import scoring
-from inc_hf.experimental.common import Model
-from inc_hf.experimental.common.criterion import DistillationLoss
+from inc_hf.experimental.common.criterion import (
+    DistillationLoss,
+    PyTorchIntermediateLayersKnowledgeDistillationLoss,
+)
+from inc_hf.experimental.common.model import Model, wrapped
 from inc_hf.experimental.component import Component
 from inc_hf.experimental.conf_classes import Distillation_Conf
 from inc_hf.experimental.evaluated import criterion_of_conf
+from inc_hf.migrate.conf import Conf as Sections
 from inc_hf.migrate.conf.translate import distillation_config
 from inc_hf.results.compressed import CompressedModel
 
@@ -35,6 +39,7 @@ class Distillation(Component):
     """
 
     conf_class = Distillation_Conf
+    model_name = "student_model"
 
     def __init__(self, conf_fname_or_obj: Any = None):
         super().__init__(conf_fname_or_obj)
@@ -60,15 +65,16 @@ class Distillation(Component):
 
     @teacher_model.setter
     def teacher_model(self, model: Any) -> None:
-        self._teacher = model if isinstance(model, Model) else Model(model)
+        self._teacher = wrapped(model)
         self._loop = None
 
     def configs(self, steps_per_epoch: int | None) -> list[DistillationConfig]:
         teacher = None if self._teacher is None else self._teacher.model
-        if self.criterion is None:
-            return [distillation_config(self.sections(), teacher)]
-        loss = self.criterion.config if isinstance(self.criterion, DistillationLoss) else self.criterion
-        return [DistillationConfig(teacher, loss)]
+        sections = self.sections()
+        loss = _with_functions(sections) if self.criterion is None else self.criterion
+        if loss is None:
+            return [distillation_config(sections, teacher)]
+        return [DistillationConfig(teacher, loss.config if isinstance(loss, DistillationLoss) else loss)]
 
     def known_optimizer(self) -> Optimizer | None:
         if self.optimizer is not None and not isinstance(self.optimizer, Optimizer):
@@ -105,3 +111,13 @@ class Distillation(Component):
 
     def __repr__(self) -> str:
         return "Distillation"
+
+
+def _with_functions(sections: Sections) -> DistillationLoss | None:
+    """The loss of inner layers of a conf that a script has put functions into, which no file can have."""
+    train = sections.distillation.train
+    criterion = None if train is None else train.criterion
+    if criterion is None or criterion.name != "IntermediateLayersKnowledgeDistillationLoss":
+        return None
+    parts = [part for item in criterion.args["layer_mappings"] if isinstance(item, list) for part in item]
+    return PyTorchIntermediateLayersKnowledgeDistillationLoss(**criterion.args) if any(map(callable, parts)) else None

@@ -10,7 +10,7 @@ from inc_hf.config import AccuracyCriterion
 from inc_hf.config.arguments import check_function
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.inc_metric import evaluate_metric
-from inc_hf.experimental.common.metric import Metric, check_metric
+from inc_hf.evaluation.metric_registry import Metric, object_of
 from inc_hf.experimental.common.postprocess import Postprocess
 from inc_hf.experimental.conf_data import loader_of, metric_of, postprocess_of
 from inc_hf.migrate.conf import Conf as Sections
@@ -71,11 +71,9 @@ class Evaluated:
     def _metric(self, section: AccuracySection) -> Any:
         if self.metric is None:
             return metric_of(section)
-        if isinstance(self.metric, Metric):
-            return self.metric.make()
-        if not isinstance(self.metric, str | dict):
-            check_metric(self.metric)
-        return self.metric
+        return object_of(
+            self.metric if isinstance(self.metric, Metric | str | dict) else Metric("metric", self.metric)
+        )
 
     def _postprocess(self, section: AccuracySection) -> Callable | None:
         if self.postprocess is None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from inc_hf import mix_precision
 from inc_hf.errors import UsageError
-from inc_hf.experimental.common import Model
+from inc_hf.experimental.common.model import Model, wrapped
 from inc_hf.experimental.conf_classes import MixedPrecision_Conf
 from inc_hf.experimental.evaluated import Evaluated
 from inc_hf.experimental.options import options_of_conf
@@ -45,7 +45,7 @@ class MixedPrecision(Evaluated):
 
     @model.setter
     def model(self, model: Any) -> None:
-        self._model = model if isinstance(model, Model) else Model(model)
+        self._model = wrapped(model)
 
     @property
     def precisions(self) -> list[str]:

@@ -4,9 +4,12 @@ import warnings
 from typing import Any
 
 from inc_hf.config import WeightPruningConfig
+from inc_hf.config.elsewhere import TENSORFLOW, elsewhere
 from inc_hf.experimental.component import Component
 from inc_hf.experimental.conf_classes import Pruning_Conf
 from inc_hf.experimental.configs import pruning_of
+
+TfPruningCallback = elsewhere("TfPruningCallback", TENSORFLOW)
 
 
 class Pruning(Component):

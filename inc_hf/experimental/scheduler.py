@@ -10,7 +10,7 @@ from inc_hf.config import options
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.experimental.benchmark import Benchmark
 from inc_hf.experimental.combination import Combination
-from inc_hf.experimental.common import Model
+from inc_hf.experimental.common.model import Model, wrapped
 from inc_hf.experimental.component import Component
 from inc_hf.experimental.mixed_precision import MixedPrecision
 from inc_hf.orchestration import run_stages
@@ -50,7 +50,7 @@ class Scheduler:
 
     @model.setter
     def model(self, model: Any) -> None:
-        self._model = model if isinstance(model, Model) else Model(model)
+        self._model = wrapped(model)
 
     def append(self, *components: Component | MixedPrecision | Benchmark) -> None:
         """Add components behind the others."""

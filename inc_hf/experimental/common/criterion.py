@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from inc_hf.config import IntermediateLayersKnowledgeDistillationLossConfig, KnowledgeDistillationLossConfig
 from inc_hf.config.checks import check_choice
+from inc_hf.config.elsewhere import TENSORFLOW, check_framework, elsewhere
 from inc_hf.distill import Signals, build_criterion
 from inc_hf.distill.outputs import as_mapping
 from inc_hf.errors import UsageError
@@ -144,7 +145,7 @@ class Criterions:
     """`Criterions("pytorch")["CrossEntropyLoss"]`: what makes a loss, by its name in YAML."""
 
     def __init__(self, framework: str):
-        check_choice("framework", framework, ("pytorch", "pytorch_fx"))
+        check_framework(framework)
 
     def __getitem__(self, name: str) -> type:
         return CRITERIA[check_choice("criterion", name, CRITERIA)]
@@ -162,3 +163,21 @@ def criterion_registry(criterion_type: str, framework: str) -> Callable[[type], 
         return cls
 
     return register
+
+
+class PyTorchCriterions(Criterions):
+    """Those of torch, which all are here."""
+
+    def __init__(self):
+        super().__init__("pytorch")
+
+
+KnowledgeDistillationFramework = DistillationLoss
+KnowledgeDistillationLoss = PyTorchKnowledgeDistillationLoss
+IntermediateLayersKnowledgeDistillationLoss = PyTorchIntermediateLayersKnowledgeDistillationLoss
+TensorflowCriterions = elsewhere("TensorflowCriterions", TENSORFLOW)
+TensorFlowCrossEntropyLoss = elsewhere("TensorFlowCrossEntropyLoss", TENSORFLOW)
+TensorFlowSparseCategoricalCrossentropy = elsewhere("TensorFlowSparseCategoricalCrossentropy", TENSORFLOW)
+TensorflowKnowledgeDistillationLoss = elsewhere("TensorflowKnowledgeDistillationLoss", TENSORFLOW)
+TensorflowKnowledgeDistillationLossExternal = elsewhere("TensorflowKnowledgeDistillationLossExternal", TENSORFLOW)
+TensorflowKnowledgeDistillationLossWrapper = elsewhere("TensorflowKnowledgeDistillationLossWrapper", TENSORFLOW)

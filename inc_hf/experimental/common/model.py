@@ -40,3 +40,8 @@ class Model(CompressedModel):
 
     def framework(self) -> str:
         return "pytorch"
+
+
+def wrapped(model: Any) -> CompressedModel:
+    """A model that is wrapped already as it is, any other one as a [`Model`]."""
+    return model if isinstance(model, CompressedModel) else Model(model)

@@ -1,11 +1,13 @@
 """The optimizers that YAML of INC 1.X names."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 
 from inc_hf.config.checks import check_choice, check_keys
+from inc_hf.config.elsewhere import TENSORFLOW, check_framework, elsewhere
 
 OPTIMIZERS = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
 COMMON = {"learning_rate": "lr", "weight_decay": "weight_decay"}
@@ -29,12 +31,47 @@ def optimizer_settings(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _maker_of(name: str, settings: dict[str, Any]) -> Callable[[], tuple[type, dict[str, Any]]]:
+    return lambda: (OPTIMIZERS[name], optimizer_settings(name, settings))
+
+
+# What makes an optimizer, by its name in YAML; scripts may add others.
+MAKERS: dict[str, Callable[[dict[str, Any]], Callable]] = {name: partial(_maker_of, name) for name in OPTIMIZERS}
+
+
 class Optimizers:
     """`Optimizers("pytorch")["SGD"]({"learning_rate": 0.1})()` gives torch's class and its arguments."""
 
     def __init__(self, framework: str):
-        check_choice("framework", framework, ("pytorch", "pytorch_fx"))
+        check_framework(framework)
 
     def __getitem__(self, name: str) -> Callable[[dict[str, Any]], Callable]:
-        check_choice("optimizer", name, OPTIMIZERS)
-        return lambda settings: lambda: (OPTIMIZERS[name], optimizer_settings(name, settings))
+        return MAKERS[check_choice("optimizer", name, MAKERS)]
+
+    def register(self, name: str, optimizer: Callable[[dict[str, Any]], Callable]) -> None:
+        """Give an optimizer of your own a name for YAML."""
+        MAKERS[name] = optimizer
+
+
+class PyTorchOptimizers(Optimizers):
+    """Those of torch, which all are here."""
+
+    def __init__(self):
+        super().__init__("pytorch")
+
+
+def optimizer_registry(optimizer_type: str, framework: str) -> Callable[[type], type]:
+    """A class decorator that registers an optimizer under its name in YAML."""
+
+    def register(cls: type) -> type:
+        Optimizers("pytorch").register(optimizer_type, cls)
+        return cls
+
+    return register
+
+
+PyTorchSGD = MAKERS["SGD"]
+TensorflowOptimizers = elsewhere("TensorflowOptimizers", TENSORFLOW)
+TensorFlowAdam = elsewhere("TensorFlowAdam", TENSORFLOW)
+TensorFlowAdamW = elsewhere("TensorFlowAdamW", TENSORFLOW)
+TensorFlowSGD = elsewhere("TensorFlowSGD", TENSORFLOW)

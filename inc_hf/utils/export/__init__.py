@@ -9,7 +9,7 @@ from torch import nn
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.config.elsewhere import ONNX, TENSORFLOW, elsewhere
 from inc_hf.export import export
-from inc_hf.results.compressed import CompressedModel
+from inc_hf.results.compressed import held_model
 
 onnx_qlinear_to_qdq = elsewhere("onnx_qlinear_to_qdq", ONNX)
 tf_to_fp32_onnx = elsewhere("tf_to_fp32_onnx", TENSORFLOW)
@@ -34,7 +34,7 @@ def torch_to_fp32_onnx(
         "fp32", opset_version, "QDQ", example_inputs, input_names=input_names, output_names=output_names,
         dynamic_axes=dynamic_axes,
     )  # fmt: skip
-    return export(held(pt_fp32_model), save_path, conf)
+    return export(held_model(pt_fp32_model), save_path, conf)
 
 
 def torch_to_int8_onnx(
@@ -57,8 +57,4 @@ def torch_to_int8_onnx(
         "int8", opset_version, quant_format, example_inputs, input_names=input_names, output_names=output_names,
         dynamic_axes=dynamic_axes,
     )  # fmt: skip
-    return export(held(pt_int8_model), save_path, conf)
-
-
-def held(model: Any) -> Any:
-    return model.model if isinstance(model, CompressedModel) else model
+    return export(held_model(pt_int8_model), save_path, conf)

@@ -1,0 +1,5 @@
+"""INC 1.X's `neural_compressor.experimental.model_conversion`."""
+
+from inc_hf.experimental.refused import ModelConversion
+
+__all__ = ["ModelConversion"]
