@@ -1,5 +1,6 @@
 """The classes that scripts of INC 1.X read a conf with, and write to (`neural_compressor.conf.config`)."""
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import fields
@@ -14,9 +15,12 @@ from inc_hf.migrate.conf import Conf as Sections
 from inc_hf.migrate.conf import read_conf
 from inc_hf.migrate.conf.loader import load_file
 
+logger = logging.getLogger(__name__)
+
 TASKS = ("quantization", "pruning", "distillation", "mixed_precision", "graph_optimization", "model_conversion")
 
 SECTIONS = tuple(field.name for field in fields(Sections) if field.metadata)
+NOT_WORTH_TELLING = ("version", "model.name")
 ONE_OF = ("metric", "approach", "criterion", "optimizer", "dataset")
 WITHOUT_FILE = {
     "model": {"name": "default_model_name", "framework": "NA"},
@@ -50,6 +54,7 @@ class Conf:
             check_task(sections, type(self))
             self.usr_cfg = Settings(_sections_for_none(load_file(Path(cfg_fname)).plain()))
             self._file = self.usr_cfg.to_dict(), sections
+            _tell_ignored(sections)
         elif cfg_fname is None or isinstance(cfg_fname, Mapping):
             self.usr_cfg = _completed(Settings(cfg_fname), {**WITHOUT_FILE, **self.own})
         else:
@@ -74,6 +79,14 @@ class Conf:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.usr_cfg})"
+
+
+def _tell_ignored(sections: Sections) -> None:
+    """Say which keys of a file mean nothing any more."""
+    found = [each for each in sections.ignored if each.key not in NOT_WORTH_TELLING]
+    if found:
+        words = "; ".join(f"line {each.line}: `{each.key}` ({each.reason})" for each in found)
+        logger.warning("%s: some keys mean nothing any more. %s.", sections.path, words)
 
 
 def check_task(sections: Sections, cls: type[Conf]) -> None:

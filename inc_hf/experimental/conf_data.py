@@ -7,18 +7,15 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from inc_hf.built_in.datasets import Datasets
-from inc_hf.built_in.loader import PyTorchDataLoader
 from inc_hf.built_in.transforms import TRANSFORMS, ComposeTransform
-from inc_hf.errors import UsageError, usage_error_for
+from inc_hf.errors import UsageError
 from inc_hf.experimental.common.criterion import Criterions
 from inc_hf.experimental.common.optimizer import Optimizers
+from inc_hf.migrate.conf.data import dataloader_of
 from inc_hf.migrate.conf.data_sections import DataloaderSection, PostprocessSection
 from inc_hf.migrate.conf.fields import Named
 from inc_hf.migrate.conf.tuning_sections import AccuracySection
 from inc_hf.models.samples import length_of
-
-DEFAULT_BATCH_SIZE = 64  # INC's
 
 
 class FirstBatches:
@@ -52,21 +49,10 @@ def loader_of(section: DataloaderSection | None, where: str, iterations: int | N
     """
     if section is None:
         return None
-    if section.filter is not None:
-        raise UsageError(
-            f"`{where}.dataloader.filter` {section.filter.name!r} is not here; pass a dataset of your own."
-        )
-    make = Datasets("pytorch")[section.dataset.name]
-    steps = transforms_of(section.transform, "preprocess")
-    with usage_error_for(f"`{where}.dataloader.dataset` {section.dataset.name!r} cannot be made", TypeError):
-        dataset = make(**section.dataset.args, transform=ComposeTransform(steps) if steps else None)
-    loader = PyTorchDataLoader(
-        dataset,
-        section.batch_size or DEFAULT_BATCH_SIZE,
-        section.last_batch,
-        shuffle=section.shuffle,
-        distributed=section.distributed,
-    )
+    try:
+        loader = dataloader_of(section)
+    except UsageError as error:
+        raise UsageError(f"`{where}.dataloader`: {error}") from error
     return at_most(loader, iterations)
 
 
@@ -96,8 +82,8 @@ def metric_of(section: AccuracySection) -> dict[str, Any] | None:
     metric = section.metric or next(iter(section.multi_metrics), None)
     if metric is None:
         return None
-    arguments = {key: value for key, value in metric.args.items() if value is not None}
-    return {metric.name: next(iter(arguments.values()), None)}
+    settings = {name: value for name, value in metric.args.items() if (name, value) != ("compare_label", True)}
+    return {metric.name: settings.get("", settings or None)}
 
 
 def postprocess_of(section: PostprocessSection | None) -> Callable | None:

@@ -1,5 +1,6 @@
 """The hooks of `prepare_compression` for loops of INC 1.X, of which many call only some of them."""
 
+import logging
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ from torch.optim.optimizer import (
 
 from inc_hf.distill.features import Hook  # which copies of the model do not have
 from inc_hf.training import CompressionManager
+
+logger = logging.getLogger(__name__)
 
 
 class Loop:
@@ -31,7 +34,7 @@ class Loop:
 
     def __init__(self, manager: CompressionManager, optimizer: Optimizer | None = None, counts_epochs: bool = False):
         self.manager, self.optimizer, self.counts_epochs = manager, optimizer, counts_epochs
-        self.epoch = 0
+        self.epoch: int | None = None  # before the first one begins
         self.has_begun = self.has_ended = False
         self._in_step = self._step_is_due = False
         self._handles = [
@@ -85,6 +88,11 @@ class Loop:
         if not self.has_ended:
             self.begin()
             self.close()
+            if self.counts_epochs and self.epoch is None:
+                logger.warning(
+                    "Pruning counts epochs, and the loop did not say when one begins: call `on_epoch_begin(epoch)`, "
+                    "or set `train_dataloader` or `steps_per_epoch`, which say how long one is."
+                )
             self.manager.on_train_end()
 
     def close(self) -> None:
@@ -95,7 +103,7 @@ class Loop:
 
     def _set_clock(self) -> None:
         if self.counts_epochs and self.manager.state is not None:
-            self.manager.state.global_step = self.epoch
+            self.manager.state.global_step = self.epoch or 0
 
     def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> tuple | None:
         if not (model.training and torch.is_grad_enabled()):

@@ -17,6 +17,7 @@ from inc_hf.experimental.common.criterion import DistillationLoss
 from inc_hf.experimental.conf_data import criterion_of, loader_of, optimizer_of
 from inc_hf.migrate.conf import Conf as Sections
 from inc_hf.migrate.conf.data_sections import TrainSection
+from inc_hf.migrate.conf.training_notes import epochs_of
 from inc_hf.models.samples import length_of
 from inc_hf.quantize.workflow import run
 
@@ -77,7 +78,7 @@ class Training:
 
     def _step(self, model: nn.Module, hooks: CallsHooks, optimizer: Optimizer, i: int, batch: Any) -> None:
         hooks.on_step_begin(i)
-        inputs, labels = split(batch)
+        inputs, labels = split(on_device_of(model, batch))
         outputs = run(model, inputs)
         loss = hooks.on_after_compute_loss(inputs, outputs, loss_of(self.criterion, outputs, labels))
         optimizer.zero_grad()
@@ -113,7 +114,7 @@ def training_of(component: Any, sections: Sections, loader: Iterable | None = No
         loader,
         criterion if isinstance(criterion, DistillationLoss) else criterion_of(section.criterion),
         optimizer_of(section.optimizer) if optimizer is None else lambda parameters: optimizer,
-        range(section.start_epoch, section.end_epoch or section.start_epoch + section.epoch),
+        epochs_of(section),
         section.iteration,
     )
 
@@ -123,6 +124,16 @@ def train_sections(component: Any, sections: Sections) -> dict[str, TrainSection
     tasks = [task for task in ("distillation", "pruning", "quantization") if task in component.conf_class.tasks]
     found = {f"{task}.train": getattr(getattr(sections, task), "train", None) for task in tasks}
     return {where: section for where, section in {**found, "train": sections.train}.items() if section is not None}
+
+
+def on_device_of(model: nn.Module, batch: Any) -> Any:
+    """A batch where the model is."""
+    device = next(model.parameters()).device
+    if isinstance(batch, Mapping):
+        return {name: on_device_of(model, value) for name, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        return [on_device_of(model, value) for value in batch]
+    return batch.to(device) if isinstance(batch, Tensor) else batch
 
 
 def split(batch: Any) -> tuple[Any, Tensor | None]:
