@@ -172,7 +172,7 @@ def config_lines(writer: Writer, is_bound: Callable[[str], bool]) -> list[str]:
             raise UnclearError("its conf counts in epochs; set `train_dataloader`")
         lines = lines.replace(f"len({EPOCH})", f"len({data})")
         writer.calls.marks.append(
-            f"An epoch has len({data}) steps if the optimizer steps after each batch; divide by the batches per step."
+f"Check that an epoch has len({data}) optimizer steps: fewer if several batches make one."
         )
     if writer.text.config == "distillation":
         teacher = writer._value("teacher_model")

@@ -56,7 +56,7 @@ class Components(Rewriter):
                 case _:
                     raise UnclearError("it is no plain variable")
         except UnclearError as why:
-            self._unclear[line] = f"`{kind}` stays as in INC 1.X: {why}. In 2.X it is `{INSTEAD[kind]}`."
+            self._unclear[line] = f"`{kind}` is kept from 1.X, since {why}; 2.X has `{INSTEAD[kind]}`."
 
     def _rewrite(self, component: Component) -> None:
         get = self.get_metadata

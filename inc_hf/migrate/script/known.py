@@ -6,8 +6,8 @@ import importlib
 from inc_hf.errors import UsageError
 
 ELSEWHERE = {  # parts of INC that are not the 2.X API for PyTorch -> what to do
-    "torch": "INC 3.X's API for torch; here it is `inc_hf.quantization.fit` with a PostTrainingQuantConfig",
-    "transformers": "INC 3.X's API for transformers; here it is `inc_hf.IncQuantizer`",
+    "torch": "INC 3.X's API; here it is `inc_hf.quantization.fit`",
+    "transformers": "INC 3.X's API; here it is `inc_hf.IncQuantizer`",
     "tensorflow": "for TensorFlow; only PyTorch models are compressed here",
     "jax": "for JAX; only PyTorch models are compressed here",
     "common": "of INC 3.X; there is no counterpart here",
@@ -41,7 +41,7 @@ def why_missing(inner: str) -> str:
     """What to do about a name of INC that is not here; `inner` is what follows the package's name."""
     room = inner.partition(".")[0]
     if room in ELSEWHERE:
-        return f"`{inner}` is {ELSEWHERE[room]}."
+        return f"`neural_compressor.{room}` is {ELSEWHERE[room]}."
     words = inner.lower()
     if any(word in words for word in ("tensorflow", "keras", "mxnet", "tf_utils", "itex")):
         return f"`{inner}` is for another framework; only PyTorch models are compressed here."

@@ -46,14 +46,15 @@ def marks_in(text: str, file: str | Path, cell: int | None = None) -> list[Mark]
     return found
 
 
-def with_marks(left: Left, texts: Sequence[str]) -> Left:
-    """A statement, or the first of several, with comments above it that it does not have already."""
+def with_marks(left: Left, texts: Sequence[str], above: Sequence[cst.EmptyLine] = ()) -> Left:
+    """A statement, or the first of several, with comments above it that are not there already, or in the lines `above`
+    it, which are no part of it."""
     if not texts or isinstance(left, cst.RemovalSentinel):
         return left
     if isinstance(left, cst.FlattenSentinel):
         first, *rest = left.nodes
-        return cst.FlattenSentinel([with_marks(first, texts), *rest])
-    present = {line.comment.value for line in left.leading_lines if line.comment}
+        return cst.FlattenSentinel([with_marks(first, texts, above), *rest])
+    present = {line.comment.value for line in (*above, *left.leading_lines) if line.comment}
     wanted = [TODO + text for text in dict.fromkeys(texts) if TODO + text not in present]
     lines = [cst.EmptyLine(comment=cst.Comment(comment)) for comment in wanted]
     return left.with_changes(leading_lines=[*left.leading_lines, *lines])

@@ -48,6 +48,7 @@ class Rewriter(cst.CSTTransformer):
 
     def visit_Module(self, node: cst.Module) -> None:
         self.taken = bound_names(node)
+        self._first, self._header = (node.body[0] if node.body else None), node.header
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, Statement):
@@ -57,7 +58,7 @@ class Rewriter(cst.CSTTransformer):
     def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> Left:
         left = super().on_leave(original_node, updated_node)
         if isinstance(original_node, Statement):
-            left = with_marks(left, self._marks.pop())
+            left = with_marks(left, self._marks.pop(), self._header if original_node is self._first else ())
             left = self._with_place(original_node, left)
         if isinstance(original_node, cst.Module):
             return left.visit(Filler([self._wanted.get(small, {}) for small in self._places]))
