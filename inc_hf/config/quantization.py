@@ -322,6 +322,10 @@ class MixedPrecisionConfig(_QuantizationMixin):
         self.precisions = check_choices("precisions", self.precisions, PRECISIONS)
         check_string("model_name", self.model_name)
 
+    def _idle(self) -> list[str]:
+        unused = "fp16" in self.precisions and "bf16" in set(self.precisions) - set(self.excluded_precisions)
+        return super()._idle() + (["'fp16' in `precisions`"] if unused else [])
+
     def _check_together(self):
         super()._check_together()
         if not set(self.precisions) - set(self.excluded_precisions):

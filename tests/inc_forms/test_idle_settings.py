@@ -44,6 +44,11 @@ def test_of_each_config(make, caplog):
     assert not caplog.messages
 
 
+def test_of_two_precisions_one_is_used(caplog):
+    MixedPrecisionConfig(precisions=["bf16", "fp16"]).use()
+    assert caplog.messages == ["'fp16' in `precisions` of the MixedPrecisionConfig changes nothing here."]
+
+
 def test_by_the_verbs(caplog):
     fit(net(), config(inputs="x", domain="cv"))
     mix(net(), config=MixedPrecisionConfig(outputs="y"))

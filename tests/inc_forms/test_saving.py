@@ -39,9 +39,9 @@ def test_in_the_directory_of_a_trainer(tmp_path):
     assert torch.equal(logits_of(loaded), logits_of(q_model.model))
 
 
-@pytest.mark.parametrize("name", ["checkpoint-500/x", "training_args.bin", "trainer_state.json"])
+@pytest.mark.parametrize("name", ["checkpoint-500/x", "runs/Nov28/events", "training_args.bin", "trainer_state.json"])
 def test_what_tells_that_a_directory_is_of_a_trainer(name, tmp_path):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("")
     save_for_huggingface_upstream(quantized("bert"), None, tmp_path)
     assert (tmp_path / name).exists() and (tmp_path / "config.json").exists()
