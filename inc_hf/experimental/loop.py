@@ -56,7 +56,7 @@ class Loop:
     def begin_epoch(self, epoch: int) -> None:
         self.begin()
         self.epoch = epoch
-        self._set_clock()
+        self._set_clock(epoch)
         self.manager.on_epoch_begin(epoch)
 
     def begin_step(self, batch_id: int = 0) -> None:
@@ -78,7 +78,7 @@ class Loop:
         if self._step_is_due:
             self._in_step = self._step_is_due = False
             self.manager.on_after_optimizer_step()
-            self._set_clock()
+            self._set_clock((self.epoch or 0) + 0.5)
 
     def loss(self, inputs: Any, outputs: Any, loss: Any, teacher_output: Any = None) -> Any:
         return self.manager.on_after_compute_loss(inputs, outputs, loss, teacher_output)
@@ -105,9 +105,11 @@ class Loop:
         while self._handles:
             self._handles.pop().remove()
 
-    def _set_clock(self) -> None:
+    def _set_clock(self, epoch: float) -> None:
+        """Where epochs are counted, the first step of one is a whole number, at which masks may change, and the others
+        are in between."""
         if self.counts_epochs and self.manager.state is not None:
-            self.manager.state.global_step = self.epoch or 0
+            self.manager.state.global_step = epoch
 
     def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> tuple | None:
         if not (model.training and torch.is_grad_enabled()):
