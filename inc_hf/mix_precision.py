@@ -16,6 +16,7 @@ from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import scoring
 from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
 from inc_hf.quantize.coverage import inventory_of
+from inc_hf.results.compressed import held_model
 from inc_hf.results.mixed import MixedModel
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.results.story import goal_by
@@ -55,7 +56,7 @@ def fit(
         TypeError, ValueError: see the message; nothing has been changed then.
     """
     conf = MixedPrecisionConfig() if conf is None else conf
-    model = model.model if isinstance(model, QuantizedModel) else model
+    model = model.model if isinstance(model, QuantizedModel) else held_model(model)
     _check(model, conf)
     evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
     left: dict[str, Reason] = {}

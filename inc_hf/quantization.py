@@ -21,6 +21,7 @@ from inc_hf.evaluation.scoring import Scoring, scoring
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import check_is_float
+from inc_hf.results.compressed import held_model
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.results.story import goal_by
 from inc_hf.telling import NOTICE
@@ -69,6 +70,7 @@ def fit(
     Raises:
         ValueError, TypeError: see the message; nothing has been changed or written then.
     """
+    model = held_model(model)
     _check_request(model, conf, calib_dataloader, calib_func)
     evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
     _seed_everything(options.random_seed)

@@ -119,8 +119,8 @@ def prepare_compression(
         model (`nn.Module`): the model, or a [`CompressedModel`].
         confs: a [`WeightPruningConfig`], [`DistillationConfig`] or [`QuantizationAwareTrainingConfig`], or a list with
             at most one of each, whose callbacks are called in this order.
-        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it, -1 or
-            no `end_step`. Without it and `end_step`, types that need no gradients prune once, at the first step.
+        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it or -1.
+            Without it and `end_step`, everything is pruned at once, at the first or second step.
         seed (`int`, *optional*, defaults to 42): of the first values of projections between layers.
 
     Raises:

@@ -13,7 +13,7 @@ from inc_hf.config.elsewhere import PART_OF_INC, elsewhere
 from inc_hf.errors import UsageError
 from inc_hf.models.batches import batches_of
 from inc_hf.models.samples import elements_of
-from inc_hf.results.compressed import CompressedModel
+from inc_hf.results.compressed import held_model
 
 FIT = f"{PART_OF_INC}; quantize with `inc_hf.quantization.fit`"
 PyTorchAdaptor = elsewhere("PyTorchAdaptor", FIT)
@@ -44,7 +44,7 @@ def get_example_inputs(model: nn.Module, dataloader: Iterable) -> Any:
     Args:
         dataloader: in any form that `calib_dataloader` of [`inc_hf.quantization.fit`] has; None if there is none.
     """
-    model = model.model if isinstance(model, CompressedModel) else model
+    model = held_model(model)
     check_model(model)
     if dataloader is None:
         return None
@@ -52,4 +52,4 @@ def get_example_inputs(model: nn.Module, dataloader: Iterable) -> Any:
     if first is None:
         raise UsageError("`dataloader` is empty; an example needs at least one batch.")
     (batch,) = batches_of([first], model, keep_labels=False)
-    return batch
+    return batch[0] if isinstance(batch, tuple) and len(batch) == 1 else batch

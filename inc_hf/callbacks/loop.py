@@ -22,14 +22,18 @@ from inc_hf.undo import restored_on_error
 logger = logging.getLogger(__name__)
 
 
+def say_that_it_prunes_at_once(config: WeightPruningConfig) -> None:
+    """Warn of a config without an end, which cannot follow from the length of the run."""
+    if any(c.end_step is None and criterion_of(c.pruning_type).needs_gradient for c in config.merged_configs()):
+        logger.warning(
+            "Without `end_step` and the length of the run, everything is pruned at once, when there are gradients: to "
+            "prune little by little pass `max_steps`, the optimizer steps of the run, or set `end_step`."
+        )
+
+
 def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
     """Raise ValueError if the config has steps that hang on the length of the run, which is not known."""
     for merged in config.merged_configs():
-        if merged.end_step is None and criterion_of(merged.pruning_type).needs_gradient:
-            raise UsageError(
-                "Without `end_step`, pruning takes 60 % of the run, whose length is not known here: pass `max_steps`, "
-                "the optimizer steps of the run, or set `end_step` in the WeightPruningConfig."
-            )
         for name in ("start_step", "end_step"):
             step = getattr(merged, name)
             if step is not None and (step == -1 or 0 < step < 1):
@@ -95,6 +99,7 @@ class LoopHooks:
         for callback in callbacks if max_steps is None else ():
             if isinstance(callback, PruningCallback):
                 refuse_shares_of_the_run(callback.config)
+                say_that_it_prunes_at_once(callback.config)
         self.callbacks_list = [LoopCallback(callback) for callback in callbacks]
         self.state: TrainerState | None = None
         self._control = TrainerControl()

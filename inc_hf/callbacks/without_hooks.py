@@ -27,8 +27,8 @@ class Pruning:
         model (`nn.Module`): gets a forward hook, until `on_train_end`.
         config ([`WeightPruningConfig`]): what to prune; steps are those of the optimizer.
         optimizer (`torch.optim.Optimizer`): gets a hook before and one after each step.
-        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it, -1 or
-            no `end_step`. Without it and `end_step`, types that need no gradients prune once, at the first step.
+        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it or -1.
+            Without it and `end_step`, everything is pruned at once, at the first or second step.
 
     Attributes:
         pruners (`list[Pruner]`): one per element of `pruning_configs`.
@@ -90,8 +90,8 @@ def prepare_pruning(
             [`inc_hf.models.batches.batches_of`] takes; all of it is used, see [`prune_oneshot`].
         loss_func, device: accepted as in INC; the loss is the model's own, the device that of its weights.
         framework (`str`, *optional*, defaults to `"pytorch"`): the only one.
-        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it, -1 or
-            no `end_step`. Without it and `end_step`, types that need no gradients prune once, at the first step.
+        max_steps (`int`, *optional*): optimizer steps of the run; needed where the config has a share of it or -1.
+            Without it and `end_step`, everything is pruned at once, at the first or second step.
 
     Returns:
         A [`Pruning`] with `optimizer`, otherwise the pruned model.

@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Run]] 
     "convert": ("store the weights of a model in bfloat16", convert.add_arguments, convert.convert),
     "benchmark": ("measure a model beside the float one", benchmark.add_arguments, benchmark.benchmark),
     "info": ("show what a checkpoint holds, or what this machine offers", info.add_arguments, info.info),
-    "migrate": ("bring a conf.yaml of INC 1.X to this package", migrate.add_arguments, migrate.migrate),
+    "migrate": ("bring scripts and confs of INC and optimum-intel here", migrate.add_arguments, migrate.migrate),
     "demo": ("fine-tune, quantize, save, load and compare a real model", demo.add_arguments, demo.demo),
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inc_hf.commands import values
 from inc_hf.commands.exit_codes import EXIT_OK
+from inc_hf.commands.migrate_scripts import add_script_arguments, migrate_scripts
 from inc_hf.errors import UsageError
 
 YAML = (".yaml", ".yml")
@@ -15,7 +16,9 @@ SCRIPTS = (".py", ".ipynb")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf migrate`."""
-    parser.add_argument("source", type=values.path, metavar="FILE", help="a conf.yaml of INC 1.X")
+    what = "a conf.yaml of INC 1.X, a script, a notebook, or a folder of scripts and notebooks"
+    parser.add_argument("source", type=values.path, metavar="PATH", help=what)
+    add_script_arguments(parser.add_argument_group("of scripts and notebooks"))
     conf = parser.add_argument_group("of a conf.yaml")
     conf.add_argument(
         "--to",
@@ -43,7 +46,16 @@ def migrate(args: argparse.Namespace) -> int:
 def _kind_of(source: Path) -> Callable[[Path, argparse.Namespace], int]:
     if source.suffix.lower() in YAML and source.is_file():
         return _migrate_conf
-    raise UsageError(f"{source} is no YAML file, whose name ends in {' or '.join(YAML)}.")
+    if source.suffix.lower() in SCRIPTS or source.is_dir():
+        return _migrate_scripts
+    raise UsageError(f"{source} is none of those whose names end in {', '.join((*YAML, *SCRIPTS))}, and no folder.")
+
+
+def _migrate_scripts(source: Path, args: argparse.Namespace) -> int:
+    of_conf = ("to", "steps_per_epoch", "output")
+    if given := [f"--{name.replace('_', '-')}" for name in of_conf if getattr(args, name) is not None]:
+        raise UsageError(f"{given[0]} is for a conf.yaml; {source} is none.")
+    return migrate_scripts(source, args)
 
 
 def _migrate_conf(source: Path, args: argparse.Namespace) -> int:
@@ -53,6 +65,10 @@ def _migrate_conf(source: Path, args: argparse.Namespace) -> int:
     from inc_hf.migrate.conf.python_code import python_code
     from inc_hf.writable import check_writable
 
+    of_scripts = ("in_place", "diff", "report", "json")
+    if given := [f"--{name.replace('_', '-')}" for name in of_scripts if getattr(args, name)]:
+        hint = " (as data: --to json)" if given[0] == "--json" else ""
+        raise UsageError(f"{given[0]} is for scripts, notebooks and folders; {source} is a conf{hint}.")
     if args.steps_per_epoch is not None and args.to != "json":
         raise UsageError("--steps-per-epoch is for --to json; the Python has `steps_per_epoch` as a variable.")
     if args.output is not None:

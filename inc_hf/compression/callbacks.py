@@ -6,8 +6,9 @@
 from torch import nn
 
 from inc_hf.config import DistillationConfig, QuantizationAwareTrainingConfig, WeightPruningConfig
-from inc_hf.config.arguments import check_conf, check_model
-from inc_hf.results.compressed import CompressedModel
+from inc_hf.config.arguments import check_model
+from inc_hf.errors import UsageTypeError
+from inc_hf.results.compressed import held_model
 from inc_hf.training import CompressionManager
 
 
@@ -17,8 +18,9 @@ class BaseCallbacks(CompressionManager):
     kind: type
 
     def __init__(self, conf: object = None, model: nn.Module | None = None, max_steps: int | None = None):
-        check_conf(conf, self.kind)
-        model = model.model if isinstance(model, CompressedModel) else model
+        if not isinstance(conf, self.kind):
+            raise UsageTypeError(f"`conf` must be a {self.kind.__name__}, got {type(conf).__name__}.")
+        model = held_model(model)
         check_model(model)
         super().__init__(model, [conf], max_steps, seed=42)
 

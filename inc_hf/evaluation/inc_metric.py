@@ -71,6 +71,7 @@ def _start_of(metric: Any) -> Callable[[nn.Module], "Measure"]:
         ValueError: an unknown name, or settings that it does not have.
     """
     if hasattr(metric, "update") and hasattr(metric, "result"):
+        metric = metric() if isinstance(metric, type) else metric
         return lambda model: OfObject(metric)
     if isinstance(metric, dict) and len(metric) != 1:
         raise UsageError(f"Pass one metric, got {', '.join(metric) or 'none'}; an `eval_func` can combine several.")

@@ -86,12 +86,13 @@ def span_of(config: SimpleNamespace, total: int | float, warmup: int = 0) -> tup
     """The first step, the last one and the frequency; where the config is silent, by the length of the run.
 
     A step for the end comes from users of INC, whose other defaults then hold. Where `total` is infinite (unknown),
-    what needs no gradients is pruned at once, as in INC.
+    all is pruned at once, as in INC, though not before there are gradients, if they are needed.
     """
     start, end, frequency = config.start_step, config.end_step, config.pruning_frequency
     by_length = end is None or 0 < end < 1
     if start is None:
         start = min(warmup, total // 2) if end is None and math.isfinite(total) else 0
+        start += end is None and math.isinf(total) and criterion_of(config.pruning_type).needs_gradient
     start = resolve_step(start, total)
     if end is None:
         end = start if config.pruning_type == "pattern_lock" or math.isinf(total) else _default_end(start, total)

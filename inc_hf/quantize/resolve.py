@@ -56,7 +56,7 @@ def resolve_schemes(
         may_mix (`bool`): whether static quantization may give some activations a scale per token (`per_token`).
 
     Raises:
-        ValueError: a pattern of `op_name_dict` matches nothing, or a setting is not available for a module.
+        ValueError: no pattern of `op_name_dict` matches anything, or a setting is not available for a module.
     """
     names = known = quantizable_names(model)
     if reached is not None:
@@ -177,13 +177,17 @@ def settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mappi
     """(module name, settings) for each pattern over module names; `default_qconfig` is what no other pattern hits."""
     patterns = {pattern: settings for pattern, settings in op_names.items() if pattern != "default_qconfig"}
     hits = {pattern: match_names(pattern, kinds) for pattern in patterns}
-    for pattern, names in hits.items():
-        if not names and not (wants_float(patterns[pattern]) and _means_unreached(model, pattern)):
-            raise UsageError(
-                f"`op_name_dict` key {pattern!r} matches no module that can be quantized"
-                f"{nearest(pattern, kinds) or '.'} "
-                "Keys are regular expressions for the whole name, e.g. 'bert\\.encoder\\..*'."
-            )
+    for pattern in (pattern for pattern, names in hits.items() if not names):
+        if wants_float(patterns[pattern]) and _is_of_model(model, pattern):
+            continue
+        message = (
+            f"`op_name_dict` key {pattern!r} matches no module that can be quantized"
+            f"{nearest(pattern, kinds) or '.'} "
+            "Keys are regular expressions for the whole name, e.g. 'bert\\.encoder\\..*'."
+        )
+        if not any(hits.values()):
+            raise UsageError(message)
+        logger.warning("%s", message)  # one dict often serves several models
     if "default_qconfig" in op_names:
         rest = set(kinds).difference(*hits.values())
         yield from ((name, op_names["default_qconfig"]) for name in kinds if name in rest)
@@ -191,9 +195,9 @@ def settings_by_name(model: nn.Module, kinds: Mapping[str, str], op_names: Mappi
         yield from ((name, patterns[pattern]) for name in names)
 
 
-def _means_unreached(model: nn.Module, pattern: str) -> bool:
-    """Whether the pattern names a module that could be quantized but that the forward pass does not call."""
-    return bool(match_names(pattern, quantizable_names(model)))
+def _is_of_model(model: nn.Module, pattern: str) -> bool:
+    """Whether the pattern names a module that stays in float anyway: of another kind, or never called."""
+    return bool(match_names(pattern, (name for name, _ in model.named_modules())))
 
 
 def tied_names(model: nn.Module) -> list[list[str]]:

@@ -81,3 +81,8 @@ class CompressedModel(Scored, nn.Module):
     ) -> Path:
         """Write the model as ONNX, see [`inc_hf.export.export`]."""
         return export(self.model, save_path, conf, inputs=inputs)
+
+
+def held_model(model: Any) -> Any:
+    """The model in a [`CompressedModel`], as INC's `Model(module)` is one; others as they are."""
+    return model.model if isinstance(model, CompressedModel) else model

@@ -57,16 +57,16 @@ def dump_elapsed_time(customized_msg: str = "") -> Callable[[Callable], Callable
 
 
 @contextlib.contextmanager
-def time_limit(seconds: int) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeoutError if what is inside takes longer; 0 is no limit. For the main thread."""
 
     def stop(*_: Any) -> None:
         raise TimeoutError(f"It took longer than {seconds} seconds.")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

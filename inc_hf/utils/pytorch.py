@@ -12,8 +12,9 @@ from inc_hf.config.checks import did_you_mean
 from inc_hf.config.elsewhere import elsewhere
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.matching.sentences import is_sentence_model
+from inc_hf.models.json_files import read_object
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.compressed import CompressedModel
+from inc_hf.results.compressed import held_model
 from inc_hf.runtimes import load_model
 from inc_hf.utils.load_huggingface import OptimizedModel, refuse_int8_of_inc
 
@@ -59,7 +60,7 @@ def load(
             raise UsageTypeError(f"`load` has no argument {name!r}{did_you_mean(name, NOT_NEEDED)}")
     if history_cfg is not None or checkpoint_dir is None:
         raise UsageError(f"`load` needs `checkpoint_dir`, a directory; INC's `history.snapshot` is a pickle, {ANEW}.")
-    model = model.model if isinstance(model, CompressedModel) else model
+    model = held_model(model)
     if model is not None:
         check_model(model)
     return _load(_directory_of(checkpoint_dir), model)
@@ -69,13 +70,18 @@ def _load(directory: Path, model: nn.Module | None) -> nn.Module:
     if (directory / "quantization_config.json").is_file() and not (directory / "config.json").is_file():
         if model is None:
             raise UsageError(
-                f"{directory} has no class of its model; pass a float one of it: `load(directory, model)`."
+                f"{directory} does not say the class of its model; pass a float one: `load(directory, model)`."
             )
         return load_plain(directory, model)
     if is_sentence_model(model):
         return type(model)(os.fspath(directory))
     refuse_int8_of_inc(directory)
-    return OptimizedModel.from_pretrained(directory) if model is None else load_model(type(model), directory)
+    if model is None:
+        return OptimizedModel.from_pretrained(directory)
+    there, here = read_object(directory / "config.json").get("model_type"), getattr(model, "config", None)
+    if there != getattr(here, "model_type", None):
+        raise UsageError(f"{directory} has a model of the type {there!r}, and `model` is a {type(model).__name__}.")
+    return load_model(type(model), directory)
 
 
 def _directory_of(place: Any) -> Path:
@@ -113,4 +119,4 @@ def load_weight_only(checkpoint_dir: str | os.PathLike, model: nn.Module, layer_
 
 def is_int8_model(model: nn.Module) -> bool:
     """Whether a model has quantized layers."""
-    return bool(quantized_modules(model.model if isinstance(model, CompressedModel) else model))
+    return bool(quantized_modules(held_model(model)))

@@ -58,12 +58,10 @@ class LazyImport:
 
     def __getattr__(self, name: str) -> Any:
         module = importlib.import_module(self.module_name)
-        try:
-            return getattr(module, name)
-        except AttributeError:  # a part of a package, which nobody has imported yet
-            if importlib.util.find_spec(f"{self.module_name}.{name}") is None:
-                raise
-            return importlib.import_module(f"{self.module_name}.{name}")
+        part = f"{self.module_name}.{name}"
+        if not hasattr(module, name) and hasattr(module, "__path__") and importlib.util.find_spec(part) is not None:
+            return importlib.import_module(part)  # a part of a package, which nobody has imported yet
+        return getattr(module, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call what is named `module.attribute`."""

@@ -162,6 +162,18 @@ def test_a_name_that_hits_nothing_and_is_near_to_nothing(model):
     assert "'xyzxyz' matches no module that can be quantized. Keys are regular" in str(caught.value)
 
 
+def test_of_several_names_one_may_hit_nothing(model, caplog):
+    found = schemes(model, op_name_dict={"head": {"weight": {"bits": 4}}, "layer1.0.conv1": {"weight": {"bits": 4}}})
+    assert found["head"].weight.num_bits == 4
+    assert "`op_name_dict` key 'layer1.0.conv1' matches no module that can be quantized" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["norm", "attention.out_proj", "blocks"])
+def test_a_name_that_stays_in_float_anyway(model, name, caplog):
+    assert schemes(model, op_name_dict={name: {"weight": {"dtype": "fp32"}}}) == schemes(model)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("name", ["norm", "attention.out_proj", "blocks"])
 def test_a_name_that_cannot_be_quantized_is_refused(model, name):
     with pytest.raises(ValueError, match="matches no module that can be quantized"):

@@ -129,3 +129,12 @@ def test_labelled_data_need_a_function(load):
     quantizer = IncQuantizer.from_pretrained(load("pairs"), task="text-classification")
     with pytest.raises(ValueError, match="the score of a model of transformers, got a CrossEncoder"):
         quantizer.quantize(DYNAMIC, eval_dataset=[{"text": "the film", "label": 0}])
+
+
+def test_the_loader_of_inc(load, tmp_path):
+    from inc_hf.utils.pytorch import load as load_of_inc
+
+    model = load("mean")
+    fit(model, DYNAMIC).save(tmp_path / "out")
+    loaded = load_of_inc(tmp_path / "out", load("mean"))
+    assert quantized_modules(loaded) and np.array_equal(answers(loaded), answers(model))

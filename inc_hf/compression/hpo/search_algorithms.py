@@ -11,10 +11,9 @@ import numpy as np
 from inc_hf.compression.hpo.gaussian import GaussianProcess
 from inc_hf.compression.hpo.sa_optimizer import SimulatedAnnealingOptimizer
 from inc_hf.compression.hpo.search_space import BaseSearchSpace, DiscreteSearchSpace
-from inc_hf.config.arguments import check_conf
 from inc_hf.config.checks import wrong_type
 from inc_hf.config.frameworks import HPOConfig
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, UsageTypeError
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +181,8 @@ def prepare_hpo(config: HPOConfig) -> Searcher:
         TypeError: it is no [`HPOConfig`].
         ImportError: "xgb" needs xgboost.
     """
-    check_conf(config, HPOConfig, "config")
+    if not isinstance(config, HPOConfig):
+        raise UsageTypeError(f"`config` must be a HPOConfig, got {type(config).__name__}.")
     common = {"higher_is_better": config.higher_is_better, "seed": config.seed}
     if config.searcher == "xgb":
         return XgbSearcher(

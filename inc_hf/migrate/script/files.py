@@ -1,0 +1,156 @@
+"""Scripts and notebooks on disk: found, read and rewritten in memory, and only then written."""
+
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import libcst as cst
+
+from inc_hf.atomic import write_bytes
+from inc_hf.migrate.script import ScriptError
+from inc_hf.migrate.script.marks import Mark, marks_in
+from inc_hf.migrate.script.notebook import rewrite_notebook
+from inc_hf.migrate.script.source import concerns, rewrite_text
+
+SUFFIXES = (".py", ".ipynb")
+NOT_OURS = ("__pycache__", "node_modules", "site-packages")
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """A file, and what it becomes.
+
+    Args:
+        path (`Path`): where it lies.
+        old, new (`bytes`): its content.
+        marks (`list[Mark]`): places to look at.
+        changes (`Counter`): kind of change -> places.
+        notes (`list[str]`): what a reader should know.
+    """
+
+    path: Path
+    old: bytes
+    new: bytes
+    marks: list[Mark] = field(default_factory=list)
+    changes: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_changed(self) -> bool:
+        return self.new != self.old
+
+
+def migrate(path: Path) -> list[Migrated]:
+    """What becomes of a script, a notebook, or of those in a folder that have to do with INC. Nothing is written.
+
+    Raises:
+        ScriptError: there is no such file, or one cannot be read.
+    """
+    found = [migrated for file in files_in(path) if (migrated := _migrate(file)) is not None or path.is_file()]
+    return [each for each in found if each is not None]
+
+
+def files_in(path: Path) -> Iterator[Path]:
+    """The file itself, or the scripts and notebooks below a folder, but for hidden ones and environments."""
+    if path.is_file():
+        if path.suffix not in SUFFIXES:
+            raise ScriptError(f"{path} is neither a script (.py) nor a notebook (.ipynb).")
+        yield path
+    elif path.is_dir():
+        yield from _below(path)
+    else:
+        raise ScriptError(f"There is no {path}.")
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise ScriptError(f"{folder} cannot be read: {error.strerror}.") from error
+    for entry in entries:
+        if entry.is_symlink() or entry.name.startswith(".") or entry.name in NOT_OURS:
+            continue
+        if entry.is_dir() and not (entry / "pyvenv.cfg").exists():
+            yield from _below(entry)
+        elif entry.is_file() and entry.suffix in SUFFIXES:
+            yield entry
+
+
+def _migrate(path: Path) -> Migrated | None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ScriptError(f"{path} cannot be read: {error.strerror}.") from error
+    if not concerns(content.decode("utf-8", errors="replace")):
+        return Migrated(path, content, content)
+    if path.suffix == ".ipynb":
+        return _notebook(path, content)
+    try:
+        rewritten = rewrite_text(content, path)
+    except cst.ParserSyntaxError as error:
+        raise ScriptError(
+            f"{path}, line {error.raw_line}: this is no Python that can be read: {error.message}"
+        ) from error
+    except (UnicodeDecodeError, LookupError, SyntaxError) as error:
+        raise ScriptError(
+            f"{path} is in another encoding than it says, or in UTF-8 if it says none: {error}."
+        ) from error
+    except RecursionError as error:
+        raise ScriptError(f"{path} is nested too deeply.") from error
+    marks = marks_in(rewritten.module.code, path)
+    return Migrated(path, content, rewritten.module.bytes, marks, rewritten.changes, rewritten.notes)
+
+
+def _notebook(path: Path, content: bytes) -> Migrated:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ScriptError(f"{path} is no notebook: it is not in UTF-8.") from error
+    new, rewritten, sources = rewrite_notebook(text, path)
+    marks = [mark for number, source in sources.items() for mark in marks_in(source, path, number)]
+    return Migrated(path, content, new.encode("utf-8"), marks, rewritten.changes, rewritten.notes)
+
+
+def write(migrated: Iterable[Migrated]) -> list[Path]:
+    """Overwrite the files that change; returns their paths.
+
+    Raises:
+        ScriptError: one of them has changes that git does not have, or cannot be written; nothing is written then.
+    """
+    changed = [each for each in migrated if each.is_changed]
+    for each in changed:
+        _check_clean(each.path)
+        _check_same(each)
+    for each in changed:
+        target = each.path.resolve()
+        mode = target.stat().st_mode
+        write_bytes(target, each.new)
+        target.chmod(mode & 0o7777)
+    return [each.path for each in changed]
+
+
+def _check_same(migrated: Migrated) -> None:
+    if migrated.path.read_bytes() != migrated.old:
+        raise ScriptError(f"{migrated.path} was changed by somebody else meanwhile; start again.")
+    try:
+        with migrated.path.open("r+b"):
+            pass
+    except OSError as error:
+        raise ScriptError(f"{migrated.path} cannot be written: {error.strerror}.") from error
+
+
+def _check_clean(path: Path) -> None:
+    """Raise where git has another state of a file, or none, so that nothing could bring the old one back."""
+    path = path.resolve()
+    try:
+        status = subprocess.run(
+            ["git", "-C", str(path.parent), "status", "--porcelain", "--", path.name], capture_output=True, text=True
+        )
+    except OSError:  # there is no git
+        return
+    if status.returncode == 0 and status.stdout.strip():
+        raise ScriptError(
+            f"{path} has changes that are not in git; commit it first, so that you can compare and go back."
+        )
