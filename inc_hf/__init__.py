@@ -31,6 +31,7 @@ _LAZY = {
     "MixedPrecisionConfig": "inc_hf.config",
     **dict.fromkeys(["BaseModel", "MODELS", "Model"], "inc_hf.model"),  # INC's names
     **dict.fromkeys(["BaseMetric", "GeneralTopK", "METRICS", "Metric"], "inc_hf.metric"),
+    **dict.fromkeys(["Benchmark", "Pruning", "Quantization"], "inc_hf.experimental.older"),
     **dict.fromkeys(["metric_registry", "register_customer_metric"], "inc_hf.metric"),
 }
 

@@ -46,6 +46,8 @@ def test_what_is_missing_is_said(script, tmp_path, monkeypatch, capsys):
 
 
 REFUSED = {
+    "experimental.older.Quantization": "use `inc_hf.experimental.Quantization(conf)`, set `.model`",
+    "adaptor.torch_utils.autoround.AutoRound": "which rounds to nearest",
     "config.TF2ONNXConfig": "for TensorFlow and Keras stay with `neural-compressor<3`",
     "config.ONNXQlinear2QDQConfig": "files of ONNX are written with `inc-hf export`",
     "data.TensorflowImageRecord": "for TensorFlow and Keras stay with `neural-compressor<3`",
@@ -87,3 +89,13 @@ def test_frameworks():
         check_framework("mxnet")
     with pytest.raises(UsageError, match="got 'onnxrt_qlinearops': files of ONNX are written"):
         check_framework("onnxrt_qlinearops")
+
+
+def test_the_object_of_1_x_where_a_package_is_now():
+    from inc_hf import Benchmark, conf
+
+    with pytest.raises(AttributeError, match="the object of INC 1.X is `inc_hf.conf.config.conf`"):
+        conf.quantization.approach = "post_training_static_quant"
+    assert not hasattr(conf, "purple")
+    with pytest.raises(UsageError, match="use `inc_hf.experimental.Benchmark"):
+        Benchmark("conf.yaml")

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 from collections.abc import Iterable
+from enum import Enum
 from typing import Any
 
 import torch
@@ -23,6 +24,17 @@ PyTorchWeightOnlyAdaptor = elsewhere("PyTorchWeightOnlyAdaptor", FIT)
 TemplateAdaptor = elsewhere("TemplateAdaptor", FIT)
 _cfg_to_qconfig = elsewhere("_cfg_to_qconfig", FIT)
 _propagate_qconfig = elsewhere("_propagate_qconfig", FIT)
+
+
+class PyTorchVersionMode(Enum):
+    """What scripts of INC 1.X compare `get_torch_version()` with."""
+
+    PT111 = Version("1.11")
+    PT110 = Version("1.10")
+    PT19 = Version("1.9")
+    PT18 = Version("1.8")
+    PT17 = Version("1.7")
+    PT16 = Version("1.6")
 
 
 def get_torch_version() -> Version:

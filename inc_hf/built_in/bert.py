@@ -35,8 +35,8 @@ class BertDataset(Dataset):
     """Pairs of the inputs of an encoder and its label, from rows of tensors as those of a `TensorDataset` are.
 
     Args:
-        dataset: rows `(input_ids, attention_mask, token_type_ids, labels)`; for "squad"
-            `(input_ids, attention_mask, token_type_ids, ...)`.
+        dataset: rows `(input_ids, attention_mask, token_type_ids, labels)`; for "squad" any fourth, and of an XLNet
+            `cls_index` and `p_mask` behind it.
         task (`str`): "classifier" or "squad".
         model_type (`str`, *optional*, defaults to `"bert"`): token types are given to "bert" and "xlnet" only.
         transform (*optional*): a function of a row.
@@ -61,9 +61,11 @@ class BertDataset(Dataset):
         inputs = {"input_ids": row[0], "attention_mask": row[1]}
         if self.model_type in WITH_TYPES:
             inputs["token_type_ids"] = row[2]
-        if self.task == "squad":
-            return inputs, index
-        return inputs, row[3]
+        if self.task == "classifier":
+            return {**inputs, "labels": row[3]}, row[3]
+        if self.model_type == "xlnet" and len(row) > 5:
+            inputs |= {"cls_index": row[4], "p_mask": row[5]}
+        return inputs, index
 
 
 class GlueDataset(Dataset):

@@ -19,7 +19,6 @@ from inc_hf.experimental.options import options_of_conf
 from inc_hf.experimental.settings import Settings
 from inc_hf.experimental.train import Training, train_sections, training_of
 from inc_hf.migrate.conf import Conf as Sections
-from inc_hf.models.samples import length_of
 from inc_hf.results.compressed import CompressedModel
 from inc_hf.training import fit, prepare_compression
 
@@ -44,8 +43,9 @@ class Component(Hooks, Evaluated):
     Attributes:
         model: set it to a module, or a [`common.Model`]; gives the latter.
         train_func: trains the module that it is called with. Without one, the section `train` of the conf says how.
-        train_dataloader: what to train on without a `train_func`; also says how many steps an epoch has.
-        steps_per_epoch (`int`): says that, too; INC has no such attribute. Without both, masks change once an epoch.
+        train_dataloader: what to train on without a `train_func`.
+        steps_per_epoch (`int`): optimizer steps of an epoch of `train_func`, where the conf counts epochs; INC has no
+            such attribute. Without it, epochs are those that `on_epoch_begin` says, and masks change when one begins.
         eval_func, eval_dataloader, metric, postprocess: see [`Evaluated`].
 
     Raises (when something is done):
@@ -176,9 +176,7 @@ class Component(Hooks, Evaluated):
         check_optional_int("steps_per_epoch", self.steps_per_epoch, low=1)
         if self.steps_per_epoch is not None:
             return self.steps_per_epoch
-        if self._plan is not None:
-            return self._plan.steps_per_epoch
-        return None if self.train_dataloader is None else length_of(self.train_dataloader)
+        return None if self._plan is None else self._plan.steps_per_epoch
 
     def _run(self, model: CompressedModel) -> None:
         loop = self.loop()

@@ -14,7 +14,10 @@ from torch.optim.optimizer import (
 )
 
 from inc_hf.distill.features import Hook  # which copies of the model do not have
+from inc_hf.errors import UsageError
 from inc_hf.training import CompressionManager
+
+OF_TORCH = ("torch.ao.quantization", "torch.ao.nn.qat", "torch.ao.nn.intrinsic.qat", "torch.ao.nn.quantized")
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +49,14 @@ class Loop:
     def begin(self) -> None:
         """Training begins, if it has not."""
         if not self.has_begun:
+            refuse_prepared(self.manager.raw_model)
             self.has_begun = True
             self.manager.on_train_begin(optimizer=self.optimizer)
 
     def begin_epoch(self, epoch: int) -> None:
         self.begin()
         self.epoch = epoch
-        self._set_clock()
+        self._set_clock(epoch)
         self.manager.on_epoch_begin(epoch)
 
     def begin_step(self, batch_id: int = 0) -> None:
@@ -74,7 +78,7 @@ class Loop:
         if self._step_is_due:
             self._in_step = self._step_is_due = False
             self.manager.on_after_optimizer_step()
-            self._set_clock()
+            self._set_clock((self.epoch or 0) + 0.5)
 
     def loss(self, inputs: Any, outputs: Any, loss: Any, teacher_output: Any = None) -> Any:
         return self.manager.on_after_compute_loss(inputs, outputs, loss, teacher_output)
@@ -91,7 +95,7 @@ class Loop:
             if self.counts_epochs and self.epoch is None:
                 logger.warning(
                     "Pruning counts epochs, and the loop did not say when one begins: call `on_epoch_begin(epoch)`, "
-                    "or set `train_dataloader` or `steps_per_epoch`, which say how long one is."
+                    "or set `steps_per_epoch`."
                 )
             self.manager.on_train_end()
 
@@ -101,9 +105,11 @@ class Loop:
         while self._handles:
             self._handles.pop().remove()
 
-    def _set_clock(self) -> None:
+    def _set_clock(self, epoch: float) -> None:
+        """Where epochs are counted, the first step of one is a whole number, at which masks may change, and the others
+        are in between."""
         if self.counts_epochs and self.manager.state is not None:
-            self.manager.state.global_step = self.epoch or 0
+            self.manager.state.global_step = epoch
 
     def _before_forward(self, model: nn.Module, args: tuple, kwargs: dict) -> tuple | None:
         if not (model.training and torch.is_grad_enabled()):
@@ -126,6 +132,16 @@ class Loop:
     def _after_optimizer(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
         if self._is_of_the_model(optimizer):
             self.after_optimizer()
+
+
+def refuse_prepared(model: nn.Module) -> None:
+    """Raise ValueError for a model that torch has got ready to be quantized, as eager mode of INC 1.X needed it."""
+    names = [name for name, module in model.named_modules() if type(module).__module__.startswith(OF_TORCH)]
+    if names:
+        raise UsageError(
+            f"torch's own `prepare_qat` or `prepare` has changed the model, such as `{names[0]}`; leave that call out "
+            "of the script: the model is prepared when training begins."
+        )
 
 
 def _while_alive(method: Callable) -> Callable:

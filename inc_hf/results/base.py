@@ -12,6 +12,7 @@ from inc_hf.checkpoint.plain import is_plain
 from inc_hf.checkpoint.publish import CARD, HubUnreachableError, push_directory
 from inc_hf.config.checks import did_you_mean
 from inc_hf.errors import UsageTypeError
+from inc_hf.prune import report_sparsity
 from inc_hf.results.card import name_repository
 from inc_hf.version import versions
 
@@ -67,6 +68,10 @@ class StandsForModel:
     ) -> Path:
         """Write a directory that `from_pretrained` loads; upload it, too, if that is said, as transformers does."""
         raise NotImplementedError
+
+    def report_sparsity(self) -> tuple[Any, float]:
+        """A table of the layers with their zeros, and the share of zeros in per cent, see `inc_hf.prune`."""
+        return report_sparsity(self.model)
 
     def push_saved(self, saved: Path, tokenizer: Any, repo_id: str | None, hub: dict[str, Any]) -> None:
         """Upload a model that is saved, to a repository of that name unless another is named."""

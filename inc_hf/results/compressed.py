@@ -13,6 +13,7 @@ from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.coverage import Coverage
 from inc_hf.export import export
+from inc_hf.prune import report_sparsity
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.results.base import write_summary
 from inc_hf.results.card import trained_card
@@ -75,6 +76,10 @@ class CompressedModel(Scored, nn.Module):
         about = {"coverage": self.coverage and self.coverage.to_dict(), **story_of_weights(self.model)}
         summary = write_summary(directory, base_model=base_model_of(self.model), **about, tuning=self.scores())
         write_card(trained_card, self.model, summary, directory)
+
+    def report_sparsity(self) -> tuple[Any, float]:
+        """A table of the layers with their zeros, and the share of zeros in per cent, see `inc_hf.prune`."""
+        return report_sparsity(self.model)
 
     def export(
         self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None, inputs: Sequence[str] = ()

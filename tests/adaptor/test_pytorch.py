@@ -6,7 +6,7 @@ from fitting import images, net
 from tiny import tiny_inputs, tiny_model
 
 from inc_hf import Model
-from inc_hf.adaptor.pytorch import get_example_inputs, get_ipex_version, get_torch_version
+from inc_hf.adaptor.pytorch import PyTorchVersionMode, get_example_inputs, get_ipex_version, get_torch_version
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.data import DataLoader
 from inc_hf.errors import UsageError
@@ -14,6 +14,7 @@ from inc_hf.errors import UsageError
 
 def test_versions():
     assert get_torch_version().release >= (2, 0) and str(get_torch_version()) in torch.__version__
+    assert get_torch_version() > PyTorchVersionMode.PT111.value > PyTorchVersionMode.PT17.value
     assert get_ipex_version() is None or get_ipex_version().release
 
 

@@ -77,12 +77,19 @@ class TestImageFolder:
 class TestBert:
     ROW = (torch.tensor([1, 2]), torch.tensor([1, 1]), torch.tensor([0, 0]), torch.tensor(1))
 
-    def test_rows_of_tensors(self):
-        inputs, label = TORCH["bert"](dataset=[self.ROW], task="classifier")[0]
-        assert list(inputs) == ["input_ids", "attention_mask", "token_type_ids"] and label == 1
-        inputs, _ = TORCH["bert"]([self.ROW], "classifier", model_type="distilbert")[0]
-        assert list(inputs) == ["input_ids", "attention_mask"]
-        assert TORCH["bert"]([self.ROW[:3]], "squad")[0][1] == 0
+    @pytest.mark.parametrize(
+        "task, model_type, names",
+        [
+            ("classifier", "distilbert", ["input_ids", "attention_mask", "labels"]),
+            ("classifier", "bert", ["input_ids", "attention_mask", "token_type_ids", "labels"]),
+            ("squad", "distilbert", ["input_ids", "attention_mask"]),
+            ("squad", "xlnet", ["input_ids", "attention_mask", "token_type_ids", "cls_index", "p_mask"]),
+        ],
+    )
+    def test_rows_of_tensors(self, task, model_type, names):
+        dataset = TORCH["bert"](dataset=[(*self.ROW, 5, 6)], task=task, model_type=model_type)
+        inputs, label = dataset[0]
+        assert len(dataset) == 1 and list(inputs) == names and label == (1 if task == "classifier" else 0)
 
     def test_wrong_uses(self):
         with pytest.raises(UsageError, match="`task` must be one of classifier, squad"):

@@ -28,7 +28,7 @@ def test_model():
     assert model.model is module and torch.equal(model(BATCHES[0][0]), module(BATCHES[0][0]))
     assert model.framework() == "pytorch" and model.conv is module.conv
     quantized = quantization.fit(net(), PostTrainingQuantConfig(approach="dynamic"))
-    assert common.Model(quantized).model is quantized.model
+    assert common.Model(quantized).model is quantized.model and len(quantized.report_sparsity()[0]) == 3
     table, share = model.report_sparsity()
     assert share == 0 and "conv" in str(table)
     with pytest.raises(TypeError, match="torch.nn.Module"):

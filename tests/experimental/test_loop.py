@@ -108,6 +108,20 @@ def test_nothing_listens_afterwards():
     )
 
 
+class OfTorch(torch.nn.Linear):
+    """As torch's own modules of quantization-aware training, which newer versions do not have."""
+
+    __module__ = "torch.ao.nn.qat.modules.linear"
+
+
+def test_a_model_that_torch_has_prepared():
+    model = net()
+    model.hidden = OfTorch(288, 16)
+    old = Old(prepare_compression(model, CONFIGS["qat"]()))
+    with pytest.raises(ValueError, match="torch's own `prepare_qat` .* such as `hidden`; leave that call out"):
+        old.on_train_begin()
+
+
 def given_up():
     model = net()
     old = Old(prepare_compression(model, [PRUNE]))

@@ -72,15 +72,26 @@ def test_steps(tmp_path):
     assert [pruner.config.pruning_type for pruner in prune.pruners] == ["snip_momentum", "snip"]
 
 
+SENSITIVITY = {**EPOCHS, "prune_type": "gradient_sensitivity"}
+LASSO = {
+    **EPOCHS,
+    "pruners": [{"prune_type": "group_lasso", "pattern": "tile_pattern_4x1", "parameters": {"alpha": 0.01}}],
+}
+LASSO_OF_2X = {"pattern": "4x1", "pruning_configs": [{"reg_type": "group_lasso", "parameters": {"reg_coeff": 0.01}}]}
+KINDS = {"magnitude": (EPOCHS, {}), "snip": (SENSITIVITY, {"pruning_type": "snip"}), "lasso": (LASSO, LASSO_OF_2X)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ["train_dataloader", "steps_per_epoch", "nothing"])
-def test_epochs(how, tmp_path):
+def test_epochs(how, kind, tmp_path):
     """Where nobody says how long an epoch is, the hooks do."""
-    prune = with_loop(pruning_of(tmp_path, **EPOCHS))
+    prune = with_loop(pruning_of(tmp_path, **KINDS[kind][0]), epochs=4)
     if how == "train_dataloader":
-        prune.train_dataloader = LOADER
+        prune.train_dataloader = LOADER * 9  # the loop does not read it all
     elif how == "steps_per_epoch":
         prune.steps_per_epoch = len(BATCHES)
-    assert same(prune.fit().model, by_hand(IN_STEPS))
+    expected = by_hand(WeightPruningConfig(**{**dict(IN_STEPS), **KINDS[kind][1]}), epochs=4)
+    assert same(prune.fit().model, expected)
     assert get_sparsity_ratio([], prune.model.model)[0] > 0.5
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from torch import nn
 
 from inc_hf.errors import UsageTypeError
-from inc_hf.prune import report_sparsity
 from inc_hf.results.base import StandsForModel
 from inc_hf.results.compressed import CompressedModel
 
@@ -33,10 +32,6 @@ class Model(CompressedModel):
         if not isinstance(root, nn.Module):
             raise UsageTypeError(f"A model of torch is needed, a `torch.nn.Module`, got {type(root).__name__}.")
         super().__init__(root)
-
-    def report_sparsity(self) -> tuple[Any, float]:
-        """A table of the layers with their zeros, and the share of zeros in per cent; see `inc_hf.prune`."""
-        return report_sparsity(self.model)
 
     def framework(self) -> str:
         return "pytorch"

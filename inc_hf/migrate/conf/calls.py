@@ -6,7 +6,7 @@ from inc_hf.migrate.conf.data_sections import DataloaderSection
 from inc_hf.migrate.conf.fields import Named
 from inc_hf.migrate.conf.kept import reason_against
 from inc_hf.migrate.conf.sections import Conf
-from inc_hf.migrate.conf.source_text import Call, Code, assignment, source_text
+from inc_hf.migrate.conf.source_text import Call, Code, assignment, comment, source_text
 
 # Metrics of 1.X that `eval_metric` knows
 METRICS = {"topk": "topk", "Accuracy": "accuracy", "F1": "f1", "MSE": "mse", "RMSE": "rmse", "MAE": "mae"}
@@ -76,7 +76,7 @@ def _evaluation(conf: Conf, imports: list[str], lines: list[str]) -> list[str]:
         return ["eval_dataloader=eval_dataloader", f"eval_metric={text}"]
     if not _evaluates(conf):
         return []
-    lines.append("# eval_func: a function of the model that returns its score" + _what_to_score(conf, metrics))
+    lines += comment("eval_func: a function of the model that returns its score" + _what_to_score(conf, metrics))
     return ["eval_func=eval_func"]
 
 
@@ -113,7 +113,7 @@ def _dataloader(variable: str, section: DataloaderSection | None, imports: list[
     if section is None:
         return [f"# {variable}: {what}."]
     if (reason := reason_against(section)) is not None:
-        return [f"# {variable}: {what}. {reason}"]
+        return comment(f"{variable}: {what}. {reason}")
     imports.append(BUILD)
     arguments: list[tuple[str, Any]] = [("", {section.dataset.name: section.dataset.args})]
     if section.batch_size is not None:

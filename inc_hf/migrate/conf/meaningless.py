@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from inc_hf.migrate.conf.sections import Conf, Ignored
 
@@ -93,17 +93,41 @@ MEANINGLESS = (
     Meaningless("pruning.approach.*.pruners.*.method", "`prune_domain: local` lets scores compete per tensor"),
 )
 
+# Options of layers that this package has not; INC left out silently what a framework had not. A key with other
+# options keeps those.
+UNAVAILABLE = {
+    ("weight", "scheme"): (("asym", "asym_float"), "weights are symmetric here"),
+    ("activation", "granularity"): (("per_channel",), "activations have one scale per tensor or token here"),
+    ("activation", "algorithm"): (("placeholder",), "dynamic quantization needs no observer"),
+}
+
+
+def available(part: str, name: str, options: list) -> list:
+    """The options of a key of layers that this package has."""
+    unavailable, _ = UNAVAILABLE.get((part, name), ((), ""))
+    return [option for option in options if option not in unavailable]
+
 
 def ignored_keys(conf: Conf) -> list[Ignored]:
     """The keys of a conf that mean nothing any more; of a section that means nothing, only the section."""
     found: list[Ignored] = []
     sections: list[tuple[str, ...]] = []
     for where, line in conf.lines.items():
-        reason = reason_of(".".join(where), conf)
+        reason = reason_of(".".join(where), conf) or _reason_of_options(conf, where)
         if reason is not None and not any(where[: len(section)] == section for section in sections):
             sections.append(where)
             found.append(Ignored(".".join(where), line, reason))
     return found
+
+
+def _reason_of_options(conf: Conf, where: tuple[str, ...]) -> str | None:
+    """Why the options of a key of layers are none here."""
+    if where[0] != "quantization" or where[-2:] not in UNAVAILABLE:
+        return None
+    value: Any = conf
+    for part in where:
+        value = value.get(part) if isinstance(value, dict) else getattr(value, part)
+    return None if available(*where[-2:], value) else UNAVAILABLE[where[-2:]][1]
 
 
 def reason_of(key: str, conf: Conf) -> str | None:

@@ -1,6 +1,5 @@
 """A conf of 1.X as Python source text of 2.X."""
 
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +8,7 @@ from inc_hf.config.base import ConfigMixin
 from inc_hf.migrate.conf.calls import calls_of
 from inc_hf.migrate.conf.frameworks import is_onnxruntime
 from inc_hf.migrate.conf.sections import Conf
-from inc_hf.migrate.conf.source_text import assignment, names_in, source_text
+from inc_hf.migrate.conf.source_text import assignment, comment, names_in, source_text
 from inc_hf.migrate.conf.training_notes import training_notes
 from inc_hf.migrate.conf.translate import (
     benchmark_config,
@@ -57,7 +56,7 @@ class PythonCode:
 
     def text(self) -> str:
         """All of it, ready to paste."""
-        notes = [f"# {line}" for note in self.notes for line in _wrapped(note)]
+        notes = [line for note in self.notes for line in comment(note)]
         imports = sorted({*self.imports, *self.call_imports})
         blocks = [notes, imports, self.lines, self.calls]
         return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -130,7 +129,3 @@ def _notes(conf: Conf, configs: dict[str, ConfigMixin]) -> list[str]:
         place = f" (line {entry.line})" if entry.line is not None else ""
         notes.append(f"Left out: `{entry.key}`{place}: {entry.reason}.")
     return notes
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 98, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -1,5 +1,6 @@
 """Values and configs as Python source text, broken where a line gets too long."""
 
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,12 @@ Special = Callable[[str, Any], str | None]
 def assignment(name: str, value: Any, special: Special | None = None) -> list[str]:
     """The lines of `name = value`."""
     return source_text(value, special, used=len(name) + 3, prefix=f"{name} = ").split("\n")
+
+
+def comment(text: str) -> list[str]:
+    """The lines of a comment."""
+    lines = textwrap.wrap(text, WIDTH - 2, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [f"# {line}" for line in lines]
 
 
 def source_text(value: Any, special: Special | None = None, used: int = 0, prefix: str = "", depth: int = 0) -> str:

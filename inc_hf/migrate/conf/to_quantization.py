@@ -13,12 +13,18 @@ from inc_hf.config import (
 )
 from inc_hf.migrate.conf.building import built, given
 from inc_hf.migrate.conf.frameworks import DYNAMIC_ONLY, ONNXRUNTIME, backend_of, is_onnxruntime, refuse_onnxruntime
-from inc_hf.migrate.conf.quantization_sections import FloatOpSection, OpSection, QuantizationSection
+from inc_hf.migrate.conf.meaningless import available
+from inc_hf.migrate.conf.quantization_sections import (
+    ActivationSection,
+    FloatOpSection,
+    OpSection,
+    QuantizationSection,
+    WeightSection,
+)
 from inc_hf.migrate.conf.sections import Conf
 
 QAT = "quant_aware_training"
-SHARED_BY_ALL = ("device", "backend", "inputs", "outputs")
-WEIGHT_KEYS = ("granularity", "scheme", "dtype", "algorithm")
+KEYS = ("granularity", "scheme", "dtype", "algorithm")
 
 
 def post_training_config(conf: Conf) -> PostTrainingQuantConfig | None:
@@ -178,13 +184,15 @@ def _with_settings(ops: dict[str, dict]) -> dict[str, dict]:
 
 
 def _op(section: OpSection) -> dict[str, dict[str, list]]:
-    """One section of layers as 2.X has it, without what was not given."""
-    found = {}
-    if section.weight is not None and (weight := given(section.weight, WEIGHT_KEYS)):
-        found["weight"] = weight
-    if section.activation is not None and (activation := given(section.activation, WEIGHT_KEYS)):
-        found["activation"] = activation
-    return found
+    """One section of layers as 2.X has it, without what was not given or is not available."""
+    parts = {name: getattr(section, name) for name in ("weight", "activation")}
+    found = {name: _part(name, part) for name, part in parts.items() if part is not None}
+    return {name: settings for name, settings in found.items() if settings}
+
+
+def _part(name: str, section: WeightSection | ActivationSection) -> dict[str, list]:
+    options = {key: available(name, key, value) for key, value in given(section, KEYS).items()}
+    return {key: value for key, value in options.items() if value}
 
 
 def _float_op(section: FloatOpSection) -> dict[str, dict[str, list]]:

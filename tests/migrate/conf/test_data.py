@@ -90,11 +90,8 @@ STEPS = {
 
 @pytest.mark.parametrize("name, settings, shape", [(k, *v) for k, v in STEPS.items()], ids=STEPS)
 def test_each_transform(images, name, settings, shape):
-    loader = build_dataloader(
-        {"ImageFolder": {"root": str(images / "..")}}, transform={name: settings, "ToTensor": {}}
-    )
-    image, _ = loader.dataset.transform(Image.open(images / "b/1.png")), None
-    assert image.shape == shape
+    loader = build_dataloader({"ImageFolder": {"root": str(images)}}, transform={name: settings, "ToTensor": {}})
+    assert loader.dataset[1][0].shape == shape
 
 
 def test_transforms_of_tensors(images):
@@ -120,7 +117,7 @@ def test_folders_without_images(tmp_path):
 
 def test_an_image_that_is_none(images):
     (images / "a" / "0.png").write_text("no image")
-    with pytest.raises(UsageError, match=r"0\.png cannot be read as an image"):
+    with pytest.raises(OSError, match=r"cannot identify image file '.*0\.png'"):
         build_dataloader({"ImageFolder": {"root": str(images)}}).dataset[0]
 
 
@@ -186,7 +183,8 @@ def test_a_file_calibrates_a_model_as_its_source_text_does(glue, tmp_path):
         "model: {name: a, framework: pytorch}\n"
         "quantization:\n  model_wise: {activation: {algorithm: minmax}, weight: {granularity: per_channel}}\n"
         "  calibration:\n    sampling_size: 2\n    dataloader:\n      batch_size: 2\n      dataset:\n        GLUE:\n"
-        f"          data_dir: {glue}\n          model_name_or_path: {glue / 'tokenizer'}\n          max_seq_length: 12\n"
+        f"          data_dir: {glue}\n          model_name_or_path: {glue / 'tokenizer'}\n"
+        "          max_seq_length: 12\n"
     )
     conf = read_conf(path)
     loader = dataloader_of(conf.quantization.calibration.dataloader)

@@ -138,6 +138,17 @@ FRAMEWORKS = {
 }
 
 
+def test_options_that_are_not_available_are_left_out(conf):
+    found = conf(
+        "quantization:\n  model_wise:\n    weight: {scheme: 'asym, sym', dtype: int8}\n"
+        "    activation:\n      granularity: per_channel\n      algorithm: placeholder, kl\n"
+    )
+    expected = {".*": {"weight": {"scheme": "sym", "dtype": "int8"}, "activation": {"algorithm": "kl"}}}
+    assert post_training_config(found) == PostTrainingQuantConfig(op_type_dict=expected)
+    (entry,) = (entry for entry in found.ignored if entry.key.startswith("quantization"))
+    assert (entry.key, entry.line) == ("quantization.model_wise.activation.granularity", 6)
+
+
 @pytest.mark.parametrize("framework, settings", FRAMEWORKS.items(), ids=FRAMEWORKS)
 def test_frameworks(conf, framework, settings):
     found = conf("quantization: {}\n", framework)
