@@ -6,7 +6,7 @@ from inc_hf.migrate.script import ScriptError
 from inc_hf.migrate.script.notebook import rewrite_notebook
 
 SOURCES = [
-    "%matplotlib inline\n!pip install neural_compressor \\\n    -q\nfrom neural_compressor import quantization  # ours",
+    "%matplotlib inline\n!pip install neural_compressor \\\n    -q\nfrom neural_compressor import quantization  # it",
     "%%time\nif True:\n    !ls\nfiles = !ls\nquantization.fit?",
     "%%bash\nfrom neural_compressor import x",
     "",
