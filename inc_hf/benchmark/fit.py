@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from transformers import PreTrainedModel
 from inc_hf.benchmark.batches import read_batches, write_batches
 from inc_hf.benchmark.conclude import conclude, describe
 from inc_hf.benchmark.cores import share_out
-from inc_hf.benchmark.function import measure_function
+from inc_hf.benchmark.function import function_of, measure_function
 from inc_hf.benchmark.instances import Instance, started
 from inc_hf.benchmark.measure import Turns, take_turns
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.benchmark.tasks import batches_for, on_disk, tasks_of
+from inc_hf.checkpoint.plain import is_plain
 from inc_hf.config import BenchmarkConfig
 from inc_hf.config.aliases import also_called
 from inc_hf.config.arguments import check_conf, check_data, check_function
@@ -56,7 +58,8 @@ def fit(
     Nothing of the caller's script is executed again, see [`benchmark_with_raw_cmd`] for that.
 
     Args:
-        model: a directory or Hub name of a checkpoint, or a model of transformers, which is saved for its processes.
+        model: a directory or Hub name of a checkpoint, or a model of transformers, which is saved for its processes. A
+            plain module is timed in this process, on the batches of `b_dataloader`.
         conf ([`BenchmarkConfig`], *optional*): instances, cores, warm-up; `iteration` calls instead of `seconds`.
         b_dataloader (*optional*): batches by the names of inputs, as [`inc_hf.models.batches.batches_of`] takes them.
             Without them, `batch_size` random texts of `sequence_length` tokens, or images; by
@@ -82,6 +85,10 @@ def fit(
     _check_time(seconds, conf.iteration != -1 or b_dataloader is not None)
     if b_func is not None:
         return measure_function(model, conf, b_func, seconds)
+    held = model.model if isinstance(model, StandsForModel) else model
+    if isinstance(held, nn.Module) and is_plain(held) and b_dataloader is not None:
+        held, b_func, count = function_of(held, b_dataloader)
+        return measure_function(held, replace(conf, iteration=_calls(conf, count)), b_func, seconds)
     _check(conf, batch_size, sequence_length)
     backend = _checked(backend or ("torch" if conf.backend == "default" else conf.backend))
     cpus = share_out(conf.num_of_instance, conf.cores_per_instance)

@@ -1,11 +1,14 @@
 """Timing a function of the caller, in this process."""
 
+import itertools
+import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from torch import nn
 
 from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.result import BenchmarkResult
@@ -13,6 +16,10 @@ from inc_hf.benchmark.statistics import Latency
 from inc_hf.benchmark.worker import peak_rss
 from inc_hf.config import BenchmarkConfig
 from inc_hf.errors import UsageError
+from inc_hf.models.batches import batch_length, batches_of
+from inc_hf.quantize.workflow import evaluating, run
+
+logger = logging.getLogger(__name__)
 
 
 def measure_function(
@@ -50,6 +57,24 @@ def measure_function(
     )
     about = {"batches": "calls of a function in this process", "load before": f"{os.getloadavg()[0]:.2f}"}
     return BenchmarkResult([measurement], None, about)
+
+
+def function_of(model: nn.Module, dataloader: Iterable) -> tuple[nn.Module, Callable[[nn.Module], int], int]:
+    """What times a plain module, which has no form that other processes could load: it in evaluation mode, a function
+    that calls it with the next batch, and how many batches there are."""
+    batches = list(batches_of(dataloader, model, keep_labels=False))
+    if not batches:
+        raise UsageError("`b_dataloader` is empty; give at least one batch.")
+    logger.warning("A %s is timed in this process, since no other could load it.", type(model).__name__)
+    following = itertools.cycle(batches)
+
+    def call(model: nn.Module) -> int:
+        batch = next(following)
+        with torch.no_grad(), evaluating(model):
+            run(model, batch)
+        return batch_length(batch)
+
+    return model, call, len(batches)
 
 
 def _times(call: Callable[[], Any], calls: int, seconds: float) -> tuple[list[float], int]:

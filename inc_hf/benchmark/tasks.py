@@ -38,10 +38,10 @@ def on_disk(model: Any, folder: Path, backend: str, trusts: bool = False) -> tup
         with usage_error_for(f"{model} cannot be read"):
             AutoConfig.from_pretrained(model, **hub)
         return os.fspath(model), backend
-    elif not isinstance(model, PreTrainedModel | StandsForModel):
+    elif not isinstance(model.model if isinstance(model, StandsForModel) else model, PreTrainedModel):
         raise UsageError(
-            f"A {type(model).__name__} has no form on disk that a process could load; pass `b_func`, which is timed "
-            "in this process, or a model of transformers."
+            f"A {type(model).__name__} has no form on disk that a process could load; pass `b_dataloader` or `b_func`, "
+            "to time it in this process, or a model of transformers."
         )
     model.save_pretrained(folder)
     return str(folder), backend

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         choices=("python", "json"),
         default=None,
-        help="source text of 2.X (the default), or its configs as data",
+        help="source text (the default), or configs as data",
     )
     conf.add_argument(
         "--steps-per-epoch",
@@ -73,7 +73,7 @@ def _migrate_conf(source: Path, args: argparse.Namespace) -> int:
         raise UsageError("--steps-per-epoch is for --to json; the Python has `steps_per_epoch` as a variable.")
     if args.output is not None:
         _check_output(source, Path(args.output))
-        check_writable(args.output)
+        check_writable(Path(args.output).parent)
     conf = read_conf(source)
     text = as_json(conf, args.steps_per_epoch) if args.to == "json" else python_code(conf).text()
     if args.output is None:
@@ -87,7 +87,7 @@ def _check_output(source: Path, output: Path) -> None:
     """Refuse to write over what is read, and where nothing can be written."""
     if output.is_dir():
         raise UsageError(f"{output} is a directory; -o takes the name of a file.")
-    if not output.parent.is_dir():
+    if not output.parent.is_dir():  # `check_writable` would take one that is to be made
         raise FileNotFoundError(f"There is no directory {str(output.parent)!r} for {output.name}.")
     if output.exists() and output.samefile(source):
         raise UsageError(f"{output} is the file that is read; give another one with -o.")

@@ -116,7 +116,11 @@ def broken(folder):
         (lambda m, _: fit(m, BenchmarkConfig(backend="itex")), ValueError, "`backend` must be one of default, torch"),
         (lambda m, _: fit(m, BenchmarkConfig(device="gpu")), ValueError, "`device` must be 'cpu', got 'gpu'"),
         (lambda m, _: fit(m, backend="tensorrt"), ValueError, "got 'tensorrt'"),
-        (lambda m, _: fit(nn.Linear(2, 2)), ValueError, "A Linear has no form on disk .* pass `b_func`"),
+        (
+            lambda m, _: fit(nn.Linear(2, 2)),
+            ValueError,
+            "A Linear has no form on disk .* pass `b_dataloader` or `b_func`",
+        ),
         (
             lambda m, _: fit(m, BenchmarkConfig(num_of_instance=2), b_func=print),
             ValueError,

@@ -12,10 +12,9 @@ from inc_hf import (
     AccuracyCriterion,
     IncQuantizer,
     PostTrainingQuantConfig,
-    QuantizationAwareTrainingConfig,
     mix_precision,
 )
-from inc_hf.config import MixedPrecisionConfig
+from inc_hf.config import MixedPrecisionConfig, WeightPruningConfig
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.direction import higher_is_better
 from inc_hf.evaluation.scoring import scoring
@@ -157,7 +156,7 @@ class TestVerbs:
     @pytest.mark.parametrize("trained", [0.0, 5.0], ids=["as it was", "worse"])
     def test_training(self, trained):
         model, data = regression()
-        manager = prepare_compression(model, QuantizationAwareTrainingConfig())
+        manager = prepare_compression(model, WeightPruningConfig(op_names=["linear"], pattern="1x1", end_step=5))
         add = lambda model: model.model.linear.bias.data.add_(trained)  # noqa: E731
         result = train(manager, add, eval_dataloader=data, eval_metric="mse")
         assert result.met_criterion == (trained == 0.0)

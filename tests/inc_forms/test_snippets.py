@@ -12,10 +12,11 @@ from tiny import tiny_inputs, tiny_model
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from inc_hf import mix_precision, quantization
+from inc_hf import benchmark, mix_precision, quantization
 from inc_hf.compression.pruner import parse_auto_slim_config, prepare_pruning
 from inc_hf.config import (
     AccuracyCriterion,
+    BenchmarkConfig,
     DistillationConfig,
     KnowledgeDistillationLossConfig,
     MixedPrecisionConfig,
@@ -365,3 +366,16 @@ def test_auto_slim():
     keywords = {"pruning_scope": "global", "pruning_type": "retrain_free"}
     auto_configs = parse_auto_slim_config(tiny_model("bert"), ffn2_sparsity=0.2, mha_sparsity=0, **keywords)
     assert WeightPruningConfig(auto_configs).merged_configs()[0].pruning_type == "retrain_free"
+
+
+@pytest.mark.parametrize("make", [ResNet50, lambda: mix_precision.fit(ResNet50())], ids=["module", "result"])
+def test_benchmark(make, caplog):
+    """Of a plain module, in this process; of files there are tests beside `benchmark.fit`."""
+    conf = BenchmarkConfig(warmup=1, iteration=3, num_of_instance=1)
+    result = benchmark.fit(make(), config=conf, b_dataloader=val_dataloader)
+    assert result.measurements[0].throughput > 0
+    assert "A ResNet50 is timed in this process" in caplog.text
+    with pytest.raises(ValueError, match="`num_of_instance` is 7"):
+        benchmark.fit(make(), config=BenchmarkConfig(num_of_instance=7), b_dataloader=val_dataloader)
+    with pytest.raises(ValueError, match="has no form on disk"):
+        benchmark.fit(make())

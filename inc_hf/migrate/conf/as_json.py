@@ -9,8 +9,8 @@ from inc_hf.migrate.conf.translate import options_of
 
 def as_json(conf: Conf, steps_per_epoch: int | None = None) -> str:
     """
-    `{"configs": {"post_training": {...}, ...}, "options": {...}, "ignored": [...]}` as text. A config of 2.X comes back
-    with its `from_dict`.
+    `{"configs": {"post_training": {...}, ...}, "options": {...}, "ignored": [...]}` as text. A config comes back with
+    its `from_dict`.
 
     Raises:
         ConfError: 2.X has no counterpart, or the length of an epoch is needed.

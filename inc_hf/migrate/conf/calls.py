@@ -4,6 +4,7 @@ from typing import Any
 
 from inc_hf.migrate.conf.data_sections import DataloaderSection
 from inc_hf.migrate.conf.fields import Named
+from inc_hf.migrate.conf.kept import reason_against
 from inc_hf.migrate.conf.sections import Conf
 from inc_hf.migrate.conf.source_text import Call, Code, assignment, source_text
 
@@ -111,8 +112,6 @@ def _dataloader(variable: str, section: DataloaderSection | None, imports: list[
     """The lines that make a dataloader, or say what it has to be."""
     if section is None:
         return [f"# {variable}: {what}."]
-    from inc_hf.migrate.conf.data import reason_against
-
     if (reason := reason_against(section)) is not None:
         return [f"# {variable}: {what}. {reason}"]
     imports.append(BUILD)

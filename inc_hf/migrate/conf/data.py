@@ -9,8 +9,9 @@ from inc_hf.errors import UsageError
 from inc_hf.migrate.conf.data_sections import DataloaderSection
 from inc_hf.migrate.conf.datasets import DummyDataset, DummyV2Dataset, GlueDataset, ImageFolder
 from inc_hf.migrate.conf.fields import Named
+from inc_hf.migrate.conf.kept import WITH_TRANSFORM, reason_against
 from inc_hf.migrate.conf.reader import read_dataloader
-from inc_hf.migrate.conf.transforms import TRANSFORMS, composed
+from inc_hf.migrate.conf.transforms import composed
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "dummy": DummyDataset,
@@ -18,38 +19,6 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "ImageFolder": ImageFolder,
     "GLUE": GlueDataset,
 }
-WITH_TRANSFORM = ("ImageFolder",)
-IMAGES_OF_HUB = 'datasets.load_dataset("imagefolder", data_dir=ROOT)'
-# What became of the others, and the 2.X way
-RECORDS = "it reads TensorFlow's records; pass a DataLoader of the same data"
-BOXES = "pass a DataLoader of the images and boxes, such as torchvision.datasets.CocoDetection"
-FOLDERS = f"put the images into one folder per class and take ImageFolder, or {IMAGES_OF_HUB}"
-OTHER_DATASETS = {
-    **{
-        name: f"torchvision.datasets.{name}(root=…) reads it; pass a DataLoader of it"
-        for name in ("CIFAR10", "CIFAR100", "MNIST", "FashionMNIST")
-    },
-    **dict.fromkeys(("TFRecordDataset", "ImageRecord", "VOCRecord", "COCORecord", "mzbert"), RECORDS),
-    "bert": "from a file it reads TensorFlow's records; pass a DataLoader of tokenized texts, or take GLUE",
-    "sparse_dummy_v2": "no PyTorch model takes sparse inputs of this form; pass a DataLoader",
-    **dict.fromkeys(("COCORaw", "COCONpy"), BOXES),
-    **dict.fromkeys(("ImagenetRaw", "Imagenet"), FOLDERS),
-    "style_transfer": "pass a DataLoader of pairs of images",
-}
-OTHER_TRANSFORM = "it is of another framework; do it in the dataset of a DataLoader of your own"
-
-
-def reason_against(section: DataloaderSection) -> str | None:
-    """Why INC's dataset or transform is not kept and what to do, or None."""
-    name = section.dataset.name
-    if name not in DATASETS:
-        return f"INC's dataset `{name}` is not kept: {OTHER_DATASETS[name]}."
-    for each in section.transform if name in WITH_TRANSFORM else ():
-        if each.name not in TRANSFORMS:
-            return f"INC's transform `{each.name}` is not kept: {OTHER_TRANSFORM}."
-        if "rescale" in each.args:
-            return f"`rescale` of INC's transform `{each.name}` is not kept: {OTHER_TRANSFORM}."
-    return None
 
 
 def dataset_of(section: DataloaderSection) -> Dataset:

@@ -62,7 +62,8 @@ def load_text(text: str, file: Path | None = None) -> Entry:
         raise _not_yaml(error, file) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ConfError(f"is not valid YAML: the character {error.character!r} is not allowed.", file, line) from None
+        character = f"U+{error.character:04X}" if isinstance(error.character, int) else repr(error.character)
+        raise ConfError(f"is not valid YAML: the character {character} is not allowed.", file, line) from None
     except (ValueError, OverflowError) as error:  # of PyYAML, on escapes and directives with impossible numbers
         raise ConfError(f"is not valid YAML: {error}.", file) from None
     if node is None:

@@ -83,7 +83,7 @@ def python_code(conf: Conf) -> PythonCode:
     for kind, config in configs.items():
         in_epochs = kind == "pruning" and is_in_epochs(conf)
         code.lines += assignment(code.names[kind], config, _in_steps if in_epochs else None)
-    code.notes = _notes(conf)
+    code.notes = _notes(conf, configs)
     code.call_imports, code.calls = calls_of(conf, code.names)
     return code
 
@@ -112,12 +112,18 @@ def _in_steps(name: str, value: Any) -> str | None:
     return STEPS if value == 1 else f"{value} * {STEPS}"
 
 
-def _notes(conf: Conf) -> list[str]:
+def _notes(conf: Conf, configs: dict[str, ConfigMixin]) -> list[str]:
     notes = []
     if is_onnxruntime(conf):
         notes.append(
             f"{conf.model.framework} changed an ONNX file. Here `model` is the torch model that it was exported from; "
             "the result runs on ONNX Runtime, see `inc-hf export`."
+        )
+    if not configs:
+        notes.append(
+            "The file has none of quantization, pruning, distillation, mixed_precision, graph_optimization and "
+            "evaluation.performance: the class of 1.X that read it took its defaults. Write the config of 2.X that "
+            "stands for that class, such as PostTrainingQuantConfig() for Quantization."
         )
     notes += training_notes(conf)
     for entry in (entry for entry in conf.ignored if entry.key not in OF_EVERY_FILE):

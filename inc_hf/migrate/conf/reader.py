@@ -86,7 +86,7 @@ class _Builder:
         if "pruners" in metadata:
             return self.pruners(*metadata["pruners"], entry, where)
         if "one_of" in metadata:
-            return self.one_of(*metadata["one_of"], entry, where)
+            return self.one_of(*metadata["one_of"], entry, where, metadata[REQUIRED])
         return self.named(*metadata["several_of"], entry, where)
 
     def parse(self, parse: Any, entry: Entry, where: Where) -> Any:
@@ -116,8 +116,10 @@ class _Builder:
             found.append(self.build(kind, Entry(item.value, item.line), place))
         return found
 
-    def one_of(self, spec: Spec, what: str, entry: Entry, where: Where) -> Named | None:
+    def one_of(self, spec: Spec, what: str, entry: Entry, where: Where, required: bool) -> Named | None:
         named = self.named(spec, what, entry, where)
+        if required and not named:
+            raise self.error(f"names no {what}; it has to be one of {', '.join(spec)}.", entry, where)
         if len(named) > 1:
             names = ", ".join(each.name for each in named)
             raise self.error(f"must have one {what}, got {names}.", entry, where)

@@ -59,12 +59,16 @@ def pruning_config(conf: Conf, steps_per_epoch: int | None = None) -> WeightPrun
         return _v2_config(conf, approach.weight_compression_v2, (*place, "weight_compression_v2"))
     if approach.weight_compression_pytorch is not None:
         section, place = approach.weight_compression_pytorch, (*place, "weight_compression_pytorch")
-        return _config(conf, section, place, lambda pruner: _in_steps(section, pruner))
+        return _config(conf, section, place, lambda pruner, _: _in_steps(section, pruner))
     section = approach.weight_compression or WeightCompressionSection()
     place = (*place, "weight_compression")
     if is_in_epochs(conf) and steps_per_epoch is None:
         raise conf.error(_question(conf), *place)
-    return _config(conf, section, place, lambda pruner: _in_epochs(conf, section, pruner, place, steps_per_epoch or 1))
+    there = {"prune_domain": "local", "sparsity_decay_type": "linear"}  # what INC does, whatever its defaults say
+    there |= {name: getattr(section, name) for name in there if conf.gives(*place, name)}
+    return _config(
+        conf, section, place, lambda pruner, at: _in_epochs(conf, section, pruner, at, there, steps_per_epoch or 1)
+    )
 
 
 def _question(conf: Conf) -> str:
@@ -80,12 +84,15 @@ def _question(conf: Conf) -> str:
 
 
 def _config(
-    conf: Conf, section: WeightCompressionSection, place: Place, settings_of: Callable[[Pruner], dict[str, Any]]
+    conf: Conf,
+    section: WeightCompressionSection,
+    place: Place,
+    settings_of: Callable[[Pruner, Place], dict[str, Any]],
 ) -> WeightPruningConfig:
     settings = []
     for i, pruner in enumerate(section.pruners or [Pruner()]):
         there = (*place, "pruners", str(i)) if section.pruners else place
-        settings.append({**_kind_of(conf, section, pruner, there), **settings_of(pruner)})
+        settings.append({**_kind_of(conf, section, pruner, there), **settings_of(pruner, there)})
         if settings[-1]["pruning_type"] == "pattern_lock":
             settings[-1] |= {"start_step": 0, "end_step": 0}
     return built(conf, place, WeightPruningConfig, _shared_and_local(settings))
@@ -162,7 +169,12 @@ def _in_steps(section: WeightCompressionSection, pruner: Pruner) -> dict[str, An
 
 
 def _in_epochs(
-    conf: Conf, section: WeightCompressionSection, pruner: Pruner, place: Place, steps_per_epoch: int
+    conf: Conf,
+    section: WeightCompressionSection,
+    pruner: Pruner,
+    place: Place,
+    defaults: dict[str, str],
+    steps_per_epoch: int,
 ) -> dict[str, Any]:
     """Of `weight_compression`: names are those of tensors, time is in epochs, and the sparsity of each tensor grows
     by equal parts, unless the file says something else."""
@@ -172,9 +184,8 @@ def _in_epochs(
         "start_step": start * steps_per_epoch,
         "end_step": end * steps_per_epoch,
         "pruning_frequency": frequency * steps_per_epoch if is_gradual else 1,
-        "pruning_scope": pruner.prune_domain or _of_file(conf, section, place, "prune_domain", "local"),
-        "sparsity_decay_type": pruner.sparsity_decay_type
-        or _of_file(conf, section, place, "sparsity_decay_type", "linear"),
+        "pruning_scope": pruner.prune_domain or defaults["prune_domain"],
+        "sparsity_decay_type": pruner.sparsity_decay_type or defaults["sparsity_decay_type"],
     }
     tensors = _first(pruner.names, section.names)
     if not tensors:
@@ -191,10 +202,6 @@ def _span_in_epochs(section: WeightCompressionSection, pruner: Pruner) -> tuple[
         return (0, 0), False
     start, end = _first(pruner.start_epoch, section.start_epoch), _first(pruner.end_epoch, section.end_epoch)
     return (start, max(start, end)), max(start, end) > 0
-
-
-def _of_file(conf: Conf, section: WeightCompressionSection, place: Place, name: str, otherwise: str) -> str:
-    return getattr(section, name) if conf.gives(*place, name) else otherwise
 
 
 def _layer_of(tensor: str) -> str | None:

@@ -123,7 +123,7 @@ numbers = list_of(number(), "a list of numbers, or numbers between commas")
 flags = list_of(flag, "a list of True and False")
 
 
-def names(value: Any) -> list[str]:
+def layer_names(value: Any) -> list[str]:
     """A list of names of layers; a single one is a list of one: regular expressions may hold commas."""
     return [value] if isinstance(value, str) and value else optional_list(text)(value)
 
