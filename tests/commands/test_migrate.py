@@ -72,7 +72,7 @@ def test_wrong_command_lines(conf, tmp_path, monkeypatch, capsys, arguments, say
 def test_wrong_sources(tmp_path, capsys):
     (tmp_path / "a.txt").write_text(TEXT)
     (tmp_path / "b.yml").write_text("model: {name: a, framework: tensorflow}\n")
-    wrong = {"nothing.yaml": "no file", "a.txt": "no YAML file", "b.yml": "b.yml, line 1: `model.framework`"}
+    wrong = {"nothing.yaml": "no file", "a.txt": "a.txt is no", "b.yml": "b.yml, line 1: `model.framework`"}
     for name, says in wrong.items():
         assert main(["migrate", str(tmp_path / name)]) == 2
         err = capsys.readouterr().err

@@ -14,8 +14,8 @@ from inc_hf.migrate.conf.fields import REQUIRED, Named, Spec
 from inc_hf.migrate.conf.loader import Entry, load_dict, load_file
 from inc_hf.migrate.conf.meaningless import ignored_keys
 from inc_hf.migrate.conf.named import NEEDED
-from inc_hf.migrate.conf.rules import check_rules
-from inc_hf.migrate.conf.sections import Conf, Where
+from inc_hf.migrate.conf.rules import check_framework, check_rules
+from inc_hf.migrate.conf.sections import Conf, ModelSection, Where
 
 
 def read_conf(source: str | os.PathLike | dict) -> Conf:
@@ -57,6 +57,11 @@ class _Builder:
         if items and not set(items) & set(known) and not any(map(_nearly(known), items)):
             names = ", ".join(list(items)[:4])
             raise self.error(f"is no conf of INC 1.X, which has `model` with `framework`; it has {names}.", entry, ())
+        if "model" in items:  # of another framework is what a file says first, whatever else is in it
+            self.lines[("model",)] = items["model"].line
+            check_framework(
+                Conf(self.build(ModelSection, items["model"], ("model",)), path=self.path, lines=self.lines)
+            )
         conf = self.build(Conf, entry, ())
         conf.path, conf.lines = self.path, self.lines
         return conf

@@ -18,7 +18,6 @@ def check_rules(conf: Conf) -> None:
     Raises:
         ConfError: there are such.
     """
-    _check_framework(conf)
     for name, reason in ELSEWHERE.items():
         if conf.gives(name):
             raise conf.error(reason, name)
@@ -27,7 +26,12 @@ def check_rules(conf: Conf) -> None:
     _check_pruning(conf)
 
 
-def _check_framework(conf: Conf) -> None:
+def check_framework(conf: Conf) -> None:
+    """Refuse a file for models that this package does not compress.
+
+    Raises:
+        ConfError: it is one.
+    """
     name = conf.model.framework
     if name in OTHERS:
         raise conf.error(

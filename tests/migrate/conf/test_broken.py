@@ -75,6 +75,12 @@ BROKEN = {
     "tensorflow_itex": ("model:\n  name: a\n  framework: tensorflow_itex\n", 3, "model.framework", "with ITEX"),
     "keras": ("model:\n  name: a\n  framework: keras\n", 3, "model.framework", "Keras models"),
     "mxnet": ("model:\n  name: a\n  framework: mxnet\n", 3, "model.framework", "MXNet models"),
+    "tensorflow before what else is wrong": (
+        "device: tpu\nmodel: {name: a, framework: tensorflow}\n",
+        2,
+        "model.framework",
+        "INC 2.6",
+    ),
     "an unknown framework": ("model:\n  name: a\n  framework: pytroch\n", 3, "model.framework", "'pytorch'"),
     "a model that is a text": ("model: bert\n", 1, "model", "must be a section"),
     "an unknown section": (MODEL + "quantisation:\n  approach: x\n", 2, "quantisation", "did you mean 'quantization'"),
