@@ -69,7 +69,7 @@ def fit(
     else:
         space_of = partial(Bf16Space, model, conf, kinds, inventory, left)
         result = search(model, evaluate, space_of, partial(goal_by, evaluate), conf.tuning_criterion)
-        mixed = MixedModel(result.model, result)
+        mixed = MixedModel(result.model, result).made_of(model)
     mixed.coverage.log(logger)
     return mixed
 

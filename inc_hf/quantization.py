@@ -118,7 +118,8 @@ def _tuned(
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
     result.coverage.log(logger)
-    return QuantizedModel(_attached(result.model), conf, result.candidate, result, result.coverage, result.doubts)
+    tuned = QuantizedModel(_attached(result.model), conf, result.candidate, result, result.coverage, result.doubts)
+    return tuned.made_of(model)
 
 
 def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:

@@ -29,6 +29,7 @@ from inc_hf.evaluation.scoring import scoring
 from inc_hf.prune import prepare
 from inc_hf.results.compressed import CompressedModel
 from inc_hf.results.story import goal_by
+from inc_hf.telling import warn_once
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class CompressionManager(LoopHooks):
             if isinstance(entry.callback, DistillationCallback):
                 entry.callback.replaces_loss = False
                 entry.callback.teacher = teacher_of(entry.callback.config, model)
+                say_how_kl_is_scaled(entry.callback.config, model)
 
     @property
     def model(self) -> CompressedModel:
@@ -98,6 +100,19 @@ class CompressionManager(LoopHooks):
 
     def __repr__(self) -> str:
         return f"CompressionManager({type(self.raw_model).__name__}, {self.callbacks_list})"
+
+
+def say_how_kl_is_scaled(config: DistillationConfig, model: nn.Module) -> None:
+    """A word on the one loss that is larger than INC's, so that its weight may have to be another."""
+    losses = config.criterion if isinstance(config.criterion, list) else [config.criterion]
+    kinds = [kind for loss in losses if not hasattr(loss, "add_origin_loss") for kind in loss.loss_types[1:]]
+    if "KL" in kinds:
+        warn_once(
+            logger,
+            model,
+            "The KL loss is the sum over classes, averaged over samples (Hinton et al.); INC's is divided by the "
+            "number of classes, too, so that `loss_weights` found with it give the teacher more weight here.",
+        )
 
 
 def teacher_of(config: DistillationConfig, model: nn.Module) -> nn.Module | None:

@@ -12,6 +12,7 @@ from inc_hf.benchmark.batches import Batch
 from inc_hf.benchmark.conclude import AGAIN
 from inc_hf.benchmark.model_worker import FLOAT
 from inc_hf.checkpoint.header import WEIGHTS
+from inc_hf.checkpoint.plain import is_plain
 from inc_hf.config.arguments import check_place
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.models.batches import batches_of
@@ -38,10 +39,10 @@ def on_disk(model: Any, folder: Path, backend: str, trusts: bool = False) -> tup
         with usage_error_for(f"{model} cannot be read"):
             AutoConfig.from_pretrained(model, **hub)
         return os.fspath(model), backend
-    elif not isinstance(model.model if isinstance(model, StandsForModel) else model, PreTrainedModel):
+    elif not isinstance(model, PreTrainedModel) and (not isinstance(model, StandsForModel) or is_plain(model.model)):
         raise UsageError(
-            f"A {type(model).__name__} has no form on disk that a process could load; pass `b_dataloader` or `b_func`, "
-            "to time it in this process, or a model of transformers."
+            f"A {type(model).__name__} has no form on disk that a process could load; pass `b_dataloader` or "
+            "`b_func`, to time it in this process, or a model of transformers."
         )
     model.save_pretrained(folder)
     return str(folder), backend

@@ -27,10 +27,10 @@ CONFIG = "quantization_config.json"
 
 
 def is_plain(model: nn.Module) -> bool:
-    """Whether a model has no `save_pretrained` that would write its config, too."""
+    """Whether a module is neither of transformers nor of sentence-transformers, which write their configs, too."""
     from transformers import PreTrainedModel  # see the package's docstring
 
-    return not isinstance(model, PreTrainedModel) and not is_sentence_model(model)
+    return isinstance(model, nn.Module) and not isinstance(model, PreTrainedModel) and not is_sentence_model(model)
 
 
 def write_plain(model: nn.Module, directory: Path) -> None:

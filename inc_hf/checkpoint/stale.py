@@ -44,6 +44,7 @@ TOKENIZER = (
 )  # fmt: skip
 PROCESSOR = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 TRAINING = re.compile(r"checkpoint-\d+")
+OF_TRAINING = ("training_args.bin", "trainer_state.json", "runs")
 STORIES = {"history.json": {"trials", "baseline"}, "stage.json": {"stage"}}  # and what is in ours
 LEAVING = re.compile(r"\..*\.[a-z0-9_]{8}\.part")  # of a save that was killed
 
@@ -145,7 +146,9 @@ def is_of_training(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     names = {entry.name for entry in folder.iterdir()}
-    return not names.isdisjoint(("training_args.bin", "trainer_state.json")) or any(map(TRAINING.fullmatch, names))
+    return not names.isdisjoint(("training_args.bin", "trainer_state.json", "runs")) or any(
+        map(TRAINING.fullmatch, names)
+    )
 
 
 def is_card(path: Path) -> bool:

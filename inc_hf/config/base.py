@@ -51,17 +51,24 @@ class ConfigMixin:
         vars(self).update({key: vars(checked)[key] for key in self.keys()})
 
     def use(self) -> None:
-        """What a verb does first: [`check`], and say once which settings change nothing.
+        """What a verb does first: [`check`], and say once which settings change nothing, or are not what INC's are.
 
         Raises:
             TypeError, ValueError: as [`check`].
         """
         self.check()
-        idle = self._idle()
-        if idle and not self._has_told:
+        if self._has_told:
+            return
+        self._has_told = True
+        if idle := self._idle():
             verb = "changes" if len(idle) == 1 else "change"
             logger.warning("%s of the %s %s nothing here.", ", ".join(idle), type(self).__name__, verb)
-        self._has_told = True
+        for difference in self._differences():
+            logger.warning("%s", difference)
+
+    def _differences(self) -> list[str]:
+        """What means something else than in INC, in sentences."""
+        return []
 
     def _idle(self) -> list[str]:
         """The settings, other than the defaults, that nothing reads, in words."""

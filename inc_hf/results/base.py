@@ -2,6 +2,7 @@
 
 import json
 import os
+import weakref
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,10 +31,25 @@ class StandsForModel:
 
     model: nn.Module
     tokenizer: Any = None
+    _fp32_model: "weakref.ref[nn.Module] | None" = None
     upload_message: ClassVar[str] = "Upload model"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.model(*args, **kwargs)
+
+    def made_of(self, model: nn.Module) -> "StandsForModel":
+        """Itself, with the float model as `fp32_model` for as long as somebody else has it."""
+        self._fp32_model = weakref.ref(model)
+        return self
+
+    @property
+    def fp32_model(self) -> nn.Module | None:
+        """The float model that this one is a copy of (INC's name); None if it was converted in place, or is gone."""
+        return None if self._fp32_model is None else self._fp32_model()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles have no float model."""
+        return {name: value for name, value in vars(self).items() if name != "_fp32_model"}
 
     def __getattr__(self, name: str) -> Any:
         if name == "model" or name.startswith("__"):  # not set yet, while an instance is copied

@@ -119,7 +119,7 @@ def broken(folder):
         (
             lambda m, _: fit(nn.Linear(2, 2)),
             ValueError,
-            "A Linear has no form on disk .* pass `b_dataloader` or `b_func`",
+            "A Linear has no form on disk .* pass `b_dataloader`",
         ),
         (
             lambda m, _: fit(m, BenchmarkConfig(num_of_instance=2), b_func=print),

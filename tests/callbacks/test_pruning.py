@@ -10,7 +10,6 @@ from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, Trainer
 
 from inc_hf.callbacks.pruning import STATE, PruningCallback
 from inc_hf.config import WeightPruningConfig
-from inc_hf.errors import UsageError
 from inc_hf.training import prepare_compression
 
 
@@ -123,9 +122,11 @@ def test_the_defaults_prune_over_the_run_after_the_warm_up(warmup, tmp_path, cap
     assert "50 % zeros in 20 steps will cost accuracy: train for about 600 steps" in caplog.text
 
 
-def test_the_defaults_need_the_length_of_a_hand_written_loop():
+def test_the_defaults_in_a_hand_written_loop(caplog):
+    """They hang on its length; without that, all is pruned as soon as there are gradients."""
     model, config = tiny_model("bert"), WeightPruningConfig(target_sparsity=0.5)
-    with pytest.raises(UsageError, match="whose length is not known here: pass `max_steps`"):
-        prepare_compression(model, config)
+    (pruner,) = prepare_compression(model, config).callbacks_list[0].callback.pruners
+    assert (pruner.schedule.start, pruner.schedule.end, pruner.schedule.frequency) == (1, 1, 1)
+    assert caplog.text.count("to prune little by little pass `max_steps`") == 1
     (pruner,) = prepare_compression(model, config, max_steps=10).callbacks_list[0].callback.pruners
     assert (pruner.schedule.start, pruner.schedule.end, pruner.schedule.frequency) == (0, 6, 1)

@@ -10,6 +10,7 @@ from inc_hf.callbacks import QuantizationAwareTrainingCallback
 from inc_hf.config import (
     BenchmarkConfig,
     DistillationConfig,
+    KnowledgeDistillationLossConfig,
     MixedPrecisionConfig,
     PostTrainingQuantConfig,
     QuantizationAwareTrainingConfig,
@@ -41,6 +42,11 @@ def test_of_each_config(make, caplog):
     caplog.clear()
     make().use()
     assert not caplog.messages
+
+
+def test_of_two_precisions_one_is_used(caplog):
+    MixedPrecisionConfig(precisions=["bf16", "fp16"]).use()
+    assert caplog.messages == ["'fp16' in `precisions` of the MixedPrecisionConfig changes nothing here."]
 
 
 def test_by_the_verbs(caplog):
@@ -95,3 +101,19 @@ def test_what_was_changed_wrongly_is_seen_before_the_model_is_touched():
     pruning.pruning_configs[0]["pattern"] = "4*1"
     with pytest.raises(ValueError, match="`pruning_configs\\[0\\]\\['pattern'\\]` must be NxM"):
         prepare_compression(model, pruning)
+
+
+def test_what_is_not_as_in_inc_is_said_when_it_matters(caplog):
+    for make in (PostTrainingQuantConfig, QuantizationAwareTrainingConfig):
+        make(reduce_range=True).use()
+        make(reduce_range=False).use()
+    assert caplog.text.count("`reduce_range=True` makes weights 7 bits wide") == 2
+    caplog.clear()
+    PostTrainingQuantConfig(approach="weight_only").use()
+    PostTrainingQuantConfig(approach="weight_only", op_type_dict={".*": {"weight": {"bits": 4}}}).use()
+    assert caplog.text.count("`weight_only` without a word on bits makes INT8 weights") == 1
+    caplog.clear()
+    for kind in ("KL", "CE"):
+        criterion = KnowledgeDistillationLossConfig(loss_types=["CE", kind])
+        prepare_compression(net(), DistillationConfig(net(), criterion))
+    assert caplog.text.count("INC's is divided by the number of classes") == 1

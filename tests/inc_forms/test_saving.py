@@ -1,5 +1,6 @@
 """Where and what INC's code saves."""
 
+import copy
 import json
 
 import pytest
@@ -38,9 +39,9 @@ def test_in_the_directory_of_a_trainer(tmp_path):
     assert torch.equal(logits_of(loaded), logits_of(q_model.model))
 
 
-@pytest.mark.parametrize("name", ["checkpoint-500/x", "training_args.bin", "trainer_state.json"])
+@pytest.mark.parametrize("name", ["checkpoint-500/x", "runs/Nov28/events", "training_args.bin", "trainer_state.json"])
 def test_what_tells_that_a_directory_is_of_a_trainer(name, tmp_path):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("")
     save_for_huggingface_upstream(quantized("bert"), None, tmp_path)
     assert (tmp_path / name).exists() and (tmp_path / "config.json").exists()
@@ -116,3 +117,14 @@ def test_a_plain_checkpoint_that_does_not_fit(tmp_path):
         load_plain(tmp_path, net())
     with pytest.raises(TypeError, match="must be a float model of the class that was saved, got str"):
         load_plain(tmp_path / "out", "net")
+
+
+@pytest.mark.parametrize("verb", [lambda model, **how: fit(model, config(), **how), mix], ids=["quantized", "mixed"])
+def test_the_float_model_and_the_schemes_by_inc_s_names(verb):
+    model = net()
+    tuned = verb(model, eval_func=lambda model: 1.0)
+    assert tuned.fp32_model is model and tuned.tune_cfg
+    assert copy.deepcopy(tuned).fp32_model is None
+    assert verb(model).fp32_model is None, "it is the model itself"
+    del model
+    assert tuned.fp32_model is None

@@ -81,7 +81,12 @@ class Writer:
         model = self._value("student_model") or self._model("model")
         prepare, training = self.need("inc_hf.training", "prepare_compression"), self.need("inc_hf", "training")
         self.calls.before.append(f"{name} = {prepare}({model}, {self.text.variable})")
-        self.calls.run = _call(f"{training}.fit", [name, train_func], self._evaluation())
+        evaluation = self._evaluation()
+        self.calls.run = _call(f"{training}.fit", [name, train_func], evaluation)
+        if self.component.kind == "Distillation" and evaluation:
+            self.calls.marks.append(
+                "1.X kept the model of the best epoch, this keeps that of the last; see docs/train.md."
+            )
 
     def _mixed_precision(self) -> None:
         value = self.component.value_of("precisions")
@@ -172,7 +177,7 @@ def config_lines(writer: Writer, is_bound: Callable[[str], bool]) -> list[str]:
             raise UnclearError("its conf counts in epochs; set `train_dataloader`")
         lines = lines.replace(f"len({EPOCH})", f"len({data})")
         writer.calls.marks.append(
-f"Check that an epoch has len({data}) optimizer steps: fewer if several batches make one."
+            f"Check that an epoch has len({data}) optimizer steps: fewer if several batches make one."
         )
     if writer.text.config == "distillation":
         teacher = writer._value("teacher_model")

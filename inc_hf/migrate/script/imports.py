@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from inc_hf.migrate.script.known import ELSEWHERE, exists, is_module, why_missing
+from inc_hf.migrate.script.known import ELSEWHERE, exists, is_module, why_missing, why_refused
 from inc_hf.migrate.script.marks import Left
 from inc_hf.migrate.script.rewriter import ROOTS, Rewriter
 
@@ -16,6 +16,10 @@ _DOTTED = re.compile(rf"({'|'.join(OLD)})((\.\w+)*)")
 
 class Imports(Rewriter):
     """Renames the package in imports, dotted names and strings that name a module; marks what is not here."""
+
+    def visit_Module(self, node: cst.Module) -> None:
+        super().visit_Module(node)
+        self._inside: set[cst.CSTNode] = set()  # of longer dotted names
 
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom):
         module = dotted(original_node.module)
@@ -29,6 +33,9 @@ class Imports(Rewriter):
             missing = [alias for alias in original_node.names if not exists(_new(inner, alias.name.value))]
         for alias in missing:
             self.mark(why_missing(".".join(filter(None, [inner, alias.name.value]))))
+        for alias in [] if isinstance(original_node.names, cst.ImportStar) else original_node.names:
+            if alias not in missing and (why := why_refused(_new(inner, alias.name.value))):
+                self.mark(why)
         if missing and len(missing) == len(original_node.names):
             return updated_node
         self.work.changes["imports"] += 1
@@ -60,7 +67,8 @@ class Imports(Rewriter):
 
     def visit_Attribute(self, node: cst.Attribute) -> None:
         inner, name = self.inc_name(node), dotted(node)
-        if not inner or not name:
+        self._inside.add(node.value)
+        if not inner or not name or node in self._inside:
             return
         if self.origin(_first(node)) not in OLD:
             return

@@ -37,6 +37,18 @@ def _has(module: str, name: str) -> bool:
         return True
 
 
+REFUSED = ("Not here: ", "Refused: ")  # how the docstring of a name begins that only says where to go
+
+
+def why_refused(dotted: str) -> str | None:
+    """What to do about a name that can be imported, and raises when it is used; None for all others."""
+    module, _, name = dotted.rpartition(".")
+    found = getattr(importlib.import_module(module), name, None) if is_module(module) and _has(module, name) else None
+    said = (getattr(found, "__doc__", None) or "").partition("\n")[0] if isinstance(found, type) else ""
+    prefix = next((each for each in REFUSED if said.startswith(each)), None)
+    return f"`{name}` raises when it is used: {said.removeprefix(prefix)}" if prefix else None
+
+
 def why_missing(inner: str) -> str:
     """What to do about a name of INC that is not here; `inner` is what follows the package's name."""
     room = inner.partition(".")[0]

@@ -20,15 +20,18 @@ class Magics:
         first = source.lstrip().partition("\n")[0]
         if first.startswith("%%") and first[2:].split(" ")[0].strip() not in PYTHON:
             return None
-        shown, goes_on = [], False
+        shown: list[str] = []
+        goes_on = False
         for line in source.split("\n"):
-            if goes_on or _MAGIC.match(line):
-                goes_on = line.rstrip().endswith("\\")
-                indent = "" if goes_on and not line.strip() else line[: len(line) - len(line.lstrip())]
+            if goes_on:
+                self.lines[-1] += f"\n{line}"
+            elif _MAGIC.match(line):
+                indent = line[: len(line) - len(line.lstrip())]
                 shown.append(f"{indent}pass  # inc_hf: hidden line {len(self.lines)}")
                 self.lines.append(line)
             else:
                 shown.append(line)
+            goes_on = (goes_on or bool(_MAGIC.match(line))) and line.rstrip().endswith("\\")
         return "\n".join(shown)
 
     def show(self, source: str) -> str:

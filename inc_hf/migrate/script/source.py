@@ -8,17 +8,27 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper
 
 from inc_hf.migrate.script.components import Components
-from inc_hf.migrate.script.flat_keywords import FlatKeywords
-from inc_hf.migrate.script.hooks import Hooks
+from inc_hf.migrate.script.flat_keywords import CONFIGS, FlatKeywords
+from inc_hf.migrate.script.hooks import RENAMED, Hooks
 from inc_hf.migrate.script.imports import Imports
 from inc_hf.migrate.script.optimum import Optimum
 from inc_hf.migrate.script.optimum_quantizer import OptimumQuantizer
 from inc_hf.migrate.script.optimum_trainer import OptimumTrainer
 from inc_hf.migrate.script.removed import Sweeper
-from inc_hf.migrate.script.rewriter import Work
+from inc_hf.migrate.script.rewriter import Rewriter, Work
 from inc_hf.migrate.script.unused import Unused, Used
 
 WORDS = ("neural_compressor", "neural-compressor", "lpot", "inc_hf", "optimum.intel", "optimum-intel", "INCTrainer")
+EXPERIMENTAL = ("experimental",)
+# In this order, each only where one of its words is in the text
+PASSES: dict[type[Rewriter], tuple[str, ...]] = {
+    OptimumQuantizer: ("optimum",),
+    OptimumTrainer: ("INC",),
+    Optimum: ("optimum",),
+    Hooks: tuple(RENAMED),
+    Components: EXPERIMENTAL,
+    FlatKeywords: tuple(f"{name}(" for name in CONFIGS),
+}
 
 
 @dataclass
@@ -41,6 +51,11 @@ def concerns(text: str) -> bool:
     return any(word in text for word in WORDS)
 
 
+def has(module: cst.Module, words: tuple[str, ...]) -> bool:
+    """Whether one of the words is in the text."""
+    return any(word in module.code for word in words)
+
+
 def rewrite(module: cst.Module, path: Path) -> Rewritten:
     """The module with `inc_hf` instead of INC and of optimum-intel's classes for it.
 
@@ -49,12 +64,15 @@ def rewrite(module: cst.Module, path: Path) -> Rewritten:
     """
     work = Work(path)
     used = Used(work)
-    MetadataWrapper(module).visit(used)
-    passes = [OptimumQuantizer, OptimumTrainer, Optimum, Hooks, Components, FlatKeywords]
-    for transformer in passes:
-        module = MetadataWrapper(module).visit(transformer(work))
-    module = MetadataWrapper(module).visit(Unused(work, used.used))
-    module = MetadataWrapper(module.visit(Sweeper())).visit(Imports(work))
+    if has(module, EXPERIMENTAL):
+        MetadataWrapper(module).visit(used)
+    for transformer, words in PASSES.items():
+        if has(module, words):
+            module = MetadataWrapper(module).visit(transformer(work))
+    if used.used:
+        module = MetadataWrapper(module).visit(Unused(work, used.used)).visit(Sweeper())
+    if has(module, WORDS):
+        module = MetadataWrapper(module).visit(Imports(work))
     return Rewritten(module, work.changes, work.notes)
 
 

@@ -44,6 +44,8 @@ def test_a_condition_is_marked():
 
 
 def test_names_that_the_script_uses_itself_get_another():
-    new = rewritten("from inc_hf import PostTrainingQuantConfig\nTuningCriterion = 1\nPostTrainingQuantConfig(timeout=0)\n")
+    new = rewritten(
+        "from inc_hf import PostTrainingQuantConfig\nTuningCriterion = 1\nPostTrainingQuantConfig(timeout=0)\n"
+    )
     assert "import TuningCriterion as inc_TuningCriterion" in new
     assert "tuning_criterion=inc_TuningCriterion(timeout=0)" in new

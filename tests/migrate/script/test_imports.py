@@ -14,9 +14,15 @@ SAME = {
     "logger": ('logging.getLogger("neural_compressor")', 'logging.getLogger("inc_hf")'),
     "patch": ('mock.patch("neural_compressor.training.fit")', 'mock.patch("inc_hf.training.fit")'),
     "words": ('help = "tune with neural_compressor"', 'help = "tune with neural_compressor"'),
-    "other packages": ("import neural_compressor_ext, my.neural_compressor", "import neural_compressor_ext, my.neural_compressor"),
+    "other packages": (
+        "import neural_compressor_ext, my.neural_compressor",
+        "import neural_compressor_ext, my.neural_compressor",
+    ),
     "relative": ("from .neural_compressor import fit", "from .neural_compressor import fit"),
-    "an own variable": ("neural_compressor = 1\nprint(neural_compressor)", "neural_compressor = 1\nprint(neural_compressor)"),
+    "an own variable": (
+        "neural_compressor = 1\nprint(neural_compressor)",
+        "neural_compressor = 1\nprint(neural_compressor)",
+    ),
 }
 
 
@@ -32,7 +38,10 @@ def test_dotted_names_get_the_import_that_they_need():
 
 MISSING = {
     "3.X": ("from neural_compressor.torch.quantization import prepare, convert", "INC 3.X's API"),
-    "tensorflow": ("from neural_compressor.adaptor.tf_utils.util import is_ckpt_format", "another framework"),
+    "tensorflow": (
+        "from neural_compressor.adaptor.tf_utils.util import is_ckpt_format",
+        "raises when it is used: this package is for models of PyTorch",
+    ),
     "unknown": ("from neural_compressor.config import NoSuchConfig", "no `config.NoSuchConfig`"),
     "module": ("import neural_compressor.no_such_thing", "no `no_such_thing`"),
     "star": ("from neural_compressor.config import *", "Name what is imported"),

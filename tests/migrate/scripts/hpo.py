@@ -8,5 +8,5 @@ config = HPOConfig(space, searcher="random", higher_is_better=True)
 searcher = prepare_hpo(config)
 for _ in range(4):
     params = searcher.suggest()
-    searcher.get_feedback(1.0 - params[0])
+    searcher.get_feedback(1.0 - params["learning_rate"])
 print(searcher.best, GridSearcher.__name__)
