@@ -1,13 +1,24 @@
-"""INC's `neural_compressor.conf`."""
+"""INC's `neural_compressor.conf`. In 1.X, `from neural_compressor import conf` gives an object to write to, which the
+attributes of this package are: `conf.model.framework = "pytorch"`."""
 
 from typing import Any
 
-SECTIONS = ("quantization", "pruning", "distillation", "mixed_precision", "tuning", "evaluation", "usr_cfg")
+SECTIONS = (
+    "model",
+    "device",
+    "quantization",
+    "pruning",
+    "distillation",
+    "mixed_precision",
+    "graph_optimization",
+    "tuning",
+    "evaluation",
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name in SECTIONS:  # of 1.X, where `from neural_compressor import conf` was an object
-        raise AttributeError(
-            f"`inc_hf.conf` is a package; the object of INC 1.X is `inc_hf.conf.config.conf` ({name})."
-        )
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in SECTIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    from inc_hf.conf.config import conf
+
+    return conf[name]

@@ -111,6 +111,9 @@ class Component(Hooks, Evaluated):
             self._loop = None
         self.loop()
 
+    def __repr__(self) -> str:
+        return "Base Component"
+
     def execute(self) -> CompressedModel:
         """Train, and evaluate before and after."""
         loop = self.loop()

@@ -5,8 +5,8 @@ import torch
 from experimenting import BATCHES, LOADER, accuracy, conf_of, loop, loop_of_2x, net, same
 from torch import nn
 
-from inc_hf.config import WeightPruningConfig
-from inc_hf.experimental import Pruning, common
+from inc_hf.config import QuantizationAwareTrainingConfig, WeightPruningConfig
+from inc_hf.experimental import Component, Pruning, common
 from inc_hf.prune import get_sparsity_ratio
 from inc_hf.results.compressed import CompressedModel
 from inc_hf.training import prepare_compression
@@ -196,6 +196,17 @@ def test_after_an_error_nothing_listens(tmp_path):
     assert not model._forward_pre_hooks
     with_loop(prune)
     assert same(prune.fit().model, by_hand(IN_STEPS))
+
+
+def test_the_base_class_does_what_the_conf_asks_for(tmp_path):
+    sections = {
+        "pruning": {"approach": {"weight_compression_pytorch": SNIP}},
+        "quantization": {"approach": "quant_aware_training"},
+    }
+    component = Component(conf_of(tmp_path, **sections))
+    component.model = net()
+    component.train_func = lambda model: loop(model, component)
+    assert same(component.fit().model, by_hand([SNIP_OF_2X, QuantizationAwareTrainingConfig()]))
 
 
 def test_refused(tmp_path):
