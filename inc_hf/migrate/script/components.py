@@ -33,6 +33,7 @@ class Components(Rewriter):
         self._run: dict[cst.CSTNode, cst.BaseExpression] = {}  # call -> the new call
         self._unclear: dict[cst.CSTNode, str] = {}  # line -> the mark
         self._constants = text_constants(node)
+        self._seen: set[cst.CSTNode] = set()  # calls that make a component in a statement of their own
         node.visit(_Lines(self._try))
 
     def _try(self, line: cst.SimpleStatementLine) -> None:
@@ -47,6 +48,7 @@ class Components(Rewriter):
                     return
             case _:
                 return
+        self._seen.add(call)
         try:
             if kind not in SETTERS:
                 raise UnclearError("it runs several components")
@@ -100,6 +102,14 @@ class Components(Rewriter):
         if calls.marks:
             self._unclear[component.done] = " ".join(calls.marks)
         self._run[component.run] = cst.parse_expression(calls.run)
+
+    def visit_Call(self, node: cst.Call) -> None:
+        inner = self.inc_name(node.func) or ""
+        kind = inner.rpartition(".")[2]
+        if inner.startswith("experimental") and kind in INSTEAD and node not in self._seen:
+            self.mark(
+                f"`{kind}` is kept from 1.X, since its call is no statement of its own; 2.X has `{INSTEAD[kind]}`."
+            )
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         return self._run.get(original_node, updated_node)

@@ -31,7 +31,9 @@ class Optimum(Rewriter):
             old = alias.name.value
             if old in HOMES:
                 module, name = HOMES[old]
-                here.setdefault(module, {})[name] = alias.asname.name.value if alias.asname else name
+                here.setdefault(module, {})[name] = (
+                    alias.asname.name.value if alias.asname else old if old in self.taken else name
+                )
                 continue
             others.append(alias)
             if why := why_missing(old):
@@ -50,7 +52,7 @@ class Optimum(Rewriter):
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
         name = original_node.value
-        if name in HOMES and of_optimum(self.origin(original_node) or ""):
+        if name in HOMES and name not in self.taken and of_optimum(self.origin(original_node) or ""):
             self.work.changes["classes of optimum-intel"] += 1
             return updated_node.with_changes(value=HOMES[name][1])
         return updated_node

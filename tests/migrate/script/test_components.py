@@ -114,3 +114,9 @@ def test_what_runs_components_is_kept(script):
     text = "from neural_compressor.experimental.scheduler import Scheduler\ns = Scheduler()\ns.model = m\ns.fit()\n"
     (mark,) = marks(text, script)
     assert "orchestration.run_stages" in mark
+
+
+@pytest.mark.parametrize("text", ["if x: q = Quantization('ptq.yaml'); q.fit()", "f(Quantization('ptq.yaml'))"])
+def test_components_inside_of_other_statements_are_marked(script, text):
+    (mark,) = marks(f"{IMPORT}{text}\n", script)
+    assert "no statement of its own" in mark

@@ -92,3 +92,10 @@ def test_subclasses_and_what_the_trainer_saves():
 
 def test_unpacked_arguments_are_marked():
     assert "a callback" in marks("from optimum.intel import INCTrainer\nINCTrainer(model, **more)\n")[0]
+
+
+def test_a_name_with_a_fallback_stays():
+    text = "try:\n    from optimum.intel import INCTrainer\nexcept ImportError:\n    INCTrainer = None\nf(INCTrainer)\n"
+    assert rewritten(text) == text.replace(
+        "optimum.intel import INCTrainer", "transformers import Trainer as INCTrainer"
+    )
