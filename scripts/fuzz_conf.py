@@ -32,9 +32,9 @@ PIECES = [
     "model:", "  name: a", "  framework: pytorch", "quantization:", "  approach: quant_aware_training", "tuning:",
     "pruning:", "  approach:", "    weight_compression:", "      pruners:", "        - !Pruner", "    names: [a.b]",
     "<<: *a", "&a", "*a", "- ", "? ", ": ", "[", "]", "{", "}", "|", ">", "'", '"', "#", "---", "...", "%YAML 1.1",
-    "\t", "!!python/tuple [1, 2]", "!!binary aGk=", "!!set {a}", "!!float x", "!!int 0x_", "1:2:3", "2001-99-99",
-    ".inf", ".nan", "0o8", "~", "=", "é", RUNS, "\\UFFFFFFFF", '"\\xZZ"', "9" * 5000, "a" * 2000, "\u2028", "\x85",
-    "\ufeff", "\x00",
+    "\t", "!!python/tuple [1, 2]", "!!binary aGk=", "!!set {a}", "!!float x", "!!int 0x_", "1" + ":2" * 900,
+    "2001-99-99", ".inf", ".nan", "0o8", "~", "=", "é", RUNS, "\\UFFFFFFFF", '"\\xZZ"', "9" * 5000, "a" * 2000,
+    "\u2028", "\x85", "\ufeff", "\x00",
 ]  # fmt: skip
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 VALUES = st.recursive(

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from inc_hf.errors import UsageError
 
+LONGEST_KEY = 200  # characters of it in a message
+
 
 class ConfError(UsageError):
     """A conf cannot be read or has no counterpart in 2.X. It knows its file, its line and its key, where it has them.
@@ -19,7 +21,8 @@ class ConfError(UsageError):
         self.what, self.file, self.line, self.key = what, file, line, key
         place = str(file) if file is not None else "conf"
         place += f", line {line}" if line is not None else ""
-        super().__init__(f"{place}: {f'`{key}` ' if key else ''}{what}")
+        name = key if key is None or len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…"
+        super().__init__(f"{place}: {f'`{name}` ' if name else ''}{what}")
 
     def __reduce__(self) -> tuple:
         return type(self), (self.what, self.file, self.line, self.key)

@@ -21,6 +21,7 @@ OTHERS = {
     "itex": "TensorFlow with ITEX",
     "keras": "Keras",
     "mxnet": "MXNet",
+    "engine": "Neural Engine",
 }
 
 

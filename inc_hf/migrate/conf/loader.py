@@ -9,11 +9,13 @@ import yaml
 
 from inc_hf.migrate.conf.errors import ConfError
 
-LARGEST_FILE = 1 << 20
+LARGEST_FILE = 256 << 10
 DEEPEST = 64
 MOST_VALUES = 100_000
 PRUNER_TAGS = ("!Pruner", "!PrunerV2")
 PREFIX = "tag:yaml.org,2002:"
+NUMBERS = ("int", "float")
+LONGEST_NUMBER = 100  # characters; with a colon, YAML 1.1 means base 60, which takes long and which nobody means
 AS_TEXT = ("str", "timestamp", "binary", "value")
 
 
@@ -44,7 +46,7 @@ def load_file(path: Path) -> Entry:
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
-        raise ConfError(f"is larger than {LARGEST_FILE >> 20} MiB, so it is no conf of INC.", path)
+        raise ConfError(f"is larger than {LARGEST_FILE >> 10} KiB, so it is no conf of INC.", path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -126,7 +128,9 @@ class _Reader:
         line = node.start_mark.line + 1
         self.values += 1
         if self.values > MOST_VALUES:
-            raise ConfError(f"has more than {MOST_VALUES:,} values, by its aliases (`*name`).", self.file, line)
+            raise ConfError(
+                f"has more than {MOST_VALUES:,} values; an alias (`*name`) counts each time.", self.file, line
+            )
         if node in self.around:
             raise ConfError("is an alias of a value that it is in itself.", self.file, line, _dotted(where))
         tag = self._tag(node, where)
@@ -162,7 +166,7 @@ class _Reader:
         short = node.tag.removeprefix(PREFIX)
         if node.tag in PRUNER_TAGS:
             return None
-        if short in AS_TEXT:
+        if short in AS_TEXT or (short in NUMBERS and (":" in node.value or len(node.value) > LONGEST_NUMBER)):
             return node.value
         try:
             return self.loader.yaml_constructors[node.tag](self.loader, node)

@@ -41,7 +41,7 @@ def read_conf(source: str | os.PathLike | dict) -> Conf:
 
 def _nearly(known: list[str]) -> Callable[[str], bool]:
     """Whether a name is a typo of a known one."""
-    return lambda name: name.islower() and bool(difflib.get_close_matches(name, known, n=1, cutoff=0.75))
+    return lambda name: name.islower() and bool(difflib.get_close_matches(name, known, n=1, cutoff=0.8))
 
 
 class _Builder:

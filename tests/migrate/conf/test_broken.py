@@ -1,5 +1,7 @@
 """Broken YAML files: each is refused with its own message, the file, the line and the key."""
 
+import time
+
 import pytest
 
 from inc_hf.migrate.conf import ConfError, read_conf
@@ -450,9 +452,26 @@ def test_aliases_that_blow_up(tmp_path, monkeypatch):
 
 
 def test_too_large(tmp_path):
-    (tmp_path / "a.yaml").write_text(MODEL + "#" * (1 << 20))
-    with pytest.raises(ConfError, match="larger than 1 MiB"):
+    (tmp_path / "a.yaml").write_text(MODEL + "#" * (256 << 10))
+    with pytest.raises(ConfError, match="larger than 256 KiB"):
         read_conf(tmp_path / "a.yaml")
+
+
+SLOW = {
+    "a number of base 60": ("device: 1" + ":1" * 100_000, "`device` must be one of cpu, gpu, got '1:1:1"),
+    "a long number": ("version: " + "9" * 200_000, "`version` must be 1.0 .* got '999"),
+    "a long hexadecimal number": ("version: 0x" + "f" * 200_000, "`version` must be 1.0 .* got '0xfff"),
+    "a long key": ("? " + "quantization" * 10_000 + "\n: 1\n", "`quantizationquan"),
+}
+
+
+@pytest.mark.parametrize("text, says", SLOW.values(), ids=SLOW)
+def test_what_takes_long_is_refused_in_time_and_in_short(tmp_path, text, says):
+    (tmp_path / "a.yaml").write_text(MODEL + text)
+    began = time.process_time()
+    with pytest.raises(ConfError, match=says) as caught:
+        read_conf(tmp_path / "a.yaml")
+    assert time.process_time() - began < 5 and len(str(caught.value)) < 1000
 
 
 def test_no_file(tmp_path):
