@@ -95,7 +95,7 @@ def test_unpacked_arguments_are_marked():
 
 
 def test_a_name_with_a_fallback_stays():
-    text = "try:\n    from optimum.intel import INCTrainer\nexcept ImportError:\n    INCTrainer = None\nf(INCTrainer)\n"
+    text = "try:\n    from optimum.intel import INCTrainer\nexcept ImportError:\n    INCTrainer = None\nINCTrainer\n"
     assert rewritten(text) == text.replace(
         "optimum.intel import INCTrainer", "transformers import Trainer as INCTrainer"
     )
