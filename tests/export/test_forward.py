@@ -52,6 +52,14 @@ def test_the_same_outputs(name, approach, tmp_path):
     assert (approach == "float") == operators(path).isdisjoint({"MatMulInteger", "QuantizeLinear"})
 
 
+@pytest.mark.parametrize("tokens", [6, 1])
+def test_an_example_of_one_text_is_written_for_any_batch(tokens, tmp_path):
+    model = model_of("bert", "dynamic")
+    one = {name: tensor[:1, :tokens] for name, tensor in inputs_of(model).items()}
+    path = export(model, tmp_path / "model.onnx", Torch2ONNXConfig(example_inputs=one))
+    torch.testing.assert_close(open_session(path)(inputs_of(model))["logits"], logits_of(model), rtol=1e-3, atol=1e-3)
+
+
 def test_static_as_integer_operators(tmp_path):
     model = model_of("bert", "static")
     path = export(model, tmp_path / "model.onnx", Torch2ONNXConfig(quant_format="QOperator"))

@@ -67,6 +67,7 @@ def onnx_graph(
     if opset_version < OLDEST_OPSET:
         raise UsageError(f"`opset_version` must be {OLDEST_OPSET} or later, got {opset_version}.")
     axes = axes_of(inputs) if dynamic_axes is None else dynamic_axes
+    inputs = _enlarged(inputs, axes)
     with torch.no_grad():
         found = list(named(model(**inputs)))
     names, _ = chosen(output_names, found, "outputs")
@@ -76,6 +77,20 @@ def onnx_graph(
     if bits := [module.scheme.weight.num_bits for module in quantized_modules(model).values()]:
         graph.metadata_props[WEIGHT_BITS] = str(max(bits))
     return graph
+
+
+def _enlarged(inputs: Mapping[str, Tensor], axes: Mapping[str, Mapping[int, str]]) -> dict[str, Tensor]:
+    """The inputs, twice along each axis that may change and has length 1, which torch would take for fixed."""
+    lengths: dict[str, set[int]] = {}
+    for name, tensor in inputs.items():
+        for axis, label in axes.get(name, {}).items():
+            lengths.setdefault(label, set()).add(tensor.shape[axis])
+    enlarged = dict(inputs)
+    for name in enlarged:
+        for axis, label in axes.get(name, {}).items():
+            if lengths[label] == {1}:
+                enlarged[name] = torch.cat([enlarged[name]] * 2, axis)
+    return enlarged
 
 
 def _traced(model: nn.Module, inputs: Mapping, names: list[str], axes: Mapping, form: str, opset: int) -> Any:
