@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -59,14 +60,23 @@ def dump_elapsed_time(customized_msg: str = "") -> Callable[[Callable], Callable
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeoutError if what is inside takes longer; 0 is no limit. For the main thread."""
+    if not seconds:
+        yield
+        return
+    is_inside = True
 
     def stop(*_: Any) -> None:
-        raise TimeoutError(f"It took longer than {seconds} seconds.")
+        if is_inside:
+            raise TimeoutError(f"It took longer than {seconds} seconds.")
 
+    # To this thread alone: a timer of the system may interrupt threads of other libraries, which do not expect it.
+    timer = threading.Timer(seconds, signal.pthread_kill, (threading.get_ident(), signal.SIGALRM))
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
+        timer.start()
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        is_inside = False
+        timer.cancel()
+        timer.join()
         signal.signal(signal.SIGALRM, before)

@@ -1,4 +1,4 @@
-"""Registers `optimum-cli inc quantize | export | convert | benchmark | info`: `inc-hf` under optimum's roof."""
+"""Registers `optimum-cli inc quantize | export | convert | benchmark | info | migrate`: `inc-hf` under optimum's roof."""
 
 import sys
 from argparse import ArgumentParser
@@ -38,7 +38,7 @@ def _subcommand(name: str) -> CommandInfo:
 
 class IncCommand(BaseOptimumCLICommand):
     COMMAND = CommandInfo(name=_command_name(), help="Quantize models for CPU and look at quantized ones (inc_hf).")
-    SUBCOMMANDS = tuple(map(_subcommand, ("quantize", "export", "convert", "benchmark", "info")))
+    SUBCOMMANDS = tuple(map(_subcommand, ("quantize", "export", "convert", "benchmark", "info", "migrate")))
 
 
 REGISTER_COMMANDS = [IncCommand]

@@ -25,7 +25,10 @@ OTHERS = {
     "optimum_config.py": 1,
     "three_x.py": 1,
 }
-DO_NOT_RUN = {"optimum_config.py", "three_x.py", "export_onnx.py"}
+DO_NOT_RUN = {"optimum_config.py", "three_x.py"}
+
+pytest_plugins = ["workspace_fixture"]
+pytestmark = pytest.mark.usefixtures("workspace")  # some scripts set options
 
 
 def comments(content: bytes) -> list[str]:
