@@ -1,4 +1,4 @@
-"""Registers `optimum-cli inc quantize | export | convert | benchmark | info | migrate`: `inc-hf` under optimum's roof."""
+"""Registers `optimum-cli inc`: the commands of `inc-hf` under optimum's roof, but for the demo."""
 
 import sys
 from argparse import ArgumentParser
