@@ -7,7 +7,7 @@ from inc_hf.built_in.bert import BertDataset, GlueDataset
 from inc_hf.built_in.dummy import DummyDataset, DummyStream
 from inc_hf.built_in.images import ImageFolder
 from inc_hf.config.checks import did_you_mean
-from inc_hf.config.elsewhere import OURS, check_framework
+from inc_hf.config.elsewhere import check_framework, check_one_framework
 from inc_hf.errors import UsageError
 
 DATASETS: dict[str, Any] = {
@@ -49,9 +49,8 @@ def refusal(name: str) -> str:
 
 def dataset_registry(dataset_type: str, framework: str, dataset_format: str = "") -> Callable[[type], type]:
     """A decorator that adds a class to the datasets of the frameworks, such as "pytorch, onnxruntime"."""
-    names, key = [name.strip() for name in framework.split(",")], f"{dataset_type}{dataset_format}"
-    if not set(OURS) & set(names):
-        check_framework(names[0])
+    check_one_framework(framework)
+    key = f"{dataset_type}{dataset_format}"
 
     def add(cls: type) -> type:
         if key in DATASETS:

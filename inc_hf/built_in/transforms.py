@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from inc_hf.config.checks import check_choice, did_you_mean
-from inc_hf.config.elsewhere import OURS, check_framework
+from inc_hf.config.elsewhere import check_framework, check_one_framework
 from inc_hf.errors import UsageError
 
 PROCESSES = ("preprocess", "postprocess", "general")
@@ -106,9 +106,7 @@ class TRANSFORMS:
 
 def transform_registry(transform_type: str, process: str, framework: str) -> Callable[[type], type]:
     """A decorator that adds a class to the transforms of the processes and frameworks, such as "pytorch, mxnet"."""
-    names = [name.strip() for name in framework.split(",")]
-    if not set(OURS) & set(names):
-        check_framework(names[0])
+    check_one_framework(framework)
     places = [REGISTERED[check_choice("process", name.strip(), PROCESSES)] for name in process.split(",")]
 
     def add(cls: type) -> type:

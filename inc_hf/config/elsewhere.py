@@ -41,3 +41,10 @@ def check_framework(framework: Any) -> str:
         raise UsageError(f"{allowed}.")
     instead = MXNET if framework == "mxnet" else ONNX if framework.startswith("onnx") else TENSORFLOW
     raise UsageError(f"{allowed}: {instead}.")
+
+
+def check_one_framework(frameworks: str) -> None:
+    """Refuse a list of names, such as "pytorch, mxnet", of which none is torch."""
+    names = [name.strip() for name in frameworks.split(",")]
+    if not set(OURS) & set(names):
+        check_framework(names[0])

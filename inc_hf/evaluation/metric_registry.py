@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from inc_hf.config.checks import did_you_mean
-from inc_hf.config.elsewhere import OURS, check_framework
+from inc_hf.config.elsewhere import check_framework, check_one_framework
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.metric_objects import F1, MAE, MSE, RMSE, Accuracy, GeneralTopK, Loss
 
@@ -33,9 +33,7 @@ class METRICS:
 
 def metric_registry(metric_type: str, framework: str) -> Callable[[type], type]:
     """A decorator that adds a class to the metrics of the frameworks, such as "pytorch, onnxruntime"."""
-    names = [name.strip() for name in framework.split(",")]
-    if not set(OURS) & set(names):
-        check_framework(names[0])
+    check_one_framework(framework)
 
     def add(cls: type) -> type:
         if metric_type in PYTORCH_METRICS:
