@@ -42,8 +42,8 @@ CALLBACKS: dict[type, Callable[[Any], TrainerCallback]] = {
 }
 prepare = elsewhere(
     "prepare",
-    "it was a draft of 1.14; use `prepare_compression(model, [config, ...])`, or give the confs of 1.X to the classes of "
-    "`inc_hf.experimental`, several of them to `Scheduler().combine(...)`",
+    "it was a draft of 1.14; use `prepare_compression(model, [config, ...])`, or give the confs of 1.X to the classes "
+    "of `inc_hf.experimental`, several of them to `Scheduler().combine(...)`",
 )
 
 
