@@ -17,6 +17,7 @@ from inc_hf.benchmark.statistics import Latency, ratio, spread, throughput
 from inc_hf.version import versions
 
 AGAIN = "the first one again"
+UNEVEN = 1.25  # how many times as large one of two figures of the speed may be as the other
 
 
 def conclude(groups: dict[str, list[Instance]], turns: Turns, about: dict[str, str], tokens: int) -> BenchmarkResult:
@@ -41,6 +42,7 @@ def conclude(groups: dict[str, list[Instance]], turns: Turns, about: dict[str, s
     notes = [_noise_note(first, noise, scatter)]
     slow = [m for m in list(found.values())[1:] if m.speedup < 1 - noise]
     notes += [_slow_note(measurement, tokens) for measurement in slow]
+    notes += [note for measurement in found.values() if (note := _uneven_note(measurement, found[first]))]
     return BenchmarkResult(list(found.values()), noise, about, notes, scatter)
 
 
@@ -75,6 +77,17 @@ def _noise_note(first: str, noise: float, scatter: float) -> str:
 def _slow_note(measurement: Measurement, tokens: int) -> str:
     reasons = " ".join(why_slow(measurement.facts, tokens))
     return f"{measurement.name} is slower than what it is compared with ({measurement.speedup:.2f}×). {reasons}"
+
+
+def _uneven_note(measurement: Measurement, first: Measurement) -> str | None:
+    """A word where the times that are shown make another ratio than the speed."""
+    of_medians = first.latency.p50 / measurement.latency.p50
+    if max(of_medians / measurement.speedup, measurement.speedup / of_medians) <= UNEVEN:
+        return None
+    return (
+        f"{measurement.name} is {measurement.speedup:.2f}× as fast by samples per second, and {of_medians:.2f}× by "
+        "the median call: a few calls took much longer than the others. Measure for longer (`iteration`, `seconds`)."
+    )
 
 
 def largest_batch(batches: list[Batch]) -> int:
