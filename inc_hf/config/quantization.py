@@ -213,7 +213,8 @@ class QuantizationAwareTrainingConfig(_QuantizationMixin):
             Names of the model's outputs.
         op_type_dict (`dict` or `str`, *optional*):
             Settings of layer types, see [`PostTrainingQuantConfig`]. INC only takes exact names here; these are
-            regular expressions.
+            regular expressions. Layers whose activations have a `scheme`, an `algorithm`, the dtype uint8 or the
+            granularity `per_tensor` are static, others, where INC's are static, too, have a scale per token.
         op_name_dict (`dict` or `str`, *optional*):
             The same by layer name, stronger than `op_type_dict`.
         reduce_range (`bool`, *optional*):

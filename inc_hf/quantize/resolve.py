@@ -15,7 +15,7 @@ from inc_hf.ops import default_weight_bits
 from inc_hf.quantize.decoder_ends import FOR_READERS, decoder_ends
 from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import op_type
-from inc_hf.quantize.per_token import per_token_names
+from inc_hf.quantize.per_token import approach_of, per_token_names
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
 from inc_hf.quantize.smoothing import with_smoothing
@@ -41,7 +41,7 @@ def resolve_schemes(
     reached: Mapping[str, int] | None = None,
     has_calibration_data: bool = True,
     left: dict[str, Reason] | None = None,
-    may_mix: bool = True,
+    by_layer: bool = False,
 ) -> dict[str, Scheme]:
     """Module name -> scheme of all modules that `config` quantizes; what is absent stays in float.
 
@@ -53,7 +53,9 @@ def resolve_schemes(
             others stay in float. None takes all modules, in the order of the model.
         has_calibration_data (`bool`): decides between static and dynamic for `approach="auto"`.
         left (`dict`, *optional*): gets the reason for each of these modules that stays in float.
-        may_mix (`bool`): whether static quantization may give some activations a scale per token (`per_token`).
+        by_layer (`bool`): whether the settings of a layer decide if its activations are static, as in INC's
+            quantization-aware training; if not, the approach does, and static quantization may give some activations a
+            scale per token (`per_token`).
 
     Raises:
         ValueError: no pattern of `op_name_dict` matches anything, or a setting is not available for a module.
@@ -75,7 +77,9 @@ def resolve_schemes(
     for name, stronger in [*by_type, *excluded, *by_name]:
         settings[name] = merged_settings(settings[name], stronger)
     approaches = dict.fromkeys(names, approach)
-    if approach == "static" and may_mix:
+    if by_layer:
+        approaches = {name: approach_of(settings[name], approach) for name in names}
+    elif approach == "static":
         approaches |= dict.fromkeys(per_token_names(model, config, settings), "dynamic")
     schemes = {name: apply_settings(name, kinds[name], approaches[name], bits, settings[name]) for name in names}
     smoothed = with_smoothing({name: s for name, s in schemes.items() if s is not None}, kinds, config, settings)
