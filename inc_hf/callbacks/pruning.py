@@ -21,6 +21,8 @@ from inc_hf.telling import NOTICE
 
 logger = logging.getLogger(__name__)
 
+ENDED = "Training ended before the last update of the masks"
+NO_STEP = "No hook told pruning of a step of the optimizer"
 STATE = "inc_hf_pruning"  # the key in the state of the optimizer, which the Trainer saves and loads
 
 
@@ -132,9 +134,7 @@ class PruningCallback(TrainerCallback):
             pruner.apply()
         if any(state.global_step <= pruner.last_change for pruner in self.pruners):
             best = f" The model is that of step {state.best_global_step}, the best one." if is_best else ""
-            logger.warning(
-                "Training ended before the last update of the masks: `target_sparsity` is not reached.%s", best
-            )
+            logger.warning("%s: `target_sparsity` is not reached.%s", ENDED if state.global_step else NO_STEP, best)
         configs, found = [pruner.config for pruner in self.pruners], [pruner.targets for pruner in self.pruners]
         logger.log(NOTICE, "%s", pruned_in_words(model, configs, found))
         missed = {name for pruner in self.pruners for name in pruner.unscored}
