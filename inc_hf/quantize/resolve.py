@@ -10,7 +10,7 @@ from torch import nn
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError
-from inc_hf.matching.patterns import match_names, nearest
+from inc_hf.matching.patterns import match_names, match_types, nearest
 from inc_hf.ops import default_weight_bits
 from inc_hf.quantize.decoder_ends import FOR_READERS, decoder_ends
 from inc_hf.quantize.kept_in_float import kept_in_float
@@ -170,8 +170,8 @@ def settings_by_type(model: nn.Module, kinds: Mapping[str, str], op_types: Mappi
     """(module name, settings) for each pattern over op types; one that hits nothing is worth a warning only."""
     all_types = {type(module).__name__ for module in model.modules()}
     for pattern, settings in op_types.items():
-        hits = [name for name, kind in kinds.items() if match_names(pattern, [kind])]
-        if not hits and not (match_names(pattern, all_types) and wants_float(settings)):
+        hits = [name for name, kind in kinds.items() if match_types(pattern, [kind])]
+        if not hits and not (match_types(pattern, all_types) and wants_float(settings)):
             known = ", ".join(sorted(set(kinds.values())))
             logger.warning("`op_type_dict` key %r matches no module that can be quantized (%s).", pattern, known)
         yield from ((name, settings) for name in hits)
