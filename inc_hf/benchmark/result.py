@@ -83,4 +83,7 @@ class BenchmarkResult:
 
     def __repr__(self) -> str:
         found = ", ".join(f"{m.name}: {m.latency.p50:.2f} ms, {self.speed_of(m)}" for m in self.measurements)
-        return f"BenchmarkResult({found}; ms of the median call, × samples per second, the median of turns)"
+        how = (
+            "; ms of the median call, × samples per second, the median of turns" if len(self.measurements) > 1 else ""
+        )
+        return f"BenchmarkResult({found}{how})"

@@ -46,7 +46,7 @@ def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
 
 TRAIN = "call `model.train()` before the loop."
 UNTOLD = (
-    "`optimizer.step()` was made without `on_before_optimizer_step`, which is done now, behind it; call it when the "
+    "`optimizer.step()` was made without `on_before_optimizer_step`, which is done by itself; call it when the "
     "gradients are there, and `on_after_optimizer_step` or `on_step_end` behind the step."
 )
 OUTSIDE = (
@@ -142,7 +142,12 @@ class LoopHooks:
             self._fire("on_train_begin")
         self._order.call("on_train_begin")  # only now: where a callback refused, training has not begun
         if self.watches_optimizers:
-            self._untold = UntoldSteps(self.raw_model, lambda: self._order.phase, self._say_that_it_is_outside)
+            self._untold = UntoldSteps(self)
+
+    @property
+    def phase(self) -> Phase:
+        """Where the loop is."""
+        return self._order.phase
 
     @property
     def has_begun(self) -> bool:
@@ -254,12 +259,14 @@ class LoopHooks:
             return
         self._untold.is_due = False
         if self._order.phase is Phase.IN_STEP:
+            self._untold.at_once = True
             warn_once(logger, self.raw_model, UNTOLD)
             with self._order.hook("on_before_optimizer_step"):
                 self._fire("on_pre_optimizer_step")
             self.on_after_optimizer_step()
 
-    def _say_that_it_is_outside(self) -> None:
+    def on_step_outside(self) -> None:
+        """The optimizer makes a step of which no hook told: a word, where it matters."""
         if any(isinstance(entry.callback, PruningCallback) for entry in self.callbacks_list):
             warn_once(logger, self.raw_model, OUTSIDE)
 

@@ -2,42 +2,73 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
-from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 from inc_hf.callbacks.loop_order import Phase
+
+
+class Hooks(Protocol):
+    """What [`UntoldSteps`] asks and calls."""
+
+    raw_model: nn.Module
+
+    @property
+    def phase(self) -> Phase: ...
+    def on_before_optimizer_step(self) -> None: ...
+    def on_after_optimizer_step(self) -> None: ...
+    def on_step_outside(self) -> None: ...
 
 
 class UntoldSteps:
     """Notices each `optimizer.step()` of a model that comes without `on_before_optimizer_step`.
 
+    Of the first one nobody knows whether the loop is to tell of it behind the step; the others are told when they are
+    made.
+
     Args:
-        model (`nn.Module`): whose optimizers are meant.
-        phase (`Callable`): says where the loop is.
-        on_outside (`Callable`): is called where not even `on_step_begin` told of one.
+        hooks ([`Hooks`]): of the loop.
 
     Attributes:
-        is_due (`bool`): whether there was one since `on_step_begin`; whoever tells of it takes this back.
+        is_due (`bool`): whether there was one since `on_step_begin` that has to be told; whoever does takes it back.
+        at_once (`bool`): whether those to come are told when they are made.
     """
 
-    def __init__(self, model: nn.Module, phase: Callable[[], Phase], on_outside: Callable[[], None]):
-        self.model, self.phase, self.on_outside = model, phase, on_outside
-        self.is_due = False
-        self._handle = register_optimizer_step_pre_hook(while_alive(self._before_step))
+    def __init__(self, hooks: Hooks):
+        self.hooks = hooks
+        self.is_due = self.at_once = self._told = False
+        self._handles = [
+            register_optimizer_step_pre_hook(while_alive(self._before_step)),
+            register_optimizer_step_post_hook(while_alive(self._after_step)),
+        ]
 
     def _before_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
-        phase = self.phase()
-        if phase in (Phase.IN_STEP, Phase.BETWEEN_STEPS) and trains(optimizer, self.model):
-            if phase is Phase.BETWEEN_STEPS:
-                self.on_outside()
-            else:
-                self.is_due = True
+        phase = self.hooks.phase
+        if phase not in (Phase.IN_STEP, Phase.BETWEEN_STEPS) or not trains(optimizer, self.hooks.raw_model):
+            return
+        if phase is Phase.IN_STEP and self.at_once:
+            self.hooks.on_before_optimizer_step()
+            self._told = True
+        elif phase is Phase.IN_STEP:
+            self.is_due = True
+        elif not self.at_once:  # otherwise it is a second optimizer
+            self.hooks.on_step_outside()
+
+    def _after_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        if self._told and trains(optimizer, self.hooks.raw_model):
+            self._told = False
+            self.hooks.on_after_optimizer_step()
 
     def close(self) -> None:
         """Listen no more."""
-        self._handle.remove()
+        for handle in self._handles:
+            handle.remove()
 
 
 def trains(optimizer: Optimizer, model: nn.Module) -> bool:

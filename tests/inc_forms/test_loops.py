@@ -113,7 +113,7 @@ def test_a_loop_that_knows_of_batches_only(hooks, kind, caplog):
         model = without_dropout()
         manager = prepare_compression(model, config_of(pruning_type=kind))
         loop_with(manager, model, *names)
-        assert ("which is done now, behind it; call it when" in caplog.text) == (names == hooks)
+        assert ("which is done by itself; call it when" in caplog.text) == (names == hooks)
         manager.on_train_end()
         states[names] = model.state_dict()
         assert is_pruned(model)
@@ -138,12 +138,48 @@ def test_batches_that_add_up_are_one_step_all_the_same():
     assert manager.state.global_step == 2
 
 
-def test_gradients_that_are_gone_when_the_step_is_told(caplog):
+@pytest.mark.parametrize("hooks", [("on_step_begin", "on_step_end"), ("on_step_begin",)], ids="-".join)
+@pytest.mark.parametrize("kind", ["magnitude", "snip_momentum"])
+def test_gradients_that_are_gone_when_the_first_step_is_told(hooks, kind, caplog):
+    """From the second step on they are taken in time, and masks are kept even where nobody ends the training."""
+    model = without_dropout()
+    manager = prepare_compression(model, config_of(pruning_type=kind))
+    loop_with(manager, model, *hooks, clears="at the end")
+    assert is_pruned(model) and manager.state.global_step == STEPS
+
+
+def test_a_loop_that_tells_of_a_step_behind_it(caplog):
+    """It is the loop's own call that counts."""
+    model = without_dropout()
+    manager = prepare_compression(model, config_of(pruning_type="snip"))
+    optimizer = torch.optim.SGD(model.parameters(), 1e-2)
+    manager.on_train_begin()
+    for i in range(STEPS):
+        manager.on_step_begin(i)
+        optimizer.zero_grad()
+        model(**BATCHES[i % len(BATCHES)]).loss.backward()
+        optimizer.step()
+        manager.on_before_optimizer_step()
+        manager.on_step_end()
+    manager.on_train_end()
+    assert is_pruned(model) and "done by itself" not in caplog.text
+
+
+def test_two_optimizers_of_one_model(caplog):
     model = without_dropout()
     manager = prepare_compression(model, config_of(pruning_type="magnitude"))
-    loop_with(manager, model, "on_step_begin", "on_step_end", clears="at the end")
+    parameters = list(model.parameters())
+    optimizers = [torch.optim.SGD(some, 1e-2) for some in (parameters[::2], parameters[1::2])]
+    manager.on_train_begin()
+    for i in range(STEPS):
+        manager.on_step_begin(i)
+        model(**BATCHES[i % len(BATCHES)]).loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        model.zero_grad()
+        manager.on_step_end()
     manager.on_train_end()
-    assert is_pruned(model)
+    assert is_pruned(model) and "no hook told" not in caplog.text
 
 
 def test_a_loop_without_any_hook_of_a_step(caplog):
