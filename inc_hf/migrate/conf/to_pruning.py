@@ -28,7 +28,6 @@ TYPES = {
     "group_lasso": "magnitude",
     "pattern_lock": "pattern_lock",
 }
-TILE = "tile_pattern_"
 
 
 def is_in_epochs(conf: Conf) -> bool:
@@ -145,7 +144,7 @@ def _refuse_structured(conf: Conf, name: str, parameters: dict[str, Any], place:
 
 
 def _pattern(name: str) -> str:
-    return str(name).removeprefix(TILE)
+    return str(name).rpartition("_")[2]  # `tile_pattern_4x1`, `oc_pattern_4x1`: as INC split them
 
 
 def _excluded(section: WeightCompressionSection, pruner: Pruner) -> list[str]:

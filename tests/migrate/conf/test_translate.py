@@ -237,6 +237,12 @@ def test_pruning_in_epochs(conf, text, settings):
     assert got.merged_configs() == expected.merged_configs()
 
 
+@pytest.mark.parametrize("name", ["4x1", "tile_pattern_4x1", "oc_pattern_4x1", "ic_pattern_4x1"])
+def test_patterns_by_older_names(conf, name):
+    got = pruning_config(conf(compression(f"prune_type: pattern_lock, pattern: {name}")))
+    assert got.pattern == "4x1"
+
+
 def test_pattern_lock_needs_no_epochs(conf):
     got = pruning_config(conf(compression("prune_type: pattern_lock")))
     assert (got.pruning_type, got.start_step, got.end_step) == ("pattern_lock", 0, 0)
