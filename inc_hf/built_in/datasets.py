@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from inc_hf.built_in.bert import BertDataset, GlueDataset
+from inc_hf.built_in.bert import BertDataset
 from inc_hf.built_in.dummy import DummyDataset, DummyStream
+from inc_hf.built_in.glue import GlueDataset
 from inc_hf.built_in.images import ImageFolder
 from inc_hf.config.checks import did_you_mean
 from inc_hf.config.elsewhere import check_framework, check_one_framework

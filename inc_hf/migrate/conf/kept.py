@@ -1,25 +1,10 @@
 """Which datasets and transforms of 1.X are kept, and what takes the place of the others; without importing torch."""
 
+from inc_hf.built_in.transforms import OF_PILLOW
 from inc_hf.migrate.conf.data_sections import DataloaderSection
 
 DATASETS = ("dummy", "dummy_v2", "ImageFolder", "GLUE")
 WITH_TRANSFORM = ("ImageFolder",)
-TRANSFORMS = (
-    "Cast",
-    "CenterCrop",
-    "CropResize",
-    "CropToBoundingBox",
-    "Normalize",
-    "RandomCrop",
-    "RandomHorizontalFlip",
-    "RandomResizedCrop",
-    "RandomVerticalFlip",
-    "Resize",
-    "ToArray",
-    "ToPILImage",
-    "ToTensor",
-    "Transpose",
-)
 IMAGES_OF_HUB = 'datasets.load_dataset("imagefolder", data_dir=ROOT)'
 # What became of the others, and the 2.X way
 RECORDS = "it reads TensorFlow's records; pass a DataLoader of the same data"
@@ -46,7 +31,7 @@ def reason_against(section: DataloaderSection) -> str | None:
     if name not in DATASETS:
         return f"INC's dataset `{name}` is not kept: {OTHER_DATASETS[name]}."
     for each in section.transform if name in WITH_TRANSFORM else ():
-        if each.name not in TRANSFORMS:
+        if each.name not in OF_PILLOW:
             return f"INC's transform `{each.name}` is not kept: {OTHER_TRANSFORM}."
         if "rescale" in each.args:
             return f"`rescale` of INC's transform `{each.name}` is not kept: {OTHER_TRANSFORM}."

@@ -10,6 +10,7 @@ from inc_hf.migrate.conf.values import (
     integers,
     number,
     numbers,
+    one_or_several,
     optional_list,
     positive_integers,
     reduction,
@@ -28,7 +29,11 @@ BERT: dict[str, Parse] = {
     "model_type": choice(("bert", "xlnet", "xlm")),
 }
 COCO: dict[str, Parse] = {"root": text, "img_dir": text, "anno_dir": text, "num_cores": POSITIVE, "npy_dir": text}
-RANGE: dict[str, Parse] = {"low": numbers, "high": numbers, "dtype": texts}
+RANGE: dict[str, Parse] = {
+    "low": one_or_several(numbers),
+    "high": one_or_several(numbers),
+    "dtype": one_or_several(texts),
+}
 
 DATASETS: dict[str, dict[str, Parse]] = {
     "CIFAR10": TORCHVISION,

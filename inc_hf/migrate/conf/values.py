@@ -111,6 +111,16 @@ def list_of(parse_item: Callable[[Any], Any], expected: str) -> Callable[[Any], 
     return parse
 
 
+def one_or_several(parse: Callable[[Any], list]) -> Callable[[Any], Any]:
+    """What `parse` reads as a list; its item, if there is only one, which is then for all."""
+
+    def parse_one(value: Any) -> Any:
+        found = parse(value)
+        return found[0] if len(found) == 1 else found
+
+    return parse_one
+
+
 def choices(names: Iterable[str]) -> Callable[[Any], list[str]]:
     """Some of several names: a list, or a text such as "int8, fp32"."""
     return list_of(choice(names), "a list of names, or names between commas")
