@@ -5,12 +5,12 @@ from dataclasses import fields
 from typing import Any
 
 from inc_hf.config import WeightPruningConfig
-from inc_hf.config.checks import did_you_mean
 from inc_hf.config.pruning import LOCAL_DEFAULTS
 from inc_hf.migrate.conf.building import built, first_given, given
 from inc_hf.migrate.conf.frameworks import refuse_onnxruntime
 from inc_hf.migrate.conf.pruning_in_epochs import PLACE as IN_EPOCHS
 from inc_hf.migrate.conf.pruning_in_epochs import settings_in_epochs, span_of
+from inc_hf.migrate.conf.pruning_kinds import kind_of
 from inc_hf.migrate.conf.pruning_sections import (
     Pruner,
     PrunerV2,
@@ -18,16 +18,6 @@ from inc_hf.migrate.conf.pruning_sections import (
     WeightCompressionV2Section,
 )
 from inc_hf.migrate.conf.sections import Conf, Where
-
-TYPES = {
-    "basic_magnitude": "magnitude",
-    "magnitude": "magnitude",
-    "gradient_sensitivity": "snip",  # both score a weight by |weight * gradient|
-    "snip": "snip",
-    "snip_momentum": "snip_momentum",
-    "group_lasso": "magnitude",
-    "pattern_lock": "pattern_lock",
-}
 
 
 def is_in_epochs(conf: Conf) -> bool:
@@ -87,7 +77,7 @@ def _config(
     settings = []
     for i, pruner in enumerate(section.pruners or [Pruner()]):
         there = (*place, "pruners", str(i)) if section.pruners else place
-        settings.append({**_kind_of(conf, section, pruner, there), **settings_of(pruner, there)})
+        settings.append({**kind_of(conf, section, pruner, there), **settings_of(pruner, there)})
         if settings[-1]["pruning_type"] == "pattern_lock":
             settings[-1] |= {"start_step": 0, "end_step": 0}
     return built(conf, place, WeightPruningConfig, _shared_and_local(settings))
@@ -103,50 +93,6 @@ def _shared_and_local(settings: list[dict[str, Any]]) -> dict[str, Any]:
     }
     local = [{name: value for name, value in each.items() if name not in shared} for each in settings]
     return {**shared, **({"pruning_configs": local} if any(local) else {})}
-
-
-def _kind_of(conf: Conf, section: WeightCompressionSection, pruner: Pruner, place: Where) -> dict[str, Any]:
-    """The type of pruning, its blocks and its goal."""
-    name = pruner.prune_type or section.prune_type
-    if name not in TYPES:
-        raise conf.error(
-            f"must be one of {', '.join(TYPES)}, got {name!r}{did_you_mean(name, TYPES)}", *place, "prune_type"
-        )
-    parameters = pruner.parameters or {}
-    _refuse_structured(conf, name, parameters, place)
-    settings = {
-        "target_sparsity": first_given(pruner.target_sparsity, section.target_sparsity),
-        "pruning_type": TYPES[name],
-        "pattern": _pattern(parameters.get("pattern") or pruner.pattern or section.pattern),
-        "excluded_op_names": _excluded(section, pruner),
-    }
-    if types := pruner.prune_layer_type or section.prune_layer_type:
-        settings["pruning_op_types"] = types
-    if name == "group_lasso":
-        settings |= {"reg_type": "group_lasso", "parameters": {"reg_coeff": parameters.get("alpha", 0.0)}}
-    return settings
-
-
-def _refuse_structured(conf: Conf, name: str, parameters: dict[str, Any], place: Where) -> None:
-    if name == "gradient_sensitivity" and parameters:
-        raise conf.error(
-            "cuts out whole heads or neurons until `target` are left, which depends on how many there are. In 2.X: "
-            'WeightPruningConfig(pruning_type="snip", pattern="mha", target_sparsity=<share of the heads>) for heads, '
-            'pattern="1xchannel" for neurons; `inc_hf.compression.pruner.model_slim` cuts them out.',
-            *place,
-            "parameters",
-        )
-
-
-def _pattern(name: str) -> str:
-    return str(name).rpartition("_")[2]  # `tile_pattern_4x1`, `oc_pattern_4x1`: as INC split them
-
-
-def _excluded(section: WeightCompressionSection, pruner: Pruner) -> list[str]:
-    """As in INC: those of the pruner instead of the section's, and the extra ones of both."""
-    excluded = first_given(pruner.excluded_names, pruner.exclude_names, section.excluded_names)
-    extra = first_given(pruner.extra_excluded_names, section.extra_excluded_names, [])
-    return list(dict.fromkeys([*excluded, *extra]))
 
 
 def _in_steps(section: WeightCompressionSection, pruner: Pruner) -> dict[str, Any]:

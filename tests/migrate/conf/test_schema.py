@@ -12,7 +12,8 @@ from inc_hf.migrate.conf.as_json import as_json
 from inc_hf.migrate.conf.data_sections import DataloaderSection
 from inc_hf.migrate.conf.fields import Named
 from inc_hf.migrate.conf.meaningless import MEANINGLESS
-from inc_hf.migrate.conf.named import CRITERIA, DATASETS, METRICS, OPTIMIZERS, POSTPROCESSES, TRANSFORMS
+from inc_hf.migrate.conf.named_data import DATASETS, POSTPROCESSES, TRANSFORMS
+from inc_hf.migrate.conf.named_training import CRITERIA, METRICS, OPTIMIZERS
 from inc_hf.migrate.conf.python_code import python_code
 from inc_hf.migrate.conf.sections import Conf
 
