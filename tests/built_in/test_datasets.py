@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from inc_hf.built_in.datasets import DATASETS, FROM_FILES, FROM_TORCHVISION, Datasets, dataset_registry
+from inc_hf.built_in.absent import ABSENT
+from inc_hf.built_in.datasets import DATASETS, Datasets, dataset_registry
 from inc_hf.built_in.dummy import SEED
 from inc_hf.errors import UsageError
 
@@ -104,12 +105,11 @@ class TestBert:
 
 
 def test_those_that_are_not_here():
-    for name in FROM_TORCHVISION:
-        with pytest.raises(UsageError, match=f"{name!r} is not built in; .*`torchvision.datasets.{name}"):
+    for name in ABSENT:
+        with pytest.raises(UsageError, match=f"{name!r} is not built in: .*; the built-in ones are dummy, "):
             TORCH[name]
-    for name in FROM_FILES:
-        with pytest.raises(UsageError, match=f"{name!r} is not built in; pass any dataset"):
-            TORCH[name]
+    with pytest.raises(UsageError, match="'MNIST' is not built in: torchvision.datasets.MNIST"):
+        TORCH["MNIST"]
     with pytest.raises(UsageError, match=r"Unknown dataset 'dumy'; .*; did you mean 'dummy'\?"):
         TORCH["dumy"]
     with pytest.raises(UsageError, match="MXNet has been retired"):

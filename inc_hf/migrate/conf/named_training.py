@@ -15,8 +15,6 @@ OPTIMIZERS: dict[str, dict[str, Parse]] = {
 }
 CROSS_ENTROPY: dict[str, Parse] = {"reduction": reduction, "from_logits": flag}
 WEIGHTS = optional_list(number(low=0))
-# INC's default of AdamW and Adam, which is not that of torch
-ADAM_DEFAULTS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, "amsgrad": False}
 CRITERIA: dict[str, dict[str, Parse]] = {
     "CrossEntropyLoss": CROSS_ENTROPY,
     "SparseCategoricalCrossentropy": CROSS_ENTROPY,
