@@ -133,6 +133,7 @@ class Row:
         return names.index(text)
 
     def error(self, what: str) -> UsageError:
+        """An error that says where."""
         return UsageError(f"{self.path}, line {self.line}: {what}")
 
 

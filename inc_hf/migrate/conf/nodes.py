@@ -42,6 +42,11 @@ class NodeReader:
         self.around: list[yaml.Node] = []
 
     def entry(self, node: yaml.Node, where: tuple[str, ...]) -> Entry:
+        """A node and all in it; `where` are the keys that lead there.
+
+        Raises:
+            ConfError: a tag, a key or an alias that no conf can have, or too many values.
+        """
         line = node.start_mark.line + 1
         self.values += 1
         if self.values > MOST_VALUES:

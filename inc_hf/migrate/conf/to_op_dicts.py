@@ -44,6 +44,7 @@ def _part(name: str, section: WeightSection | ActivationSection) -> dict[str, li
 
 
 def float_op(section: FloatOpSection) -> dict[str, dict[str, list]]:
+    """The same of layers that stay in a float format."""
     parts = {name: getattr(section, name) for name in ("weight", "activation")}
     return {name: {"dtype": part.dtype} for name, part in parts.items() if part is not None and part.dtype}
 

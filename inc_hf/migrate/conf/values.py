@@ -10,10 +10,12 @@ from inc_hf.config.checks import did_you_mean
 
 
 def refused(expected: str, value: Any, hint: str = "") -> ValueError:
+    """The error of a value that is not what is expected."""
     return ValueError(f"must be {expected}, got {reprlib.repr(value)}{hint or '.'}")
 
 
 def flag(value: Any) -> bool:
+    """True or False, as a text, too."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
@@ -95,12 +97,14 @@ def choice(names: Iterable[str]) -> Callable[[Any], str]:
 
 
 def mapping(value: Any) -> dict:
+    """A section whose keys nobody checks."""
     if not isinstance(value, dict):
         raise refused("a section of keys", value)
     return value
 
 
 def anything(value: Any) -> Any:
+    """A value that nobody checks."""
     return value
 
 
