@@ -16,7 +16,7 @@ KEYS = ("granularity", "scheme", "dtype", "algorithm")
 
 
 def op_dicts(section: QuantizationSection) -> dict[str, dict]:
-    """`model_wise` is weaker than `optype_wise`: it comes first."""
+    """`op_type_dict` and `op_name_dict`; `model_wise` is weaker than `optype_wise`, so it comes first."""
     everywhere = _op(section.model_wise)
     types = {as_regex(name): _op(op) for name, op in section.optype_wise.items()}
     names = {as_regex(name): _op(op) for name, op in section.op_wise.items()}
