@@ -19,7 +19,7 @@ from inc_hf.config.arguments import check_data, check_function
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
-from inc_hf.quantize.support import check_supported
+from inc_hf.quantize.support import check_supported, say_what_is_idle
 from inc_hf.quantize.workflow import check_is_float
 from inc_hf.results.compressed import held_model
 from inc_hf.results.quantized import QuantizedModel
@@ -152,6 +152,7 @@ def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_fun
         if conf.recipe(recipe) and calib_dataloader is None and calib_func is None:
             raise UsageError(f"{words} needs calibration data: pass `calib_dataloader` or `calib_func`.")
     check_supported(conf)
+    say_what_is_idle(conf)
     if conf.diagnosis:
         check_writable(options.workspace)
 

@@ -222,6 +222,10 @@ class WeightPruningConfig(ConfigMixin):
         for i, (local, merged) in enumerate(zip(self.pruning_configs, self.merged_configs(), strict=True)):
             _check_merged(f"`pruning_configs[{i}]`: " if local else "", merged)
 
+    def _idle(self) -> list[str]:
+        named = any(local.get("criterion_type") is not None for local in self.pruning_configs)
+        return super()._idle() + (["`criterion_type` (it is `pruning_type` that chooses)"] if named else [])
+
     @property
     def weight_compression(self) -> "Settings":
         """All settings as attributes and items of one object, as INC has them; what is assigned to it is set here."""

@@ -135,9 +135,11 @@ def schedule_of(config: SimpleNamespace, total: int | float, warmup: int = 0) ->
             "choose a smaller `end_step`, or -1 for the last step."
         )
     if criterion_of(config.pruning_type).needs_gradient and schedule.is_oneshot and schedule.first_step == 0:
+        why = f", since `pruning_frequency` {frequency} is longer than the steps up to `end_step` {end}" if end else ""
+        todo = "choose a smaller one" if end else "set `end_step` (and `pruning_frequency`)"
         raise UsageError(
-            f"The pruning type {config.pruning_type!r} needs gradients, but the first update is at step 0; set "
-            "`end_step` (and `pruning_frequency`), or `start_step`, or take 'magnitude'."
+            f"The pruning type {config.pruning_type!r} needs gradients, but the first update is at step 0{why}; "
+            f"{todo}, or set `start_step`, or take 'magnitude'."
         )
     return schedule
 

@@ -76,6 +76,24 @@ def test_arguments_of_recipes(caplog):
     ]
 
 
+START = {
+    "beside": {"default_alpha": 0.7, "smooth_quant_args": {"alpha": "auto"}},
+    "alone": {"default_alpha": 0.7},
+    "inside": {"smooth_quant_args": {"alpha": "auto", "default_alpha": 0.7}},
+    "of the grid": {"smooth_quant_args": {"auto_alpha_args": {"init_alpha": 0.7, "alpha_max": 0.8}}},
+}
+
+
+@pytest.mark.parametrize("recipes", START.values(), ids=START)
+def test_where_a_search_of_alphas_begins_is_said_once_wherever_it_stands(recipes, caplog):
+    conf = PostTrainingQuantConfig(recipes={"smooth_quant": True, **recipes})
+    again = PostTrainingQuantConfig.from_dict(conf.to_dict())
+    assert again == conf
+    conf.use()
+    name, of = ("init", "auto_alpha") if "auto_alpha" in str(recipes) else ("default", "smooth_quant")
+    assert caplog.messages == [f"`{name}_alpha` of `{of}_args` of the PostTrainingQuantConfig changes nothing here."]
+
+
 @pytest.mark.parametrize("strategy", ["mse", "bayesian", "hawq_v2"])
 def test_a_strategy_that_is_not_here(strategy, caplog, tmp_path):
     conf = config(quant_level=0)

@@ -99,7 +99,14 @@ def test_the_end_of_the_run_is_the_last_step():
         ({"end_step": 105, "pruning_frequency": 30}, "up to step 105"),
         ({"start_step": 100, "end_step": 100}, "up to step 100"),
         ({"start_step": 50, "end_step": 0.25}, "`end_step` must not be before .* are the steps 25 and 50 of 100"),
-        ({"pruning_type": "snip", "end_step": 0}, "needs gradients, but the first update is at step 0"),
+        (
+            {"pruning_type": "snip", "end_step": 0},
+            "needs gradients, but the first update is at step 0; set `end_step`",
+        ),
+        (
+            {"pruning_type": "snip", "end_step": 9, "pruning_frequency": 10},
+            "at step 0, since `pruning_frequency` 10 is longer than the steps up to `end_step` 9; choose a smaller",
+        ),
         ({"pruning_type": "wanda", "end_step": 9}, "'wanda' is not for training; choose one of magnitude, gradient"),
     ],
 )
