@@ -11,6 +11,17 @@ from inc_hf.migrate.script.rewriter import ROOTS, Rewriter
 
 OLD = ROOTS[:-1]
 NEW = ROOTS[-1]
+# Functions whose first argument is the name of a module.
+IMPORTERS = (
+    "import_module",
+    "__import__",
+    "find_spec",
+    "LazyImport",
+    "getLogger",
+    "get_logger",
+    "importorskip",
+    "reload",
+)
 _DOTTED = re.compile(rf"({'|'.join(OLD)})((\.\w+)*)")
 
 
@@ -20,6 +31,7 @@ class Imports(Rewriter):
     def visit_Module(self, node: cst.Module) -> None:
         super().visit_Module(node)
         self._inside: set[cst.CSTNode] = set()  # of longer dotted names
+        self._modules: set[cst.CSTNode] = set()  # strings that name one to a function
 
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom):
         module = dotted(original_node.module)
@@ -84,16 +96,19 @@ class Imports(Rewriter):
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
         value = original_node.raw_value
         if match := _DOTTED.fullmatch(value):
-            if match[2] and not exists(NEW + match[2]):
-                return updated_node
+            is_module = bool(match[2]) or original_node in self._modules
+            if not is_module or match[2] and not exists(NEW + match[2]):
+                return updated_node  # a folder's name, for example
             self.work.changes["names in strings"] += 1
             return updated_node.with_changes(value=original_node.value.replace(value, NEW + match[2]))
         return updated_node
 
     def visit_Call(self, node: cst.Call) -> None:
         name = dotted(node.func).rpartition(".")[2]
+        if name in IMPORTERS and node.args:
+            self._modules.add(node.args[0].value)
         if name in ("require_version", "version") and any(
-            "neural" in text or "optimum-intel" in text for text in _texts(node)
+            "neural" in text or "optimum-intel" in text for text in _texts(node)[:1]
         ):
             self.mark("It asks for a package that is not needed any more; leave the line out, or ask for inc-hf.")
 

@@ -14,6 +14,9 @@ SAME = {
     "logger": ('logging.getLogger("neural_compressor")', 'logging.getLogger("inc_hf")'),
     "patch": ('mock.patch("neural_compressor.training.fit")', 'mock.patch("inc_hf.training.fit")'),
     "words": ('help = "tune with neural_compressor"', 'help = "tune with neural_compressor"'),
+    "by name": ('importlib.import_module("neural_compressor")', 'importlib.import_module("inc_hf")'),
+    "a folder": ('os.path.join("results", "neural_compressor")', 'os.path.join("results", "neural_compressor")'),
+    "a choice": ('backend == "neural_compressor"', 'backend == "neural_compressor"'),
     "other packages": (
         "import neural_compressor_ext, my.neural_compressor",
         "import neural_compressor_ext, my.neural_compressor",
@@ -54,6 +57,11 @@ MISSING = {
 def test_what_is_not_here_is_marked(text, said):
     (mark,) = marks(text)
     assert said in mark
+
+
+def test_a_version_of_another_package_is_not_marked():
+    hint = "pip install -r examples/neural_compressor/requirements.txt"
+    assert marks(f'import neural_compressor\nrequire_version("datasets>=1.8.0", "{hint}")') == []
 
 
 def test_an_import_of_which_only_some_is_here_is_split():
