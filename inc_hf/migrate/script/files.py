@@ -1,6 +1,8 @@
 """Scripts and notebooks on disk: found, read and rewritten in memory, and only then written."""
 
+import io
 import subprocess
+import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -88,7 +90,8 @@ def _migrate(path: Path) -> Migrated | None:
     if path.suffix == ".ipynb":
         return _notebook(path, content)
     try:
-        rewritten = rewrite_text(content, path)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        rewritten = rewrite_text(content.decode(encoding), path)
     except cst.ParserSyntaxError as error:
         raise ScriptError(
             f"{path}, line {error.raw_line}: this is no Python that can be read: {error.message}"
@@ -99,8 +102,8 @@ def _migrate(path: Path) -> Migrated | None:
         ) from error
     except RecursionError as error:
         raise ScriptError(f"{path} is nested too deeply.") from error
-    marks = marks_in(rewritten.module.code, path)
-    return Migrated(path, content, rewritten.module.bytes, marks, rewritten.changes, rewritten.notes)
+    marks = marks_in(rewritten.text, path)
+    return Migrated(path, content, rewritten.text.encode(encoding), marks, rewritten.changes, rewritten.notes)
 
 
 def _notebook(path: Path, content: bytes) -> Migrated:

@@ -70,7 +70,7 @@ def rewrite_notebook(text: str, path: Path) -> tuple[str, Rewritten | None, dict
         rewritten = rewrite_text(joined, path)
     except cst.ParserSyntaxError as error:
         raise ScriptError(_which_cell(python, path, error)) from error
-    sources = _split(rewritten.module.code, magics)
+    sources = _split(rewritten.text, magics)
     if sources.keys() != python.keys():
         raise ScriptError(f"{path} has cells that are no Python by themselves; join them first.")
     for cell in reversed(cells):

@@ -41,13 +41,12 @@ class Rewriter(cst.CSTTransformer):
     def __init__(self, work: Work):
         super().__init__()
         self.work = work
-        self.taken: set[str] = set()
+        self.taken: set[str] = set()  # names that mean something in the script
         self._marks: list[list[str]] = []
         self._places: list[cst.CSTNode] = []  # imports of INC, in the order of their numbers
         self._wanted: dict[cst.CSTNode, Wanted] = defaultdict(lambda: defaultdict(dict))
 
     def visit_Module(self, node: cst.Module) -> None:
-        self.taken = bound_names(node)
         self._first, self._header = (node.body[0] if node.body else None), node.header
 
     def on_visit(self, node: cst.CSTNode) -> bool:
@@ -61,7 +60,8 @@ class Rewriter(cst.CSTTransformer):
             left = with_marks(left, self._marks.pop(), self._header if original_node is self._first else ())
             left = self._with_place(original_node, left)
         if isinstance(original_node, cst.Module):
-            return left.visit(Filler([self._wanted.get(small, {}) for small in self._places]))
+            wanted = [self._wanted.get(small, {}) for small in self._places]
+            return left.visit(Filler(wanted)) if wanted else left
         return left
 
     def mark(self, text: str) -> None:
@@ -91,7 +91,8 @@ class Rewriter(cst.CSTTransformer):
         scope = self.get_metadata(ScopeProvider, beside, None)
         found = {each.name for each in scope.get_qualified_names_for(cst.Name(name))} if scope else set()
         inner = module.partition(".")[2]
-        return any(f"{root}.{way}" in found for root in ROOTS for way in (f"{inner}.{name}".lstrip("."), name))
+        ways = (f"{root}.{way}" for root in ROOTS for way in (f"{inner}.{name}".lstrip("."), name))
+        return f"{module}.{name}" in found or any(way in found for way in ways)
 
     def _import_of(self, node: cst.CSTNode) -> cst.CSTNode:
         first = node
@@ -103,7 +104,7 @@ class Rewriter(cst.CSTTransformer):
 
     def _with_place(self, original: Statement, left: Left) -> Left:
         """Room for imports behind a line that imports INC: what is needed is known when all has been visited."""
-        found = [small for small in original.body if _imports_inc(small)] if _is_line(original) else []
+        found = [small for small in original.body if imports_inc(small)] if _is_line(original) else []
         if not found:
             return left
         self._places += found
@@ -121,14 +122,14 @@ def nodes_of(left: Left) -> list[Statement]:
     return list(left.nodes) if isinstance(left, cst.FlattenSentinel) else [left]
 
 
-def _imports_inc(small: cst.BaseSmallStatement) -> bool:
+def imports_inc(small: cst.BaseSmallStatement) -> bool:
     """Whether it imports from INC or from optimum-intel."""
     code = cst.Module([]).code_for_node(small) if isinstance(small, cst.Import | cst.ImportFrom) else ""
     return any(root in code for root in (*ROOTS, OPTIMUM, "INCTrainer"))
 
 
 def bound_names(module: cst.Module) -> set[str]:
-    """All names that a module binds other than by imports, anywhere."""
+    """All names that a module binds, anywhere, but for those that it imports from INC or optimum-intel."""
 
     class Bound(cst.CSTVisitor):
         def __init__(self):
@@ -146,6 +147,19 @@ def bound_names(module: cst.Module) -> set[str]:
 
         def visit_For(self, node: cst.For) -> None:
             self._add(node.target)
+
+        def visit_Import(self, node: cst.Import) -> bool:
+            return self._imported(node)
+
+        def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+            return self._imported(node)
+
+        def _imported(self, node: cst.Import | cst.ImportFrom) -> bool:
+            if not imports_inc(node) and not isinstance(node.names, cst.ImportStar):
+                self.names |= {
+                    (alias.evaluated_alias or alias.evaluated_name).partition(".")[0] for alias in node.names
+                }
+            return False
 
         def visit_AsName(self, node: cst.AsName) -> None:
             self._add(node.name)

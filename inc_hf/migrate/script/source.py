@@ -1,6 +1,7 @@
 """One source text, rewritten."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from libcst.metadata import MetadataWrapper
 
 from inc_hf.migrate.script.components import Components
 from inc_hf.migrate.script.flat_keywords import CONFIGS, FlatKeywords
+from inc_hf.migrate.script.hidden import hide
 from inc_hf.migrate.script.hooks import RENAMED, Hooks
 from inc_hf.migrate.script.imports import Imports
 from inc_hf.migrate.script.optimum import Optimum
 from inc_hf.migrate.script.optimum_quantizer import OptimumQuantizer
 from inc_hf.migrate.script.optimum_trainer import OptimumTrainer
 from inc_hf.migrate.script.removed import Sweeper
-from inc_hf.migrate.script.rewriter import Rewriter, Work
+from inc_hf.migrate.script.rewriter import Rewriter, Work, bound_names
 from inc_hf.migrate.script.unused import Unused, Used
 
 WORDS = ("neural_compressor", "neural-compressor", "lpot", "inc_hf", "optimum.intel", "optimum-intel", "INCTrainer")
@@ -36,14 +38,43 @@ class Rewritten:
     """What became of a text.
 
     Args:
-        module (`cst.Module`): the new text.
+        text (`str`): the new one.
         changes (`Counter`): kind of change -> places.
         notes (`list[str]`): what a reader should know.
     """
 
-    module: cst.Module
+    text: str
     changes: Counter[str]
     notes: list[str]
+
+
+class Tree:
+    """A module whose text and metadata are made anew only where a pass has changed something.
+
+    Args:
+        names (`set[str]`): what else the script binds.
+    """
+
+    def __init__(self, module: cst.Module, names: set[str]):
+        self.names = names
+        self._set(module, module.code)
+
+    def _set(self, module: cst.Module, code: str) -> None:
+        self.code, self._wrapper = code, MetadataWrapper(module)
+        self.taken = bound_names(module) | self.names
+
+    def has(self, words: Iterable[str]) -> bool:
+        """Whether one of the words is in the text."""
+        return any(word in self.code for word in words)
+
+    def visit(self, rewriter: Rewriter, *others: cst.CSTTransformer) -> None:
+        """Let a pass, and others that need no metadata, change the module."""
+        rewriter.taken = self.taken
+        module = self._wrapper.visit(rewriter)
+        for other in others:
+            module = module.visit(other)
+        if (code := module.code) != self.code:
+            self._set(module, code)
 
 
 def concerns(text: str) -> bool:
@@ -51,35 +82,24 @@ def concerns(text: str) -> bool:
     return any(word in text for word in WORDS)
 
 
-def has(module: cst.Module, words: tuple[str, ...]) -> bool:
-    """Whether one of the words is in the text."""
-    return any(word in module.code for word in words)
-
-
-def rewrite(module: cst.Module, path: Path) -> Rewritten:
-    """The module with `inc_hf` instead of INC and of optimum-intel's classes for it.
+def rewrite_text(text: str, path: Path) -> Rewritten:
+    """The text with `inc_hf` instead of INC and of optimum-intel's classes for it.
 
     Args:
         path (`Path`): where the text lies: confs are looked for beside it.
-    """
-    work = Work(path)
-    used = Used(work)
-    if has(module, EXPERIMENTAL):
-        MetadataWrapper(module).visit(used)
-    for transformer, words in PASSES.items():
-        if has(module, words):
-            module = MetadataWrapper(module).visit(transformer(work))
-    if used.used:
-        module = MetadataWrapper(module).visit(Unused(work, used.used)).visit(Sweeper())
-    if has(module, WORDS):
-        module = MetadataWrapper(module).visit(Imports(work))
-    return Rewritten(module, work.changes, work.notes)
-
-
-def rewrite_text(text: str | bytes, path: Path) -> Rewritten:
-    """As [`rewrite`].
 
     Raises:
         cst.ParserSyntaxError: it is no Python.
     """
-    return rewrite(cst.parse_module(text), path)
+    hidden, work = hide(text), Work(path)
+    tree, used = Tree(cst.parse_module(hidden.text), hidden.names), Used(work)
+    if tree.has(EXPERIMENTAL):
+        tree.visit(used)
+    for rewriter, words in PASSES.items():
+        if tree.has(words):
+            tree.visit(rewriter(work))
+    if used.used:
+        tree.visit(Unused(work, used.used), Sweeper())
+    if tree.has(WORDS):
+        tree.visit(Imports(work))
+    return Rewritten(hidden.show(tree.code), work.changes, work.notes)

@@ -49,8 +49,9 @@ def test_values_that_change_on_the_way_are_kept(script):
     assert "quantizer_model = model  # of torch" in new and "fit(quantizer_model, " in new
 
 
-def test_a_name_of_the_script_is_not_hidden_by_a_module(script):
-    new = rewritten(f"{IMPORT}\nquantization = 1\ndef f():\n{SETTERS}", script)
+@pytest.mark.parametrize("line", ["quantization = 1", "from torch import quantization", "def quantization(): pass"])
+def test_a_name_of_the_script_is_not_hidden_by_a_module(script, line):
+    new = rewritten(f"{IMPORT}\n{line}\ndef f():\n{SETTERS}", script)
     assert "import quantization as inc_quantization" in new and "inc_quantization.fit(" in new
 
 
