@@ -7,7 +7,7 @@ import libcst as cst
 
 from inc_hf.migrate.script.component_conf import Written
 from inc_hf.migrate.script.component_uses import Component, UnclearError, binds
-from inc_hf.migrate.script.imports import dotted
+from inc_hf.migrate.script.names import dotted
 
 EPOCH = "train_dataloader"  # the variable by which `python_code` counts the steps of an epoch
 Need = Callable[[str, str], str]  # (module, name) -> what it is called here

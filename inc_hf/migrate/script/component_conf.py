@@ -8,7 +8,7 @@ import libcst as cst
 from inc_hf.migrate.conf import Conf, ConfError, read_conf
 from inc_hf.migrate.conf.python_code import PythonCode, python_code
 from inc_hf.migrate.script.component_uses import Component, UnclearError
-from inc_hf.migrate.script.imports import dotted
+from inc_hf.migrate.script.names import dotted
 
 SECTIONS = (
     "quantization",

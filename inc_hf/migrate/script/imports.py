@@ -7,6 +7,7 @@ import libcst as cst
 
 from inc_hf.migrate.script.known import ELSEWHERE, exists, is_module, why_missing, why_refused
 from inc_hf.migrate.script.marks import Left
+from inc_hf.migrate.script.names import dotted, first_of
 from inc_hf.migrate.script.rewriter import ROOTS, Rewriter
 
 OLD = ROOTS[:-1]
@@ -31,6 +32,7 @@ class Imports(Rewriter):
     def visit_Module(self, node: cst.Module) -> None:
         super().visit_Module(node)
         self._inside: set[cst.CSTNode] = set()  # of longer dotted names
+        self._aliases: set[cst.CSTNode] = set()  # of `from` imports, and their names
         self._modules: set[cst.CSTNode] = set()  # strings that name one to a function
 
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom):
@@ -63,7 +65,7 @@ class Imports(Rewriter):
     def leave_ImportAlias(self, original_node: cst.ImportAlias, updated_node: cst.ImportAlias) -> cst.ImportAlias:
         name = dotted(original_node.name)
         root, _, inner = name.partition(".")
-        if root not in OLD or not isinstance(original_node.name, cst.Attribute | cst.Name):
+        if root not in OLD or original_node in self._aliases:
             return updated_node
         if isinstance(original_node.name, cst.Name) and root == original_node.name.value:
             self.work.changes["imports"] += 1
@@ -72,7 +74,13 @@ class Imports(Rewriter):
             return updated_node
         return updated_node.with_changes(name=_renamed(updated_node.name))
 
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        if not isinstance(node.names, cst.ImportStar):
+            self._aliases |= {each for alias in node.names for each in (alias, alias.name)}
+
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
+        if original_node in self._aliases:
+            return updated_node
         if original_node.value in OLD and self.origin(original_node) == original_node.value:
             return updated_node.with_changes(value=NEW)
         return updated_node
@@ -82,7 +90,7 @@ class Imports(Rewriter):
         self._inside.add(node.value)
         if not inner or not name or node in self._inside:
             return
-        if self.origin(_first(node)) not in OLD:
+        if self.origin(first_of(node)) not in OLD:
             return
         if inner.partition(".")[0] in ELSEWHERE or not exists(_new(inner)):
             if not any(exists(_new(inner.rsplit(".", n)[0])) for n in range(1, inner.count(".") + 1)):
@@ -141,23 +149,7 @@ def _new(*inner: str) -> str:
     return ".".join(filter(None, [NEW, *inner]))
 
 
-def _first(node: cst.BaseExpression) -> cst.BaseExpression:
-    while isinstance(node, cst.Attribute):
-        node = node.value
-    return node
-
-
 def _renamed(node: cst.BaseExpression) -> cst.BaseExpression:
     if isinstance(node, cst.Attribute):
         return node.with_changes(value=_renamed(node.value))
     return node.with_changes(value=NEW)
-
-
-def dotted(node: cst.CSTNode | None) -> str:
-    """A name with its dots, "" for what is no name."""
-    match node:
-        case cst.Name(value=name):
-            return name
-        case cst.Attribute(value=value, attr=cst.Name(value=name)):
-            return f"{dotted(value)}.{name}" if dotted(value) else ""
-    return ""

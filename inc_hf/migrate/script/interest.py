@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from inc_hf.migrate.script.hooks import RENAMED
 
 # A statement that has one of these is looked at; `train_...`: what tells how long an epoch is
-WORDS = ("neural", "lpot", "ilit", "inc_hf", "optimum", "INCTrainer", "intel_ext", "train_(?:data)?loader", *RENAMED)
+WORDS = (
+    "neural",
+    "lpot",
+    r"\bilit\b",
+    "inc_hf",
+    "optimum",
+    "INCTrainer",
+    "intel_extension_for_transformers",
+    "_quantized_model",
+    "train_(?:data)?loader",
+    *RENAMED,
+)
 _WORDS = re.compile("|".join(WORDS))
 _COMPONENT = re.compile(
     "Quantization|Pruning|Distillation|MixedPrecision|Benchmark|Component|Scheduler|ModelConversion"
@@ -40,6 +51,10 @@ def interest_of(tree: ast.Module) -> Interest:
     found = Interest(set(makers))
     for node in nodes:
         match node:
+            case ast.ClassDef(name=name) if name in makers:
+                found.names.add("self")
+            case ast.Assign(targets=targets, value=ast.Constant(value=str(text))) if _WORDS.search(text):
+                found.names |= set(map(_last, targets)) - {""}
             case ast.Assign(value=ast.Call(func=function) as call, targets=targets):
                 if (name := _maker([function], makers)) and _MAKER.search(name):
                     made = set(map(_last, targets)) - {""}

@@ -72,7 +72,8 @@ class Rewriter(cst.CSTTransformer):
         """Where a name comes from, such as "neural_compressor.config.TuningCriterion"; None if it is not imported."""
         found = self.get_metadata(QualifiedNameProvider, node, set())
         found = found() if callable(found) else found
-        return next((name.name for name in found if name.source is QualifiedNameSource.IMPORT), None)
+        # the least: where there are several, the answer is to be the same each time
+        return min((name.name for name in found if name.source is QualifiedNameSource.IMPORT), default=None)
 
     def inc_name(self, node: cst.CSTNode) -> str | None:
         """Of a name of INC, what follows the package: "config.TuningCriterion"."""

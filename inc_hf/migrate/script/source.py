@@ -10,7 +10,7 @@ from libcst.metadata import MetadataWrapper
 
 from inc_hf.migrate.script.components import Components
 from inc_hf.migrate.script.flat_keywords import CONFIGS, FlatKeywords
-from inc_hf.migrate.script.hidden import hide
+from inc_hf.migrate.script.hidden import Hidden, hide
 from inc_hf.migrate.script.hooks import RENAMED, Hooks
 from inc_hf.migrate.script.imports import Imports
 from inc_hf.migrate.script.optimum import Optimum
@@ -22,6 +22,7 @@ from inc_hf.migrate.script.unused import Unused, Used
 
 WORDS = ("neural_compressor", "neural-compressor", "lpot", "inc_hf", "optimum.intel", "optimum-intel", "INCTrainer")
 EXPERIMENTAL = ("experimental",)
+REMOVABLE = (*EXPERIMENTAL, "optimum")  # some imports of these are not used any more afterwards
 # In this order, each only where one of its words is in the text
 PASSES: dict[type[Rewriter], tuple[str, ...]] = {
     OptimumQuantizer: ("optimum",),
@@ -91,14 +92,18 @@ def rewrite_text(text: str, path: Path) -> Rewritten:
     Raises:
         cst.ParserSyntaxError: it is no Python.
     """
-    hidden, work = hide(text), Work(path)
-    tree, used = Tree(cst.parse_module(hidden.text), hidden.names), Used(work)
-    if tree.has(EXPERIMENTAL):
+    hidden = hide(text)
+    module = cst.parse_module(hidden.text)
+    if hidden.parts and module.code != hidden.text:  # an indented comment at the end of what is left, for example
+        hidden, module = Hidden(text), cst.parse_module(text)
+    work, tree = Work(path), Tree(module, hidden.names)
+    used = Used(work)
+    if tree.has(REMOVABLE):
         tree.visit(used)
     for rewriter, words in PASSES.items():
         if tree.has(words):
             tree.visit(rewriter(work))
-    if used.used:
+    if used.used or tree.has(("optimum.intel",)):
         tree.visit(Unused(work, used.used), Sweeper())
     if tree.has(WORDS):
         tree.visit(Imports(work))
