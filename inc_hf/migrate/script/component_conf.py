@@ -8,7 +8,7 @@ import libcst as cst
 from inc_hf.migrate.conf import Conf, ConfError, read_conf
 from inc_hf.migrate.conf.python_code import PythonCode, python_code
 from inc_hf.migrate.script.component_uses import Component, UnclearError
-from inc_hf.migrate.script.names import dotted
+from inc_hf.migrate.script.constants import Value, value_of
 
 SECTIONS = (
     "quantization",
@@ -57,7 +57,7 @@ class Written:
     variable: str
 
 
-def written(component: Component, folder: Path, constants: dict[str, str]) -> Written:
+def written(component: Component, folder: Path, constants: dict[str, Value]) -> Written:
     """The conf of a component.
 
     Raises:
@@ -77,13 +77,13 @@ def written(component: Component, folder: Path, constants: dict[str, str]) -> Wr
     return Written(conf, code, kind, code.names[kind])
 
 
-def _read(component: Component, folder: Path, constants: dict[str, str]) -> Conf:
+def _read(component: Component, folder: Path, constants: dict[str, Value]) -> Conf:
     args = [arg for arg in component.call.args if not _is_none(arg.value)]
     if not args:
         if component.kind not in NOTHING_GIVEN:
             raise UnclearError("it has no conf")
         return read_conf({"model": {"name": "model", "framework": "pytorch_fx"}, **NOTHING_GIVEN[component.kind]})
-    name = _text(args[0].value, constants)
+    name = value_of(args[0].value, constants)
     if name is None or len(args) > 1:
         raise UnclearError("its conf is not known before the script runs")
     found = next((path for path in (folder / name, Path(name)) if path.is_file()), None)
@@ -94,30 +94,3 @@ def _read(component: Component, folder: Path, constants: dict[str, str]) -> Conf
 
 def _is_none(value: cst.BaseExpression) -> bool:
     return isinstance(value, cst.Name) and value.value == "None"
-
-
-def _text(value: cst.BaseExpression, constants: dict[str, str]) -> str | None:
-    if isinstance(value, cst.SimpleString):
-        evaluated = value.evaluated_value
-        return evaluated if isinstance(evaluated, str) else None
-    return constants.get(dotted(value))
-
-
-def text_constants(module: cst.Module) -> dict[str, str]:
-    """Names that are bound once, to a text."""
-    found: dict[str, list] = {}
-
-    class Texts(cst.CSTVisitor):
-        def visit_Assign(self, node: cst.Assign) -> None:
-            for target in node.targets:
-                found.setdefault(dotted(target.target), []).append(node.value)
-
-        def visit_Param(self, node: cst.Param) -> None:
-            found.setdefault(node.name.value, []).append(None)
-
-    module.visit(Texts())
-    return {
-        name: values[0].evaluated_value
-        for name, values in found.items()
-        if len(values) == 1 and isinstance(values[0], cst.SimpleString) and isinstance(values[0].evaluated_value, str)
-    }

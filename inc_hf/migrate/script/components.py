@@ -6,8 +6,9 @@ import libcst as cst
 from libcst.metadata import ParentNodeProvider, QualifiedNameProvider, ScopeProvider
 
 from inc_hf.migrate.script.component_code import Writer, config_lines
-from inc_hf.migrate.script.component_conf import text_constants, written
+from inc_hf.migrate.script.component_conf import written
 from inc_hf.migrate.script.component_uses import SETTERS, Component, UnclearError, complete
+from inc_hf.migrate.script.constants import text_constants
 from inc_hf.migrate.script.marks import Left, Statement
 from inc_hf.migrate.script.removed import gone
 from inc_hf.migrate.script.rewriter import Rewriter
@@ -32,7 +33,7 @@ class Components(Rewriter):
         self._new: dict[cst.CSTNode, list[Statement]] = {}  # line -> what stands in its place
         self._run: dict[cst.CSTNode, cst.BaseExpression] = {}  # call -> the new call
         self._unclear: dict[cst.CSTNode, str] = {}  # line -> the mark
-        self._constants = text_constants(node)
+        self._constants = text_constants(node, str(self.work.path))
         self._seen: set[cst.CSTNode] = set()  # calls that make a component in a statement of their own
         node.visit(_Lines(self._try))
 

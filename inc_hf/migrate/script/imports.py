@@ -1,6 +1,5 @@
 """`neural_compressor` becomes `inc_hf`, wherever it is imported or named."""
 
-import re
 from collections.abc import Sequence
 
 import libcst as cst
@@ -12,22 +11,19 @@ from inc_hf.migrate.script.rewriter import ROOTS, Rewriter
 
 OLD = ROOTS[:-1]
 NEW = ROOTS[-1]
-# Functions whose first argument is the name of a module.
-IMPORTERS = (
-    "import_module",
-    "__import__",
-    "find_spec",
-    "LazyImport",
-    "getLogger",
-    "get_logger",
-    "importorskip",
-    "reload",
-)
-_DOTTED = re.compile(rf"({'|'.join(OLD)})((\.\w+)*)")
+OTHERS = {  # packages that came with INC, or before it -> what to do
+    "ilit": "`ilit` is INC as it was called first; write it as INC 2.X or 1.X has it, see docs/migration.md.",
+    "neural_coder": "`neural_coder` has no counterpart; call `inc_hf.quantization.fit`.",
+    "neural_solution": "`neural_solution` has no counterpart in inc_hf; do without it.",
+    "neural_insights": "`neural_insights` has no counterpart in inc_hf; do without it.",
+    "intel_extension_for_transformers": (
+        "`intel_extension_for_transformers` has no counterpart; for weights of few bits use approach='weight_only'."
+    ),
+}
 
 
 class Imports(Rewriter):
-    """Renames the package in imports, dotted names and strings that name a module; marks what is not here."""
+    """Renames the package in imports and dotted names; marks what is not here, and what else came with INC."""
 
     def visit_Module(self, node: cst.Module) -> None:
         super().visit_Module(node)
@@ -38,6 +34,8 @@ class Imports(Rewriter):
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom):
         module = dotted(original_node.module)
         root, _, inner = module.partition(".")
+        if root in OTHERS and not original_node.relative:
+            self.mark(OTHERS[root])
         if original_node.relative or root not in OLD:
             return updated_node
         if isinstance(original_node.names, cst.ImportStar):
@@ -65,6 +63,8 @@ class Imports(Rewriter):
     def leave_ImportAlias(self, original_node: cst.ImportAlias, updated_node: cst.ImportAlias) -> cst.ImportAlias:
         name = dotted(original_node.name)
         root, _, inner = name.partition(".")
+        if root in OTHERS and original_node not in self._aliases:
+            self.mark(OTHERS[root])
         if root not in OLD or original_node in self._aliases:
             return updated_node
         if isinstance(original_node.name, cst.Name) and root == original_node.name.value:
@@ -92,37 +92,14 @@ class Imports(Rewriter):
             return
         if self.origin(first_of(node)) not in OLD:
             return
-        if inner.partition(".")[0] in ELSEWHERE or not exists(_new(inner)):
-            if not any(exists(_new(inner.rsplit(".", n)[0])) for n in range(1, inner.count(".") + 1)):
-                self.mark(why_missing(inner))
-            return
         parts = inner.split(".")
-        modules = [_new(".".join(parts[:n])) for n in range(1, len(parts) + 1)]
+        there = next((n for n in range(len(parts), 0, -1) if exists(_new(*parts[:n]))), 0)
+        if parts[0] in ELSEWHERE or there < len(parts) and is_module(_new(*parts[:there])):
+            self.mark(why_missing(inner))
+            return
+        modules = [_new(*parts[:n]) for n in range(1, there + 1)]
         if found := [module for module in modules if is_module(module)]:
             self.need(found[-1], "", node)
-
-    def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
-        value = original_node.raw_value
-        if match := _DOTTED.fullmatch(value):
-            is_module = bool(match[2]) or original_node in self._modules
-            if not is_module or match[2] and not exists(NEW + match[2]):
-                return updated_node  # a folder's name, for example
-            self.work.changes["names in strings"] += 1
-            return updated_node.with_changes(value=original_node.value.replace(value, NEW + match[2]))
-        return updated_node
-
-    def visit_Call(self, node: cst.Call) -> None:
-        name = dotted(node.func).rpartition(".")[2]
-        if name in IMPORTERS and node.args:
-            self._modules.add(node.args[0].value)
-        if name in ("require_version", "version") and any(
-            "neural" in text or "optimum-intel" in text for text in _texts(node)[:1]
-        ):
-            self.mark("It asks for a package that is not needed any more; leave the line out, or ask for inc-hf.")
-
-
-def _texts(call: cst.Call) -> Sequence[str]:
-    return [arg.value.raw_value for arg in call.args if isinstance(arg.value, cst.SimpleString)]
 
 
 def _split(line: cst.SimpleStatementLine, aliases: Sequence[cst.ImportAlias], inner: str) -> Left:

@@ -1,5 +1,6 @@
 """One source text, rewritten."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,9 +19,13 @@ from inc_hf.migrate.script.optimum_quantizer import OptimumQuantizer
 from inc_hf.migrate.script.optimum_trainer import OptimumTrainer
 from inc_hf.migrate.script.removed import Sweeper
 from inc_hf.migrate.script.rewriter import Rewriter, Work, bound_names
+from inc_hf.migrate.script.strings import Strings
 from inc_hf.migrate.script.unused import Unused, Used
 
-WORDS = ("neural_compressor", "neural-compressor", "lpot", "inc_hf", "optimum.intel", "optimum-intel", "INCTrainer")
+_WORDS = re.compile(
+    r"neural[-_]co|neural_(?:solution|insights)|lpot|\bilit\b|inc_hf|optimum[.-]intel|optimum\[|INCTrainer"
+    "|intel_extension_for_transformers"
+)
 EXPERIMENTAL = ("experimental",)
 REMOVABLE = (*EXPERIMENTAL, "optimum")  # some imports of these are not used any more afterwards
 # In this order, each only where one of its words is in the text
@@ -80,7 +85,7 @@ class Tree:
 
 def concerns(text: str) -> bool:
     """Whether a text may have anything of INC in it."""
-    return any(word in text for word in WORDS)
+    return bool(_WORDS.search(text))
 
 
 def rewrite_text(text: str, path: Path) -> Rewritten:
@@ -105,6 +110,7 @@ def rewrite_text(text: str, path: Path) -> Rewritten:
             tree.visit(rewriter(work))
     if used.used or tree.has(("optimum.intel",)):
         tree.visit(Unused(work, used.used), Sweeper())
-    if tree.has(WORDS):
+    if concerns(tree.code):
+        tree.visit(Strings(work))
         tree.visit(Imports(work))
     return Rewritten(hidden.show(tree.code), work.changes, work.notes)
