@@ -9,6 +9,7 @@ from inc_hf.migrate.conf import Conf, ConfError, read_conf
 from inc_hf.migrate.conf.python_code import PythonCode, python_code
 from inc_hf.migrate.script.component_uses import Component, UnclearError
 from inc_hf.migrate.script.constants import Value, value_of
+from inc_hf.migrate.script.free_names import renamed
 
 SECTIONS = (
     "quantization",
@@ -56,6 +57,11 @@ class Written:
     config: str
     variable: str
 
+    def renamed(self, names: dict[str, str]) -> "Written":
+        """With other names in the source text."""
+        code = replace(self.code, lines=renamed(self.code.lines, names))
+        return replace(self, code=code, variable=names.get(self.variable, self.variable))
+
 
 def written(component: Component, folder: Path, constants: dict[str, Value]) -> Written:
     """The conf of a component.
@@ -70,7 +76,7 @@ def written(component: Component, folder: Path, constants: dict[str, Value]) -> 
             raise UnclearError(f"its conf has no section `{own[0]}`")
         code = python_code(replace(conf, train=None, **{name: None for name in SECTIONS if name not in own}))
     except ConfError as error:
-        raise UnclearError(f"of its conf: {error}") from error
+        raise UnclearError(f"its conf has no translation: {str(error).replace(f'{folder}/', '')}") from error
     kind = next((kind for kind in KINDS[component.kind] if kind in code.names), None)
     if kind is None:
         raise UnclearError("its conf asks for nothing that 2.X has")

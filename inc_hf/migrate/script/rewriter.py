@@ -8,6 +8,7 @@ import libcst as cst
 from libcst.metadata import ImportAssignment, QualifiedNameProvider, QualifiedNameSource, ScopeProvider
 
 from inc_hf.migrate.script.added_imports import Filler, Wanted, place
+from inc_hf.migrate.script.free_names import free_name
 from inc_hf.migrate.script.marks import Left, Statement, with_marks
 
 ROOTS = ("neural_compressor", "lpot", "inc_hf")  # the package's names, ours last
@@ -84,9 +85,13 @@ class Rewriter(cst.CSTTransformer):
         """Import `name` where that was imported what `beside` names; returns what it is called there."""
         if name and self._is_imported(name, module, beside):
             return name
-        called = f"inc_{name}" if name in self.taken else name
+        called = self.called(name)
         self._wanted[self._import_of(beside)][module][name] = called
         return called
+
+    def called(self, name: str) -> str:
+        """What an import is called here."""
+        return free_name(name, self.taken, f"inc_{name}") if name else name
 
     def _is_imported(self, name: str, module: str, beside: cst.CSTNode) -> bool:
         scope = self.get_metadata(ScopeProvider, beside, None)

@@ -14,6 +14,7 @@ from inc_hf.migrate.script.flat_keywords import CONFIGS, FlatKeywords
 from inc_hf.migrate.script.hidden import Hidden, hide
 from inc_hf.migrate.script.hooks import RENAMED, Hooks
 from inc_hf.migrate.script.imports import Imports
+from inc_hf.migrate.script.one_line import OneLine
 from inc_hf.migrate.script.optimum import Optimum
 from inc_hf.migrate.script.optimum_quantizer import OptimumQuantizer
 from inc_hf.migrate.script.optimum_trainer import OptimumTrainer
@@ -105,6 +106,8 @@ def rewrite_text(text: str, path: Path) -> Rewritten:
     used = Used(work)
     if tree.has(REMOVABLE):
         tree.visit(used)
+    if tree.has(EXPERIMENTAL) and ";" in tree.code:
+        tree.visit(OneLine(work))
     for rewriter, words in PASSES.items():
         if tree.has(words):
             tree.visit(rewriter(work))
