@@ -32,7 +32,7 @@ OF_MODULES = (
 OF_PACKAGES = ("require_version", "version", "distribution", "get_distribution", "metadata", "require")
 OF_COMMANDS = ("run", "Popen", "call", "check_call", "check_output", "system", "popen", "getoutput", "spawn")
 PACKAGES = re.compile(
-    r"neural[-_](?:compressor|coder|solution|insights)|\blpot\b|\bilit\b|optimum-intel|optimum\[(?:[\w-]+,)*inc\b"
+    r"neural[-_](?:compressor|coder|solution|insights)\b|\blpot\b|\bilit\b|optimum-intel|optimum\[(?:[\w-]+,)*inc\b"
 )
 VERSION = "It asks for a package that is not needed any more; leave the line out, or ask for inc-hf."
 COMMAND = "This command line names INC; here the package is `inc-hf`, and the module `inc_hf`."
