@@ -97,7 +97,7 @@ def test_a_conf_in_a_variable(script):
 
 
 UNCLEAR = {
-    "conf beside the script": ('"ptq.yaml"', 'os.path.join(os.path.dirname(__file__), "c.yaml")', "not beside the script"),
+    "conf beside it": ("\"ptq.yaml\"", "os.path.join(dirname(__file__), \"c.yaml\")", "not beside the script"),
     "conf at run time": ('"ptq.yaml"', "args.config", "not known before the script runs"),
     "no conf": ('"ptq.yaml"', '"none.yaml"', "not beside the script"),
     "wrong conf": ('"ptq.yaml"', '"wrong.yaml"', "`tunning`"),
