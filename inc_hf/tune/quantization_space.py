@@ -14,7 +14,7 @@ from inc_hf.quantize.bias import check_no_clipping
 from inc_hf.quantize.coverage import inventory_of
 from inc_hf.quantize.fold import fold_into_values
 from inc_hf.quantize.in_words import is_mixed, model_in_words
-from inc_hf.quantize.nn import quantized_modules
+from inc_hf.quantize.nn import op_type, quantized_modules
 from inc_hf.quantize.observer import OBSERVERS
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.smoothing import smoothing_alphas
@@ -117,6 +117,12 @@ class QuantizationSpace:
         except BaseException:
             unprepare(model)
             raise
+
+    def kinds(self, candidate: Candidate) -> dict[str, str]:
+        return {name: op_type(self.model.get_submodule(name)) for name in candidate.schemes}
+
+    def groups(self, candidate: Candidate) -> list[list[str]]:
+        return together(self.model, list(candidate.schemes))
 
     def rank(self, candidate: Candidate) -> list[list[str]]:
         """Without inputs, from the last module to the first."""

@@ -36,6 +36,12 @@ class Space(Protocol):
     def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
         """How much of the float model is changed in `model`, which was built from the candidate."""
 
+    def kinds(self, candidate: Candidate) -> dict[str, str]:
+        """Type of each of the candidate's modules, such as "Linear", by name."""
+
+    def groups(self, candidate: Candidate) -> list[list[str]]:
+        """Names of the candidate's modules in their order, with those that share a weight as one item."""
+
     def rank(self, candidate: Candidate) -> list[list[str]]:
         """Names of the candidate's modules, the most harmful first; those that share a weight are one item, since
         they go back to float together. An empty list ends the search with the candidates."""
