@@ -112,7 +112,9 @@ def _tuned(
     """The best quantized copy that the strategy finds."""
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
     space_of = partial(QuantizationSpace, model, conf, calibration)
-    result = search(model, evaluate, space_of, partial(goal_by, evaluate), tuning, calibration.batches, conf.quant_level)
+    result = search(
+        model, evaluate, space_of, partial(goal_by, evaluate), tuning, calibration.batches, conf.quant_level
+    )
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
     result.coverage.log(logger)

@@ -27,7 +27,7 @@ class ListedSpace:
                   for name in candidate.schemes]  # fmt: skip
         return [group for i, group in enumerate(groups) if group not in groups[:i]]
 
-    def rank(self, candidate):
+    def rank(self, candidate, by="gradients", **settings):
         self.asked.append(candidate)
         return [list(group) for group in self.ranking]
 

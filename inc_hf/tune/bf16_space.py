@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -21,7 +21,8 @@ from inc_hf.quantize.resolve import (
 )
 from inc_hf.quantize.settings import merged_settings, wants_float
 from inc_hf.tune.candidate import Candidate
-from inc_hf.tune.sensitivity import rank_twins, together
+from inc_hf.tune.sensitivity import RANKINGS, together
+from inc_hf.tune.sensitivity.mixture import Mixture
 from inc_hf.tune.space import copy_of, reached_by
 from inc_hf.undo import restored
 
@@ -71,16 +72,21 @@ class Bf16Space:
     def groups(self, candidate: Candidate) -> list[list[str]]:
         return together(self.model, list(candidate.schemes))
 
-    def rank(self, candidate: Candidate) -> list[list[str]]:
+    def rank(self, candidate: Candidate, by: str = "gradients", **settings: Any) -> list[list[str]]:
         """None for `quant_level` 0, which goes back type by type."""
         if self.conf.quant_level == 0:
             return []
         names = list(candidate.schemes)
         if self.inputs:
-            twins = bf16_modules(use_bf16(copy_of(self.model), names))
             with restored(self.model):
-                names = [name for name, _ in rank_twins(self.model, twins, self.inputs)]
+                names = [name for name, _ in RANKINGS[by](self.model, self._twins(names), self.inputs, **settings)]
         return together(self.model, names)
+
+    def mixture(self, candidate: Candidate, batches: int) -> Mixture:
+        return Mixture(self.model, self._twins(list(candidate.schemes)), self.inputs[:batches])
+
+    def _twins(self, names: list[str]) -> dict[str, nn.Module]:
+        return bf16_modules(use_bf16(copy_of(self.model), names))
 
 
 def kinds_to_convert(

@@ -13,7 +13,9 @@ NAMED = 3
 
 
 def fall_back(problem: Problem, start: Candidate, ranking: Groups, fallback: str, refine: bool) -> Generator:
-    """Bring modules of `start`, which misses the goal, back into float until it is met; one always stays in integers.
+    """Bring modules of `start`, which misses the goal, back into float until it is met.
+
+    The last of the ranking stays in integers at first; if that misses the goal, `refine` tells the others from it.
 
     Args:
         ranking: modules that fall back together are one item; the most harmful first.
@@ -27,11 +29,12 @@ def fall_back(problem: Problem, start: Candidate, ranking: Groups, fallback: str
     check_bool("strategy_kwargs['refine']", refine)
     if fallback == "one_by_one":
         ranking = yield from _measured_order(problem, start, ranking)
-    most = ranking[:-1] if sum(map(len, ranking)) == len(start.schemes) else ranking
     find = _shortest if fallback == "bisection" else _accumulated
-    in_float = yield from find(problem, start, most)
+    in_float = yield from find(problem, start, ranking[:-1])
     if in_float and refine:
         yield from _give_back(start, in_float)
+    elif refine:  # all of it in float is the float model, which meets the goal; but perhaps nothing else does
+        yield from _give_back(start, ranking, patience=2 * len(ranking).bit_length())
 
 
 def _candidate(start: Candidate, groups: Groups, last: Groups | None = None) -> Candidate:
@@ -81,13 +84,15 @@ def _higher(problem: Problem) -> bool:
     return problem.goal.criterion.higher_is_better
 
 
-def _give_back(start: Candidate, in_float: Groups) -> Generator[Candidate, Trial, None]:
+def _give_back(start: Candidate, in_float: Groups, patience: int | None = None) -> Generator[Candidate, Trial, None]:
     """The last item is needed, or the search would have ended before it. Of the others, the less harmful half is tried
-    first, and halves of what is needed as a whole."""
-    waiting, kept = [in_float[: len(in_float) // 2], in_float[len(in_float) // 2 : -1]], in_float
-    while waiting:
+    first, and halves of what is needed as a whole (Zeller's delta debugging). After `patience` misses before the first
+    hit it gives up."""
+    waiting, kept, trials = [in_float[: len(in_float) // 2], in_float[len(in_float) // 2 : -1]], in_float, 0
+    while waiting and (trials != patience or kept != in_float):
         if not (chunk := waiting.pop()):
             continue
+        trials += 1
         rest = [group for group in kept if group not in chunk]
         if (yield _candidate(start, rest)).meets_goal:
             kept = rest

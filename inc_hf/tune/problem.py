@@ -62,6 +62,19 @@ class Problem:
                 return True
         return False
 
+    def best_of(
+        self, candidates: Iterable[Candidate]
+    ) -> Generator[Candidate, Trial, "tuple[Candidate, Trial] | None"]:
+        """Try them in turn; the one with the best score and its trial, or None if the search is at its end."""
+        best = None
+        for candidate in candidates:
+            trial = yield candidate
+            if self.ends_with(trial):
+                return None
+            if best is None or self.goal.is_better(trial.score, best[1].score):
+                best = candidate, trial
+        return best
+
     def settings(self, **defaults: Any) -> dict[str, Any]:
         """`strategy_kwargs`, with these defaults.
 

@@ -61,6 +61,9 @@ def search(
     space = space_of(inputs, reached)
     problem = Problem(space, goal, tuning, options.random_seed)
     name = chosen(tuning, quant_level)
+    if name not in STRATEGIES:
+        logger.warning("The strategy %r is not available yet; 'basic' searches instead.", name)
+        name = "basic"
     logger.info("Searching by the strategy %r.", name)
     result = tune(STRATEGIES[name](problem), space.build, evaluate, goal, tuning, history)
     result.doubts = doubts

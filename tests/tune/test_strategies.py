@@ -47,7 +47,8 @@ class TestBasic:
     def test_default_then_variants_then_fallback_of_the_best(self):
         space = ListedSpace([candidate("default", 8), candidate("first", 7), candidate("second", 6)], "cadb")
         scores = {"default": 0.5, "first": 0.8, "second": 0.7}
-        tried = drive(problem_of(space, strategy_kwargs={"fallback": "accumulated"}), lambda c: scores.get(c.label, 0))
+        problem = problem_of(space, strategy_kwargs={"fallback": "accumulated", "refine": False})
+        tried = drive(problem, lambda c: scores.get(c.label, 0))
         assert tried[:3] == space.listed and space.asked == [space.listed[1]]
         assert modules_of(tried[3:]) == ["abd", "bd", "b"]
         assert all(scheme.weight.num_bits == 7 for c in tried[3:] for scheme in c.schemes.values())
@@ -79,7 +80,7 @@ class TestBasic:
         assert modules_of(drive(problem_of(space, timeout=60), lambda c: 1.0)) == ["abcd"] * 3 + ["bcd", "cd", "d"]
 
     def test_an_unknown_setting(self):
-        with pytest.raises(UsageError, match="has no fallbak; allowed: fallback, refine"):
+        with pytest.raises(UsageError, match="has no fallbak; allowed: sensitivity, fallback, refine"):
             drive(problem_of(ListedSpace([candidate("x")]), strategy_kwargs={"fallbak": "bisection"}), lambda c: 0)
         with pytest.raises(ValueError, match="must be one of bisection, accumulated, one_by_one, got 'bisect'"):
             drive(problem_of(ListedSpace([candidate("x")]), strategy_kwargs={"fallback": "bisect"}), lambda c: 0)
@@ -88,10 +89,22 @@ class TestBasic:
 class TestFallback:
     def test_modules_of_one_group_fall_back_together(self):
         space = ListedSpace([candidate("x")], ["b", "ad", "c"])
-        assert modules_of(drive(problem_of(space), lambda c: 0.0)) == ["abcd", "acd", "c"]
+        problem = problem_of(space, strategy_kwargs={"refine": False})
+        assert modules_of(drive(problem, lambda c: 0.0)) == ["abcd", "acd", "c"]
 
     def test_one_module_always_stays_in_integers(self):
         assert modules_of(drive(problem_of(ListedSpace([candidate("x", names="a")], "a")), lambda c: 0)) == ["a"]
+
+    def test_a_goal_that_nothing_reaches(self):
+        """41 modules: 7 trials of beginnings, then 12 of what might go back to integers."""
+        names = [f"m{i}" for i in range(41)]
+        space = ListedSpace([candidate("x", names=names)], [[name] for name in names])
+        assert len(drive(problem_of(space), lambda c: 0.0)) == 1 + 7 + 12
+
+    def test_the_harmful_one_at_the_end_of_the_ranking(self):
+        space = ListedSpace([candidate("x", names=ALPHABET)], ALPHABET)
+        tried = drive(problem_of(space), by_harm(p=0.2))
+        assert "".join(tried[-1].schemes) == ALPHABET[:-1]
 
     def test_bisection_counts(self):
         """1, 2, 4, 8 in float until the goal is met, then the middle: 11 are needed."""

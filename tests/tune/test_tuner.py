@@ -288,7 +288,7 @@ class TestInterrupt:
 
     def test_while_modules_are_ranked(self):
         class Space(ListedSpace):
-            def rank(self, candidate):
+            def rank(self, candidate, by="gradients", **settings):
                 raise KeyboardInterrupt
 
         goal, tuning = Goal(1.0, ABSOLUTE), TuningCriterion()

@@ -12,11 +12,17 @@ from inc_hf.tune.strategies.auto import auto
 from inc_hf.tune.strategies.basic import basic
 from inc_hf.tune.strategies.conservative import conservative
 from inc_hf.tune.strategies.drawn import exhaustive, random
+from inc_hf.tune.strategies.hawq_v2 import hawq_v2
+from inc_hf.tune.strategies.mse import mse
+from inc_hf.tune.strategies.mse_v2 import mse_v2
 
 STRATEGIES: dict[str, Callable[[Problem], Strategy]] = {
     "auto": auto,
     "conservative": conservative,
     "basic": basic,
+    "mse": mse,
+    "mse_v2": mse_v2,
+    "hawq_v2": hawq_v2,
     "exhaustive": exhaustive,
     "random": random,
 }
