@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inc_hf.config import AccuracyCriterion
 from inc_hf.config.base import ConfigMixin
+from inc_hf.config.given import NotesGiven
 
 WIDTH = 100
 INDENT = "    "
@@ -40,8 +40,8 @@ def arguments_of(config: ConfigMixin) -> dict[str, Any]:
     """The fields that are not the defaults."""
     plain = type(config)()
     found = {name: value for name, value in dict(config).items() if value != plain[name]}
-    if isinstance(config, AccuracyCriterion) and config.direction_is_given:
-        found = {"higher_is_better": config.higher_is_better, **found}
+    if isinstance(config, NotesGiven) and config.is_given():
+        found = {config.NOTED: config[config.NOTED], **found}
     return found
 
 

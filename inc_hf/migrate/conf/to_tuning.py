@@ -31,7 +31,7 @@ def tuning_criterion(conf: Conf) -> TuningCriterion:
     if tuning.strategy.name == "mse_v2" and conf.gives(*place, "confidence_batches"):
         kwargs["confidence_batches"] = tuning.strategy.confidence_batches
     settings = {
-        "strategy": tuning.strategy.name,
+        **({"strategy": tuning.strategy.name} if conf.gives(*place) else {}),
         "strategy_kwargs": kwargs,
         "timeout": tuning.exit_policy.timeout,
         "max_trials": tuning.exit_policy.max_trials,
