@@ -110,11 +110,11 @@ def _tuned(
     model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration, evaluate: Scoring
 ) -> QuantizedModel:
     """The best quantized copy that the strategy finds."""
-    if conf.quant_level == 0:
-        logger.warning("`quant_level` 0 (type by type) is not available yet; the search is that of 'auto'.")
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
     space_of = partial(QuantizationSpace, model, conf, calibration)
-    result = search(model, evaluate, space_of, partial(goal_by, evaluate), tuning, calibration.batches)
+    result = search(
+        model, evaluate, space_of, partial(goal_by, evaluate), tuning, calibration.batches, conf.quant_level
+    )
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
     result.coverage.log(logger)

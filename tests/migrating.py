@@ -9,8 +9,8 @@ from inc_hf.migrate.script.source import rewrite_text
 
 def rewritten(text: str, path: Path = Path("script.py")) -> str:
     """The new text of an indented one; it stays as it is when it is rewritten again."""
-    new = rewrite_text(dedent(text), path).module.code
-    assert rewrite_text(new, path).module.code == new
+    new = rewrite_text(dedent(text), path).text
+    assert rewrite_text(new, path).text == new
     return new
 
 

@@ -2,10 +2,10 @@
 
 from inc_hf.errors import UsageError
 
-EXIT_OK, EXIT_BAD_INPUT, EXIT_GOAL_MISSED, EXIT_NOT_UPLOADED, EXIT_INTERRUPTED = 0, 2, 3, 4, 130
+EXIT_OK, EXIT_BAD_INPUT, EXIT_GOAL_MISSED, EXIT_NOT_UPLOADED, EXIT_NOT_ALL_READ, EXIT_INTERRUPTED = 0, 2, 3, 4, 5, 130
 EXIT_CODES = (
     "exit codes: 0 done; 2 bad input, nothing was written; 3 saved, but the accuracy goal was missed; "
-    "4 saved, but not uploaded; 130 interrupted (saved, if a trial had ended)"
+    "4 saved, but not uploaded; 5 done, but some files cannot be read; 130 interrupted (saved, if a trial had ended)"
 )
 
 

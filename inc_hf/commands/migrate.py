@@ -65,7 +65,7 @@ def _migrate_conf(source: Path, args: argparse.Namespace) -> int:
     from inc_hf.migrate.conf.python_code import python_code
     from inc_hf.writable import check_writable
 
-    of_scripts = ("in_place", "diff", "report", "json")
+    of_scripts = ("in_place", "diff", "report", "json", "skip_unreadable")
     if given := [f"--{name.replace('_', '-')}" for name in of_scripts if getattr(args, name)]:
         hint = " (as data: --to json)" if given[0] == "--json" else ""
         raise UsageError(f"{given[0]} is for scripts, notebooks and folders; {source} is a conf{hint}.")

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +29,8 @@ def test_the_new_source_is_printed(script, capsys):
 def test_in_place_with_a_diff_and_a_report(script, capsys):
     assert main(["migrate", str(script), "--in-place", "--diff", "--report"]) == 0
     out = capsys.readouterr().out
-    assert "+from inc_hf import quantization" in out and "places to look at" in out
+    assert "+from inc_hf import quantization" in out
+    assert f"{script}:2: `neural_compressor.torch` is INC 3.X's API; here it is `inc_hf.quantization.fit`.\n" in out
     assert script.read_text() == NEW
 
 
@@ -45,10 +47,49 @@ def test_json(script, capsys):
     assert (place["line"], place["what"]) == (2, "from neural_compressor.torch import x")
 
 
+@pytest.mark.parametrize("width", [40, 200])
+def test_a_report_on_a_terminal_is_a_table_that_cuts_nothing(script, capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["migrate", str(script), "--report"]) == 0
+    out = capsys.readouterr().out
+    assert "places to look at" in out and "…" not in out
+
+
+@pytest.fixture
+def folder(script):
+    """With files that cannot be read."""
+    (script.parent / "b.py").write_text("import neural_compressor\nx = = 1\n")
+    (script.parent / "c.ipynb").write_text("{ neural_compressor")
+    return script.parent
+
+
+@pytest.mark.parametrize("words", [[], ["--diff"], ["--report"], ["--json"]], ids=str)
+def test_files_that_cannot_be_read_are_listed(folder, capsys, words):
+    assert main(["migrate", str(folder), *words]) == 5
+    captured = capsys.readouterr()
+    assert "Not read: " in captured.err and "b.py, line 2" in captured.err and "c.ipynb" in captured.err
+    if words == ["--json"]:
+        found = {Path(each["file"]).name: each.get("not_read") for each in json.loads(captured.out)}
+        assert found["a.py"] is None and "line 2" in found["b.py"] and "c.ipynb" in found["c.ipynb"]
+    else:
+        assert "a.py" in captured.out
+
+
+def test_nothing_is_written_beside_them_unless_it_is_said(folder, script, capsys):
+    assert main(["migrate", str(folder), "--in-place"]) == 2
+    said = capsys.readouterr().err
+    assert "b.py, line 2" in said and "c.ipynb" in said and "--skip-unreadable" in said
+    assert script.read_text() == OLD
+    assert main(["migrate", str(folder), "--in-place", "--skip-unreadable"]) == 5
+    assert script.read_text() == NEW
+
+
 WRONG = {
     "an empty folder": (["{folder}/empty"], "has no script"),
     "of a conf": (["{script}", "--to", "json"], "--to is for a conf.yaml"),
     "of a script": (["{folder}/c.yaml", "--diff"], "--diff is for scripts"),
+    "unreadable conf": (["{folder}/c.yaml", "--skip-unreadable"], "--skip-unreadable is for scripts"),
     "json of a conf": (["{folder}/c.yaml", "--json"], "--to json"),
     "no such file": (["{folder}/none.py"], "none.py"),
     "another file": (["{folder}/a.txt"], "is none of those"),

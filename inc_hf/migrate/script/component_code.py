@@ -7,7 +7,8 @@ import libcst as cst
 
 from inc_hf.migrate.script.component_conf import Written
 from inc_hf.migrate.script.component_uses import Component, UnclearError, binds
-from inc_hf.migrate.script.imports import dotted
+from inc_hf.migrate.script.free_names import free_name
+from inc_hf.migrate.script.names import dotted
 
 EPOCH = "train_dataloader"  # the variable by which `python_code` counts the steps of an epoch
 Need = Callable[[str, str], str]  # (module, name) -> what it is called here
@@ -40,6 +41,7 @@ class Writer:
     def __init__(self, component: Component, text: Written, need: Need, taken: set[str], is_model: Callable):
         self.component, self.text, self.need, self.taken, self.is_model = component, text, need, taken, is_model
         self.calls = Calls()
+        self.kept_names: set[str] = set()
 
     def write(self) -> Calls:
         """
@@ -128,7 +130,7 @@ class Writer:
             return {"eval_func": found["eval_func"]}
         accuracy = conf.evaluation.accuracy if conf.evaluation is not None else None
         if found["metric"] is not None:
-            raise UnclearError("its `metric` is an object of 1.X")
+            return self._metric(found["eval_dataloader"])
         if found["eval_dataloader"] is None:
             if accuracy is not None and accuracy.dataloader is not None:
                 raise UnclearError("its conf makes the evaluation data")
@@ -136,6 +138,16 @@ class Writer:
         if accuracy is None or accuracy.postprocess is not None or accuracy.metric is None:
             raise UnclearError("its evaluation has a postprocess, or no metric")
         return {"eval_dataloader": found["eval_dataloader"], "eval_metric": _metric_text(accuracy.metric)}
+
+    def _metric(self, data: str | None) -> dict[str, str | None]:
+        """`metric = {"topk": 1}`, which 2.X takes as it is."""
+        value = self.component.value_of("metric")
+        if not isinstance(value, cst.Dict):
+            raise UnclearError("its `metric` is an object of 1.X")
+        if data is None:
+            raise UnclearError("its `metric` has no `eval_dataloader`")
+        self.calls.kept.pop("metric", None)
+        return {"eval_dataloader": data, "eval_metric": code(value)}
 
     def _model(self, attribute: str) -> str:
         value = self._value(attribute)
@@ -157,7 +169,8 @@ class Writer:
         )
         if stays:
             return text
-        name = attribute if attribute not in self.taken else f"{self.component.name}_{attribute}"
+        name = free_name(attribute, self.taken, f"{self.component.name}_{attribute}")
+        self.kept_names.add(name)
         self.calls.kept[attribute] = f"{name} = {text}"
         return name
 

@@ -8,7 +8,8 @@ import libcst as cst
 from inc_hf.migrate.conf import Conf, ConfError, read_conf
 from inc_hf.migrate.conf.python_code import PythonCode, python_code
 from inc_hf.migrate.script.component_uses import Component, UnclearError
-from inc_hf.migrate.script.imports import dotted
+from inc_hf.migrate.script.constants import Value, value_of
+from inc_hf.migrate.script.free_names import renamed
 
 SECTIONS = (
     "quantization",
@@ -56,8 +57,13 @@ class Written:
     config: str
     variable: str
 
+    def renamed(self, names: dict[str, str]) -> "Written":
+        """With other names in the source text."""
+        code = replace(self.code, lines=renamed(self.code.lines, names))
+        return replace(self, code=code, variable=names.get(self.variable, self.variable))
 
-def written(component: Component, folder: Path, constants: dict[str, str]) -> Written:
+
+def written(component: Component, folder: Path, constants: dict[str, Value]) -> Written:
     """The conf of a component.
 
     Raises:
@@ -70,20 +76,20 @@ def written(component: Component, folder: Path, constants: dict[str, str]) -> Wr
             raise UnclearError(f"its conf has no section `{own[0]}`")
         code = python_code(replace(conf, train=None, **{name: None for name in SECTIONS if name not in own}))
     except ConfError as error:
-        raise UnclearError(f"of its conf: {error}") from error
+        raise UnclearError(f"its conf has no translation: {str(error).replace(f'{folder}/', '')}") from error
     kind = next((kind for kind in KINDS[component.kind] if kind in code.names), None)
     if kind is None:
         raise UnclearError("its conf asks for nothing that 2.X has")
     return Written(conf, code, kind, code.names[kind])
 
 
-def _read(component: Component, folder: Path, constants: dict[str, str]) -> Conf:
+def _read(component: Component, folder: Path, constants: dict[str, Value]) -> Conf:
     args = [arg for arg in component.call.args if not _is_none(arg.value)]
     if not args:
         if component.kind not in NOTHING_GIVEN:
             raise UnclearError("it has no conf")
         return read_conf({"model": {"name": "model", "framework": "pytorch_fx"}, **NOTHING_GIVEN[component.kind]})
-    name = _text(args[0].value, constants)
+    name = value_of(args[0].value, constants)
     if name is None or len(args) > 1:
         raise UnclearError("its conf is not known before the script runs")
     found = next((path for path in (folder / name, Path(name)) if path.is_file()), None)
@@ -94,30 +100,3 @@ def _read(component: Component, folder: Path, constants: dict[str, str]) -> Conf
 
 def _is_none(value: cst.BaseExpression) -> bool:
     return isinstance(value, cst.Name) and value.value == "None"
-
-
-def _text(value: cst.BaseExpression, constants: dict[str, str]) -> str | None:
-    if isinstance(value, cst.SimpleString):
-        evaluated = value.evaluated_value
-        return evaluated if isinstance(evaluated, str) else None
-    return constants.get(dotted(value))
-
-
-def text_constants(module: cst.Module) -> dict[str, str]:
-    """Names that are bound once, to a text."""
-    found: dict[str, list] = {}
-
-    class Texts(cst.CSTVisitor):
-        def visit_Assign(self, node: cst.Assign) -> None:
-            for target in node.targets:
-                found.setdefault(dotted(target.target), []).append(node.value)
-
-        def visit_Param(self, node: cst.Param) -> None:
-            found.setdefault(node.name.value, []).append(None)
-
-    module.visit(Texts())
-    return {
-        name: values[0].evaluated_value
-        for name, values in found.items()
-        if len(values) == 1 and isinstance(values[0], cst.SimpleString) and isinstance(values[0].evaluated_value, str)
-    }

@@ -1,12 +1,12 @@
 """Where a script makes a component of 1.X, sets what it needs and lets it run."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import libcst as cst
 from libcst.metadata import Access, Assignment, ParentNodeProvider, ScopeProvider
 
-from inc_hf.migrate.script.imports import dotted
+from inc_hf.migrate.script.names import dotted
 
 SETTERS = {
     "Quantization": {"model", "calib_dataloader", "q_func", "calib_func", "eval_func", "eval_dataloader", "metric"},
@@ -74,15 +74,17 @@ def complete(component: Component, get: Callable) -> None:
     assignments = [each for each in scope[component.name] if isinstance(each, Assignment)]
     if len(assignments) != 1 or assignments[0].scope is not scope:
         raise UnclearError(f"`{component.name}` is assigned more than once")
-    for access in _accesses(assignments[0]):
-        _add(component, access, get)
+    whys = []
+    for access in assignments[0].references:  # a set: the reason is to be the same each time
+        try:
+            _add(component, access, get)
+        except UnclearError as why:
+            whys.append(str(why))
+    if whys:
+        raise UnclearError(min(whys))
     if component.done is None:
         raise UnclearError(f"there is no `{component.name}.fit()`")
     _check_places(component, get)
-
-
-def _accesses(assignment: Assignment) -> Iterator[Access]:
-    return iter(assignment.references)
 
 
 def _add(component: Component, access: Access, get: Callable) -> None:

@@ -1,13 +1,16 @@
 """Classes of `neural_compressor.experimental` become 2.X code; what is not certain stays 1.X, and is marked."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import libcst as cst
 from libcst.metadata import ParentNodeProvider, QualifiedNameProvider, ScopeProvider
 
 from inc_hf.migrate.script.component_code import Writer, config_lines
-from inc_hf.migrate.script.component_conf import text_constants, written
+from inc_hf.migrate.script.component_conf import written
 from inc_hf.migrate.script.component_uses import SETTERS, Component, UnclearError, complete
+from inc_hf.migrate.script.constants import text_constants
+from inc_hf.migrate.script.free_names import bound_by, free_name
 from inc_hf.migrate.script.marks import Left, Statement
 from inc_hf.migrate.script.removed import gone
 from inc_hf.migrate.script.rewriter import Rewriter
@@ -32,7 +35,8 @@ class Components(Rewriter):
         self._new: dict[cst.CSTNode, list[Statement]] = {}  # line -> what stands in its place
         self._run: dict[cst.CSTNode, cst.BaseExpression] = {}  # call -> the new call
         self._unclear: dict[cst.CSTNode, str] = {}  # line -> the mark
-        self._constants = text_constants(node)
+        self._constants = text_constants(node, str(self.work.path))
+        self._made: dict[object, set[str]] = defaultdict(set)  # scope -> names that new code binds there
         self._seen: set[cst.CSTNode] = set()  # calls that make a component in a statement of their own
         node.visit(_Lines(self._try))
 
@@ -58,23 +62,28 @@ class Components(Rewriter):
                 case _:
                     raise UnclearError("it is no plain variable")
         except UnclearError as why:
-            self._unclear[line] = f"`{kind}` is kept from 1.X, since {why}; 2.X has `{INSTEAD[kind]}`."
+            self._unclear[line] = kept(kind, str(why))
 
     def _rewrite(self, component: Component) -> None:
         get = self.get_metadata
         complete(component, get)
+        scope = get(ScopeProvider, component.run)
+        taken = self.taken | self._globals(component) | self._made[scope]
         text = written(component, self.work.path.parent, self._constants)
+        imported = {name: self.called(name) for _, name in _imported(text.code.imports)}
+        bound = {name: _free(component, name, taken) for name in bound_by(text.code.lines)}
+        needed: list[tuple[str, str]] = []
 
         def need(module: str, name: str) -> str:
             needed.append((module, name))
-            return f"inc_{name}" if name in self.taken else name
+            return self.called(name)
 
-        needed: list[tuple[str, str]] = []
-        writer = Writer(component, text, need, self.taken | self._globals(component), self._is_model)
+        writer = Writer(component, text.renamed(imported | bound), need, taken, self._is_model)
         calls = writer.write()
-        lines = config_lines(writer, lambda name: bool(get(ScopeProvider, component.run)[name]))
+        lines = config_lines(writer, lambda name: bool(scope[name]))
         for module, name in [*needed, *_imported(text.code.imports)]:
             self.need(module, name, component.call.func)
+        self._made[scope].update(bound.values(), writer.kept_names)
         self._place(component, lines, calls)
         self.work.changes["classes of 1.X"] += 1
         for note in text.code.notes:
@@ -107,9 +116,7 @@ class Components(Rewriter):
         inner = self.inc_name(node.func) or ""
         kind = inner.rpartition(".")[2]
         if inner.startswith("experimental") and kind in INSTEAD and node not in self._seen:
-            self.mark(
-                f"`{kind}` is kept from 1.X, since its call is no statement of its own; 2.X has `{INSTEAD[kind]}`."
-            )
+            self.mark(kept(kind, "its call is no statement of its own"))
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         return self._run.get(original_node, updated_node)
@@ -129,6 +136,16 @@ class Components(Rewriter):
         first, *rest = new
         first = first.with_changes(leading_lines=updated_node.leading_lines)
         return cst.FlattenSentinel([first, *rest, updated_node.with_changes(leading_lines=[])])
+
+
+def kept(kind: str, why: str) -> str:
+    """The mark on a component that is not rewritten."""
+    return f"`{kind}` is kept from 1.X: {why.removesuffix('.')}. 2.X has `{INSTEAD[kind]}`."
+
+
+def _free(component: Component, name: str, taken: set[str]) -> str:
+    """What a variable of the config is called: by the component, if its own name means something else."""
+    return free_name(name, taken, f"{component.name}_{name.rpartition('_')[2]}", f"inc_{name}")
 
 
 class _Lines(cst.CSTVisitor):

@@ -1,6 +1,8 @@
 """Scripts and notebooks on disk: found, read and rewritten in memory, and only then written."""
 
+import io
 import subprocess
+import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,9 +15,12 @@ from inc_hf.migrate.script import ScriptError
 from inc_hf.migrate.script.marks import Mark, marks_in
 from inc_hf.migrate.script.notebook import rewrite_notebook
 from inc_hf.migrate.script.source import concerns, rewrite_text
+from inc_hf.telling import progress_bar
 
 SUFFIXES = (".py", ".ipynb")
 NOT_OURS = ("__pycache__", "node_modules", "site-packages")
+BUILT = ("build", "dist")
+MANY = 5  # files, from which on it shows how far it is
 
 
 @dataclass(frozen=True)
@@ -42,53 +47,114 @@ class Migrated:
         return self.new != self.old
 
 
+@dataclass(frozen=True)
+class NotRead:
+    """A file or a folder that is left as it is, and why."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies below a path.
+
+    Args:
+        migrated (`list[Migrated]`): scripts and notebooks, and what they become.
+        not_read (`list[NotRead]`): those that cannot be read.
+        left_out (`list[NotRead]`): what is passed by, though it may have scripts.
+    """
+
+    migrated: list[Migrated] = field(default_factory=list)
+    not_read: list[NotRead] = field(default_factory=list)
+    left_out: list[NotRead] = field(default_factory=list)
+
+
 def migrate(path: Path) -> list[Migrated]:
+    """As [`look_through`], where all must be readable.
+
+    Raises:
+        ScriptError: there is no such file, or some cannot be read: all of them are named.
+    """
+    found = look_through(path)
+    if found.not_read:
+        raise ScriptError("\n".join(each.why for each in found.not_read))
+    return found.migrated
+
+
+def look_through(path: Path) -> Found:
     """What becomes of a script, a notebook, or of those in a folder that have to do with INC. Nothing is written.
 
     Raises:
-        ScriptError: there is no such file, or one cannot be read.
+        ScriptError: there is no such file, or it cannot be read; in a folder those are gathered.
     """
-    found = [migrated for file in files_in(path) if (migrated := _migrate(file)) is not None or path.is_file()]
-    return [each for each in found if each is not None]
-
-
-def files_in(path: Path) -> Iterator[Path]:
-    """The file itself, or the scripts and notebooks below a folder, but for hidden ones and environments."""
     if path.is_file():
-        if path.suffix not in SUFFIXES:
-            raise ScriptError(f"{path} is neither a script (.py) nor a notebook (.ipynb).")
+        return Found([_migrate(path, is_named=True)])
+    found = Found()
+    files = list(files_in(path, found))
+    for file in progress_bar(files, disable=len(files) < MANY, desc="Reading", unit="file", leave=False):
+        try:
+            found.migrated.append(_migrate(file))
+        except ScriptError as error:
+            found.not_read.append(NotRead(file, str(error)))
+    return found
+
+
+def files_in(path: Path, found: Found | None = None) -> Iterator[Path]:
+    """The file itself, or the scripts and notebooks below a folder, but for hidden ones and environments.
+
+    Args:
+        found: takes what is not looked at.
+    """
+    if path.is_file():
         yield path
     elif path.is_dir():
-        yield from _below(path)
+        yield from _below(path, path.resolve(), found or Found())
     else:
         raise ScriptError(f"There is no {path}.")
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, root: Path, found: Found) -> Iterator[Path]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise ScriptError(f"{folder} cannot be read: {error.strerror}.") from error
+        found.not_read.append(NotRead(folder, f"{folder} cannot be read: {error.strerror}."))
+        return
     for entry in entries:
-        if entry.is_symlink() or entry.name.startswith(".") or entry.name in NOT_OURS:
+        if entry.name.startswith(".") or entry.name in NOT_OURS:
             continue
-        if entry.is_dir() and not (entry / "pyvenv.cfg").exists():
-            yield from _below(entry)
+        if entry.is_symlink():
+            if (entry.suffix in SUFFIXES or entry.is_dir()) and not entry.resolve().is_relative_to(root):
+                found.left_out.append(NotRead(entry, f"{entry} is a symbolic link; migrate what it points to."))
+        elif entry.is_dir() and entry.name in BUILT:
+            found.left_out.append(NotRead(entry, f"{entry} is called as what builds make; name it if it is source."))
+        elif entry.is_dir() and not (entry / "pyvenv.cfg").exists():
+            yield from _below(entry, root, found)
         elif entry.is_file() and entry.suffix in SUFFIXES:
             yield entry
 
 
-def _migrate(path: Path) -> Migrated | None:
+def _migrate(path: Path, is_named: bool = False) -> Migrated:
+    """Files that do not mention INC are not parsed, but for one that the user named.
+
+    Raises:
+        ScriptError: it cannot be read.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ScriptError(f"{path} is neither a script (.py) nor a notebook (.ipynb).")
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ScriptError(f"{path} cannot be read: {error.strerror}.") from error
-    if not concerns(content.decode("utf-8", errors="replace")):
+    if not is_named and not concerns(content.decode("utf-8", errors="replace")):
         return Migrated(path, content, content)
-    if path.suffix == ".ipynb":
-        return _notebook(path, content)
+    return _notebook(path, content) if path.suffix == ".ipynb" else _script(path, content)
+
+
+def _script(path: Path, content: bytes) -> Migrated:
     try:
-        rewritten = rewrite_text(content, path)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        rewritten = rewrite_text(content.decode(encoding), path)
     except cst.ParserSyntaxError as error:
         raise ScriptError(
             f"{path}, line {error.raw_line}: this is no Python that can be read: {error.message}"
@@ -99,8 +165,8 @@ def _migrate(path: Path) -> Migrated | None:
         ) from error
     except RecursionError as error:
         raise ScriptError(f"{path} is nested too deeply.") from error
-    marks = marks_in(rewritten.module.code, path)
-    return Migrated(path, content, rewritten.module.bytes, marks, rewritten.changes, rewritten.notes)
+    marks = marks_in(rewritten.text, path)
+    return Migrated(path, content, rewritten.text.encode(encoding), marks, rewritten.changes, rewritten.notes)
 
 
 def _notebook(path: Path, content: bytes) -> Migrated:

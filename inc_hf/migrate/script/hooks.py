@@ -2,7 +2,7 @@
 
 import libcst as cst
 
-from inc_hf.migrate.script.imports import dotted
+from inc_hf.migrate.script.names import dotted
 from inc_hf.migrate.script.rewriter import Rewriter
 
 RENAMED = {

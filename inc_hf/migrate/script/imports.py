@@ -1,29 +1,41 @@
 """`neural_compressor` becomes `inc_hf`, wherever it is imported or named."""
 
-import re
 from collections.abc import Sequence
 
 import libcst as cst
 
 from inc_hf.migrate.script.known import ELSEWHERE, exists, is_module, why_missing, why_refused
 from inc_hf.migrate.script.marks import Left
+from inc_hf.migrate.script.names import dotted, first_of
 from inc_hf.migrate.script.rewriter import ROOTS, Rewriter
 
 OLD = ROOTS[:-1]
 NEW = ROOTS[-1]
-_DOTTED = re.compile(rf"({'|'.join(OLD)})((\.\w+)*)")
+OTHERS = {  # packages that came with INC, or before it -> what to do
+    "ilit": "`ilit` is INC as it was called first; write it as INC 2.X or 1.X has it, see docs/migration.md.",
+    "neural_coder": "`neural_coder` has no counterpart; call `inc_hf.quantization.fit`.",
+    "neural_solution": "`neural_solution` has no counterpart in inc_hf; do without it.",
+    "neural_insights": "`neural_insights` has no counterpart in inc_hf; do without it.",
+    "intel_extension_for_transformers": (
+        "`intel_extension_for_transformers` has no counterpart; for weights of few bits use approach='weight_only'."
+    ),
+}
 
 
 class Imports(Rewriter):
-    """Renames the package in imports, dotted names and strings that name a module; marks what is not here."""
+    """Renames the package in imports and dotted names; marks what is not here, and what else came with INC."""
 
     def visit_Module(self, node: cst.Module) -> None:
         super().visit_Module(node)
         self._inside: set[cst.CSTNode] = set()  # of longer dotted names
+        self._aliases: set[cst.CSTNode] = set()  # of `from` imports, and their names
+        self._modules: set[cst.CSTNode] = set()  # strings that name one to a function
 
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom):
         module = dotted(original_node.module)
         root, _, inner = module.partition(".")
+        if root in OTHERS and not original_node.relative:
+            self.mark(OTHERS[root])
         if original_node.relative or root not in OLD:
             return updated_node
         if isinstance(original_node.names, cst.ImportStar):
@@ -51,7 +63,9 @@ class Imports(Rewriter):
     def leave_ImportAlias(self, original_node: cst.ImportAlias, updated_node: cst.ImportAlias) -> cst.ImportAlias:
         name = dotted(original_node.name)
         root, _, inner = name.partition(".")
-        if root not in OLD or not isinstance(original_node.name, cst.Attribute | cst.Name):
+        if root in OTHERS and original_node not in self._aliases:
+            self.mark(OTHERS[root])
+        if root not in OLD or original_node in self._aliases:
             return updated_node
         if isinstance(original_node.name, cst.Name) and root == original_node.name.value:
             self.work.changes["imports"] += 1
@@ -60,7 +74,13 @@ class Imports(Rewriter):
             return updated_node
         return updated_node.with_changes(name=_renamed(updated_node.name))
 
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        if not isinstance(node.names, cst.ImportStar):
+            self._aliases |= {each for alias in node.names for each in (alias, alias.name)}
+
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
+        if original_node in self._aliases:
+            return updated_node
         if original_node.value in OLD and self.origin(original_node) == original_node.value:
             return updated_node.with_changes(value=NEW)
         return updated_node
@@ -70,36 +90,16 @@ class Imports(Rewriter):
         self._inside.add(node.value)
         if not inner or not name or node in self._inside:
             return
-        if self.origin(_first(node)) not in OLD:
-            return
-        if inner.partition(".")[0] in ELSEWHERE or not exists(_new(inner)):
-            if not any(exists(_new(inner.rsplit(".", n)[0])) for n in range(1, inner.count(".") + 1)):
-                self.mark(why_missing(inner))
+        if self.origin(first_of(node)) not in OLD:
             return
         parts = inner.split(".")
-        modules = [_new(".".join(parts[:n])) for n in range(1, len(parts) + 1)]
+        there = next((n for n in range(len(parts), 0, -1) if exists(_new(*parts[:n]))), 0)
+        if parts[0] in ELSEWHERE or there < len(parts) and is_module(_new(*parts[:there])):
+            self.mark(why_missing(inner))
+            return
+        modules = [_new(*parts[:n]) for n in range(1, there + 1)]
         if found := [module for module in modules if is_module(module)]:
             self.need(found[-1], "", node)
-
-    def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
-        value = original_node.raw_value
-        if match := _DOTTED.fullmatch(value):
-            if match[2] and not exists(NEW + match[2]):
-                return updated_node
-            self.work.changes["names in strings"] += 1
-            return updated_node.with_changes(value=original_node.value.replace(value, NEW + match[2]))
-        return updated_node
-
-    def visit_Call(self, node: cst.Call) -> None:
-        name = dotted(node.func).rpartition(".")[2]
-        if name in ("require_version", "version") and any(
-            "neural" in text or "optimum-intel" in text for text in _texts(node)
-        ):
-            self.mark("It asks for a package that is not needed any more; leave the line out, or ask for inc-hf.")
-
-
-def _texts(call: cst.Call) -> Sequence[str]:
-    return [arg.value.raw_value for arg in call.args if isinstance(arg.value, cst.SimpleString)]
 
 
 def _split(line: cst.SimpleStatementLine, aliases: Sequence[cst.ImportAlias], inner: str) -> Left:
@@ -126,23 +126,7 @@ def _new(*inner: str) -> str:
     return ".".join(filter(None, [NEW, *inner]))
 
 
-def _first(node: cst.BaseExpression) -> cst.BaseExpression:
-    while isinstance(node, cst.Attribute):
-        node = node.value
-    return node
-
-
 def _renamed(node: cst.BaseExpression) -> cst.BaseExpression:
     if isinstance(node, cst.Attribute):
         return node.with_changes(value=_renamed(node.value))
     return node.with_changes(value=NEW)
-
-
-def dotted(node: cst.CSTNode | None) -> str:
-    """A name with its dots, "" for what is no name."""
-    match node:
-        case cst.Name(value=name):
-            return name
-        case cst.Attribute(value=value, attr=cst.Name(value=name)):
-            return f"{dotted(value)}.{name}" if dotted(value) else ""
-    return ""

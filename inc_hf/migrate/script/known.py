@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import inspect
 
 from inc_hf.errors import UsageError
 
@@ -35,6 +36,12 @@ def _has(module: str, name: str) -> bool:
         return hasattr(importlib.import_module(module), name)
     except ImportError:  # there is such a name, and a package that it needs is not installed
         return True
+
+
+def has_attribute(cls: str, name: str) -> bool:
+    """Whether objects of a class at our top have an attribute, be it one that is called as an argument."""
+    found = getattr(importlib.import_module("inc_hf"), cls)
+    return hasattr(found, name) or name in inspect.signature(found).parameters or name == "quantized_model"
 
 
 REFUSED = ("Not here: ", "Refused: ")  # how the docstring of a name begins that only says where to go

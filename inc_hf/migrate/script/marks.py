@@ -1,14 +1,18 @@
 """Comments in the source at places that a person must look at."""
 
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import libcst as cst
 
 TODO = "# TODO(inc_hf): "
+MORE = "#   "  # begins the lines in which a mark goes on
+WIDTH = 100  # of the text of one line
 _LINE = re.compile(rf"^\s*{re.escape(TODO)}(?P<text>.*)$")
+_MORE = re.compile(rf"^\s*{MORE}(?P<text>\S.*)$")
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 Left = Statement | cst.FlattenSentinel | cst.RemovalSentinel
 
@@ -39,11 +43,27 @@ def marks_in(text: str, file: str | Path, cell: int | None = None) -> list[Mark]
     """All marks of a text, those of an earlier run included."""
     lines = text.splitlines()
     found = []
-    for i, line in enumerate(lines):
-        if match := _LINE.match(line):
-            code = next((later.strip() for later in lines[i + 1 :] if later.strip() and not _LINE.match(later)), "")
-            found.append(Mark(str(file), i + 1, code, match["text"], cell))
+    for start, end, said in _marks_of(lines):
+        below = [line for line in lines[end:] if not (_LINE.match(line) or _MORE.match(line))]
+        code = next((line.strip() for line in below if line.strip()), "")
+        found.append(Mark(str(file), start + 1, code, said, cell))
     return found
+
+
+def _marks_of(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """First line, the line behind it, and text."""
+    for start, line in enumerate(lines):
+        if match := _LINE.match(line):
+            more = [match["text"]]
+            while (end := start + len(more)) < len(lines) and (match := _MORE.match(lines[end])):
+                more.append(match["text"])
+            yield start, end, " ".join(more)
+
+
+def comment_lines(text: str) -> list[str]:
+    """A mark as lines of comments."""
+    first, *others = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return [TODO + first, *(MORE + line for line in others)]
 
 
 def with_marks(left: Left, texts: Sequence[str], above: Sequence[cst.EmptyLine] = ()) -> Left:
@@ -54,7 +74,8 @@ def with_marks(left: Left, texts: Sequence[str], above: Sequence[cst.EmptyLine] 
     if isinstance(left, cst.FlattenSentinel):
         first, *rest = left.nodes
         return cst.FlattenSentinel([with_marks(first, texts, above), *rest])
-    present = {line.comment.value for line in (*above, *left.leading_lines) if line.comment}
-    wanted = [TODO + text for text in dict.fromkeys(texts) if TODO + text not in present]
-    lines = [cst.EmptyLine(comment=cst.Comment(comment)) for comment in wanted]
+    comments = [line.comment.value for line in (*above, *left.leading_lines) if line.comment]
+    present = {said for _, _, said in _marks_of(comments)}
+    wanted = [text for text in dict.fromkeys(texts) if text not in present]
+    lines = [cst.EmptyLine(comment=cst.Comment(line)) for text in wanted for line in comment_lines(text)]
     return left.with_changes(leading_lines=[*left.leading_lines, *lines])

@@ -8,7 +8,7 @@ from pathlib import Path
 import libcst as cst
 
 from inc_hf.migrate.script import ScriptError, json_spans
-from inc_hf.migrate.script.magics import Magics
+from inc_hf.migrate.script.magics import Magics, marked_shell
 from inc_hf.migrate.script.source import Rewritten, rewrite_text
 
 _BORDER = re.compile(r"^[ \t]*# inc_hf: end of cell (\d+)$\n?", re.MULTILINE)
@@ -70,9 +70,11 @@ def rewrite_notebook(text: str, path: Path) -> tuple[str, Rewritten | None, dict
         rewritten = rewrite_text(joined, path)
     except cst.ParserSyntaxError as error:
         raise ScriptError(_which_cell(python, path, error)) from error
-    sources = _split(rewritten.module.code, magics)
+    sources = _split(rewritten.text, magics)
     if sources.keys() != python.keys():
         raise ScriptError(f"{path} has cells that are no Python by themselves; join them first.")
+    shells = {cell.number: new for cell in cells if (new := marked_shell(cell.source)) != cell.source}
+    sources |= {number: source for number, source in shells.items() if number not in python}
     for cell in reversed(cells):
         new = sources.get(cell.number, cell.source)
         if new != cell.source:
@@ -105,7 +107,8 @@ def _as_json(source: str, old: str, whole: str) -> str:
     lines = source.splitlines(keepends=True)
     match = re.match(r"\[(\s*)", old)
     opening, closing = match[1], re.search(r"(\s*)\]$", old)[1]
-    between = opening if "\n" in opening else " "
+    is_compact = re.search(r'"cells"\s*:', whole)[0].endswith('":') and '": ' not in whole[:200]
+    between = opening if "\n" in opening else "" if is_compact else " "
     return (
         "[" + opening + f",{between}".join(json.dumps(line, ensure_ascii=ascii_only) for line in lines) + closing + "]"
     )

@@ -1,18 +1,30 @@
 """Classes of optimum-intel for INC get the names that they have here."""
 
+import re
+
 import libcst as cst
+from libcst.metadata import Scope, ScopeProvider
 
 from inc_hf.migrate.script.added_imports import lines_for
-from inc_hf.migrate.script.imports import dotted, listed
+from inc_hf.migrate.script.imports import listed
 from inc_hf.migrate.script.marks import Left
+from inc_hf.migrate.script.names import dotted, first_of
 from inc_hf.migrate.script.optimum_names import OPTIMUM_ROOTS, RENAMED, TRAINERS, why_missing
+from inc_hf.migrate.script.quoted import quoted_names
 from inc_hf.migrate.script.rewriter import Rewriter
 
 HOMES = {**RENAMED, **{old: ("transformers", new) for old, new in TRAINERS.items()}}
+SUBMODULES = ("neural_compressor", "intel")  # imported as names, and used with dots
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class Optimum(Rewriter):
-    """Renames them where they are imported and used; other names of optimum-intel stay imported from there."""
+    """Renames them where they are imported and used; others of INC are marked, those of OpenVINO and IPEX stay."""
+
+    def visit_Module(self, node: cst.Module) -> None:
+        super().visit_Module(node)
+        self._inside: set[cst.CSTNode] = set()  # of longer dotted names
+        self._quoted = quoted_names(node)
 
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
@@ -23,6 +35,11 @@ class Optimum(Rewriter):
             ):
                 return self._imports(updated_node, statement, aliases)
         return updated_node
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        module = dotted(node.module)
+        if isinstance(node.names, cst.ImportStar) and module in OPTIMUM_ROOTS:
+            self.mark(f"Name what is imported from {module}, so that it can be rewritten.")
 
     def _imports(self, line: cst.SimpleStatementLine, statement: cst.ImportFrom, aliases: list) -> Left:
         here: dict[str, dict[str, str]] = {}
@@ -36,7 +53,7 @@ class Optimum(Rewriter):
                 )
                 continue
             others.append(alias)
-            if why := why_missing(old):
+            if old not in SUBMODULES and (why := why_missing(old, dotted(statement.module))):
                 self.mark(why)
         if not here:
             return line
@@ -57,13 +74,41 @@ class Optimum(Rewriter):
             return updated_node.with_changes(value=HOMES[name][1])
         return updated_node
 
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        """Marks `optimum.intel.INCConfig`, with all its dots."""
+        self._inside.add(node.value)
+        origin = self.origin(node) or ""
+        bound = self.origin(first_of(node)) or ""  # by the import, which has a mark if that is no module
+        if node in self._inside or not of_optimum(origin) or of_optimum(bound) and bound not in OPTIMUM_ROOTS:
+            return
+        parts = [part for part in origin.split(".")[2:] if part != "neural_compressor"]
+        if parts and not any(part in HOMES for part in parts):
+            name = next((part for part in parts if part[0].isupper()), parts[-1])
+            if why := why_missing(name, origin.partition(f".{name}")[0]):
+                self.mark(why)
+
     def leave_Attribute(self, original_node: cst.Attribute, updated_node: cst.Attribute) -> cst.BaseExpression:
         """`optimum.intel.INCQuantizer`, with all its dots."""
         origin, name = self.origin(original_node) or "", original_node.attr.value
         if name in HOMES and of_optimum(origin) and origin.endswith(name):
             module, new = HOMES[name]
+            self.work.changes["classes of optimum-intel"] += 1
             return cst.Name(self.need(module, new, original_node))
         return updated_node
+
+    def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
+        """`q: "INCQuantizer"`"""
+        if original_node not in self._quoted:
+            return updated_node
+        scope = self.get_metadata(ScopeProvider, original_node, None)
+        new = _WORD.sub(lambda match: self._quoted_name(match[0], scope), original_node.value)
+        return updated_node.with_changes(value=new)
+
+    def _quoted_name(self, name: str, scope: Scope | None) -> str:
+        if name not in HOMES or name in self.taken or scope is None:
+            return name
+        origins = {each.name for each in scope.get_qualified_names_for(cst.Name(name))}
+        return HOMES[name][1] if any(map(of_optimum, origins)) else name
 
 
 def of_optimum(dotted_name: str) -> bool:

@@ -3,7 +3,7 @@
 import libcst as cst
 
 from inc_hf.migrate.script.flat_keywords import keyword, tidy
-from inc_hf.migrate.script.imports import dotted
+from inc_hf.migrate.script.names import dotted
 from inc_hf.migrate.script.optimum import of_optimum
 from inc_hf.migrate.script.optimum_names import TRAINERS
 from inc_hf.migrate.script.rewriter import Rewriter
@@ -22,6 +22,24 @@ OPTIONAL = """*(
         if config is not None
     )"""
 DROPPED = ("task", "feature", "save_onnx_model")
+ONNX = "`save_onnx_model` is gone: `inc-hf export DIR` writes ONNX from what is saved here."
+# Attributes that Trainer has not
+GONE = (
+    *CALLBACKS,
+    "compression_manager",
+    "_compression_manager",
+    "distillation_callback",
+    "compute_distillation_loss",
+    "get_model_sparsity",
+    "inc_config",
+    "agent",
+    "feature",
+    "task",
+    "dtype",
+    "_get_logits",
+    "_set_task",
+    "_onnx_export",
+)
 
 
 class OptimumTrainer(Rewriter):
@@ -31,12 +49,23 @@ class OptimumTrainer(Rewriter):
         super().visit_Module(node)
         self._subclasses: dict[str, cst.BaseExpression] = {}  # and the class of optimum-intel that each is made of
         self._trainers = set()
+        self._inside: list[bool] = []  # of a class: whether it is a trainer
         self._always = definite_configs(node)
 
     def visit_ClassDef(self, node: cst.ClassDef) -> None:
         for base in node.bases:
             if self._is_trainer(base.value):
                 self._subclasses[node.name.value] = self._subclasses.get(dotted(base.value), base.value)
+        self._inside.append(node.name.value in self._subclasses)
+
+    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+        self._inside.pop()
+        return updated_node
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        owner, name = dotted(node.value), node.attr.value
+        if name in GONE and (owner in self._trainers or owner == "self" and self._inside and self._inside[-1]):
+            self.mark(f"`{owner}.{name}` is gone: `Trainer` has callbacks instead; see docs/train.md.")
 
     def _is_trainer(self, name: cst.BaseExpression) -> bool:
         origin = self.origin(name) or ""
@@ -49,6 +78,8 @@ class OptimumTrainer(Rewriter):
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:
         function = original_node.func
+        if self._is_init_of_base(function) and any(_name(arg) in CALLBACKS for arg in original_node.args):
+            self.mark("`Trainer` takes no configs of INC: make them callbacks; see docs/train.md.")
         if isinstance(function, cst.Attribute) and dotted(function.value) in self._trainers:
             return self._method(function.attr.value, updated_node)
         is_imported = dotted(function).endswith("INCTrainer") and any(
@@ -56,11 +87,17 @@ class OptimumTrainer(Rewriter):
         )
         return self._made(original_node, updated_node) if self._is_trainer(function) or is_imported else updated_node
 
+    def _is_init_of_base(self, function: cst.BaseExpression) -> bool:
+        match function:
+            case cst.Attribute(value=cst.Call(func=cst.Name("super")), attr=cst.Name("__init__")):
+                return bool(self._inside) and self._inside[-1]
+        return False
+
     def _method(self, name: str, call: cst.Call) -> cst.Call:
         kept = [arg for arg in call.args if _name(arg) != "save_onnx_model"]
         if name != "save_model" or len(kept) == len(call.args):
             return call
-        self.mark("`save_onnx_model` is gone: `inc-hf export DIR` writes ONNX from what is saved here.")
+        self.mark(ONNX)
         return call.with_changes(args=tidy(call.args, kept))
 
     def _made(self, original: cst.Call, call: cst.Call) -> cst.Call:
@@ -73,6 +110,8 @@ class OptimumTrainer(Rewriter):
                 arg = arg.with_changes(keyword=cst.Name("processing_class"))
             if _name(arg) not in (*CALLBACKS, *DROPPED, "callbacks"):
                 kept.append(arg)
+        if any(_name(arg) == "save_onnx_model" and dotted(arg.value) not in ("False", "None") for arg in call.args):
+            self.mark(ONNX.replace("here", "by it"))
         if any(arg.star for arg in call.args):
             self.mark("If `**` passes a config of INC, make it a callback: see docs/train.md.")
         if len(call.args) - len(kept) == 0 and [*map(_name, kept)] == [*map(_name, call.args)]:

@@ -49,9 +49,45 @@ def test_values_that_change_on_the_way_are_kept(script):
     assert "quantizer_model = model  # of torch" in new and "fit(quantizer_model, " in new
 
 
-def test_a_name_of_the_script_is_not_hidden_by_a_module(script):
-    new = rewritten(f"{IMPORT}\nquantization = 1\ndef f():\n{SETTERS}", script)
+@pytest.mark.parametrize("line", ["quantization = 1", "from torch import quantization", "def quantization(): pass"])
+def test_a_name_of_the_script_is_not_hidden_by_a_module(script, line):
+    new = rewritten(f"{IMPORT}\n{line}\ndef f():\n{SETTERS}", script)
     assert "import quantization as inc_quantization" in new and "inc_quantization.fit(" in new
+
+
+@pytest.mark.parametrize("name", ["AccuracyCriterion", "PostTrainingQuantConfig", "set_random_seed"])
+def test_classes_of_the_script_are_not_hidden(script, name):
+    new = rewritten(f"{IMPORT}\ndef {name}(): pass\ndef f():\n{SETTERS}", script)
+    assert f"    {name} as inc_{name},\n" in new
+    assert new.count(f"inc_{name}(") == 1
+
+
+def test_variables_of_the_script_are_not_overwritten(script):
+    new = rewritten(f"{IMPORT}\ndef f(quantization_conf):\n{SETTERS}    print(quantization_conf)\n", script)
+    assert "quantizer_conf = PostTrainingQuantConfig(" in new and "fit(model, quantizer_conf, " in new
+    assert "print(quantization_conf)" in new and " quantization_conf = " not in new
+    new = rewritten(f"{IMPORT}\nquantizer_conf = 1\ndef f(quantization_conf):\n{SETTERS}", script)
+    assert "inc_quantization_conf = PostTrainingQuantConfig(" in new
+
+
+def test_several_components_have_confs_of_their_own(script):
+    made = "".join(f'{name} = Quantization("ptq.yaml")\n{name}.model = m\n' for name in "ab")
+    new = rewritten(f"{IMPORT}{made}a.fit()\nb.fit()\n", script)
+    assert "fit(m, quantization_conf)\n" in new and "fit(m, b_conf)\n" in new
+
+
+def test_lines_of_several_statements(script):
+    text = 'if x:\n    q = Quantization("ptq.yaml"); q.model = m; r = q.fit()  # go\n    a = 1; b = 2\n'
+    new = rewritten(IMPORT + text, script)
+    assert "Quantization(" not in new
+    assert "    r = quantization.fit(m, quantization_conf)  # go\n    a = 1; b = 2\n" in new
+
+
+def test_a_metric_in_words(script):
+    text = SETTERS.replace("quantizer.eval_func = evaluate", 'quantizer.metric = {"topk": 5}')
+    assert "has no `eval_dataloader`" in marks(f"{IMPORT}\ndef f():\n{text}", script)[0]
+    text = text.replace("    q_model =", "    quantizer.eval_dataloader = data\n    q_model =")
+    assert 'eval_dataloader=data, eval_metric={"topk": 5})' in rewritten(f"{IMPORT}\ndef f():\n{text}", script)
 
 
 def test_a_conf_in_a_variable(script):
@@ -61,6 +97,7 @@ def test_a_conf_in_a_variable(script):
 
 
 UNCLEAR = {
+    "conf beside it": ("\"ptq.yaml\"", "os.path.join(dirname(__file__), \"c.yaml\")", "not beside the script"),
     "conf at run time": ('"ptq.yaml"', "args.config", "not known before the script runs"),
     "no conf": ('"ptq.yaml"', '"none.yaml"', "not beside the script"),
     "wrong conf": ('"ptq.yaml"', '"wrong.yaml"', "`tunning`"),

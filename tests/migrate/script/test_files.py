@@ -3,7 +3,7 @@ import subprocess
 import pytest
 
 from inc_hf.migrate.script import ScriptError
-from inc_hf.migrate.script.files import files_in, migrate, write
+from inc_hf.migrate.script.files import Found, files_in, look_through, migrate, write
 
 OLD, NEW = "from neural_compressor import quantization\n", "from inc_hf import quantization\n"
 
@@ -50,12 +50,53 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_nothing_is_written_where_one_file_cannot_be_read(tmp_path, content):
+@pytest.fixture
+def mixed(tmp_path):
+    """Files that can be read and files that cannot."""
     (tmp_path / "a.py").write_text(OLD)
-    (tmp_path / "b.py").write_bytes(content)
-    with pytest.raises(ScriptError, match=r"b\.py"):
-        migrate(tmp_path)
+    for i, content in enumerate(BROKEN.values()):
+        (tmp_path / f"b{i}.py").write_bytes(content)
+    (tmp_path / "c.ipynb").write_text('{"cells": "neural_compressor')
+    (tmp_path / "d.py").write_text(OLD)
+    return tmp_path
+
+
+def test_those_that_cannot_be_read_do_not_keep_others_back(mixed):
+    found = look_through(mixed)
+    assert [each.path.name for each in found.migrated] == ["a.py", "d.py"]
+    assert [each.path.name for each in found.not_read] == [*(f"b{i}.py" for i in range(len(BROKEN))), "c.ipynb"]
+    assert all(str(each.path) in each.why for each in found.not_read)
+
+
+def test_all_of_them_are_named_where_none_may_be(mixed):
+    with pytest.raises(ScriptError, match=r"b0\.py[^$]*b4\.py[^$]*c\.ipynb"):
+        migrate(mixed)
+
+
+NAMED = {"no python.py": b"x = = 1\n", "binary.py": b"\xff\xfe\0x", "cut.ipynb": b'{"cells": [', "empty.ipynb": b""}
+
+
+@pytest.mark.parametrize("content", [*BROKEN.values(), *NAMED.values()], ids=[*BROKEN, *NAMED])
+def test_one_that_is_named_is_read_in_any_case(tmp_path, request, content):
+    name = request.node.callspec.id
+    path = tmp_path / (name if "." in name else "a.py")
+    path.write_bytes(content)
+    with pytest.raises(ScriptError, match=path.name):
+        look_through(path)
+
+
+def test_what_is_passed_by_is_told(tmp_path):
+    (tmp_path / "in/build").mkdir(parents=True)
+    (tmp_path / "out.py").write_text(OLD)
+    (tmp_path / "in/a.py").write_text("x = 1\n")
+    (tmp_path / "in/b.py").symlink_to(tmp_path / "out.py")
+    (tmp_path / "in/c.py").symlink_to(tmp_path / "in/a.py")  # is read by its own name
+    (tmp_path / "in/loop").symlink_to(tmp_path / "in")
+    found = Found()
+    assert [path.name for path in files_in(tmp_path / "in", found)] == ["a.py"]
+    assert [each.path.name for each in found.left_out] == ["b.py", "build"]
+    (result,) = migrate(tmp_path / "in/b.py")
+    assert result.is_changed
 
 
 @pytest.mark.parametrize("name", ["none.py", "a.txt"])

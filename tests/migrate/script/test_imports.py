@@ -11,9 +11,6 @@ SAME = {
         "def f():\n    from neural_compressor.config import (\n        BenchmarkConfig,  # how\n    )\n",
         "def f():\n    from inc_hf.config import (\n        BenchmarkConfig,  # how\n    )\n",
     ),
-    "logger": ('logging.getLogger("neural_compressor")', 'logging.getLogger("inc_hf")'),
-    "patch": ('mock.patch("neural_compressor.training.fit")', 'mock.patch("inc_hf.training.fit")'),
-    "words": ('help = "tune with neural_compressor"', 'help = "tune with neural_compressor"'),
     "other packages": (
         "import neural_compressor_ext, my.neural_compressor",
         "import neural_compressor_ext, my.neural_compressor",
@@ -45,7 +42,7 @@ MISSING = {
     "unknown": ("from neural_compressor.config import NoSuchConfig", "no `config.NoSuchConfig`"),
     "module": ("import neural_compressor.no_such_thing", "no `no_such_thing`"),
     "star": ("from neural_compressor.config import *", "Name what is imported"),
-    "version": ('require_version("neural-compressor>=2.0")\n# neural_compressor', "not needed any more"),
+    "dotted and known": ("import neural_compressor as nc\nnc.config.NoSuch(nc.config.NoSuch)", "no `config.NoSuch`"),
     "dotted": ("import neural_compressor as nc\nnc.strategy.no_such()", "no `strategy.no_such`"),
 }
 
@@ -54,6 +51,56 @@ MISSING = {
 def test_what_is_not_here_is_marked(text, said):
     (mark,) = marks(text)
     assert said in mark
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import ilit",
+        "from neural_coder import enable",
+        "import neural_solution.x",
+        "import neural_insights as n",
+        "from intel_extension_for_transformers.transformers import WeightOnlyQuantConfig",
+    ],
+)
+def test_what_else_came_with_inc_is_marked(line):
+    assert len(marks(f"{line}\n")) == 1
+
+
+def test_packages_with_similar_names_are_none():
+    text = "import utilities, ability, intel_extension_for_pytorch\nfrom neural import x\n"
+    assert rewritten(text) == text
+
+
+LONG = ", ".join(f"{kind}Config" for kind in ("PostTrainingQuant", "MixedPrecision", "Benchmark", "WeightPruning"))
+LAYOUTS = {
+    "one line": (
+        "from neural_compressor.config import PostTrainingQuantConfig",
+        "from inc_hf.config import PostTrainingQuantConfig, TuningCriterion",
+    ),
+    "a name a line": (
+        "from neural_compressor.config import (\n    BenchmarkConfig,  # a\n    PostTrainingQuantConfig,  # b\n)",
+        "from inc_hf.config import (\n    BenchmarkConfig,  # a\n    PostTrainingQuantConfig,  # b\n"
+        "    TuningCriterion,\n)",
+    ),
+    "longer": (
+        f"from neural_compressor.config import {LONG}, DistillationConfig",
+        "from inc_hf.config import (\n    "
+        + ",\n    ".join([*LONG.split(", "), "DistillationConfig", "TuningCriterion"])
+        + ",\n)",
+    ),
+}
+
+
+@pytest.mark.parametrize("old, new", LAYOUTS.values(), ids=LAYOUTS)
+def test_layout_of_imports_with_more_names(old, new):
+    assert rewritten(f"{old}\nPostTrainingQuantConfig(timeout=1)\n").startswith(new)
+
+
+def test_no_import_is_written_twice():
+    uses = "nc.config.BenchmarkConfig, neural_compressor.config.TuningCriterion\n"
+    text = f"import neural_compressor as nc\nimport neural_compressor\n{uses}"
+    assert rewritten(text).count("import inc_hf.config\n") == 1
 
 
 def test_an_import_of_which_only_some_is_here_is_split():
