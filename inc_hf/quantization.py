@@ -18,6 +18,7 @@ from inc_hf.config.aliases import also_called
 from inc_hf.config.arguments import check_data, check_function
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
+from inc_hf.inference.optimize import ready_copy
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.quantize.support import check_supported, say_what_is_idle
 from inc_hf.quantize.workflow import check_is_float
@@ -112,9 +113,8 @@ def _tuned(
     """The best quantized copy that the strategy finds."""
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
     space_of = partial(QuantizationSpace, model, conf, calibration)
-    result = search(
-        model, evaluate, space_of, partial(goal_by, evaluate), tuning, calibration.batches, conf.quant_level
-    )
+    goal_of = partial(goal_by, evaluate)
+    result = search(model, evaluate, space_of, goal_of, tuning, calibration.batches, conf.quant_level, ready_copy)
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
     result.coverage.log(logger)

@@ -12,8 +12,10 @@ from inc_hf.quantize.probe import recording_reached
 from inc_hf.tune.doubts import doubts_of
 from inc_hf.tune.goal import Goal
 from inc_hf.tune.history import History
+from inc_hf.tune.latency import Latency
+from inc_hf.tune.objectives import objectives_of
 from inc_hf.tune.problem import Problem
-from inc_hf.tune.space import Space
+from inc_hf.tune.space import Space, copy_of
 from inc_hf.tune.strategies import STRATEGIES, chosen
 from inc_hf.tune.tuner import TuneResult, tune
 
@@ -30,6 +32,7 @@ def search(
     tuning: TuningCriterion,
     batches: Sequence[Any] = (),
     quant_level: int | str = 1,
+    ready: Callable[[nn.Module], nn.Module] = copy_of,
 ) -> TuneResult:
     """Find the best model of a space; each trial is in `history.json` of the workspace when it ends.
 
@@ -41,6 +44,7 @@ def search(
         tuning: how long to search for it.
         batches: whose first ones are these inputs; otherwise they are what `evaluate` calls the model with.
         quant_level: chooses the strategy, see [`chosen`].
+        ready: makes a copy of a model as it will be used, to see how fast it is.
 
     Raises:
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
@@ -65,7 +69,8 @@ def search(
         logger.warning("The strategy %r is not available yet; 'basic' searches instead.", name)
         name = "basic"
     logger.info("Searching by the strategy %r.", name)
-    result = tune(STRATEGIES[name](problem), space.build, evaluate, goal, tuning, history)
+    latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
+    result = tune(STRATEGIES[name](problem), space.build, evaluate, goal, tuning, history, latency)
     result.doubts = doubts
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:

@@ -51,6 +51,7 @@ def tune(
     goal: Goal,
     criterion: TuningCriterion,
     history: History,
+    latency: Callable[[nn.Module], float | None] | None = None,
 ) -> TuneResult:
     """Try the candidates of `strategy` until it ends, or trials or time run out; return the best.
 
@@ -67,7 +68,7 @@ def tune(
                 break
             if trial := tried.get(candidate.fingerprint):
                 continue
-            result = _try(candidate, build, evaluate, goal, history)
+            result = _try(candidate, build, evaluate, goal, history, latency)
             trial = tried[candidate.fingerprint] = result.trial
             if best is None or is_better(trial, best.trial, goal, criterion):
                 best = result
@@ -88,7 +89,14 @@ def _built(best: TuneResult, build: Callable[[Candidate], nn.Module]) -> TuneRes
     return best
 
 
-def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, history: History) -> TuneResult:
+def _try(
+    candidate: Candidate,
+    build: Callable,
+    evaluate: Callable,
+    goal: Goal,
+    history: History,
+    latency: Callable[[nn.Module], float | None] | None,
+) -> TuneResult:
     trial, model = history.earlier.get(candidate.fingerprint), None
     if trial is None:
         model = build(candidate)
@@ -98,7 +106,8 @@ def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, 
         modules = len(quantized_modules(model))
         meets = goal.is_met_by(score)
         size, name = model_bytes(model), candidate.fingerprint
-        trial = Trial(candidate.label, name, score, seconds, size, meets, modules, goal.baseline)
+        ratio = latency(model) if latency and meets else None
+        trial = Trial(candidate.label, name, score, seconds, size, meets, modules, goal.baseline, ratio)
     else:  # the goal may be another one than in the earlier search
         trial = replace(trial, label=candidate.label, meets_goal=goal.is_met_by(trial.score))
     history.add(trial)
@@ -110,9 +119,15 @@ def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, 
         trial.score,
         goal.baseline,
         goal.target,
-        ", met" if trial.meets_goal else "",
+        _met_in_words(trial),
     )
     return TuneResult(model, candidate, trial, history, goal)
+
+
+def _met_in_words(trial: Trial) -> str:
+    if not trial.meets_goal:
+        return ""
+    return ", met" if trial.latency is None else f", met, {1 / trial.latency:.2f} x as fast as the float model"
 
 
 def model_bytes(model: nn.Module) -> int:
