@@ -15,6 +15,7 @@ from inc_hf.migrate.script import ScriptError
 from inc_hf.migrate.script.marks import Mark, marks_in
 from inc_hf.migrate.script.notebook import rewrite_notebook
 from inc_hf.migrate.script.source import concerns, rewrite_text
+from inc_hf.migrate.script.syntax import what_is_wrong
 from inc_hf.telling import progress_bar
 
 SUFFIXES = (".py", ".ipynb")
@@ -156,9 +157,8 @@ def _script(path: Path, content: bytes) -> Migrated:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         rewritten = rewrite_text(content.decode(encoding), path)
     except cst.ParserSyntaxError as error:
-        raise ScriptError(
-            f"{path}, line {error.raw_line}: this is no Python that can be read: {error.message}"
-        ) from error
+        line, why = what_is_wrong(content.decode(encoding), error)
+        raise ScriptError(f"{path}, line {line}: this is no Python that can be read: {why}") from error
     except (UnicodeDecodeError, LookupError, SyntaxError) as error:
         raise ScriptError(
             f"{path} is in another encoding than it says, or in UTF-8 if it says none: {error}."

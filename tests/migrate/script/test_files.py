@@ -50,6 +50,12 @@ BROKEN = {
 }
 
 
+def test_the_reason_is_that_of_python(tmp_path):
+    (tmp_path / "a.py").write_text("import neural_compressor\nprint 1\n")
+    with pytest.raises(ScriptError, match=r"a\.py, line 2: .*Missing parentheses in call to 'print'"):
+        migrate(tmp_path)
+
+
 @pytest.fixture
 def mixed(tmp_path):
     """Files that can be read and files that cannot."""
