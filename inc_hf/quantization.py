@@ -18,8 +18,9 @@ from inc_hf.config.aliases import also_called
 from inc_hf.config.arguments import check_data, check_function
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
+from inc_hf.inference.optimize import ready_copy
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
-from inc_hf.quantize.support import check_supported
+from inc_hf.quantize.support import check_supported, say_what_is_idle
 from inc_hf.quantize.workflow import check_is_float
 from inc_hf.results.compressed import held_model
 from inc_hf.results.quantized import QuantizedModel
@@ -110,11 +111,10 @@ def _tuned(
     model: nn.Module, conf: PostTrainingQuantConfig, calibration: Calibration, evaluate: Scoring
 ) -> QuantizedModel:
     """The best quantized copy that the strategy finds."""
-    if conf.quant_level == 0:
-        logger.warning("`quant_level` 0 (type by type) is not available yet; the search is that of 'auto'.")
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
     space_of = partial(QuantizationSpace, model, conf, calibration)
-    result = search(model, evaluate, space_of, partial(goal_by, evaluate), tuning, calibration.batches)
+    goal_of = partial(goal_by, evaluate)
+    result = search(model, evaluate, space_of, goal_of, tuning, calibration.batches, conf.quant_level, ready_copy)
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs)
     result.coverage.log(logger)
@@ -152,6 +152,7 @@ def _check_request(model: nn.Module, conf: Any, calib_dataloader: Any, calib_fun
         if conf.recipe(recipe) and calib_dataloader is None and calib_func is None:
             raise UsageError(f"{words} needs calibration data: pass `calib_dataloader` or `calib_func`.")
     check_supported(conf)
+    say_what_is_idle(conf)
     if conf.diagnosis:
         check_writable(options.workspace)
 

@@ -24,9 +24,10 @@ from inc_hf.config import (
 )
 from inc_hf.config.arguments import check_function, check_optional_int
 from inc_hf.config.checks import check_int
+from inc_hf.config.elsewhere import elsewhere
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import scoring
-from inc_hf.prune import prepare
+from inc_hf.prune import prepare as pruners_of
 from inc_hf.results.compressed import CompressedModel
 from inc_hf.results.story import goal_by
 from inc_hf.telling import warn_once
@@ -39,6 +40,11 @@ CALLBACKS: dict[type, Callable[[Any], TrainerCallback]] = {
     DistillationConfig: DistillationCallback,
     QuantizationAwareTrainingConfig: QuantizationAwareTrainingCallback,
 }
+prepare = elsewhere(
+    "prepare",
+    "it was a draft of 1.14; use `prepare_compression(model, [config, ...])`, or give the confs of 1.X to the classes "
+    "of `inc_hf.experimental`, several of them to `Scheduler().combine(...)`",
+)
 
 
 class CompressionManager(LoopHooks):
@@ -57,7 +63,7 @@ class CompressionManager(LoopHooks):
         self._model = CompressedModel(model)
         for entry in self.callbacks_list:
             if isinstance(entry.callback, PruningCallback):
-                entry.callback.pruners = prepare(model, entry.callback.config, self.max_steps)
+                entry.callback.pruners = pruners_of(model, entry.callback.config, self.max_steps)
             if isinstance(entry.callback, DistillationCallback):
                 entry.callback.replaces_loss = False
                 entry.callback.teacher = teacher_of(entry.callback.config, model)

@@ -96,7 +96,7 @@ def assert_unchanged(model: nn.Module, before: dict) -> None:
 
 
 def config(approach: str = "dynamic", goal: AccuracyCriterion | None = None, max_trials: int = 100, **settings):
-    tuning = TuningCriterion(max_trials=max_trials, timeout=settings.pop("timeout", 0))
+    tuning = TuningCriterion("basic", max_trials=max_trials, timeout=settings.pop("timeout", 0))
     return PostTrainingQuantConfig(approach=approach, accuracy_criterion=goal, tuning_criterion=tuning, **settings)
 
 

@@ -1,5 +1,6 @@
 """scripts/check_inc_names.py: every public name of INC's for PyTorch is here, or its absence has a reason."""
 
+import copy
 import importlib
 import sys
 from pathlib import Path
@@ -57,6 +58,7 @@ REFUSED = {
     "adaptor.pytorch.PyTorch_FXAdaptor": "quantize with `inc_hf.quantization.fit`",
     "adaptor.tf_utils.util.is_ckpt_format": "for TensorFlow and Keras stay with `neural-compressor<3`",
     "adaptor.torch_utils.layer_wise_quant.load_empty_model": "load the model with `from_pretrained`",
+    "training.prepare": "use `prepare_compression(model, [config, ...])`, or give the confs of 1.X to the classes",
     "utils.utility.recover": "`set_resume_from` goes on from them",
     "utils.pytorch.recover_model_from_json": "load what that has saved",
     "utils.load_huggingface.export_compressed_model": "`save_pretrained` of a quantized model stores it compressed",
@@ -76,6 +78,22 @@ def test_what_is_elsewhere_can_be_imported_and_says_so_at_its_use(name, message)
 
     with pytest.raises(UsageError, match="is not here"):
         Own()
+
+
+@pytest.mark.parametrize("name", ["config", "quantization", "pytorch_config", "check_value"])
+def test_an_object_that_all_of_inc_shared(name):
+    """It can be imported, and says at its first use what to do."""
+    thing = getattr(importlib.import_module("inc_hf.conf.pythonic_config"), name)
+    said = f"INC's `conf.pythonic_config.{name}` is not here: it was one object for all of a script; make"
+    with pytest.raises(UsageError, match=said):
+        thing.inputs = ["x"]
+    with pytest.raises(UsageError, match=said):
+        thing.quantization.inputs = ["x"]
+    with pytest.raises(UsageError, match=said):
+        thing("name", 1)
+    copy.copy(thing)
+    with pytest.raises(ImportError, match="cannot import name 'purple'"):
+        from inc_hf.conf.pythonic_config import purple  # noqa: F401
 
 
 def test_frameworks():

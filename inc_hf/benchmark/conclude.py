@@ -17,12 +17,14 @@ from inc_hf.benchmark.statistics import Latency, ratio, spread, throughput
 from inc_hf.version import versions
 
 AGAIN = "the first one again"
+UNEVEN = 1.25  # how many times as large one of two figures of the speed may be as the other
 
 
-def conclude(
-    groups: dict[str, list[Instance]], turns: Turns, about: dict[str, str], batches: list[Batch]
-) -> BenchmarkResult:
+def conclude(groups: dict[str, list[Instance]], turns: Turns, about: dict[str, str], tokens: int) -> BenchmarkResult:
     """The measurements of all models but [`AGAIN`], which tells how noisy the machine is.
+
+    Args:
+        tokens (`int`): in the largest batch.
 
     Raises:
         BenchmarkError: the instances of a model did not run at the same time.
@@ -30,13 +32,17 @@ def conclude(
     first = next(iter(groups))
     speeds = {name: [throughput(windows) for windows in rounds] for name, rounds in turns.items()}
     if apart := [name for name, found in speeds.items() if not all(found)]:
-        raise BenchmarkError(f"The instances of {', '.join(apart)} did not run at the same time.")
+        raise BenchmarkError(
+            f"The instances of {', '.join(apart)} did not run at the same time; measure for longer (`iteration`, "
+            "`seconds`), or end other programs."
+        )
     found = {name: _measurement(name, groups[name], turns[name], speeds, first) for name in groups}
     noise = abs(found.pop(AGAIN).speedup - 1)
     scatter = spread(speeds[first])
     notes = [_noise_note(first, noise, scatter)]
     slow = [m for m in list(found.values())[1:] if m.speedup < 1 - noise]
-    notes += [_slow_note(measurement, largest_batch(batches)) for measurement in slow]
+    notes += [_slow_note(measurement, tokens) for measurement in slow]
+    notes += [note for measurement in found.values() if (note := _uneven_note(measurement, found[first]))]
     return BenchmarkResult(list(found.values()), noise, about, notes, scatter)
 
 
@@ -73,18 +79,33 @@ def _slow_note(measurement: Measurement, tokens: int) -> str:
     return f"{measurement.name} is slower than what it is compared with ({measurement.speedup:.2f}×). {reasons}"
 
 
+def _uneven_note(measurement: Measurement, first: Measurement) -> str | None:
+    """A word where the times that are shown make another ratio than the speed."""
+    of_medians = first.latency.p50 / measurement.latency.p50
+    if max(of_medians / measurement.speedup, measurement.speedup / of_medians) <= UNEVEN:
+        return None
+    return (
+        f"{measurement.name} is {measurement.speedup:.2f}× as fast by samples per second, and {of_medians:.2f}× by "
+        "the median call: a few calls took much longer than the others. Measure for longer (`iteration`, `seconds`)."
+    )
+
+
 def largest_batch(batches: list[Batch]) -> int:
     """Tokens in the largest batch; samples, where there are none."""
     return max(batch["input_ids"].numel() if "input_ids" in batch else size_of(batch) for batch in batches)
 
 
-def describe(model_name: str, cpus: list[list[int]], batches: list[Batch]) -> dict[str, str]:
-    """What was measured, and on what machine."""
+def sizes_of(batches: list[Batch]) -> str:
+    """The shape of the batches, in words."""
     shapes = {tuple(next(iter(batch.values())).shape) for batch in batches}
-    sizes = " x ".join(map(str, shapes.pop())) if len(shapes) == 1 else "several sizes"
+    return f"batches of {' x '.join(map(str, shapes.pop())) if len(shapes) == 1 else 'several sizes'}"
+
+
+def describe(model_name: str, cpus: list[list[int]], batches: str) -> dict[str, str]:
+    """What was measured, and on what machine."""
     instances, cores = counted(len(cpus), "instance"), counted(len(cpus[0]), "core")
     return {
-        "batches": f"{model_name + ': ' if model_name else ''}batches of {sizes}, {instances} of {cores}",
+        "batches": f"{model_name + ': ' if model_name else ''}{batches}, {instances} of {cores}",
         "cpus": "; ".join(",".join(map(str, each)) for each in cpus),
         "cpu": f"{os.cpu_count()} x {torch.cpu.get_capabilities().get('cpu_name', 'unknown')}",
         "vector instructions": torch.backends.cpu.get_cpu_capability(),

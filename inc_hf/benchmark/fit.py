@@ -1,10 +1,9 @@
 """`fit`: how fast a model is on this machine, beside the float one (INC 2.X `neural_compressor.benchmark`)."""
 
-import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
@@ -14,11 +13,11 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from inc_hf.benchmark.batches import read_batches, write_batches
-from inc_hf.benchmark.conclude import conclude, describe
+from inc_hf.benchmark.conclude import conclude, describe, largest_batch, sizes_of
 from inc_hf.benchmark.cores import share_out
-from inc_hf.benchmark.function import function_of, measure_function
-from inc_hf.benchmark.instances import Instance, started
-from inc_hf.benchmark.measure import Turns, take_turns
+from inc_hf.benchmark.function import calls_of, measure_function
+from inc_hf.benchmark.groups import running, settings_of, turns_of
+from inc_hf.benchmark.measure import Turns
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.benchmark.tasks import batches_for, on_disk, tasks_of
 from inc_hf.checkpoint.plain import is_plain
@@ -31,7 +30,6 @@ from inc_hf.models.tasks import check_task
 from inc_hf.results.base import StandsForModel
 from inc_hf.results.compressed import held_model
 from inc_hf.runtimes import BACKENDS
-from inc_hf.telling import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +57,14 @@ def fit(
 
     Args:
         model: a directory or Hub name of a checkpoint, or a model of transformers, which is saved for its processes. A
-            plain module is timed in this process, on the batches of `b_dataloader`.
+            plain module is timed in this process, on the batches of `b_dataloader`; several instances of it, or of
+            `b_func`, load it from a pickle, so that its class must be one that they can import.
         conf ([`BenchmarkConfig`], *optional*): instances, cores, warm-up; `iteration` calls instead of `seconds`.
         b_dataloader (*optional*): batches by the names of inputs, as [`inc_hf.models.batches.batches_of`] takes them.
             Without them, `batch_size` random texts of `sequence_length` tokens, or images; by
             default of 128, or of as many as the model takes.
-        b_func (`Callable`, *optional*): gets the model and is timed in this process, instead of all else.
+        b_func (`Callable`, *optional*): gets the model and is timed, instead of all else: in this process, or several
+            instances of it in processes of their own.
         baseline (*optional*): the float model to compare with; by default one of the same architecture with random
             weights, False for none.
         backend (`str`, *optional*): what runs `model`, as in `IncModelFor….from_pretrained`; over `conf.backend`.
@@ -84,11 +84,14 @@ def fit(
     conf = BenchmarkConfig() if conf is None else conf
     _check_time(seconds, conf.iteration != -1 or b_dataloader is not None)
     if b_func is not None:
-        return measure_function(model, conf, b_func, seconds)
+        return measure_function(model, conf, b_func, seconds, progress)
     held = model.model if isinstance(model, StandsForModel) else model
     if isinstance(held, nn.Module) and is_plain(held) and b_dataloader is not None:
-        held, b_func, count = function_of(held, b_dataloader)
-        return measure_function(held, replace(conf, iteration=_calls(conf, count)), b_func, seconds)
+        calls = calls_of(held, b_dataloader)
+        if conf.num_of_instance == 1:
+            logger.warning("A %s is timed in this process, without a float model beside it.", type(held).__name__)
+        counted = replace(conf, iteration=_calls(conf, len(calls.batches)))
+        return measure_function(held, counted, calls, seconds, progress)
     _check(conf, batch_size, sequence_length)
     backend = _checked(backend or ("torch" if conf.backend == "default" else conf.backend))
     cpus = share_out(conf.num_of_instance, conf.cores_per_instance)
@@ -99,25 +102,16 @@ def fit(
         count = write_batches(inputs, batches)
         models = tasks_of(name, backend, baseline, Path(folder) / "baseline", trust_remote_code)
         trust = {"trust_remote_code": trust_remote_code}
-        shared = {"task": task, "batches": str(batches), **trust, **_settings_of(conf)}
+        shared = {"task": task, "batches": str(batches), **trust, **settings_of(conf)}
         tasks = {label: {**shared, **model} for label, model in models.items()}
-        with _running(tasks, cpus) as groups:
-            turns = _turns(groups, seconds, _calls(conf, None if b_dataloader is None else count), progress)
+        with running(tasks, cpus) as groups:
+            turns = turns_of(groups, seconds, _calls(conf, None if b_dataloader is None else count), progress)
             return _concluded(groups, turns, conf.model_name, cpus, batches)
 
 
 def _concluded(groups: dict, turns: Turns, title: str, cpus: list[list[int]], file: Path) -> BenchmarkResult:
     batches = read_batches(file)
-    return conclude(groups, turns, describe(title, cpus, batches), batches)
-
-
-def _settings_of(conf: BenchmarkConfig) -> dict[str, int | None]:
-    """What a process is told of the config."""
-    return {
-        "warmup": conf.warmup,
-        "threads": conf.intra_num_of_threads,
-        "inter_threads": conf.inter_num_of_threads,
-    }
+    return conclude(groups, turns, describe(title, cpus, sizes_of(batches)), largest_batch(batches))
 
 
 def _calls(conf: BenchmarkConfig, given: int | None) -> int | None:
@@ -149,22 +143,3 @@ def _checked(backend: str) -> str:
         raise UsageError(f"`backend` must be one of default, {', '.join(BACKENDS)} here, got {backend!r}.")
     BACKENDS[backend]()  # an ImportError, if it is not installed
     return backend
-
-
-@contextlib.contextmanager
-def _running(tasks: dict[str, dict], cpus: list[list[int]]) -> Iterator[dict[str, list[Instance]]]:
-    """The processes of all models; those of one load at the same time, the next model after them."""
-    with contextlib.ExitStack() as stack:
-        groups = {}
-        for label, task in tasks.items():
-            many = len(cpus) > 1
-            instances = [
-                Instance(f"{label}, instance {i}" if many else label, task, each) for i, each in enumerate(cpus)
-            ]
-            groups[label] = stack.enter_context(started(instances))
-        yield groups
-
-
-def _turns(groups: dict, seconds: float, calls: int | None, progress: bool) -> Turns:
-    with progress_bar(total=100, desc="Measuring", unit="%", disable=not progress, leave=False) as bar:
-        return take_turns(groups, seconds, calls, on_round=lambda share: bar.update(round(100 * share) - bar.n))

@@ -1,7 +1,5 @@
-"""Timing a function of the caller, in this process."""
+"""Timing a function of the caller: in this process, or several of them at the same time."""
 
-import itertools
-import logging
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -10,8 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from inc_hf.benchmark.function_worker import samples_of
 from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.result import BenchmarkResult
+from inc_hf.benchmark.several import measure_in_processes
 from inc_hf.benchmark.statistics import Latency
 from inc_hf.benchmark.worker import peak_rss
 from inc_hf.config import BenchmarkConfig
@@ -19,24 +19,20 @@ from inc_hf.errors import UsageError
 from inc_hf.models.batches import batch_length, batches_of
 from inc_hf.quantize.workflow import evaluating, run
 
-logger = logging.getLogger(__name__)
-
 
 def measure_function(
-    model: Any, conf: BenchmarkConfig, b_func: Callable[[Any], Any], seconds: float
+    model: Any, conf: BenchmarkConfig, b_func: Callable[[Any], Any], seconds: float, progress: bool = False
 ) -> BenchmarkResult:
     """Time `b_func(model)`: after `conf.warmup` calls, `conf.iteration` of them or as many as `seconds` have room for.
 
     A call counts as one sample, unless it returns how many samples it had.
 
     Raises:
-        ValueError: several instances: a function has no form that other processes could load.
+        ValueError: several instances, and other processes cannot load the function or the model.
     """
+    name = conf.model_name or getattr(b_func, "__name__", "b_func")
     if conf.num_of_instance > 1:
-        raise UsageError(
-            f"`b_func` runs in this process, but `num_of_instance` is {conf.num_of_instance}; pass a checkpoint "
-            "without `b_func`, or run a script several times with `benchmark_with_raw_cmd`."
-        )
+        return measure_in_processes(model, conf, b_func, name, seconds, progress)
     before = torch.get_num_threads()
     torch.set_num_threads(conf.intra_num_of_threads or before)
     try:
@@ -46,7 +42,7 @@ def measure_function(
     finally:
         torch.set_num_threads(before)
     measurement = Measurement(
-        name=conf.model_name or getattr(b_func, "__name__", "b_func"),
+        name=name,
         latency=Latency.of(times),
         throughput=samples / sum(times),
         speedup=1.0,
@@ -59,22 +55,27 @@ def measure_function(
     return BenchmarkResult([measurement], None, about)
 
 
-def function_of(model: nn.Module, dataloader: Iterable) -> tuple[nn.Module, Callable[[nn.Module], int], int]:
-    """What times a plain module, which has no form that other processes could load: it in evaluation mode, a function
-    that calls it with the next batch, and how many batches there are."""
-    batches = list(batches_of(dataloader, model, keep_labels=False))
-    if not batches:
-        raise UsageError("`b_dataloader` is empty; give at least one batch.")
-    logger.warning("A %s is timed in this process, since no other could load it.", type(model).__name__)
-    following = itertools.cycle(batches)
+class Calls:
+    """Calls a module with the next of its batches, in evaluation mode; returns how many samples these were."""
 
-    def call(model: nn.Module) -> int:
-        batch = next(following)
+    def __init__(self, batches: list[Any], name: str = "batches"):
+        self.batches, self.__name__ = batches, name
+        self.count = 0
+
+    def __call__(self, model: nn.Module) -> int:
+        batch = self.batches[self.count % len(self.batches)]
+        self.count += 1
         with torch.no_grad(), evaluating(model):
             run(model, batch)
         return batch_length(batch)
 
-    return model, call, len(batches)
+
+def calls_of(model: nn.Module, dataloader: Iterable) -> Calls:
+    """What times a plain module on each batch."""
+    batches = list(batches_of(dataloader, model, keep_labels=False))
+    if not batches:
+        raise UsageError("`b_dataloader` is empty; give at least one batch.")
+    return Calls(batches, type(model).__name__)
 
 
 def _times(call: Callable[[], Any], calls: int, seconds: float) -> tuple[list[float], int]:
@@ -84,5 +85,5 @@ def _times(call: Callable[[], Any], calls: int, seconds: float) -> tuple[list[fl
         start = time.perf_counter()
         returned = call()
         times.append(time.perf_counter() - start)
-        samples += returned if isinstance(returned, int) and not isinstance(returned, bool) else 1
+        samples += samples_of(returned)
     return times, samples

@@ -61,6 +61,18 @@ class Instance:
         """Let it take a turn, without waiting for that."""
         self._send(turn)
 
+    def wait_until_through(self) -> None:
+        """Until it has made the calls of a turn that it has together with others.
+
+        Raises:
+            BenchmarkError: it ended instead.
+        """
+        self._receive()
+
+    def release(self) -> None:
+        """Tell it that the others are through, too."""
+        self._send({})
+
     def window(self) -> Window:
         """What it did in its turn.
 

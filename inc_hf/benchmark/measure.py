@@ -50,18 +50,18 @@ def take_turns(
 
 def fewest(windows: list[list[Window]]) -> int:
     """Calls of the instance that made the fewest."""
-    return min((sum(map(len_of, each)) for each in zip(*windows, strict=True)), default=0)
-
-
-def len_of(window: Window) -> int:
-    return len(window.starts)
+    return min((sum(len(window.latencies()) for window in each) for each in zip(*windows, strict=True)), default=0)
 
 
 def together(
     instances: list[Instance], seconds: float, calls: int | None = None, batch: int | None = None
 ) -> list[Window]:
-    """One turn of all instances of a model, from the same moment on."""
+    """One turn of all instances of a model, from the same moment on and until the last one is through."""
+    is_alone = len(instances) == 1
     turn = {"start": time.perf_counter() + SOON, "seconds": seconds, "calls": calls, "batch": batch}
     for instance in instances:
-        instance.tell(turn)
+        instance.tell({**turn, "is_alone": is_alone})
+    for step in () if is_alone else (Instance.wait_until_through, Instance.release):
+        for instance in instances:
+            step(instance)
     return [instance.window() for instance in instances]

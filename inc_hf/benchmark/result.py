@@ -17,7 +17,7 @@ NOISE_LIMIT = 0.03
 HOPELESS = 0.25  # where equal models differ by as much, no speed is printed
 HOPELESS_SCATTER = 0.5  # or the turns of one model
 TOO_NOISY = "too noisy"
-UNITS = "latency in ms; samples per second; disk and peak RSS in MB"
+UNITS = "latency in ms; samples per second, whose ratio is the speed; disk and peak RSS in MB"
 
 
 @dataclass
@@ -49,7 +49,7 @@ class BenchmarkResult:
         return (self.noise or 0) <= HOPELESS and (self.scatter or 0) <= HOPELESS_SCATTER
 
     def speed_of(self, measurement: Measurement) -> str:
-        """How many times as fast as the first, or that it would mean nothing."""
+        """How many times as many samples per second as the first, or that it would mean nothing."""
         return f"{measurement.speedup:.2f}×" if self.has_speeds else TOO_NOISY
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,4 +83,7 @@ class BenchmarkResult:
 
     def __repr__(self) -> str:
         found = ", ".join(f"{m.name}: {m.latency.p50:.2f} ms, {self.speed_of(m)}" for m in self.measurements)
-        return f"BenchmarkResult({found})"
+        how = (
+            "; ms of the median call, × samples per second, the median of turns" if len(self.measurements) > 1 else ""
+        )
+        return f"BenchmarkResult({found}{how})"

@@ -12,15 +12,18 @@ class Window:
     Args:
         starts, ends (`list[float]`): of each call, in seconds of a clock that all processes share.
         samples (`list[int]`): in each call.
+        counted (`int`, *optional*): how many of the calls, from the first on, are those that were asked for; by
+            default all. The others only kept the machine busy until all instances were through.
     """
 
     starts: list[float]
     ends: list[float]
     samples: list[int]
+    counted: int | None = None
 
     def latencies(self) -> list[float]:
-        """Seconds of each call."""
-        return [end - start for start, end in zip(self.starts, self.ends, strict=True)]
+        """Seconds of each call that counts."""
+        return [end - start for start, end in zip(self.starts, self.ends, strict=True)][: self.counted]
 
 
 @dataclass

@@ -8,9 +8,11 @@ import json
 import os
 import re
 import resource
+import select
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -36,7 +38,9 @@ def serve(load: Loader) -> None:
     _say(answers, {"load_seconds": loaded, "facts": facts, "peak_rss": peak_rss()})
     done = 0
     for line in sys.stdin:
-        window = take_turn(call, done, **json.loads(line))
+        turn = json.loads(line)
+        stay_busy = None if turn.pop("is_alone", True) else partial(_until_all_are_through, answers)
+        window = take_turn(call, done, **turn, stay_busy=stay_busy)
         done += len(window["starts"])
         _say(answers, {**window, "peak_rss": peak_rss()})
 
@@ -53,25 +57,49 @@ def _say(answers: TextIO, message: dict[str, Any]) -> None:
     answers.flush()
 
 
+def _until_all_are_through(answers: TextIO, call: Callable[[], None]) -> None:
+    """Go on with `call` until the other instances have made their calls, too, so that none of them runs alone."""
+    _say(answers, {"is_through": True})
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        call()
+    sys.stdin.readline()
+
+
 def take_turn(
-    call: Call, first: int, start: float, seconds: float, calls: int | None = None, batch: int | None = None
-) -> dict[str, list]:
+    call: Call,
+    first: int,
+    start: float,
+    seconds: float,
+    calls: int | None = None,
+    batch: int | None = None,
+    stay_busy: Callable[[Callable[[], None]], None] | None = None,
+) -> dict[str, Any]:
     """Call from the moment `start` on, for `seconds` and at least once, but no more than `calls` times.
 
     Args:
         first (`int`): number of the first batch; the next ones follow.
         batch (`int`, *optional*): this batch at each call, instead.
+        stay_busy (`Callable`, *optional*): makes more calls, which do not count, while others have their turn.
     """
     while (wait := start - time.perf_counter()) > 0:
         time.sleep(max(wait - 0.002, 0))
     call(first if batch is None else batch)  # the caches are those of another
-    starts, ends, samples = [], [], []
-    deadline = time.perf_counter() + seconds
-    while not starts or (time.perf_counter() < deadline and (calls is None or len(starts) < calls)):
+    starts: list[float] = []
+    ends: list[float] = []
+    samples: list[int] = []
+
+    def timed() -> None:
         starts.append(time.perf_counter())
         samples.append(call(first + len(samples) if batch is None else batch))
         ends.append(time.perf_counter())
-    return {"starts": starts, "ends": ends, "samples": samples}
+
+    deadline = time.perf_counter() + seconds
+    while not starts or (time.perf_counter() < deadline and (calls is None or len(starts) < calls)):
+        timed()
+    counted = len(starts)
+    if stay_busy is not None:
+        stay_busy(timed)
+    return {"starts": starts, "ends": ends, "samples": samples, "counted": counted}
 
 
 def peak_rss() -> int:

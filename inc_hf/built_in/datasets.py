@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from inc_hf.built_in.bert import BertDataset, GlueDataset
+from inc_hf.built_in.absent import ABSENT
+from inc_hf.built_in.bert import BertDataset
 from inc_hf.built_in.dummy import DummyDataset, DummyStream
+from inc_hf.built_in.glue import GlueDataset
 from inc_hf.built_in.images import ImageFolder
 from inc_hf.config.checks import did_you_mean
 from inc_hf.config.elsewhere import check_framework, check_one_framework
@@ -17,10 +19,6 @@ DATASETS: dict[str, Any] = {
     "bert": BertDataset,
     "GLUE": GlueDataset,
 }
-# Of INC's, those that are not here, and what serves instead: passed as the dataset of a dataloader.
-FROM_TORCHVISION = ("CIFAR10", "CIFAR100", "MNIST", "FashionMNIST")
-FROM_FILES = ("ImagenetRaw", "COCORaw", "COCONpy", "COCORecord", "ImageRecord", "TFRecordDataset", "VOCRecord",
-              "Imagenet", "style_transfer", "mzbert", "sparse_dummy_v2")  # fmt: skip
 
 
 class Datasets:
@@ -39,11 +37,8 @@ class Datasets:
 def refusal(name: str) -> str:
     """Why there is no such dataset, and what to use instead."""
     here = f"the built-in ones are {', '.join(DATASETS)}"
-    instead = "pass any dataset, list or dataloader as `calib_dataloader` or `eval_dataloader`"
-    if name in FROM_TORCHVISION:
-        return f"The dataset {name!r} is not built in; {instead}, such as `torchvision.datasets.{name}(root)`; {here}."
-    if name in FROM_FILES:
-        return f"The dataset {name!r} is not built in; {instead} that reads such files; {here}."
+    if name in ABSENT:
+        return f"The dataset {name!r} is not built in: {ABSENT[name]}; {here}."
     return f"Unknown dataset {name!r}; {here}{did_you_mean(name, DATASETS)}"
 
 

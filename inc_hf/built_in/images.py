@@ -8,7 +8,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from inc_hf.config.arguments import check_path
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, usage_error_for
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -46,6 +46,6 @@ class ImageFolder(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
         path, label = self.samples[index]
-        with self.open(path) as image:
+        with usage_error_for(f"{path} cannot be read as an image"), self.open(path) as image:
             pair = image.convert("RGB"), label
         return pair if self.transform is None else self.transform(pair)

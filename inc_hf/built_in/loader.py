@@ -11,6 +11,7 @@ from inc_hf.config.elsewhere import OURS, check_framework
 from inc_hf.errors import UsageError
 
 LAST_BATCH = ("rollover", "discard")
+BATCH_SIZE = 64  # INC's, wherever a YAML or a dict has a dataset and no size of its batches
 
 
 class PyTorchDataLoader(data.DataLoader):

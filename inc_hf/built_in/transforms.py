@@ -9,11 +9,13 @@ from inc_hf.config.elsewhere import check_framework, check_one_framework
 from inc_hf.errors import UsageError
 
 PROCESSES = ("preprocess", "postprocess", "general")
-# Made by torchvision, of the first of a pair.
-OF_TORCHVISION = (
-    "CenterCrop", "ColorJitter", "Normalize", "Pad", "RandomCrop", "RandomHorizontalFlip", "RandomResizedCrop",
-    "RandomVerticalFlip", "Resize", "ToPILImage", "ToTensor",
+# Transforms of an image, the first of a pair: of torchvision where it is installed, otherwise of `pillow.py`.
+IN_BOTH = (
+    "CenterCrop", "Normalize", "RandomCrop", "RandomHorizontalFlip", "RandomResizedCrop", "RandomVerticalFlip",
+    "Resize", "ToPILImage", "ToTensor",
 )  # fmt: skip
+OF_TORCHVISION = (*IN_BOTH, "ColorJitter", "Pad")
+OF_PILLOW = (*IN_BOTH, "Cast", "CropResize", "CropToBoundingBox", "ToArray", "Transpose")
 
 
 class BaseTransform:
@@ -49,7 +51,7 @@ class LabelShift(BaseTransform):
 
 
 class OfFirst(BaseTransform):
-    """A transform of the first of a pair, as torchvision has them."""
+    """A transform of the first of a pair, the image."""
 
     def __init__(self, transform: Callable):
         self.transform = transform
@@ -59,25 +61,37 @@ class OfFirst(BaseTransform):
         return self.transform(image), label
 
 
-def of_torchvision(name: str) -> Callable[..., OfFirst]:
-    """What makes that transform of torchvision.
+def of_image(name: str) -> Callable[..., OfFirst]:
+    """What makes that transform of an image."""
+    return lambda *args, **kwargs: OfFirst(_class_of(name)(*args, **kwargs))
+
+
+def of_pillow(name: str) -> Callable[..., Callable]:
+    """What makes that transform without torchvision, so that its numbers do not hang on what is installed.
 
     Raises:
-        ImportError: torchvision is not installed.
+        ImportError: Pillow is not installed.
     """
+    try:
+        from inc_hf.built_in.pillow import STEPS
+    except ImportError as error:
+        raise ImportError(f"The transform {name!r} needs Pillow: pip install pillow") from error
+    return STEPS[name]
 
-    def make(*args: Any, **kwargs: Any) -> OfFirst:
+
+def _class_of(name: str) -> Callable[..., Callable]:
+    if name in OF_TORCHVISION:
         try:
-            transforms = importlib.import_module("torchvision.transforms")
+            return getattr(importlib.import_module("torchvision.transforms"), name)
         except ImportError as error:
-            raise ImportError(f"The transform {name!r} needs torchvision: pip install torchvision") from error
-        return OfFirst(getattr(transforms, name)(*args, **kwargs))
+            if name not in OF_PILLOW:
+                raise ImportError(f"The transform {name!r} needs torchvision: pip install torchvision") from error
+    return of_pillow(name)
 
-    return make
 
-
+OF_IMAGES = {name: of_image(name) for name in sorted({*OF_TORCHVISION, *OF_PILLOW})}
 REGISTERED: dict[str, dict[str, Any]] = {
-    "preprocess": {"Compose": ComposeTransform, **{name: of_torchvision(name) for name in OF_TORCHVISION}},
+    "preprocess": {"Compose": ComposeTransform, **OF_IMAGES},
     "postprocess": {"Compose": ComposeTransform, "LabelShift": LabelShift},
     "general": {"Compose": ComposeTransform},
 }

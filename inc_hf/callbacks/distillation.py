@@ -76,6 +76,7 @@ class DistillationCallback(TrainerCallback):
         self.teacher: nn.Module | None = None
         self.forward: DistilledForward | None = None
         self.means: dict[str, float] = {}  # what was logged last
+        self.steps = 0  # of the optimizer
         self.projections: ProjectionOptimizer | None = None
 
     def __repr__(self) -> str:
@@ -104,6 +105,7 @@ class DistillationCallback(TrainerCallback):
             )
         self._prepare_teacher(args, model, criterion)
         saved = optimizer.state.get(STATE) or {}
+        self.steps = state.global_step
         self.lost_state = state.global_step > 0 and not saved  # which matters if there are projections
         restore_projections(criterion.to(args.device), saved.get("projections", {}))
         self.projections = ProjectionOptimizer(criterion, saved.get("optimizer"))
@@ -172,6 +174,7 @@ class DistillationCallback(TrainerCallback):
             )
 
     def on_optimizer_step(self, args, state, control, optimizer: Optimizer = None, **kwargs: Any) -> None:
+        self.steps += 1  # the clock of the state may be another one
         self.projections.step(optimizer.param_groups[0]["lr"])
         weights = dict(self.projections.criterion.state_dict())
         if weights:
@@ -185,7 +188,8 @@ class DistillationCallback(TrainerCallback):
     def on_train_end(self, args, state, control, optimizer: Optimizer = None, **kwargs: Any) -> None:
         means = self.forward.means.pop() or self.means
         figures = ", ".join(f"{name} {value:.4f}" for name, value in means.items()) or "nothing was computed"
-        logger.log(NOTICE, "Distilled in %d steps; at the end: %s.", state.global_step, figures)
+        how = f"in {self.steps} steps" if self.steps else "without a hook that tells of steps"
+        logger.log(NOTICE, "Distilled %s; at the end: %s.", how, figures)
         self._remove()
         optimizer.state.pop(STATE, None)
 

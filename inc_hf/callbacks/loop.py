@@ -13,6 +13,7 @@ from inc_hf.callbacks.distillation import DistillationCallback
 from inc_hf.callbacks.loop_callback import LoopArguments, LoopCallback
 from inc_hf.callbacks.loop_order import LoopOrder, Phase
 from inc_hf.callbacks.pruning import PruningCallback
+from inc_hf.callbacks.untold import UntoldSteps
 from inc_hf.config import WeightPruningConfig
 from inc_hf.errors import UsageError
 from inc_hf.prune.criterion import criterion_of
@@ -44,6 +45,14 @@ def refuse_shares_of_the_run(config: WeightPruningConfig) -> None:
 
 
 TRAIN = "call `model.train()` before the loop."
+UNTOLD = (
+    "`optimizer.step()` was made without `on_before_optimizer_step`, which is done by itself; call it when the "
+    "gradients are there, and `on_after_optimizer_step` or `on_step_end` behind the step."
+)
+OUTSIDE = (
+    "`optimizer.step()` was made and no hook told of it, so that nothing is pruned in it: call `on_step_begin`, "
+    "`on_before_optimizer_step` and `on_after_optimizer_step` in the loop."
+)
 
 
 def _call_with(inputs: Any) -> tuple[tuple, dict[str, Any]]:
@@ -78,7 +87,8 @@ class LoopHooks:
 
     A batch that adds to the gradient of the next ones has no call of `on_before_optimizer_step` and
     `on_after_optimizer_step`; steps are optimizer steps. Hooks without `on_train_begin` begin by themselves, with a
-    warning; those of evaluations may be called at any time.
+    warning, and so do steps of the optimizer of which `on_step_begin` alone tells; those of evaluations may be called
+    at any time.
 
     Args:
         model (`nn.Module`): what is trained.
@@ -90,6 +100,8 @@ class LoopHooks:
         RuntimeError: hooks were called out of order, or another model was trained.
         ValueError: what the callbacks raise.
     """
+
+    watches_optimizers = True  # False where somebody else calls the hooks
 
     def __init__(
         self, model: nn.Module, callbacks: list[TrainerCallback], max_steps: int | None = None, seed: int = 42
@@ -104,6 +116,7 @@ class LoopHooks:
         self.state: TrainerState | None = None
         self._control = TrainerControl()
         self._order = LoopOrder()
+        self._untold: UntoldSteps | None = None
 
     def on_train_begin(self, dataloader: Iterable | None = None, optimizer: Any = None, global_step: int = 0) -> None:
         """Before the first step.
@@ -128,6 +141,13 @@ class LoopHooks:
         with restored_on_error(self.raw_model):  # one callback may have begun when another refuses
             self._fire("on_train_begin")
         self._order.call("on_train_begin")  # only now: where a callback refused, training has not begun
+        if self.watches_optimizers:
+            self._untold = UntoldSteps(self)
+
+    @property
+    def phase(self) -> Phase:
+        """Where the loop is."""
+        return self._order.phase
 
     @property
     def has_begun(self) -> bool:
@@ -156,6 +176,7 @@ class LoopHooks:
     def on_step_begin(self, batch_id: int) -> None:
         """Before the forward pass of each batch."""
         self._begin_by_itself("on_step_begin")
+        self._tell()
         with self._order.hook("on_step_begin"):
             if self._order.phase is not Phase.IN_STEP:  # several batches may make one step
                 self._fire("on_step_begin")
@@ -202,6 +223,7 @@ class LoopHooks:
 
     def on_step_end(self) -> None:
         """After each batch. Ends the step if the loop has no `on_after_optimizer_step`, as some of INC's have none."""
+        self._tell()
         with self._order.hook("on_step_end"):
             if self._order.phase is Phase.STEP_IS_DUE:
                 self.on_after_optimizer_step()
@@ -223,9 +245,30 @@ class LoopHooks:
         """After the last step: masks are final, and quantization-aware training converts the model."""
         if self.has_ended:
             return  # as `on_train_begin`
+        self._tell()
         with self._order.hook("on_train_end"):
             self._fire("on_train_end")
         self.state = None
+        if self._untold is not None:
+            self._untold.close()
+            self._untold = None
+
+    def _tell(self) -> None:
+        """Make up for a step of the optimizer that the loop did not tell of, but for `on_step_begin`."""
+        if self._untold is None or not self._untold.is_due:
+            return
+        self._untold.is_due = False
+        if self._order.phase is Phase.IN_STEP:
+            self._untold.at_once = True
+            warn_once(logger, self.raw_model, UNTOLD)
+            with self._order.hook("on_before_optimizer_step"):
+                self._fire("on_pre_optimizer_step")
+            self.on_after_optimizer_step()
+
+    def on_step_outside(self) -> None:
+        """The optimizer makes a step of which no hook told: a word, where it matters."""
+        if any(isinstance(entry.callback, PruningCallback) for entry in self.callbacks_list):
+            warn_once(logger, self.raw_model, OUTSIDE)
 
     def _fire(self, event: str) -> None:
         for entry in self.callbacks_list:

@@ -21,6 +21,9 @@ from inc_hf.telling import NOTICE
 
 logger = logging.getLogger(__name__)
 
+TOO_MANY = 0.05  # share of the weights that may be zero beside those that were asked for
+ENDED = "Training ended before the last update of the masks"
+NO_STEP = "No hook told pruning of a step of the optimizer"
 STATE = "inc_hf_pruning"  # the key in the state of the optimizer, which the Trainer saves and loads
 
 
@@ -112,6 +115,8 @@ class PruningCallback(TrainerCallback):
         for pruner in self.pruners:
             pruner.shrink(state.global_step)
             pruner.apply()
+            if state.global_step == min(pruner.schedule.end, state.max_steps - 1):
+                _warn_of_too_many_zeros(pruner)
         optimizer.state[STATE] = [pruner.state_dict() for pruner in self.pruners]
 
     def on_step_end(self, args, state, control, **kwargs: Any) -> None:
@@ -132,9 +137,7 @@ class PruningCallback(TrainerCallback):
             pruner.apply()
         if any(state.global_step <= pruner.last_change for pruner in self.pruners):
             best = f" The model is that of step {state.best_global_step}, the best one." if is_best else ""
-            logger.warning(
-                "Training ended before the last update of the masks: `target_sparsity` is not reached.%s", best
-            )
+            logger.warning("%s: `target_sparsity` is not reached.%s", ENDED if state.global_step else NO_STEP, best)
         configs, found = [pruner.config for pruner in self.pruners], [pruner.targets for pruner in self.pruners]
         logger.log(NOTICE, "%s", pruned_in_words(model, configs, found))
         missed = {name for pruner in self.pruners for name in pruner.unscored}
@@ -151,6 +154,19 @@ def _warn_of_a_short_run(pruner: Pruner, total: int | float) -> None:
             100 * target,
             total,
             needed,
+        )
+
+
+def _warn_of_too_many_zeros(pruner: Pruner) -> None:
+    """The group lasso, which ends here, shortens blocks to zero by itself, whatever the target says."""
+    zeros, target = zeros_in_targets(pruner.targets), max(pruner.schedule.target, pruner.initial)
+    if pruner.config.reg_type is not None and zeros > target + TOO_MANY:
+        logger.warning(
+            "%.0f %% of the pruned layers' weights are zero, where `target_sparsity` is %.0f %%: `reg_coeff` %g is "
+            "too large for weights of this size and this many steps; choose a smaller one.",
+            100 * zeros,
+            100 * target,
+            pruner.config.reg_coeff,
         )
 
 

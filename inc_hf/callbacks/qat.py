@@ -24,6 +24,7 @@ from inc_hf.quantize.in_words import bits_in_words
 from inc_hf.quantize.nn import quantized_modules, weight_owner
 from inc_hf.quantize.qat import MovingRange, finish_qat, prepare_qat, qat_modules, unprepare_qat
 from inc_hf.quantize.resolve import NEVER_CALLED
+from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.support import check_supported
 from inc_hf.quantize.workflow import evaluating
 from inc_hf.undo import restored, restored_on_error
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 STATE = "inc_hf_qat"  # the key in the state of the optimizer, which the Trainer saves and loads
 APPROACHES = ("dynamic", "static")
+OURS = ("minmax", "moving_average")  # names of observers that fit what training does, the first being INC's
 
 
 class QuantizationAwareTrainingCallback(TrainerCallback):
@@ -45,10 +47,12 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
 
     Args:
         config ([`QuantizationAwareTrainingConfig`], *optional*):
-            Which layers, and how many bits their weights get.
+            Which layers, and how many bits their weights get. Layers whose `activation` settings name a scheme, a
+            granularity or the dtype uint8 get static activations, as in INC; those with the granularity `per_token`
+            dynamic ones.
         approach (`str`, *optional*, defaults to `"dynamic"`):
-            Activations: `"dynamic"` (one scale per token, computed at run time) or `"static"` (a moving average of
-            their range, INC's only one).
+            Activations of the other layers: `"dynamic"` (one scale per token, computed at run time) or `"static"` (a
+            moving average of their range, INC's only one).
         freeze_step (`int` or `float`, *optional*, defaults to 0.8):
             Optimizer step from which on static ranges do not move any more; a float in (0, 1] is a share of the run.
 
@@ -118,7 +122,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         check_supported(settings)
         self.left: dict[str, Reason] = {}
         self.inventory: Inventory = inventory_of(model)
-        prepare_qat(model, resolve_schemes(model, settings, left=self.left, may_mix=False))
+        prepare_qat(model, observed_in_training(resolve_schemes(model, settings, left=self.left, by_layer=True)))
         modules = qat_modules(model)
         self.ranges = {name: module.input_range for name, module in modules.items() if module.input_range is not None}
         if self.ranges and global_step > 0 and STATE not in optimizer.state:
@@ -130,7 +134,11 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         self._restore(optimizer.state.get(STATE, {}))
         if args.torch_compile:
             torch.compiler.reset()  # code that was compiled before does not round
-        logger.info("Training %d layers with rounded weights, %s activations.", len(modules), self.approach)
+        logger.info(
+            "Training %d layers with rounded weights, %d of them with static activations.",
+            len(modules),
+            len(self.ranges),
+        )
 
     def _restore(self, saved: dict[str, Tensor]) -> None:
         for name, bounds in saved.items():
@@ -171,6 +179,18 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         self.coverage = self.inventory.coverage("Quantized", converted, self.left, meant, meant)
         self.coverage.how = bits_in_words(model)
         self.coverage.log(logger)
+
+
+def observed_in_training(schemes: dict[str, Scheme]) -> dict[str, Scheme]:
+    """The schemes with the one observer that training has, and a word on others that the config names."""
+    others = {name for name, scheme in schemes.items() if scheme.is_static and scheme.activation.observer not in OURS}
+    for observer in sorted({schemes[name].activation.observer for name in others}):
+        logger.warning(
+            "In training, ranges of activations are a moving average of their extremes; `algorithm` %r changes "
+            "nothing here, it is for quantization after training.",
+            observer,
+        )
+    return {name: s.with_observer("moving_average") if name in others else s for name, s in schemes.items()}
 
 
 @torch.no_grad()

@@ -39,6 +39,7 @@ class Pruning:
     ):
         self._callback = PruningCallback(config)
         self._hooks = LoopHooks(model, [self._callback], max_steps)
+        self._hooks.watches_optimizers = False
         self._hooks.on_train_begin(optimizer=optimizer)
         self._handles = [
             model.register_forward_pre_hook(self._before_forward),

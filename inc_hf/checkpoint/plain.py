@@ -57,8 +57,14 @@ def load_plain(directory: str | os.PathLike, model: nn.Module) -> nn.Module:
         if not (directory / name).is_file():
             raise FileNotFoundError(f"There is no {directory / name}: it is no checkpoint of a plain model.")
     config = read_object(directory / CONFIG)
-    _put_twins(model, config)
-    _fill(model, load_file(directory / WEIGHTS), directory)
+    kind, own = config.get("class"), type(model).__qualname__
+    try:
+        _put_twins(model, config)
+        _fill(model, load_file(directory / WEIGHTS), directory)
+    except CheckpointError as error:
+        if not isinstance(kind, str) or kind == own:
+            raise
+        raise CheckpointError(f"{directory} is of another model, a {kind}, and not of a {own}: {error}") from error
     validate_model(model)
     return model.eval()
 

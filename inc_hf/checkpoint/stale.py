@@ -151,6 +151,11 @@ def is_of_training(folder: Path) -> bool:
     )
 
 
+def is_result(folder: Path) -> bool:
+    """Whether this package has written the model in a directory."""
+    return "inc_hf_version" in read_object(folder / "inc_config.json")
+
+
 def is_card(path: Path) -> bool:
     """A model card begins with YAML; a README of the user's own does not."""
     return path.name == CARD and _head(path).startswith("---")

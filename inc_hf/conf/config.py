@@ -12,6 +12,7 @@ from inc_hf.experimental.conf_classes import (
     MixedPrecisionConf,
     NASConfig,
     Pruner,
+    PrunerV2,
     Pruning_Conf,
     PruningConf,
     QuantConf,
@@ -21,7 +22,6 @@ from inc_hf.experimental.conf_classes import (
 from inc_hf.experimental.settings import Settings
 
 DefaultConf = Settings
-PrunerV2 = Pruner
 
 __all__ = [
     "BenchmarkConf",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from inc_hf.config.base import ConfigMixin, JsonDict
+from inc_hf.config.base import JsonDict
 from inc_hf.config.checks import (
     check_bool,
     check_choice,
@@ -14,15 +14,18 @@ from inc_hf.config.checks import (
     check_list,
     parse_json,
 )
+from inc_hf.config.given import NotesGiven
 from inc_hf.config.registered import check_choice_or_registered
 from inc_hf.errors import UsageError
 
 OBJECTIVES = ("performance", "accuracy", "modelsize", "footprint")
-STRATEGIES = ("basic", "mse", "mse_v2", "hawq_v2", "bayesian", "tpe", "random", "exhaustive")
+STRATEGIES = (
+    "auto", "conservative", "basic", "mse", "mse_v2", "hawq_v2", "bayesian", "tpe", "random", "exhaustive",
+)  # fmt: skip
 
 
 @dataclass
-class AccuracyCriterion(ConfigMixin):
+class AccuracyCriterion(NotesGiven):
     """
     How much accuracy a compressed model may lose. `str(criterion)` is `"relative"` or `"absolute"`.
 
@@ -41,28 +44,12 @@ class AccuracyCriterion(ConfigMixin):
     criterion: str = "relative"
     tolerable_loss: float = 0.01
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "AccuracyCriterion":
-        """Takes note of whether the direction was given: afterwards it looks like the default."""
-        criterion = super().__new__(cls)
-        criterion._given = bool(args) or "higher_is_better" in kwargs
-        return criterion
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name == "higher_is_better" and self._is_made:
-            self._given = True
+    NOTED = "higher_is_better"
 
     @property
     def direction_is_given(self) -> bool:
         """Whether the user chose `higher_is_better`, at once or later; a False is no default."""
-        return self._given or not self.higher_is_better
-
-    def to_dict(self) -> dict[str, Any]:
-        """Without the direction where it was left out, so that what is read again leaves it out, too."""
-        values = super().to_dict()
-        if not self.direction_is_given:
-            del values["higher_is_better"]
-        return values
+        return self.is_given()
 
     def _check_fields(self):
         check_bool("higher_is_better", self.higher_is_better)
@@ -94,15 +81,15 @@ class AccuracyCriterion(ConfigMixin):
 
 
 @dataclass
-class TuningCriterion(ConfigMixin):
+class TuningCriterion(NotesGiven):
     """
     How to search for a config that meets the accuracy goal, and when to stop.
 
     Args:
         strategy (`str`, *optional*, defaults to `"basic"`):
-            Order in which configs are tried, used where `quant_level` is 1: `"basic"`, `"mse"`, `"mse_v2"`,
-            `"hawq_v2"`, `"bayesian"`, `"tpe"`, `"random"` or `"exhaustive"`. INC also knows `"sigopt"`, whose service
-            has closed.
+            Order in which configs are tried: `"auto"`, `"conservative"`, `"basic"`, `"mse"`, `"mse_v2"`, `"hawq_v2"`,
+            `"bayesian"`, `"tpe"`, `"random"` or `"exhaustive"`. Where it is left out, `quant_level` chooses; what is
+            given here counts at every `quant_level`. INC also knows `"sigopt"`, whose service has closed.
         strategy_kwargs (`dict` or `str`, *optional*):
             Settings of the strategy, such as `{"confidence_batches": 2}` for `"mse_v2"`, or their JSON text. None is
             stored as `{}`.
@@ -121,6 +108,13 @@ class TuningCriterion(ConfigMixin):
     timeout: float = 0
     max_trials: int = 100
     objective: list[str] | str | dict | None = "performance"
+
+    NOTED = "strategy"
+
+    @property
+    def strategy_is_given(self) -> bool:
+        """Whether the user chose `strategy`, at once or later."""
+        return self.is_given()
 
     def _check_fields(self):
         if self.strategy == "sigopt":

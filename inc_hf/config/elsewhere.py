@@ -28,6 +28,24 @@ def elsewhere(name: str, instead: str) -> Any:
     return type(name, (), {"__new__": refuse, "__doc__": f"Not here: {instead}."})
 
 
+class Absent:
+    """Stands for an object of INC's that scripts import, and says at its first use what to do instead."""
+
+    def __init__(self, name: str, instead: str):
+        vars(self).update(_message=f"INC's `{name}` is not here: {instead}.")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what `copy`, `inspect` and `pickle` look for
+            raise AttributeError(name)
+        raise UsageError(vars(self)["_message"])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise UsageError(vars(self)["_message"])
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise UsageError(vars(self)["_message"])
+
+
 def check_framework(framework: Any) -> str:
     """One of INC's names for torch, as it is.
 

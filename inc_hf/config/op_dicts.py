@@ -47,9 +47,11 @@ ACTIVATION_CHOICES = {
 
 GRAPH_OPTIMIZATION_LEVELS = ("DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED", "ENABLE_ALL")
 
-# INC's; of these, only the first three change anything here.
-AUTO_ALPHA_ARGS = ("alpha_min", "alpha_max", "alpha_step", "shared_criterion", "do_blockwise", "n_samples")
+GRID = ("alpha_min", "alpha_max", "alpha_step")
+# INC's; of these, only the grid changes anything here, and `do_blockwise` is refused.
+AUTO_ALPHA_ARGS = (*GRID, "shared_criterion", "do_blockwise", "n_samples", "init_alpha")
 
+START = "default_alpha"  # INC's documentation has it beside `smooth_quant_args`, and its code inside
 SMOOTHING = ("alpha", "auto_alpha_args")  # what is read of `smooth_quant_args`; INC has more
 IDLE_RECIPES = ("layer_wise_quant_args", "rtn_args", "awq_args", "gptq_args", "teq_args", "autoround_args")
 
@@ -102,7 +104,10 @@ def normalize_op_dict(name: str, value: Any) -> dict[str, dict[str, dict[str, li
 
 def check_recipes(name: str, value: Any) -> dict[str, Any]:
     """A new dict with the recipes that the user gave (a dict, its JSON text or None), each checked."""
-    recipes = parse_json(name, value, dict)
+    recipes = dict(parse_json(name, value, dict))
+    arguments = recipes.get("smooth_quant_args", {})
+    if START in recipes and isinstance(arguments, dict):
+        recipes["smooth_quant_args"] = {START: recipes.pop(START), **arguments}
     check_keys(name, recipes, RECIPES)
     return {key: _check_recipe(f"{name}[{key!r}]", key, item) for key, item in recipes.items()}
 
@@ -117,10 +122,14 @@ def recipe(recipes: dict[str, Any], name: str) -> Any:
 def idle_recipes(recipes: dict[str, Any]) -> list[str]:
     """The recipes that nothing here reads, in words; `check_supported` speaks of those for ONNX Runtime."""
     given = {name: f"the recipe `{name}`" for name in IDLE_RECIPES if recipes.get(name)}
-    for key in recipes.get("smooth_quant_args", {}):
+    arguments = recipes.get("smooth_quant_args", {})
+    for key in arguments:
         if key not in SMOOTHING:
-            nearest = did_you_mean(key, SMOOTHING).strip(".; ?")
+            nearest = "" if key == START else did_you_mean(key, SMOOTHING).strip(".; ?")
             given[key] = f"`{key}` of `smooth_quant_args`{f' ({nearest}?)' if nearest else ''}"
+    for key in arguments.get("auto_alpha_args", {}):
+        if key not in (*GRID, "do_blockwise"):
+            given[f"auto {key}"] = f"`{key}` of `auto_alpha_args`"
     return list(given.values())
 
 

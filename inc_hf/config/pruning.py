@@ -119,7 +119,9 @@ GLOBAL_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "pruning_frequency": partial(_check_optional, check=partial(check_int, low=1)),
     "min_sparsity_ratio_per_op": partial(check_float, low=0, high=1),
     "max_sparsity_ratio_per_op": partial(check_float, low=0, high=1),
-    "sparsity_decay_type": partial(check_choice, choices=("exp", "cube", "cos", "linear", "cubic")),
+    "sparsity_decay_type": partial(
+        check_choice, choices=("exp", "cube", "cos", "linear", "cubic", "linear_from_start")
+    ),
     "pruning_op_types": check_strings,
     "low_memory_usage": check_bool,
 }
@@ -183,8 +185,9 @@ class WeightPruningConfig(ConfigMixin):
         max_sparsity_ratio_per_op (`float`, *optional*, defaults to 0.98):
             Largest sparsity of a layer, in [0, 1], not less than `min_sparsity_ratio_per_op`.
         sparsity_decay_type (`str`, *optional*, defaults to `"exp"`):
-            How sparsity grows from start to end: `"exp"`, `"cube"`, `"cos"` or `"linear"` as in INC, or `"cubic"`
-            (fast first, then slower; Zhu and Gupta, 2017).
+            How sparsity grows from start to end: `"exp"`, `"cube"`, `"cos"` or `"linear"` as in INC, `"cubic"`
+            (fast first, then slower; Zhu and Gupta, 2017), or `"linear_from_start"`, INC 1.X's, of which the update at
+            `start_step` is the first one.
         pruning_op_types (`list[str]`, *optional*, defaults to `["Conv", "Linear"]`):
             Parts of the class names of the layers to prune.
         low_memory_usage (`bool`, *optional*, defaults to `False`):
@@ -218,6 +221,10 @@ class WeightPruningConfig(ConfigMixin):
     def _check_together(self):
         for i, (local, merged) in enumerate(zip(self.pruning_configs, self.merged_configs(), strict=True)):
             _check_merged(f"`pruning_configs[{i}]`: " if local else "", merged)
+
+    def _idle(self) -> list[str]:
+        named = any(local.get("criterion_type") is not None for local in self.pruning_configs)
+        return super()._idle() + (["`criterion_type` (it is `pruning_type` that chooses)"] if named else [])
 
     @property
     def weight_compression(self) -> "Settings":

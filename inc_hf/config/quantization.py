@@ -120,8 +120,9 @@ class PostTrainingQuantConfig(_QuantizationMixin):
             How many samples calibrate the activations; several numbers are tried in turn. Stored as a list.
         op_type_dict (`dict` or `str`, *optional*):
             Settings of layer types, `{regex: {"weight": {...}, "activation": {...}}}`, or their JSON text; the regular
-            expression has to match the whole type. The sections take `dtype`, `scheme`, `granularity` and `algorithm`,
-            the weight also `bits` and `group_size`; the options are in `WEIGHT_CHOICES` and `ACTIVATION_CHOICES`.
+            expression has to match the whole type, and `Conv` stands for all convolutions. The sections take `dtype`,
+            `scheme`, `granularity` and `algorithm`, the weight also `bits` and `group_size`; the options are in
+            `WEIGHT_CHOICES` and `ACTIVATION_CHOICES`.
             Every setting is stored as a list of options; None is stored as `{}`.
         op_name_dict (`dict` or `str`, *optional*):
             The same by layer name, stronger than `op_type_dict`. The name `default_qconfig` stands for every layer
@@ -213,7 +214,8 @@ class QuantizationAwareTrainingConfig(_QuantizationMixin):
             Names of the model's outputs.
         op_type_dict (`dict` or `str`, *optional*):
             Settings of layer types, see [`PostTrainingQuantConfig`]. INC only takes exact names here; these are
-            regular expressions.
+            regular expressions. Layers whose activations have a `scheme`, an `algorithm`, the dtype uint8 or the
+            granularity `per_tensor` are static, others, where INC's are static, too, have a scale per token.
         op_name_dict (`dict` or `str`, *optional*):
             The same by layer name, stronger than `op_type_dict`.
         reduce_range (`bool`, *optional*):

@@ -9,7 +9,7 @@ from inc_hf.config.checks import check_choice
 HOMES = {
     "observer": ("inc_hf.quantize.observer", "observer_names"),
     "pruning type": ("inc_hf.prune.criterion", "pruning_types"),
-    "strategy": ("inc_hf.tune.strategy", "strategy_names"),
+    "strategy": ("inc_hf.tune.strategies", "strategy_names"),
 }
 
 

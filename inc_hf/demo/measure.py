@@ -14,17 +14,24 @@ import torch
 from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedModel
 
+from inc_hf.inference.optimize import optimize
 from inc_hf.modeling import IncModelForSequenceClassification
 from inc_hf.models.batches import batches_of
 
 LATENCY_RUNS, LATENCY_TOKENS = 30, 128
 
 
+def load(directory: str) -> PreTrainedModel:
+    """The saved model as its user would run it: FP32 as transformers does, INT8 after `inc_hf.optimize`."""
+    model = IncModelForSequenceClassification.from_pretrained(directory)
+    return optimize(model) if hasattr(model.config, "quantization_config") else model
+
+
 @torch.inference_mode()
 def predictions(sentences: list[str], directory: str) -> dict:
     """Seconds to load a model, and its prediction for each sentence."""
     start = time.perf_counter()
-    model = IncModelForSequenceClassification.from_pretrained(directory)
+    model = load(directory)
     load_seconds = time.perf_counter() - start
     batches = list(batches_of(sentences, model, AutoTokenizer.from_pretrained(directory), batch_size=32))
     predicted: list[int] = []
@@ -36,7 +43,7 @@ def predictions(sentences: list[str], directory: str) -> dict:
 @torch.inference_mode()
 def latency(directories: list[str]) -> dict:
     """Median milliseconds of one sequence of 128 tokens for each model, measured in turn, A B C A B C …"""
-    models = {name: IncModelForSequenceClassification.from_pretrained(name) for name in directories}
+    models = {name: load(name) for name in directories}
     ids = torch.randint(1000, 20000, (1, LATENCY_TOKENS), generator=torch.Generator().manual_seed(0))
     times: dict[str, list[float]] = {name: [] for name in directories}
     for _ in tqdm(range(LATENCY_RUNS + 3), desc="Timing", unit="round", leave=False):

@@ -76,10 +76,10 @@ def _start_of(metric: Any) -> Callable[[nn.Module], "Measure"]:
     if isinstance(metric, dict) and len(metric) != 1:
         raise UsageError(f"Pass one metric, got {', '.join(metric) or 'none'}; an `eval_func` can combine several.")
     name, argument = next(iter(metric.items())) if isinstance(metric, dict) else (metric, None)
-    argument = _setting_of(name, argument)
     key = str(name).lower()
     if key not in METRICS:
         raise UsageError(f"Unknown metric {name!r}; choose one of {', '.join(METRICS)}, or pass an object.")
+    argument = _setting_of(name, argument)
     known = METRICS[key]
     if known.allows is not None:
         known.allows(name, argument)

@@ -1,17 +1,16 @@
 """`Benchmark` of INC 1.X."""
 
-import itertools
 import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from inc_hf import benchmark
+from inc_hf.benchmark.function import Calls
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.config.checks import check_choice
 from inc_hf.errors import UsageError
@@ -24,8 +23,6 @@ from inc_hf.experimental.options import options_of_conf
 from inc_hf.experimental.settings import Settings
 from inc_hf.migrate.conf import Conf as Sections
 from inc_hf.migrate.conf.translate import benchmark_config
-from inc_hf.models.batches import batch_length
-from inc_hf.quantize.workflow import evaluating, run
 from inc_hf.results.base import StandsForModel
 from inc_hf.telling import NOTICE
 
@@ -105,7 +102,7 @@ class Benchmark(Evaluated):
         b_func = self.b_func
         if b_func is None and isinstance(model, nn.Module) and not isinstance(model, PreTrainedModel):
             batches = _inputs(loader)
-            b_func = _calls(batches)
+            b_func = Calls(batches, type(model).__name__)
             conf = replace(conf, iteration=len(batches) if conf.iteration == -1 else conf.iteration)
         result = benchmark.fit(model, conf, loader if b_func is None else None, b_func, baseline=False)
         self._tell(result, getattr(loader, "batch_size", None) or 1)
@@ -145,16 +142,3 @@ def _inputs(loader: Iterable | None) -> list[Any]:
     if not batches:
         raise UsageError("`b_dataloader` has no batches.")
     return batches
-
-
-def _calls(batches: list[Any]) -> Callable[[nn.Module], int]:
-    """Runs a model on the next of the batches; returns how many samples these were."""
-    turn = itertools.cycle(batches)
-
-    def call(model: nn.Module) -> int:
-        batch = next(turn)
-        with torch.no_grad(), evaluating(model):
-            run(model, batch)
-        return batch_length(batch)
-
-    return call

@@ -173,7 +173,12 @@ class Component(Hooks, Evaluated):
         """How to train, if there is no `train_func`."""
         check_function("train_func", self.train_func, "a function that trains the model")
         check_data("train_dataloader", self.train_dataloader)
-        return None if self.train_func is not None else self.training_of_conf()
+        if self.train_func is None:
+            return self.training_of_conf()
+        found = train_sections(self, self.sections()).items()
+        if idle := [f"`{where}.optimizer`" for where, section in found if section.optimizer is not None]:
+            logger.warning("%s of the conf is not read: `train_func` is set, and has its own.", ", ".join(idle))
+        return None
 
     def _steps_per_epoch(self) -> int | None:
         check_optional_int("steps_per_epoch", self.steps_per_epoch, low=1)

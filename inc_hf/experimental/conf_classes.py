@@ -201,10 +201,32 @@ conf = Settings()  # `from neural_compressor import conf`: one to write to
 
 
 class Pruner:
-    """`!Pruner` of YAML in Python: settings of one group of layers."""
+    """`!Pruner` of YAML in Python: settings of one group of layers, by name or in the order of 1.X. None is none."""
 
-    def __new__(cls, **settings: Any) -> Settings:
-        return Settings(settings)
+    order: ClassVar[tuple[str, ...]] = (
+        "start_epoch", "end_epoch", "initial_sparsity", "target_sparsity", "update_frequency", "method", "prune_type",
+        "start_step", "end_step", "update_frequency_on_step", "prune_domain", "sparsity_decay_type", "pattern",
+        "names", "extra_excluded_names", "parameters",
+    )  # fmt: skip
+
+    def __new__(cls, *values: Any, **settings: Any) -> Settings:
+        if len(values) > len(cls.order):
+            raise UsageTypeError(f"A {cls.__name__} has {len(cls.order)} settings, got {len(values)} values.")
+        given = dict(zip(cls.order, values, strict=False))
+        if twice := given.keys() & settings.keys():
+            raise UsageTypeError(f"`{min(twice)}` of a {cls.__name__} was given by its place and by its name.")
+        return Settings({name: value for name, value in {**given, **settings}.items() if value is not None})
+
+
+class PrunerV2(Pruner):
+    """`!PrunerV2` of YAML in Python, with the names of 2.X."""
+
+    order = (
+        "target_sparsity", "pruning_type", "pattern", "op_names", "excluded_op_names", "start_step", "end_step",
+        "pruning_scope", "pruning_frequency", "min_sparsity_ratio_per_op", "max_sparsity_ratio_per_op",
+        "sparsity_decay_type", "pruning_op_types", "reg_type", "criterion_reduce_type", "parameters",
+        "resume_from_pruned_checkpoint",
+    )  # fmt: skip
 
 
 class NASConfig(Conf):

@@ -56,20 +56,6 @@ def loader_of(section: DataloaderSection | None, where: str, iterations: int | N
     return at_most(loader, iterations)
 
 
-def transforms_of(named: list[Named], process: str) -> list[Callable]:
-    """The built-in transforms, and those that a script has registered, by their names."""
-    known = TRANSFORMS("pytorch", process)
-    return [known[each.name](*_unnamed(each.args), **_by_name(each.args)) for each in named]
-
-
-def _unnamed(arguments: dict[str, Any]) -> list[Any]:
-    return [value for key, value in arguments.items() if not key]
-
-
-def _by_name(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in arguments.items() if key}
-
-
 def metric_of(section: AccuracySection) -> dict[str, Any] | None:
     """The metric of the conf as `eval_metric` of 2.X takes it.
 
@@ -94,7 +80,11 @@ def postprocess_of(section: PostprocessSection | None) -> Callable | None:
     """
     if section is None or not section.transform:
         return None
-    return ComposeTransform(transforms_of(section.transform, "postprocess"))
+    known = TRANSFORMS("pytorch", "postprocess")
+    return ComposeTransform(
+        known[each.name](each.args[""]) if "" in each.args else known[each.name](**each.args)
+        for each in section.transform
+    )
 
 
 def criterion_of(named: Named | None) -> Callable[[Tensor, Tensor], Tensor] | None:

@@ -73,7 +73,9 @@ class Distillation(Component):
         sections = self.sections()
         loss = _with_functions(sections) if self.criterion is None else self.criterion
         if loss is None:
-            return [distillation_config(sections, teacher)]
+            config = distillation_config(sections, teacher)
+            config.optimizer = DistillationConfig().optimizer  # `Training` reads that of the conf, no callback does
+            return [config]
         return [DistillationConfig(teacher, loss.config if isinstance(loss, DistillationLoss) else loss)]
 
     def known_optimizer(self) -> Optimizer | None:

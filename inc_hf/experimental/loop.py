@@ -1,8 +1,6 @@
 """The hooks of `prepare_compression` for loops of INC 1.X, of which many call only some of them."""
 
 import logging
-import weakref
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,6 +11,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from inc_hf.callbacks.untold import trains, while_alive
 from inc_hf.distill.features import Hook  # which copies of the model do not have
 from inc_hf.errors import UsageError
 from inc_hf.training import CompressionManager
@@ -42,8 +41,8 @@ class Loop:
         self._in_step = self._step_is_due = False
         self._handles = [
             manager.raw_model.register_forward_pre_hook(Hook(self._before_forward), with_kwargs=True),
-            register_optimizer_step_pre_hook(_while_alive(self._before_optimizer)),
-            register_optimizer_step_post_hook(_while_alive(self._after_optimizer)),
+            register_optimizer_step_pre_hook(while_alive(self._before_optimizer)),
+            register_optimizer_step_post_hook(while_alive(self._after_optimizer)),
         ]
 
     def begin(self) -> None:
@@ -121,16 +120,12 @@ class Loop:
                 args, kwargs = hook(model, args, kwargs) or (args, kwargs)
         return args, kwargs
 
-    def _is_of_the_model(self, optimizer: Optimizer) -> bool:
-        own = {id(parameter) for parameter in self.manager.raw_model.parameters()}
-        return any(id(parameter) in own for group in optimizer.param_groups for parameter in group["params"])
-
     def _before_optimizer(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
-        if self._is_of_the_model(optimizer):
+        if trains(optimizer, self.manager.raw_model):
             self.before_optimizer()
 
     def _after_optimizer(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
-        if self._is_of_the_model(optimizer):
+        if trains(optimizer, self.manager.raw_model):
             self.after_optimizer()
 
 
@@ -142,15 +137,3 @@ def refuse_prepared(model: nn.Module) -> None:
             f"torch's own `prepare_qat` or `prepare` has changed the model, such as `{names[0]}`; leave that call out "
             "of the script: the model is prepared when training begins."
         )
-
-
-def _while_alive(method: Callable) -> Callable:
-    """A hook of all optimizers, which would keep the loop of a training that was given up, and its model."""
-    reference = weakref.WeakMethod(method)
-
-    def call(*args: Any) -> None:
-        alive = reference()
-        if alive is not None:
-            alive(*args)
-
-    return call

@@ -118,8 +118,8 @@ def _rename(graph: Any, part: Part, conf: Torch2ONNXConfig) -> bool:
     _, outputs = chosen(conf.output_names, [value.name for value in graph.graph.outputs], "outputs")
     others = {**part.names, **outputs}
     if others:
-        words = ", ".join(f"{name} as {other}" for name, other in others.items())
-        logger.log(NOTICE, "The file has %s.", words)
+        words = ", ".join(f"{name} is called {other}" for name, other in others.items())
+        logger.log(NOTICE, "In the file %s.", words)
     return rename(graph, part.names, outputs)
 
 

@@ -18,6 +18,7 @@ from inc_hf.ops.numbers import ATTENTIONS
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.telling import NOTICE
+from inc_hf.tune.space import copy_of
 from inc_hf.undo import restored_on_error
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,24 @@ def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: s
     check_bool("fuse", fuse)
     check_bool("encoder", encoder)
     check_choice("attention", attention, (AUTO, *ATTENTIONS))
+    found = _make_ready(model, fuse, encoder, attention)
+    for name, how in found.items():
+        logger.log(NOTICE, "%s: %s.", name or "The model", how)
+    if not found and not is_compressed(model):
+        logger.log(NOTICE, "The model is not quantized, and has no encoder that is known here: it stays as it is.")
+    return model
+
+
+@torch.no_grad()
+def ready_copy(model: Model) -> Model:
+    """A copy as [`optimize`] makes it, without a word; the model stays as it is."""
+    copied = copy_of(model)
+    _make_ready(copied, fuse=True, encoder=True, attention=AUTO)
+    return copied
+
+
+def _make_ready(model: nn.Module, fuse: bool, encoder: bool, attention: str) -> dict[str, str]:
+    """Name of each encoder -> how it runs now."""
     with restored_on_error(model):
         if not is_compressed(model):
             adopt_parts(model)
@@ -69,12 +88,7 @@ def optimize(model: Model, fuse: bool = True, encoder: bool = True, attention: s
         share_inputs(model)
     # Not undone if it fails, so that no weight is in memory twice: a packed layer computes what it did before.
     release_weights(model)
-    found = run_encoders(model, attention) if fuse and encoder else {}
-    for name, how in found.items():
-        logger.log(NOTICE, "%s: %s.", name or "The model", how)
-    if not found and not is_compressed(model):
-        logger.log(NOTICE, "The model is not quantized, and has no encoder that is known here: it stays as it is.")
-    return model
+    return run_encoders(model, attention) if fuse and encoder else {}
 
 
 def is_compressed(model: nn.Module) -> bool:

@@ -18,6 +18,15 @@ def match_names(pattern: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if compiled.fullmatch(name)]
 
 
+CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d")
+
+
+def match_types(pattern: str, types: Iterable[str]) -> list[str]:
+    """The same of types of modules. INC's documentation writes `Conv` for convolutions, as `pruning_op_types` does."""
+    types = list(types)
+    return match_names(pattern, types) or [kind for kind in types if pattern == "Conv" and kind in CONVOLUTIONS]
+
+
 def is_in_stack(name: str) -> bool:
     """Whether a module stands in a numbered stack of layers: a part of its name is a number."""
     return any(part.isdigit() for part in name.split("."))

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 from inc_hf.errors import UsageError
 from inc_hf.prune.criterion import criterion_of
 
+FROM_START = "linear_from_start"  # INC 1.X's, which had its first update at the start
 # Share of the way from the initial to the target sparsity after the part `t` of all updates.
 DECAYS: dict[str, Callable[[float], float]] = {
     "linear": lambda t: t,
+    FROM_START: lambda t: t,
     "cos": lambda t: 1 - math.cos(math.pi / 2 * t),
     "cube": lambda t: t**3,
     "cubic": lambda t: 1 - (1 - t) ** 3,  # Zhu and Gupta, 2017, arXiv 1710.01878
@@ -28,7 +30,7 @@ def decayed(kind: str, t: float, initial: float, target: float) -> float:
 class Schedule:
     """Updates of the masks at the start of the steps `start + frequency`, `start + 2 * frequency`, ... up to `end`.
 
-    If there is no time for one, the only update is at `start`.
+    If there is no time for one, the only update is at `start`. Of the kind "linear_from_start", one is there, too.
     """
 
     start: int
@@ -47,6 +49,10 @@ class Schedule:
         return self.last == 0
 
     @property
+    def begins_at_start(self) -> bool:
+        return self.is_oneshot or self.kind == FROM_START
+
+    @property
     def last_step(self) -> int:
         """The step of the last update, after which the masks stay."""
         return self.start + self.last * self.frequency
@@ -54,7 +60,7 @@ class Schedule:
     @property
     def first_step(self) -> int:
         """The step of the first update. INC has one more at `start` of a gradual schedule, which prunes nothing."""
-        return self.start if self.is_oneshot else self.start + self.frequency
+        return self.start if self.begins_at_start else self.start + self.frequency
 
     def is_update(self, step: int) -> bool:
         return self.first_step <= step <= self.end and (step - self.start) % self.frequency == 0
@@ -63,7 +69,8 @@ class Schedule:
         """The sparsity that the update at `step` aims at, never less than `initial`."""
         if initial >= self.target:
             return initial
-        t = 1.0 if self.is_oneshot else (step - self.start) // self.frequency / self.last
+        at_start = int(self.begins_at_start)
+        t = ((step - self.start) // self.frequency + at_start) / (self.last + at_start)
         return min(decayed(self.kind, t, initial, self.target), self.target)
 
 
@@ -127,10 +134,12 @@ def schedule_of(config: SimpleNamespace, total: int | float, warmup: int = 0) ->
             f"The masks would be updated up to step {end}, but training has {total} optimizer steps, counted from 0; "
             "choose a smaller `end_step`, or -1 for the last step."
         )
-    if criterion_of(config.pruning_type).needs_gradient and schedule.first_step == 0:
+    if criterion_of(config.pruning_type).needs_gradient and schedule.is_oneshot and schedule.first_step == 0:
+        why = f", since `pruning_frequency` {frequency} is longer than the steps up to `end_step` {end}" if end else ""
+        todo = "choose a smaller one" if end else "set `end_step` (and `pruning_frequency`)"
         raise UsageError(
-            f"The pruning type {config.pruning_type!r} needs gradients, but the first update is at step 0; set "
-            "`end_step` (and `pruning_frequency`), or `start_step`, or take 'magnitude'."
+            f"The pruning type {config.pruning_type!r} needs gradients, but the first update is at step 0{why}; "
+            f"{todo}, or set `start_step`, or take 'magnitude'."
         )
     return schedule
 

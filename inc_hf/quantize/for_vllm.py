@@ -10,7 +10,7 @@ from torch import nn
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.errors import UsageError
 from inc_hf.matching.families import SIBLINGS
-from inc_hf.matching.patterns import is_in_stack, match_names
+from inc_hf.matching.patterns import is_in_stack, match_names, match_types
 from inc_hf.quantize.nn import QLinear, op_type, quantized_modules
 from inc_hf.quantize.resolve import quantizable_names, resolve_schemes
 from inc_hf.quantize.scheme import Scheme
@@ -55,7 +55,7 @@ def _check_wishes(
     """Raise UsageError if the config wants something quantized by a key that means nothing but what stays in float."""
     kinds = {name: op_type(model.get_submodule(name)) for name in names}
     by_type = [
-        ("op_type_dict", key, settings, [name for name in names if match_names(key, [kinds[name]])])
+        ("op_type_dict", key, settings, [name for name in names if match_types(key, [kinds[name]])])
         for key, settings in config.op_type_dict.items()
     ]
     by_name = [

@@ -14,6 +14,7 @@ from inc_hf.matching.feed_forward import feed_forward_names
 from inc_hf.quantize.nn import op_type
 
 PRODUCTS = ("Linear", "Conv1D")
+PLACEHOLDER = "placeholder"  # INC's algorithm of activations whose range is not observed
 
 
 def is_product(module: nn.Module) -> bool:
@@ -38,6 +39,17 @@ def per_token_names(
 def wants_static_scales(config: PostTrainingQuantConfig) -> bool:
     """Whether the model is for a runtime that is slow on scales that are computed at each call."""
     return config.approach != "dynamic" and config.quant_format != "default"
+
+
+def approach_of(settings: Mapping[str, Any], default: str) -> str:
+    """Whether a layer's activations are static or dynamic, where its settings are to decide that."""
+    activation = settings.get("activation", {})
+    if (
+        activation.get("granularity", [None])[0] == "per_token"
+        or activation.get("algorithm", [None])[0] == PLACEHOLDER
+    ):
+        return "dynamic"
+    return "static" if speaks_of_activations(settings) else default
 
 
 def speaks_of_activations(settings: Mapping[str, Any]) -> bool:

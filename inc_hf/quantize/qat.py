@@ -82,7 +82,7 @@ class FakeQuantized(nn.Module):
             return x
         if activation.dynamic:
             return self.rounded_rows(x)
-        if self.training:
+        if self.training or torch.is_grad_enabled():  # some loops never call `model.train()`
             self.see(x)
         bounds = self.input_range.current()
         return x if bounds is None else fake_quantize_range(x, *bounds, activation)

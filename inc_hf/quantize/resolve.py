@@ -10,12 +10,12 @@ from torch import nn
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError
-from inc_hf.matching.patterns import match_names, nearest
+from inc_hf.matching.patterns import match_names, match_types, nearest
 from inc_hf.ops import default_weight_bits
 from inc_hf.quantize.decoder_ends import FOR_READERS, decoder_ends
 from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import op_type
-from inc_hf.quantize.per_token import per_token_names
+from inc_hf.quantize.per_token import approach_of, per_token_names
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
 from inc_hf.quantize.smoothing import with_smoothing
@@ -41,7 +41,7 @@ def resolve_schemes(
     reached: Mapping[str, int] | None = None,
     has_calibration_data: bool = True,
     left: dict[str, Reason] | None = None,
-    may_mix: bool = True,
+    by_layer: bool = False,
 ) -> dict[str, Scheme]:
     """Module name -> scheme of all modules that `config` quantizes; what is absent stays in float.
 
@@ -53,7 +53,9 @@ def resolve_schemes(
             others stay in float. None takes all modules, in the order of the model.
         has_calibration_data (`bool`): decides between static and dynamic for `approach="auto"`.
         left (`dict`, *optional*): gets the reason for each of these modules that stays in float.
-        may_mix (`bool`): whether static quantization may give some activations a scale per token (`per_token`).
+        by_layer (`bool`): whether the settings of a layer decide if its activations are static, as in INC's
+            quantization-aware training; if not, the approach does, and static quantization may give some activations a
+            scale per token (`per_token`).
 
     Raises:
         ValueError: no pattern of `op_name_dict` matches anything, or a setting is not available for a module.
@@ -75,7 +77,9 @@ def resolve_schemes(
     for name, stronger in [*by_type, *excluded, *by_name]:
         settings[name] = merged_settings(settings[name], stronger)
     approaches = dict.fromkeys(names, approach)
-    if approach == "static" and may_mix:
+    if by_layer:
+        approaches = {name: approach_of(settings[name], approach) for name in names}
+    elif approach == "static":
         approaches |= dict.fromkeys(per_token_names(model, config, settings), "dynamic")
     schemes = {name: apply_settings(name, kinds[name], approaches[name], bits, settings[name]) for name in names}
     smoothed = with_smoothing({name: s for name, s in schemes.items() if s is not None}, kinds, config, settings)
@@ -166,8 +170,8 @@ def settings_by_type(model: nn.Module, kinds: Mapping[str, str], op_types: Mappi
     """(module name, settings) for each pattern over op types; one that hits nothing is worth a warning only."""
     all_types = {type(module).__name__ for module in model.modules()}
     for pattern, settings in op_types.items():
-        hits = [name for name, kind in kinds.items() if match_names(pattern, [kind])]
-        if not hits and not (match_names(pattern, all_types) and wants_float(settings)):
+        hits = [name for name, kind in kinds.items() if match_types(pattern, [kind])]
+        if not hits and not (match_types(pattern, all_types) and wants_float(settings)):
             known = ", ".join(sorted(set(kinds.values())))
             logger.warning("`op_type_dict` key %r matches no module that can be quantized (%s).", pattern, known)
         yield from ((name, settings) for name in hits)

@@ -4,6 +4,8 @@ import logging
 
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.errors import UsageError
+from inc_hf.quantize.per_token import approach_of
+from inc_hf.quantize.settings import wants_float
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +18,23 @@ ONNX_RECIPES = (
     "dedicated_qdq_pair",
 )
 BACKENDS = ("default", "torch")
+
+
+def say_what_is_idle(config: PostTrainingQuantConfig) -> None:
+    """A word on settings of static activations where all are dynamic."""
+    op_dicts = {"op_type_dict": config.op_type_dict, "op_name_dict": config.op_name_dict}
+    idle = [
+        f"{name}[{key!r}]"
+        for name, each in op_dicts.items()
+        for key, settings in each.items()
+        if not wants_float(settings) and approach_of(settings, "dynamic") == "static"
+    ]
+    if config.approach == "dynamic" and idle:
+        logger.warning(
+            "The activations in %s are for `approach='static'`, and change nothing here: dynamic ones are symmetric, "
+            "with a scale per token.",
+            ", ".join(idle),
+        )
 
 
 def check_supported(config: PostTrainingQuantConfig) -> None:

@@ -2,17 +2,20 @@
 
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.diagnosis import diagnose, write_diagnosis
+from inc_hf.tune.goal import Goal
 from inc_hf.tune.history import History, Trial
+from inc_hf.tune.problem import Problem
 from inc_hf.tune.search import search
 from inc_hf.tune.sensitivity import rank_by_damage, rank_twins
-from inc_hf.tune.strategy import STRATEGIES
-from inc_hf.tune.tuner import Goal, TuneResult, tune
+from inc_hf.tune.strategies import STRATEGIES
+from inc_hf.tune.tuner import TuneResult, tune
 
 __all__ = [
     "STRATEGIES",
     "Candidate",
     "Goal",
     "History",
+    "Problem",
     "Trial",
     "TuneResult",
     "diagnose",

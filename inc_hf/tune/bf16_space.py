@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -21,7 +21,8 @@ from inc_hf.quantize.resolve import (
 )
 from inc_hf.quantize.settings import merged_settings, wants_float
 from inc_hf.tune.candidate import Candidate
-from inc_hf.tune.sensitivity import rank_twins, together
+from inc_hf.tune.sensitivity import RANKINGS, together
+from inc_hf.tune.sensitivity.mixture import Mixture
 from inc_hf.tune.space import copy_of, reached_by
 from inc_hf.undo import restored
 
@@ -40,41 +41,52 @@ class Half:
 
 @dataclass
 class Bf16Space:
-    """A [`Space`] of models with weights in bfloat16; `kinds` are the modules' types by name, `inventory` and `left`
+    """A [`Space`] of models with weights in bfloat16; `kind_of` are the modules' types by name, `inventory` and `left`
     what stays in float32."""
 
     model: nn.Module
     conf: MixedPrecisionConfig
-    kinds: dict[str, str]
+    kind_of: dict[str, str]
     inventory: Inventory
     left: dict[str, Reason]
     inputs: list
     called: Mapping[str, int] = field(default_factory=dict)  # by the evaluation: the kinds are known before it
 
     def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
-        return self.inventory.coverage(VERB, bf16_modules(model), self.left, self.kinds, candidate.schemes)
+        return self.inventory.coverage(VERB, bf16_modules(model), self.left, self.kind_of, candidate.schemes)
 
     def candidates(self) -> list[Candidate]:
-        default = Candidate("bf16", dict.fromkeys(self.kinds, Half()))
-        kinds = sorted(set(self.kinds.values()))
+        default = Candidate("bf16", dict.fromkeys(self.kind_of, Half()))
+        kinds = sorted(set(self.kind_of.values()))
         if self.conf.quant_level not in (0, "auto") or len(kinds) == 1:
             return [default]
-        by_kind = {kind: [name for name in self.kinds if self.kinds[name] == kind] for kind in kinds}
+        by_kind = {kind: [name for name in self.kind_of if self.kind_of[name] == kind] for kind in kinds}
         return [default, *(default.without(names, f"bf16, {kind} in float32") for kind, names in by_kind.items())]
 
     def build(self, candidate: Candidate) -> nn.Module:
         return use_bf16(copy_of(self.model), candidate.schemes).eval()
 
-    def rank(self, candidate: Candidate) -> list[list[str]]:
+    def kinds(self, candidate: Candidate) -> dict[str, str]:
+        return {name: self.kind_of[name] for name in candidate.schemes}
+
+    def groups(self, candidate: Candidate) -> list[list[str]]:
+        return together(self.model, list(candidate.schemes))
+
+    def rank(self, candidate: Candidate, by: str = "gradients", **settings: Any) -> list[list[str]]:
         """None for `quant_level` 0, which goes back type by type."""
         if self.conf.quant_level == 0:
             return []
         names = list(candidate.schemes)
         if self.inputs:
-            twins = bf16_modules(use_bf16(copy_of(self.model), names))
             with restored(self.model):
-                names = [name for name, _ in rank_twins(self.model, twins, self.inputs)]
+                names = [name for name, _ in RANKINGS[by](self.model, self._twins(names), self.inputs, **settings)]
         return together(self.model, names)
+
+    def mixture(self, candidate: Candidate, batches: int) -> Mixture:
+        return Mixture(self.model, self._twins(list(candidate.schemes)), self.inputs[:batches])
+
+    def _twins(self, names: list[str]) -> dict[str, nn.Module]:
+        return bf16_modules(use_bf16(copy_of(self.model), names))
 
 
 def kinds_to_convert(

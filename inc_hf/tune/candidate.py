@@ -30,6 +30,15 @@ class Candidate:
         kept = {name: scheme for name, scheme in self.schemes.items() if name not in names}
         return replace(self, label=label, schemes=kept)
 
+    def only(self, names: list[str], label: str) -> "Candidate":
+        """The same, with all but the named modules in float."""
+        return self.without([name for name in self.schemes if name not in names], label)
+
+    def changed(self, schemes: Mapping[str, Scheme | None], label: str) -> "Candidate":
+        """The same with these schemes; None leaves a module in float."""
+        kept = {name: scheme for name, scheme in {**self.schemes, **schemes}.items() if scheme is not None}
+        return replace(self, label=label, schemes=kept)
+
     def to_dict(self) -> dict[str, Any]:
         """Each distinct scheme with its modules: JSON of a length that a history can bear."""
         groups: dict[str, dict[str, Any]] = {}

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from inc_hf.atomic import write_text
-from inc_hf.quantize.nn import quantized_modules, weight_matrix
+from inc_hf.quantize.nn import quantized_modules
 from inc_hf.tune.sensitivity import rank_by_damage
+from inc_hf.tune.sensitivity.weights import weight_error
 
 COLUMNS = ("module", "scheme", "weight_error", "output_error")
 
@@ -30,19 +31,11 @@ def diagnose(model: nn.Module, quantized: nn.Module, batches: Iterable[Any]) -> 
         {
             "module": name,
             "scheme": twins[name].describe_scheme(),
-            "weight_error": _weight_error(model.get_submodule(name), twins[name]),
+            "weight_error": weight_error(model.get_submodule(name), twins[name], relative=True),
             "output_error": output_error,
         }
         for name, output_error in ranking
     ]
-
-
-def _weight_error(module: nn.Module, twin: nn.Module) -> float:
-    weight = weight_matrix(module).float()
-    restored = twin.dequantize().float()
-    if twin.scheme.smooth_alpha is not None:
-        restored = restored / twin.smooth_scale
-    return float((restored - weight).square().mean() / weight.square().mean().clamp(min=1e-30))
 
 
 def write_diagnosis(rows: list[dict[str, Any]], path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from inc_hf.tune.tuner import Goal
+from inc_hf.tune.goal import Goal
 
 LARGE_LOSS = 0.5
 # Scores of which 0 is what chance gives, so that less is worse than that; others may be negative as they like.

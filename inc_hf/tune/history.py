@@ -19,7 +19,8 @@ FILE = "history.json"
 class Trial:
     """Result of one configuration: `score` of the evaluation, its `seconds`, and the model's size in bytes.
 
-    `baseline` is the score of the float model that it was made from.
+    `baseline` is the score of the float model that it was made from; `latency` its time over the float model's, if
+    that was asked for and the goal is met.
     """
 
     label: str
@@ -30,6 +31,7 @@ class Trial:
     meets_goal: bool
     quantized_modules: int
     baseline: float | None = None
+    latency: float | None = None
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from torch import nn
 
@@ -14,14 +15,15 @@ from inc_hf.quantize.bias import check_no_clipping
 from inc_hf.quantize.coverage import inventory_of
 from inc_hf.quantize.fold import fold_into_values
 from inc_hf.quantize.in_words import is_mixed, model_in_words
-from inc_hf.quantize.nn import quantized_modules
+from inc_hf.quantize.nn import op_type, quantized_modules
 from inc_hf.quantize.observer import OBSERVERS
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.smoothing import smoothing_alphas
 from inc_hf.quantize.workflow import unprepare
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.candidate import Candidate
-from inc_hf.tune.sensitivity import rank_by_damage, together
+from inc_hf.tune.sensitivity import RANKINGS, together
+from inc_hf.tune.sensitivity.mixture import Mixture
 from inc_hf.tune.space import copy_of, reached_by
 from inc_hf.undo import restored
 
@@ -118,13 +120,25 @@ class QuantizationSpace:
             unprepare(model)
             raise
 
-    def rank(self, candidate: Candidate) -> list[list[str]]:
+    def kinds(self, candidate: Candidate) -> dict[str, str]:
+        return {name: op_type(self.model.get_submodule(name)) for name in candidate.schemes}
+
+    def groups(self, candidate: Candidate) -> list[list[str]]:
+        return together(self.model, list(candidate.schemes))
+
+    def rank(self, candidate: Candidate, by: str = "gradients", **settings: Any) -> list[list[str]]:
         """Without inputs, from the last module to the first."""
         names = list(candidate.schemes)[::-1]
         if self.inputs:
+            twins = quantized_modules(self.build(candidate))
             with restored(self.model):
-                names = [name for name, _ in rank_by_damage(self.model, self.build(candidate), self.inputs)]
+                names = [name for name, _ in RANKINGS[by](self.model, twins, self.inputs, **settings)]
         return together(self.model, names)
+
+    def mixture(self, candidate: Candidate, batches: int) -> Mixture:
+        if not self.inputs:
+            raise UsageError("The strategy compares outputs, and no inputs are at hand: pass `calib_dataloader`.")
+        return Mixture(self.model, quantized_modules(self.build(candidate)), self.inputs[:batches])
 
 
 def _varied(default: Candidate, what: str, applies: Callable, change: Callable) -> Candidate:

@@ -10,15 +10,18 @@ from inc_hf.config import TuningCriterion, options
 from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantize.probe import recording_reached
 from inc_hf.tune.doubts import doubts_of
+from inc_hf.tune.goal import Goal
 from inc_hf.tune.history import History
-from inc_hf.tune.space import Space
-from inc_hf.tune.strategy import STRATEGIES, Strategy
-from inc_hf.tune.tuner import Goal, TuneResult, tune
+from inc_hf.tune.latency import Latency
+from inc_hf.tune.objectives import objectives_of
+from inc_hf.tune.problem import Problem
+from inc_hf.tune.space import Space, copy_of
+from inc_hf.tune.strategies import STRATEGIES, chosen
+from inc_hf.tune.tuner import TuneResult, tune
 
 logger = logging.getLogger(__name__)
 
 RANKING_BATCHES = 4
-DEFAULT = "basic"
 
 
 def search(
@@ -28,6 +31,8 @@ def search(
     goal_of: Callable[[float], Goal],
     tuning: TuningCriterion,
     batches: Sequence[Any] = (),
+    quant_level: int | str = 1,
+    ready: Callable[[nn.Module], nn.Module] = copy_of,
 ) -> TuneResult:
     """Find the best model of a space; each trial is in `history.json` of the workspace when it ends.
 
@@ -38,6 +43,8 @@ def search(
         goal_of: makes the goal from the float model's score.
         tuning: how long to search for it.
         batches: whose first ones are these inputs; otherwise they are what `evaluate` calls the model with.
+        quant_level: chooses the strategy, see [`chosen`].
+        ready: makes a copy of a model as it will be used, to see how fast it is.
 
     Raises:
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
@@ -56,8 +63,14 @@ def search(
         logger.warning("%s", doubt)
     inputs = list(batches[:RANKING_BATCHES]) or recorded
     space = space_of(inputs, reached)
-    strategy = _strategy_of(tuning)(space.candidates(), space.rank, goal.criterion.higher_is_better)
-    result = tune(strategy, space.build, evaluate, goal, tuning, history)
+    problem = Problem(space, goal, tuning, options.random_seed)
+    name = chosen(tuning, quant_level)
+    if name not in STRATEGIES:
+        logger.warning("The strategy %r is not available yet; 'basic' searches instead.", name)
+        name = "basic"
+    logger.info("Searching by the strategy %r.", name)
+    latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
+    result = tune(STRATEGIES[name](problem), space.build, evaluate, goal, tuning, history, latency)
     result.doubts = doubts
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:
@@ -67,14 +80,3 @@ def search(
             result.goal.target, len(history.trials), result.trial.score, result.trial.label, str(history.path),
         )  # fmt: skip
     return result
-
-
-def _strategy_of(tuning: TuningCriterion) -> Callable[..., Strategy]:
-    """The strategy by its name; those of INC's that are not here lead to the same goal by another way."""
-    if tuning.strategy not in STRATEGIES:
-        logger.warning(
-            "The strategy %r is not available yet; %r searches instead, which puts back into float what harms most.",
-            tuning.strategy,
-            DEFAULT,
-        )
-    return STRATEGIES.get(tuning.strategy, STRATEGIES[DEFAULT])

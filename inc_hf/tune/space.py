@@ -15,6 +15,7 @@ from inc_hf.quantize.probe import reached_modules
 from inc_hf.quantize.resolve import quantizable_names
 from inc_hf.quantize.workflow import error_of_data, evaluating, run
 from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.sensitivity.mixture import Mixture
 from inc_hf.undo import restored
 
 logger = logging.getLogger(__name__)
@@ -36,9 +37,18 @@ class Space(Protocol):
     def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
         """How much of the float model is changed in `model`, which was built from the candidate."""
 
-    def rank(self, candidate: Candidate) -> list[list[str]]:
-        """Names of the candidate's modules, the most harmful first; those that share a weight are one item, since
-        they go back to float together. An empty list ends the search with the candidates."""
+    def kinds(self, candidate: Candidate) -> dict[str, str]:
+        """Type of each of the candidate's modules, such as "Linear", by name."""
+
+    def groups(self, candidate: Candidate) -> list[list[str]]:
+        """Names of the candidate's modules in their order, with those that share a weight as one item."""
+
+    def rank(self, candidate: Candidate, by: str = "gradients", **settings: Any) -> list[list[str]]:
+        """The candidate's `groups`, the most harmful first, by one of `RANKINGS` with these settings. An empty list
+        ends the search with the candidates."""
+
+    def mixture(self, candidate: Candidate, batches: int) -> Mixture:
+        """The candidate, whose modules can be put back into float without an evaluation, on so many batches."""
 
 
 def copy_of(model: nn.Module) -> nn.Module:

@@ -1,51 +1,24 @@
 """The search loop: build, evaluate, remember, stop."""
 
 import logging
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from torch import nn
 
-from inc_hf.config import AccuracyCriterion, TuningCriterion
+from inc_hf.config import TuningCriterion
 from inc_hf.coverage import Coverage
 from inc_hf.models.size import bytes_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.telling import NOTICE
 from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.goal import Goal
 from inc_hf.tune.history import History, Trial
-from inc_hf.tune.strategy import Strategy
+from inc_hf.tune.objectives import is_better
+from inc_hf.tune.problem import Strategy
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Goal:
-    """The score that a candidate has to reach, from the float model's score and an `AccuracyCriterion`.
-
-    `metric` is the name of what the score is, `data` what is known of the data, see [`inc_hf.evaluation.named_data`].
-    """
-
-    baseline: float
-    criterion: AccuracyCriterion
-    metric: str | None = None
-    data: dict[str, Any] | None = None
-
-    @property
-    def target(self) -> float:
-        """INC's formulas: `b * (1 - loss)` relative (`1 + loss` if lower is better), `b - loss` absolute."""
-        loss = self.criterion.tolerable_loss
-        signed = -loss if self.criterion.higher_is_better else loss
-        return self.baseline + signed * (abs(self.baseline) if self.criterion.criterion == "relative" else 1)
-
-    def is_met_by(self, score: float) -> bool:
-        # 0.8 - 0.1 is more than 0.7, and scores are often float32
-        return self.is_better(score, self.target) or math.isclose(score, self.target, rel_tol=1e-6)
-
-    def is_better(self, score: float, than: float) -> bool:
-        return score > than if self.criterion.higher_is_better else score < than
 
 
 @dataclass
@@ -78,25 +51,28 @@ def tune(
     goal: Goal,
     criterion: TuningCriterion,
     history: History,
+    latency: Callable[[nn.Module], float | None] | None = None,
 ) -> TuneResult:
-    """Try the candidates of `strategy` until one meets the goal, or trials or time run out; return the best.
+    """Try the candidates of `strategy` until it ends, or trials or time run out; return the best.
 
-    With `criterion.timeout` 0 the first candidate that meets the goal ends the search, otherwise it goes on, for the
-    best objective among those that meet it. Ctrl-C ends the search with the best so far, if a trial has ended.
+    Those that meet the goal are compared by the objective, others by their score. What a strategy yields again is not
+    tried again, and does not count. Ctrl-C ends the search with the best so far, if a trial has ended.
     """
-    start, best, score = time.monotonic(), None, None
+    start, best, trial = time.monotonic(), None, None
+    tried: dict[str, Trial] = {}
     try:
-        for _ in range(criterion.max_trials):
+        while len(tried) < criterion.max_trials:
             try:
-                candidate = strategy.send(score)
+                candidate = strategy.send(trial)
             except StopIteration:
                 break
-            result = _try(candidate, build, evaluate, goal, history)
-            score = result.trial.score
-            if best is None or _is_better(result.trial, best.trial, goal, criterion):
+            if trial := tried.get(candidate.fingerprint):
+                continue
+            result = _try(candidate, build, evaluate, goal, history, latency)
+            trial = tried[candidate.fingerprint] = result.trial
+            if best is None or is_better(trial, best.trial, goal, criterion):
                 best = result
-            out_of_time = criterion.timeout and time.monotonic() - start > criterion.timeout
-            if out_of_time or (best.met_criterion and not criterion.timeout):
+            if criterion.timeout and time.monotonic() - start > criterion.timeout:
                 break
     except KeyboardInterrupt:
         if best is None:
@@ -113,7 +89,14 @@ def _built(best: TuneResult, build: Callable[[Candidate], nn.Module]) -> TuneRes
     return best
 
 
-def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, history: History) -> TuneResult:
+def _try(
+    candidate: Candidate,
+    build: Callable,
+    evaluate: Callable,
+    goal: Goal,
+    history: History,
+    latency: Callable[[nn.Module], float | None] | None,
+) -> TuneResult:
     trial, model = history.earlier.get(candidate.fingerprint), None
     if trial is None:
         model = build(candidate)
@@ -123,7 +106,8 @@ def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, 
         modules = len(quantized_modules(model))
         meets = goal.is_met_by(score)
         size, name = model_bytes(model), candidate.fingerprint
-        trial = Trial(candidate.label, name, score, seconds, size, meets, modules, goal.baseline)
+        ratio = latency(model) if latency and meets else None
+        trial = Trial(candidate.label, name, score, seconds, size, meets, modules, goal.baseline, ratio)
     else:  # the goal may be another one than in the earlier search
         trial = replace(trial, label=candidate.label, meets_goal=goal.is_met_by(trial.score))
     history.add(trial)
@@ -135,44 +119,15 @@ def _try(candidate: Candidate, build: Callable, evaluate: Callable, goal: Goal, 
         trial.score,
         goal.baseline,
         goal.target,
-        ", met" if trial.meets_goal else "",
+        _met_in_words(trial),
     )
     return TuneResult(model, candidate, trial, history, goal)
 
 
-def _is_better(trial: Trial, best: Trial, goal: Goal, criterion: TuningCriterion) -> bool:
-    """Meeting the goal comes first; then the objectives among those that meet it, otherwise the score."""
-    if trial.meets_goal != best.meets_goal:
-        return trial.meets_goal
+def _met_in_words(trial: Trial) -> str:
     if not trial.meets_goal:
-        return goal.is_better(trial.score, best.score)
-    return _objective(trial, best, goal, criterion) > 0
-
-
-def _objective(trial: Trial, best: Trial, goal: Goal, criterion: TuningCriterion) -> float:
-    """Weighted sum of the relative gains of `trial` over `best`, positive if `trial` is better."""
-    names, weights = _objectives(criterion.objective)
-    sign = 1 if goal.criterion.higher_is_better else -1
-    gains = {
-        "performance": _gain(best.seconds, trial.seconds),
-        "modelsize": _gain(best.bytes, trial.bytes),
-        "footprint": _gain(best.bytes, trial.bytes),
-        "accuracy": sign * _gain(trial.score, best.score),
-    }
-    return sum(weight * gains[name] for name, weight in zip(names, weights, strict=True))
-
-
-def _objectives(objective: str | list | Mapping[str, Any]) -> tuple[list[str], list[float]]:
-    if isinstance(objective, str):
-        return [objective], [1.0]
-    if isinstance(objective, Mapping):
-        names = objective["objective"]
-        return names, objective.get("weight", [1.0 / len(names)] * len(names))
-    return list(objective), [1.0 / len(objective)] * len(objective)
-
-
-def _gain(larger: float, smaller: float) -> float:
-    return (larger - smaller) / max(abs(larger), abs(smaller), 1e-30)
+        return ""
+    return ", met" if trial.latency is None else f", met, {1 / trial.latency:.2f} x as fast as the float model"
 
 
 def model_bytes(model: nn.Module) -> int:

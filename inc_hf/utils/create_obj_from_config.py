@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from inc_hf.built_in.datasets import Datasets
+from inc_hf.built_in.loader import BATCH_SIZE as DEFAULT_BATCH_SIZE
 from inc_hf.built_in.loader import DataLoader
 from inc_hf.built_in.transforms import TRANSFORMS
 from inc_hf.config.elsewhere import elsewhere
 from inc_hf.errors import UsageError
 
-DEFAULT_BATCH_SIZE = 64
 create_eval_func = elsewhere(
     "create_eval_func", "pass `eval_dataloader` and `eval_metric` to `inc_hf.quantization.fit`, or an `eval_func`"
 )

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from inc_hf.checkpoint import attach_quantizer, save_checkpoint
 from inc_hf.checkpoint.save import check_keeps_original
-from inc_hf.checkpoint.stale import is_of_training
+from inc_hf.checkpoint.stale import is_of_training, is_result
 from inc_hf.config.arguments import check_path
 from inc_hf.config.elsewhere import elsewhere
 from inc_hf.errors import UsageError
@@ -36,14 +36,15 @@ def save_for_huggingface_upstream(
 ) -> Path:
     """Write a quantized model and its tokenizer to a directory that can be uploaded as it is.
 
-    In the `output_dir` of a Trainer its checkpoints and logs stay, and the model that it saved there is replaced.
+    In the `output_dir` of a Trainer its checkpoints and logs stay, and the model that it saved there is replaced. A
+    model that this package has written is replaced, too: a script may run twice.
 
     Raises:
         ValueError: the model is not quantized.
-        FileExistsError: the directory is not empty, nobody has trained there, and `overwrite` is not set.
+        FileExistsError: the directory has something else in it, and `overwrite` is not set.
     """
     check_path("output_dir", output_dir)
-    overwrite = overwrite or is_of_training(Path(output_dir))
+    overwrite = overwrite or is_of_training(Path(output_dir)) or is_result(Path(output_dir))
     if isinstance(model, QuantizedModel):
         return model.save_pretrained(output_dir, tokenizer, overwrite=overwrite)
     held = model if isinstance(model, CompressedModel) else CompressedModel(model)

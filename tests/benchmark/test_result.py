@@ -1,12 +1,14 @@
 """What a benchmark says of its numbers."""
 
+from types import SimpleNamespace
+
 import pytest
 from tiny import tiny_model
 
-from inc_hf.benchmark.conclude import _noise_note
+from inc_hf.benchmark.conclude import AGAIN, _noise_note, conclude
 from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.result import BenchmarkResult
-from inc_hf.benchmark.statistics import Latency
+from inc_hf.benchmark.statistics import Latency, Window
 from inc_hf.benchmark.tasks import batches_for
 
 
@@ -33,6 +35,28 @@ def test_below_which_differences_mean_nothing():
     """By twice the difference of equal models, or the scatter of one, whichever is more."""
     assert "Differences below 30%" in _noise_note("FP32", 0.04, 0.3)
     assert "Differences below 40%" in _noise_note("FP32", 0.2, 0.3)
+
+
+def turn_of(*seconds):
+    """One turn of one instance, whose calls take so long."""
+    ends = [sum(seconds[: i + 1]) for i in range(len(seconds))]
+    return [[Window([end - time for end, time in zip(ends, seconds, strict=True)], ends, [1] * len(seconds))]]
+
+
+@pytest.mark.parametrize("ours", [(1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 21.0)], ids=["even", "one slow call"])
+def test_a_speed_that_is_not_that_of_the_times_shown(ours):
+    """The figure of a call is the median one, and the speed counts all that was done."""
+    instance = SimpleNamespace(peak_rss=1, load_seconds=0.0, facts={"backend": "torch", "bytes": 1})
+    first = turn_of(2.0, 2.0, 2.0, 2.0)
+    result = conclude(
+        dict.fromkeys(("FP32", AGAIN, "int8"), [instance]),
+        {"FP32": first, AGAIN: first, "int8": turn_of(*ours)},
+        {},
+        8,
+    )
+    assert "int8: 1000.00 ms, " in repr(result) and "× samples per second" in repr(result)
+    said = "int8 is 0.33× as fast by samples per second, and 2.00× by the median call"
+    assert any(said in note for note in result.notes) == (sum(ours) > 4)
 
 
 @pytest.mark.parametrize(("positions", "length"), [(64, 64), (512, 128)], ids=["fewer", "more"])

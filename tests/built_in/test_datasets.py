@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from inc_hf.built_in.datasets import DATASETS, FROM_FILES, FROM_TORCHVISION, Datasets, dataset_registry
+from inc_hf.built_in.absent import ABSENT
+from inc_hf.built_in.datasets import DATASETS, Datasets, dataset_registry
 from inc_hf.built_in.dummy import SEED
 from inc_hf.errors import UsageError
 
@@ -50,6 +51,10 @@ class TestDummy:
         assert len(stream) == len(samples) == 7
         assert samples[0][0].shape == (3, 4) and samples[0][1].shape == (1,)
         assert all((a[0] == b[0]).all() for a, b in zip(samples, stream, strict=True))  # the same again
+        generator = np.random.RandomState(SEED)  # of which INC draws sample after sample, the label behind its input
+        for sample, label in samples:
+            assert (sample == generator.uniform(0.0, 1.0, (3, 4)).astype("float32")).all()
+            assert (label == generator.uniform(0.0, 5.0, (1,)).astype("float32")).all()
         two = next(iter(TORCH["dummy_v2"]([(3,), (4,)])))
         assert [part.shape for part in two] == [(3,), (4,)]
 
@@ -84,6 +89,7 @@ class TestBert:
             ("classifier", "bert", ["input_ids", "attention_mask", "token_type_ids", "labels"]),
             ("squad", "distilbert", ["input_ids", "attention_mask"]),
             ("squad", "xlnet", ["input_ids", "attention_mask", "token_type_ids", "cls_index", "p_mask"]),
+            ("squad", "xlm", ["input_ids", "attention_mask", "cls_index", "p_mask"]),
         ],
     )
     def test_rows_of_tensors(self, task, model_type, names):
@@ -99,12 +105,11 @@ class TestBert:
 
 
 def test_those_that_are_not_here():
-    for name in FROM_TORCHVISION:
-        with pytest.raises(UsageError, match=f"{name!r} is not built in; .*`torchvision.datasets.{name}"):
+    for name in ABSENT:
+        with pytest.raises(UsageError, match=f"{name!r} is not built in: .*; the built-in ones are dummy, "):
             TORCH[name]
-    for name in FROM_FILES:
-        with pytest.raises(UsageError, match=f"{name!r} is not built in; pass any dataset"):
-            TORCH[name]
+    with pytest.raises(UsageError, match="'MNIST' is not built in: torchvision.datasets.MNIST"):
+        TORCH["MNIST"]
     with pytest.raises(UsageError, match=r"Unknown dataset 'dumy'; .*; did you mean 'dummy'\?"):
         TORCH["dumy"]
     with pytest.raises(UsageError, match="MXNet has been retired"):

@@ -3,7 +3,7 @@
 import pytest
 from tiny import tiny_tokenizer
 
-from inc_hf.built_in.bert import GLUE, GlueDataset
+from inc_hf.built_in.glue import GLUE, GlueDataset
 from inc_hf.errors import UsageError
 
 # task -> its file, as the benchmark has it, the texts of the first row, and the labels
@@ -53,23 +53,36 @@ def test_files(task, tokenizer, tmp_path):
     assert inputs["attention_mask"].tolist() == [1] * count + [0] * (16 - count)
     short = GlueDataset(tmp_path, tokenizer, task, dynamic_length=True)
     assert short[0][0]["input_ids"].tolist() == expected
+    batch = short.collate([short[0], short[1]])
+    assert batch["input_ids"].shape == (2, max(len(short[i][0]["input_ids"]) for i in range(2)))
+    assert batch["labels"].tolist() == labels
+
+
+def test_names_of_models_and_tasks(tokenizer, tmp_path):
+    (tmp_path / "dev_matched.tsv").write_text(FILES["mnli"][0])
+    assert GlueDataset(tmp_path, tokenizer, "mnli", model_type="RoBERTa").labels == [1, 0]
+    (tmp_path / "dev.tsv").write_text(FILES["sst-2"][0])
+    assert GlueDataset(tmp_path, tokenizer, "SST2", do_lower_case=True).labels == [1, 0]
 
 
 def test_wrong_files(tokenizer, tmp_path):
     with pytest.raises(UsageError, match=r"`task` must be one of .*; did you mean 'sst-2'\?"):
-        GlueDataset(tmp_path, tokenizer, "sst2")
+        GlueDataset(tmp_path, tokenizer, "sst_2")
     with pytest.raises(FileNotFoundError, match="dev.tsv; `data_dir` is to have the files of GLUE"):
         GlueDataset(tmp_path, tokenizer, "sst-2")
     for text, message in (
         ("sentence\tlabel\n", "has no samples"),
         ("", "has no samples"),
-        ("text\tlabel\na\t1\n", r"Row 0 .* has no column 'sentence', only text, label"),
-        ("sentence\tlabel\na\t1\nb\n", r"Row 1 .* has no column 'label', only sentence"),
-        ("sentence\tlabel\na\t2\n", r"Row 0 .* has the label '2'; the task has 0, 1"),
+        ("text\tlabel\na\t1\n", r"tsv, line 2: there is no column 'sentence', only text, label; is it a file of"),
+        ("sentence\tlabel\na\t1\n\nb\n", r"tsv, line 4: there is no column 'label', only sentence"),
+        ("sentence\tlabel\na\t2\n", r"tsv, line 2: the label must be one of 0, 1, got '2'"),
     ):
         (tmp_path / "dev.tsv").write_text(text)
         with pytest.raises(UsageError, match=message):
             GlueDataset(tmp_path, tokenizer, "sst-2")
     (tmp_path / "dev.tsv").write_text("sentence1\tsentence2\tscore\na\tb\tx\n")
-    with pytest.raises(UsageError, match="Row 0 .* has the score 'x', which is no number"):
+    with pytest.raises(UsageError, match="tsv, line 2: the score is no number, got 'x'"):
         GlueDataset(tmp_path, tokenizer, "sts-b")
+    (tmp_path / "dev.tsv").write_bytes(b"sentence\tlabel\ncaf\xe9\t1\n")
+    with pytest.raises(UsageError, match="cannot be read: .*save it as UTF-8"):
+        GlueDataset(tmp_path, tokenizer, "sst-2")

@@ -4,6 +4,7 @@ import importlib.util
 
 import pytest
 import torch
+from PIL import Image
 
 from inc_hf.built_in.transforms import REGISTERED, TRANSFORMS, BaseTransform, transform_registry
 from inc_hf.data import FILTERS, Filter, filter_registry
@@ -47,9 +48,11 @@ def test_one_after_the_other(doubling):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is installed")
-def test_those_of_torchvision_without_it():
-    with pytest.raises(ImportError, match="The transform 'Resize' needs torchvision"):
-        TRANSFORMS("pytorch", "preprocess")["Resize"](256)
+def test_without_torchvision():
+    image, label = TRANSFORMS("pytorch", "preprocess")["Resize"](4)((Image.new("RGB", (8, 16)), 1))
+    assert image.size == (4, 8) and label == 1
+    with pytest.raises(ImportError, match="The transform 'ColorJitter' needs torchvision"):
+        TRANSFORMS("pytorch", "preprocess")["ColorJitter"]()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed")

@@ -4,7 +4,7 @@ import gc
 import weakref
 
 import pytest
-from pruning_trainer import StopAt, is_pruned, same, trainer_of, weights_of
+from pruning_trainer import LAYERS, StopAt, config_of, is_pruned, same, trainer_of, weights_of
 from tiny import tiny_model
 from transformers import TrainerCallback
 
@@ -80,6 +80,20 @@ def test_nothing_keeps_a_model_alive(tmp_path):
     del model, trainer, callback
     gc.collect()
     assert alive() is None
+
+
+@pytest.mark.parametrize("coefficient", [0.001, 0.3], ids=["small", "too large"])
+@pytest.mark.parametrize("end", [8, 12], ids=["before the end", "at the end"])
+def test_a_group_lasso_that_makes_more_zeros_than_the_target(end, coefficient, tmp_path, caplog):
+    """Said when it ends: the weights that it made zero may grow again, and know nothing any more."""
+    lasso = {"reg_type": "group_lasso", "parameters": {"reg_coeff": coefficient}}
+    trainer, _ = trainer_of(tmp_path, config_of(end_step=end - 1, pruning_configs=[{"op_names": [LAYERS], **lasso}]))
+    trainer.train()
+    said = (
+        "100 % of the pruned layers' weights are zero, where `target_sparsity` is 50 %: `reg_coeff` 0.3 is too large"
+    )
+    assert caplog.text.count(said) == (coefficient > 0.01)
+    assert "`reg_coeff` 0.001" not in caplog.text
 
 
 def test_stopped_early(tmp_path, caplog):

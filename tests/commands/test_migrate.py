@@ -15,7 +15,7 @@ pruning:
     weight_compression:
       end_epoch: 2
       initial_sparsity: 0.1
-tuning: {random_seed: 7}
+tuning: {random_seed: 7, strategy: {name: basic, accuracy_weight: 1.0}}
 """
 
 
@@ -31,7 +31,7 @@ def test_python(conf, capsys):
     out = capsys.readouterr().out
     assert out == python_code(read_conf(conf)).text()
     assert "end_step=2 * steps_per_epoch" in out and "set_random_seed(7)" in out
-    assert "# Left out: `pruning.approach.weight_compression.initial_sparsity` (line 6)" in out
+    assert "# Left out: `tuning.strategy.accuracy_weight` (line 7)" in out
     assert conf.read_text() == TEXT
 
 

@@ -196,7 +196,7 @@ def test_pattern_of_another_type():
         ),
         (
             {"sparsity_decay_type": "qube"},
-            "must be one of exp, cube, cos, linear, cubic, got 'qube'; did you mean 'cube'?",
+            "must be one of exp, cube, cos, linear, cubic, linear_from_start, got 'qube'; did you mean 'cube'?",
         ),
         (
             {"min_sparsity_ratio_per_op": 1.1},

@@ -73,7 +73,7 @@ def test_tuning_criterion_defaults():
 
 def test_strategy_suggests_the_nearest():
     text = message(ValueError, TuningCriterion, strategy="bayes")
-    assert text.startswith("`strategy` must be one of basic, mse, mse_v2, ")
+    assert text.startswith("`strategy` must be one of auto, conservative, basic, mse, mse_v2, ")
     assert text.endswith("got 'bayes'; did you mean 'bayesian'?")
 
 
@@ -270,7 +270,7 @@ def test_ptq_positional_order():
         "excluded_precisions": ["fp16"],
         "quant_level": 1,
         "accuracy_criterion": AccuracyCriterion().to_dict(),
-        "tuning_criterion": dict(TuningCriterion()),
+        "tuning_criterion": TuningCriterion().to_dict(),
         "diagnosis": True,
         "ni_workload_name": "run",
     }

@@ -104,6 +104,7 @@ class TestEvaluateMetric:
         [
             ("bleu", f"Unknown metric 'bleu'; choose one of {', '.join(METRICS)}, or pass an object"),
             ({"bleu": 1}, "Unknown metric 'bleu'"),
+            ({"GLUE": {"task": "mrpc"}}, "Unknown metric 'GLUE'; choose one of"),
             (7, "Unknown metric 7"),
             ({"topk": 1, "mse": {}}, "one metric, got topk, mse"),
             ({}, "one metric, got"),

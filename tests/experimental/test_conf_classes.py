@@ -7,7 +7,7 @@ import pytest
 from experimenting import conf_of, loop, net
 from fitting import images
 
-from inc_hf.conf.config import DefaultConf, DistillationConf, NASConfig, Pruner, PruningConf, QuantConf
+from inc_hf.conf.config import DefaultConf, DistillationConf, NASConfig, Pruner, PrunerV2, PruningConf, QuantConf
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.experimental import Benchmark, Distillation, Pruning, Quantization
 from inc_hf.migrate.conf import ConfError
@@ -102,6 +102,24 @@ def test_pruners_in_code():
     prune.train_func = lambda model: loop(model, prune)
     zeros = prune.fit().model.hidden.weight == 0
     assert zeros.float().mean() > 0.9
+
+
+def test_pruners_by_position():
+    """As tests of INC write them; None is what is not given."""
+    found = Pruner(1, 3, names=["hidden.weight"])
+    assert found == Pruner(start_epoch=1, end_epoch=3, names=["hidden.weight"], parameters=None)
+    assert Pruner(None, None, 0.0, 0.5, 2, "per_tensor", "basic_magnitude").prune_type == "basic_magnitude"
+    expected = {"target_sparsity": 0.5, "pruning_type": "magnitude", "pattern": "1x1", "op_names": ["hidden"]}
+    assert PrunerV2(0.5, "magnitude", "1x1", ["hidden"]) == PrunerV2(**expected) == expected
+    weights = {"start_epoch": 0, "end_epoch": 3, "pruners": [found]}
+    prune = Pruning({"pruning": {"approach": {"weight_compression": weights}}})
+    prune.model = net()
+    prune.train_func = lambda model: loop(model, prune, epochs=4)
+    assert (prune.fit().model.hidden.weight == 0).float().mean() > 0.9
+    with pytest.raises(TypeError, match="A Pruner has 16 settings, got 17 values"):
+        Pruner(*range(17))
+    with pytest.raises(TypeError, match="`end_epoch` of a Pruner was given by its place and by its name"):
+        Pruner(1, 3, end_epoch=2)
 
 
 def test_a_dict(tmp_path):

@@ -193,6 +193,23 @@ def test_lower_is_better_where_the_conf_says_so(tmp_path):
     assert all(torch.equal(value, evaluate.models[2][name]) for name, value in found.model.state_dict().items())
 
 
+@pytest.mark.parametrize("own", [False, True], ids=["conf", "train_func"])
+def test_who_reads_the_optimizer_of_the_conf(own, tmp_path, caplog):
+    """It decides the training of the conf; that of a `train_func` has another."""
+    moved = []
+    for rate in (0.0, 0.5):
+        distiller = distiller_of(
+            tmp_path, {"KnowledgeDistillationLoss": KD}, optimizer={"SGD": {"learning_rate": rate}}
+        )
+        distiller.train_dataloader = LOADER
+        if not own:
+            distiller.train_func = None
+        moved.append(not same(distiller.fit().model, net()))
+    assert moved == [own, True] and "DistillationConfig" not in caplog.text
+    said = "`distillation.train.optimizer` of the conf is not read: `train_func` is set, and has its own."
+    assert caplog.text.count(said) == (2 if own else 0)
+
+
 def test_training_from_the_conf(tmp_path):
     """The loop of the conf clears gradients before `backward`, as that of the tests."""
     distiller = distiller_of(

@@ -20,7 +20,7 @@ IN_STEPS = WeightPruningConfig(
     end_step=8,
     pruning_frequency=4,
     pruning_scope="local",
-    sparsity_decay_type="linear",
+    sparsity_decay_type="linear_from_start",
 )
 # `weight_compression_pytorch` counts in steps.
 SNIP = {
@@ -93,6 +93,13 @@ def test_epochs(how, kind, tmp_path):
     expected = by_hand(WeightPruningConfig(**{**dict(IN_STEPS), **KINDS[kind][1]}), epochs=4)
     assert same(prune.fit().model, expected)
     assert get_sparsity_ratio([], prune.model.model)[0] > 0.5
+
+
+def test_the_sparsity_after_each_epoch_is_that_of_1x(tmp_path):
+    prune, found = with_loop(pruning_of(tmp_path, **EPOCHS, names=["hidden.weight"]), epochs=4), []
+    prune.register_hook("on_epoch_end", lambda: found.append((prune.model.model.hidden.weight == 0).float().mean()))
+    prune.fit()
+    assert [round(share.item(), 2) for share in found] == [0.2, 0.4, 0.6, 0.6]
 
 
 def test_the_loop_of_the_documentation(tmp_path):

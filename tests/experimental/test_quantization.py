@@ -139,15 +139,20 @@ def test_what_comes_back_works_as_in_1x(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["hooks", "no hooks"])
-def test_training_with_rounded_weights(how, tmp_path):
-    quantizer = quantizer_of(tmp_path, **QAT)
+@pytest.mark.parametrize("activation", [None, {"scheme": "asym", "granularity": "per_tensor"}], ids=["", "static"])
+def test_training_with_rounded_weights(activation, how, tmp_path):
+    """Activations are static where the conf says how."""
+    settings = {} if activation is None else {"model_wise": {"activation": activation}}
+    quantizer = quantizer_of(tmp_path, quantization={**QAT["quantization"], **settings})
     quantizer.q_func = lambda model: loop(model, quantizer, calls=None if how == "hooks" else ())
     quantizer.eval_func = accuracy
     found = quantizer.fit()
-    manager = prepare_compression(net(), QuantizationAwareTrainingConfig())
+    op_types = {} if activation is None else {".*": {"activation": activation}}
+    manager = prepare_compression(net(), QuantizationAwareTrainingConfig(op_type_dict=op_types))
     expected = fit(manager, lambda model: loop_of_2x(model.model, manager), eval_func=lambda m: accuracy(raw(m)))
     assert quantized_modules(found.model) and same(found.model, expected.model)
     assert found.score == expected.score
+    assert {m.scheme.is_static for m in quantized_modules(found.model).values()} == {activation is not None}
 
 
 def raw(model):

@@ -92,6 +92,24 @@ def test_at_the_same_time(names, tmp_path):
     assert bool(quantized_modules(found.model)) is ("Quantization" in names)
 
 
+@pytest.mark.parametrize("epochs", [3, 4])
+def test_steps_of_distillation_beside_pruning_that_counts_epochs(epochs, tmp_path, caplog):
+    scheduler = scheduler_of()
+    weights = {
+        "target_sparsity": 0.5,
+        "start_epoch": 0,
+        "end_epoch": 2,
+        "pruners": [{"prune_type": "basic_magnitude"}],
+    }
+    prune = Pruning(conf_of(tmp_path, pruning={"approach": {"weight_compression": weights}}))
+    combination = scheduler.combine(distiller_of(tmp_path), prune)
+    combination.train_func = lambda model: loop(model, combination, epochs)
+    scheduler.append(combination)
+    scheduler()
+    assert f"Distilled in {epochs * len(BATCHES)} steps" in caplog.text
+    assert "target_sparsity" not in caplog.text
+
+
 def test_one_after_the_other(tmp_path):
     prune, quantizer = prune_of(tmp_path), quantizer_of(tmp_path)
     prune.train_func = lambda model: loop(model, prune)

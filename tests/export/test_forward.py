@@ -114,7 +114,7 @@ def test_a_model_that_is_none_of_transformers(tmp_path, caplog):
     conf = Torch2ONNXConfig("fp32", 14, example_inputs=torch.randn(2, 4), **names, dynamic_axes=axes)
     path = export(TinyNet(), tmp_path / "model.onnx", conf)
     assert open_session(path)({"input": torch.zeros(5, 4)})["scores"].shape == (5, 2)
-    assert "The file has x as input, output as scores." in caplog.text
+    assert "In the file x is called input, output is called scores." in caplog.text
 
 
 class Unwritable(nn.Module):

@@ -76,7 +76,25 @@ def test_arguments_of_recipes(caplog):
     ]
 
 
-@pytest.mark.parametrize("strategy", ["mse", "bayesian", "hawq_v2"])
+START = {
+    "beside": {"default_alpha": 0.7, "smooth_quant_args": {"alpha": "auto"}},
+    "alone": {"default_alpha": 0.7},
+    "inside": {"smooth_quant_args": {"alpha": "auto", "default_alpha": 0.7}},
+    "of the grid": {"smooth_quant_args": {"auto_alpha_args": {"init_alpha": 0.7, "alpha_max": 0.8}}},
+}
+
+
+@pytest.mark.parametrize("recipes", START.values(), ids=START)
+def test_where_a_search_of_alphas_begins_is_said_once_wherever_it_stands(recipes, caplog):
+    conf = PostTrainingQuantConfig(recipes={"smooth_quant": True, **recipes})
+    again = PostTrainingQuantConfig.from_dict(conf.to_dict())
+    assert again == conf
+    conf.use()
+    name, of = ("init", "auto_alpha") if "auto_alpha" in str(recipes) else ("default", "smooth_quant")
+    assert caplog.messages == [f"`{name}_alpha` of `{of}_args` of the PostTrainingQuantConfig changes nothing here."]
+
+
+@pytest.mark.parametrize("strategy", ["bayesian", "tpe"])
 def test_a_strategy_that_is_not_here(strategy, caplog, tmp_path):
     conf = config(quant_level=0)
     conf.tuning_criterion = TuningCriterion(strategy, max_trials=2)
@@ -84,7 +102,6 @@ def test_a_strategy_that_is_not_here(strategy, caplog, tmp_path):
         q_model = fit(net(), conf, eval_func=lambda model: 1.0)
     assert q_model.met_criterion
     assert f"The strategy '{strategy}' is not available yet; 'basic' searches instead" in caplog.text
-    assert "`quant_level` 0 (type by type) is not available yet; the search is that of 'auto'" in caplog.text
     caplog.clear()
     fit(net(), conf)
     assert "available" not in caplog.text, "nothing is searched"

@@ -77,6 +77,140 @@ def test_hooks_without_the_one_that_begins(kinds, caplog):
     assert caplog.text.count("`on_step_begin` was called without `on_train_begin`, which is done now") == 1
 
 
+def loop_with(manager, model, *hooks, steps=STEPS, clears="before backward", lr=1e-2):
+    """A loop that calls only some of the hooks."""
+    optimizer = torch.optim.SGD(model.parameters(), lr)
+    model.train()
+    manager.on_train_begin()
+    for i in range(steps):
+        if "on_step_begin" in hooks:
+            manager.on_step_begin(i)
+        outputs = model(**BATCHES[i % len(BATCHES)])
+        loss = manager.on_after_compute_loss(BATCHES[i % len(BATCHES)], outputs, outputs.loss)
+        if clears == "before backward":
+            optimizer.zero_grad()
+        loss.backward()
+        for hook in ("on_before_optimizer_step", "optimizer", "on_after_optimizer_step"):
+            if hook == "optimizer":
+                optimizer.step()
+            elif hook in hooks:
+                getattr(manager, hook)()
+        if clears == "at the end":
+            optimizer.zero_grad()
+        if "on_step_end" in hooks:
+            manager.on_step_end()
+
+
+ALL = ("on_step_begin", "on_before_optimizer_step", "on_after_optimizer_step", "on_step_end")
+
+
+@pytest.mark.parametrize("hooks", [("on_step_begin", "on_step_end"), ("on_step_begin",)], ids="-".join)
+@pytest.mark.parametrize("kind", ["magnitude", "snip_momentum"])
+def test_a_loop_that_knows_of_batches_only(hooks, kind, caplog):
+    """As many of 1.X did: the optimizer itself tells of its steps; the weights are those of a loop with all hooks."""
+    states = {}
+    for names in (ALL, hooks):
+        model = without_dropout()
+        manager = prepare_compression(model, config_of(pruning_type=kind))
+        loop_with(manager, model, *names)
+        assert ("which is done by itself; call it when" in caplog.text) == (names == hooks)
+        manager.on_train_end()
+        states[names] = model.state_dict()
+        assert is_pruned(model)
+    assert all(torch.equal(tensor, states[ALL][name]) for name, tensor in states[hooks].items())
+    assert caplog.text.count("`optimizer.step()` was made without `on_before_optimizer_step`") == 1
+    assert "Training ended before" not in caplog.text
+
+
+def test_batches_that_add_up_are_one_step_all_the_same():
+    """`on_step_end` of a batch after which the optimizer made no step ends none."""
+    model = without_dropout()
+    manager = prepare_compression(model, config_of(pruning_type="magnitude"))
+    optimizer = torch.optim.SGD(model.parameters(), 1e-2)
+    manager.on_train_begin()
+    for i in range(4):
+        manager.on_step_begin(i)
+        model(**BATCHES[i]).loss.backward()
+        if i % 2:
+            optimizer.step()
+            optimizer.zero_grad()
+        manager.on_step_end()
+    assert manager.state.global_step == 2
+
+
+@pytest.mark.parametrize("hooks", [("on_step_begin", "on_step_end"), ("on_step_begin",)], ids="-".join)
+@pytest.mark.parametrize("kind", ["magnitude", "snip_momentum"])
+def test_gradients_that_are_gone_when_the_first_step_is_told(hooks, kind, caplog):
+    """From the second step on they are taken in time, and masks are kept even where nobody ends the training."""
+    model = without_dropout()
+    manager = prepare_compression(model, config_of(pruning_type=kind))
+    loop_with(manager, model, *hooks, clears="at the end")
+    assert is_pruned(model) and manager.state.global_step == STEPS
+
+
+def test_a_loop_that_tells_of_a_step_behind_it(caplog):
+    """It is the loop's own call that counts."""
+    model = without_dropout()
+    manager = prepare_compression(model, config_of(pruning_type="snip"))
+    optimizer = torch.optim.SGD(model.parameters(), 1e-2)
+    manager.on_train_begin()
+    for i in range(STEPS):
+        manager.on_step_begin(i)
+        optimizer.zero_grad()
+        model(**BATCHES[i % len(BATCHES)]).loss.backward()
+        optimizer.step()
+        manager.on_before_optimizer_step()
+        manager.on_step_end()
+    manager.on_train_end()
+    assert is_pruned(model) and "done by itself" not in caplog.text
+
+
+def test_two_optimizers_of_one_model(caplog):
+    model = without_dropout()
+    manager = prepare_compression(model, config_of(pruning_type="magnitude"))
+    parameters = list(model.parameters())
+    optimizers = [torch.optim.SGD(some, 1e-2) for some in (parameters[::2], parameters[1::2])]
+    manager.on_train_begin()
+    for i in range(STEPS):
+        manager.on_step_begin(i)
+        model(**BATCHES[i % len(BATCHES)]).loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        model.zero_grad()
+        manager.on_step_end()
+    manager.on_train_end()
+    assert is_pruned(model) and "no hook told" not in caplog.text
+
+
+def test_a_loop_without_any_hook_of_a_step(caplog):
+    """It is said at the first step, and what is said at the end is no other reason."""
+    model = without_dropout()
+    manager = prepare_compression(model, config_of(pruning_type="magnitude"))
+    loop_with(manager, model)
+    assert caplog.text.count("`optimizer.step()` was made and no hook told of it, so that nothing is pruned") == 1
+    manager.on_train_end()
+    assert "No hook told pruning of a step of the optimizer: `target_sparsity` is not reached" in caplog.text
+    assert "Training ended before" not in caplog.text and not is_pruned(model)
+
+
+def test_another_model_may_be_trained_beside_it(caplog):
+    model, other = without_dropout(), without_dropout()
+    manager = prepare_compression(model, config_of(pruning_type="magnitude"))
+    manager.on_train_begin()
+    other(**BATCHES[0]).loss.backward()
+    torch.optim.SGD(other.parameters(), 1e-2).step()
+    assert "no hook told" not in caplog.text
+
+
+@pytest.mark.parametrize("hooks", [(), ("on_step_begin", "on_step_end")], ids=["none", "of batches"])
+def test_the_steps_of_distillation_are_counted_or_not_told(hooks, caplog):
+    model = without_dropout()
+    manager = prepare_compression(model, DistillationConfig(copy.deepcopy(model), kd()))
+    loop_with(manager, model, *hooks)
+    manager.on_train_end()
+    assert ("Distilled in 12 steps; " if hooks else "Distilled without a hook that tells of steps; ") in caplog.text
+
+
 def test_distillation_with_one_hook_alone():
     """As in INC's guide: the teacher of the first batch gets what the hook is given."""
     torch.manual_seed(0)

@@ -39,6 +39,15 @@ def test_the_same_without_training(caplog):
     assert "so these stay dense: 0 (8, 8)" in caplog.text
 
 
+@pytest.mark.parametrize("where", ["keyword", "element"])
+def test_a_criterion_type_is_said_to_change_nothing(where, caplog):
+    settings = {"criterion_type": "magnitude"}
+    config = WeightPruningConfig(**settings) if where == "keyword" else WeightPruningConfig([settings])
+    config.use()
+    said = "`criterion_type` (it is `pruning_type` that chooses) of the WeightPruningConfig changes nothing here."
+    assert caplog.messages == [said]
+
+
 @pytest.mark.parametrize("count", [1, 2], ids=["alone", "both"])
 def test_nothing_at_all_is_refused(count):
     elements = [{"op_names": names, "pattern": "5x1"} for names in (FIRST, SECOND)][:count]

@@ -18,6 +18,7 @@ from inc_hf.mix_precision import fit as mix
 from inc_hf.quantization import fit
 from inc_hf.training import prepare_compression
 from inc_hf.utils.load_huggingface import save_for_huggingface_upstream
+from inc_hf.utils.pytorch import load
 
 
 def test_in_the_directory_of_a_trainer(tmp_path):
@@ -103,11 +104,14 @@ def test_what_shares_memory(tmp_path):
 
 def test_a_plain_checkpoint_that_does_not_fit(tmp_path):
     fit(net(), config()).save(tmp_path / "out")
-    with pytest.raises(CheckpointError, match="The checkpoint quantizes `conv`, which the model lacks"):
+    another = "out is of another model, a Net, and not of a "
+    with pytest.raises(CheckpointError, match=another + ".*: The checkpoint quantizes `conv`, which the model lacks"):
         load_plain(tmp_path / "out", tied())
+    with pytest.raises(CheckpointError, match=another + "BertForSequenceClassification: "):
+        load(tmp_path / "out", tiny_model("bert"))
     other = net()
     other.head = nn.Linear(16, 5)
-    with pytest.raises(CheckpointError, match="do not fit a Net: size mismatch for head.weight"):
+    with pytest.raises(CheckpointError, match="^The weights of .* do not fit a Net: size mismatch for head.weight"):
         load_plain(tmp_path / "out", other)
     more = net()
     more.extra = nn.LayerNorm(4)

@@ -59,6 +59,14 @@ def test_halfway_by_hand(kind, halfway):
     assert Schedule(0, 10, 5, kind, 0.8).sparsity(5) == pytest.approx(halfway)
 
 
+def test_the_update_at_the_start_counts_if_asked_for():
+    s = Schedule(4, 12, 4, "linear_from_start", 0.6)
+    assert [step for step in range(20) if s.is_update(step)] == [4, 8, 12]
+    assert [s.sparsity(step) for step in (4, 8, 12)] == pytest.approx([0.2, 0.4, 0.6])
+    assert Schedule(4, 4, 4, "linear_from_start", 0.6).sparsity(4) == 0.6
+    assert schedule(pruning_type="snip", end_step=8, sparsity_decay_type="linear_from_start").first_step == 0
+
+
 def test_what_is_sparser_than_the_target_stays_so():
     s = Schedule(0, 10, 5, "exp", 0.5)
     assert [s.sparsity(step, 0.7) for step in (5, 10)] == [0.7, 0.7]
@@ -91,7 +99,14 @@ def test_the_end_of_the_run_is_the_last_step():
         ({"end_step": 105, "pruning_frequency": 30}, "up to step 105"),
         ({"start_step": 100, "end_step": 100}, "up to step 100"),
         ({"start_step": 50, "end_step": 0.25}, "`end_step` must not be before .* are the steps 25 and 50 of 100"),
-        ({"pruning_type": "snip", "end_step": 0}, "needs gradients, but the first update is at step 0"),
+        (
+            {"pruning_type": "snip", "end_step": 0},
+            "needs gradients, but the first update is at step 0; set `end_step`",
+        ),
+        (
+            {"pruning_type": "snip", "end_step": 9, "pruning_frequency": 10},
+            "at step 0, since `pruning_frequency` 10 is longer than the steps up to `end_step` 9; choose a smaller",
+        ),
         ({"pruning_type": "wanda", "end_step": 9}, "'wanda' is not for training; choose one of magnitude, gradient"),
     ],
 )

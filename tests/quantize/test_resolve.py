@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.matching.patterns import match_types
 from inc_hf.quantize import resolve
 from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.resolve import resolve_schemes
@@ -195,9 +196,20 @@ def test_a_module_that_is_not_reached_may_be_left_in_float_by_name(model):
         ("LayerNorm", {"weight": {"dtype": "fp32"}}, False),
         ("LayerNorm", {"weight": {"bits": 4}}, True),
         ("linear", {"weight": {"bits": 4}}, True),
+        ("Conv", {"weight": {"bits": 4}}, False),
+        ("Con", {"weight": {"bits": 4}}, True),
         ("Linear", {"weight": {"bits": 4}}, False),
     ],
-    ids=["absent", "absent float", "float anyway", "not quantizable", "other case", "present"],
+    ids=[
+        "absent",
+        "absent float",
+        "float anyway",
+        "not quantizable",
+        "other case",
+        "all convolutions",
+        "a part of a name",
+        "present",
+    ],
 )
 def test_a_type_that_hits_nothing_is_worth_a_warning(model, caplog, key, settings, warns):
     with caplog.at_level(logging.WARNING):
@@ -206,6 +218,16 @@ def test_a_type_that_hits_nothing_is_worth_a_warning(model, caplog, key, setting
     message = f"`op_type_dict` key '{key}' matches no module that can be quantized"
     assert (message in caplog.text) == warns
     assert bool(caplog.records) == warns
+
+
+def test_conv_stands_for_all_convolutions(model):
+    """As in INC's documentation; not for Conv1D of transformers, which is a product with a matrix."""
+    kinds = {name: type(module).__name__ for name, module in model.named_modules()}
+    found = schemes(model, op_type_dict={"Conv": {"weight": {"dtype": "fp32"}}})
+    left = {name for name in MATMULS if name not in found}
+    assert left == {name for name in MATMULS if kinds[name] in ("Conv1d", "Conv2d")} and left
+    assert match_types("Conv", ["Conv2d", "Conv1D", "Linear"]) == ["Conv2d"]
+    assert match_types("Conv1d", ["Conv2d", "Conv1d"]) == ["Conv1d"]
 
 
 RECIPES = {

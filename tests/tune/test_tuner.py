@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from driving import ListedSpace
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -15,8 +16,7 @@ from torch import nn
 from inc_hf.config import AccuracyCriterion, TuningCriterion
 from inc_hf.quantize import Scheme, WeightScheme, convert, prepare
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.tune import Candidate, Goal, History, tune
-from inc_hf.tune.strategy import basic
+from inc_hf.tune import STRATEGIES, Candidate, Goal, History, Problem, tune
 from inc_hf.tune.tuner import model_bytes
 
 HIGHER, LOWER = True, False
@@ -130,9 +130,10 @@ class Evaluation:
         return score
 
 
-def each(candidates: list[Candidate]):
-    """A strategy of just these candidates."""
-    return (candidate for candidate in candidates)
+def each(candidates: list[Candidate], goal: Goal, tuning: TuningCriterion):
+    """A strategy of just these candidates, which ends as strategies do."""
+    problem = Problem(ListedSpace(candidates), goal, tuning)
+    return problem.until_met(problem.candidates)
 
 
 def search(
@@ -145,8 +146,8 @@ def search(
 ):
     history = history or History()
     history.baseline = baseline
-    goal = Goal(baseline, criterion)
-    return tune(each(candidates), build, evaluate, goal, TuningCriterion(**settings), history)
+    goal, tuning = Goal(baseline, criterion), TuningCriterion(**settings)
+    return tune(each(candidates, goal, tuning), build, evaluate, goal, tuning, history)
 
 
 class TestStopping:
@@ -167,6 +168,12 @@ class TestStopping:
         evaluate = Evaluation(0.1, 0.2, 0.95)
         result = search(candidates_of(3), evaluate, max_trials=max_trials)
         assert evaluate.calls == max_trials and not result.met_criterion
+
+    def test_what_is_yielded_again_is_not_tried_again(self):
+        evaluate = Evaluation(0.1, 0.2, 0.3)
+        again = [*candidates_of(2), *candidates_of(3)]
+        result = search(again, evaluate, max_trials=3)
+        assert evaluate.calls == 3 and [t.score for t in result.history.trials] == [0.1, 0.2, 0.3]
 
     def test_at_the_end_of_the_strategy(self):
         evaluate = Evaluation(0.1, 0.3, 0.2)
@@ -274,17 +281,19 @@ class TestInterrupt:
                 raise KeyboardInterrupt
             return build(candidate)
 
-        goal = Goal(1.0, ABSOLUTE)
-        result = tune(each(candidates_of(3)), interrupted_build, Evaluation(0.3), goal, TuningCriterion(), History())
+        goal, tuning = Goal(1.0, ABSOLUTE), TuningCriterion()
+        strategy = each(candidates_of(3), goal, tuning)
+        result = tune(strategy, interrupted_build, Evaluation(0.3), goal, tuning, History())
         assert result.interrupted and result.trial.score == 0.3
 
     def test_while_modules_are_ranked(self):
-        def rank(best: Candidate) -> list[list[str]]:
-            raise KeyboardInterrupt
+        class Space(ListedSpace):
+            def rank(self, candidate, by="gradients", **settings):
+                raise KeyboardInterrupt
 
-        strategy = basic(candidates_of(2), rank)
-        goal = Goal(1.0, ABSOLUTE)
-        result = tune(strategy, build, Evaluation(0.3, 0.4), goal, TuningCriterion(), History())
+        goal, tuning = Goal(1.0, ABSOLUTE), TuningCriterion()
+        strategy = STRATEGIES["basic"](Problem(Space(candidates_of(2)), goal, tuning))
+        result = tune(strategy, build, Evaluation(0.3, 0.4), goal, tuning, History())
         assert result.interrupted and result.trial.score == 0.4
 
 

@@ -40,6 +40,23 @@ class TestLoadHuggingface:
         assert (tmp_path / "mine.txt").exists()
         assert (tmp_path / "tokenizer.json").exists()
 
+    @pytest.mark.parametrize("what", ["QuantizedModel", "PreTrainedModel"])
+    def test_a_script_that_runs_twice(self, tmp_path, what):
+        """What this package has written is replaced; what lies beside it stays."""
+        for approach in ("dynamic", "static"):
+            result = quantized("bert", approach)
+            model = result if what == "QuantizedModel" else result.model
+            save_for_huggingface_upstream(model, tiny_tokenizer(), tmp_path / "out")
+            (tmp_path / "out" / "notes.txt").write_text("mine")
+        assert torch.equal(logits_of(OptimizedModel.from_pretrained(tmp_path / "out")), logits_of(result.model))
+        assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+
+    @pytest.mark.parametrize("config", ["", "{}", "[1]", '{"inc_version": "2.6"}'])
+    def test_a_model_of_another_package_stays(self, tmp_path, config):
+        (tmp_path / "inc_config.json").write_text(config)
+        with pytest.raises(FileExistsError, match="not empty"):
+            save_for_huggingface_upstream(quantized("bert"), None, tmp_path)
+
     def test_upstream_of_a_float_model(self, tmp_path):
         with pytest.raises(ValueError, match="not quantized"):
             save_for_huggingface_upstream(tiny_model("bert"), tiny_tokenizer(), tmp_path / "out")

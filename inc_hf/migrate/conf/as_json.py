@@ -2,9 +2,8 @@
 
 import json
 
-from inc_hf.migrate.conf.python_code import configs_of
 from inc_hf.migrate.conf.sections import Conf
-from inc_hf.migrate.conf.translate import options_of
+from inc_hf.migrate.conf.translate import configs_of, options_of
 
 
 def as_json(conf: Conf, steps_per_epoch: int | None = None) -> str:

@@ -29,3 +29,8 @@ def given(section: Any, names: Iterable[str]) -> dict[str, Any]:
     """The values of these fields, without those that are None."""
     values = {name: getattr(section, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def first_given(*values: Any) -> Any:
+    """The first that is not None."""
+    return next((value for value in values if value is not None), None)

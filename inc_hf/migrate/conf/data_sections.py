@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from inc_hf.migrate.conf.fields import Named, key, one_of, section, several_of
-from inc_hf.migrate.conf.named import CRITERIA, DATASETS, FILTERS, OPTIMIZERS, POSTPROCESSES, TRANSFORMS
+from inc_hf.migrate.conf.named_data import DATASETS, FILTERS, POSTPROCESSES, TRANSFORMS
+from inc_hf.migrate.conf.named_training import CRITERIA, OPTIMIZERS
 from inc_hf.migrate.conf.values import choice, flag, integer, text
 
 

@@ -10,6 +10,16 @@ Spec = Mapping[str, Mapping[str, Parse]]
 REQUIRED = "required"
 
 
+@dataclasses.dataclass(frozen=True)
+class Needed:
+    """Reads a setting that has to be given."""
+
+    parse: Parse
+
+    def __call__(self, value: Any) -> Any:
+        return self.parse(value)
+
+
 def key(parse: Parse, default: Any = None, required: bool = False) -> Any:
     """A value. A list or dict as a default is copied."""
     metadata = {"parse": parse, REQUIRED: required}

@@ -26,6 +26,7 @@ OTHERS = {
 
 
 def is_onnxruntime(conf: Conf) -> bool:
+    """Whether the conf is for a file that ONNX Runtime runs."""
     return conf.model.framework in ONNXRUNTIME
 
 

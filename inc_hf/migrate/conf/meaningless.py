@@ -37,13 +37,13 @@ def _has_no_quantization(conf: Conf) -> bool:
 
 TENSORFLOW = "only TensorFlow models had it"
 SIGOPT = "the SigOpt service has closed"
-LOOP = "1.X did not read it, and the training loop is yours"
+UNREAD = "1.X did not read it"
+LOOP = f"{UNREAD}, and the training loop is yours"
 IN_EPOCHS = "`weight_compression` counts in epochs"
 IN_STEPS = "`weight_compression_pytorch` counts in steps"
 POST_TRAINING = "it is of post-training quantization, and the approach is quant_aware_training"
 INSPECTION = "`diagnosis=True` looks at the weights and activations of all layers"
 THREADS = "it is a setting of Intel's OpenMP; `inc_hf.benchmark` binds the cores itself"
-INITIAL = "pruning goes on from the zeros that the model has"
 
 MEANINGLESS = (
     Meaningless("version", "it says which INC the file was written for"),
@@ -77,7 +77,7 @@ MEANINGLESS = (
     Meaningless("tuning.diagnosis*", POST_TRAINING, lambda conf: _is_qat(conf) or _has_no_quantization(conf)),
     Meaningless("evaluation.*.configs.kmp_*", THREADS),
     Meaningless("evaluation.performance.postprocess*", "the time of a model has no postprocessing in it"),
-    Meaningless("pruning.approach.*.initial_sparsity", INITIAL),
+    Meaningless("pruning.approach.weight_compression_pytorch.*initial_sparsity", UNREAD),
     Meaningless("pruning.approach.weight_compression.start_step", IN_EPOCHS),
     Meaningless("pruning.approach.weight_compression.end_step", IN_EPOCHS),
     Meaningless("pruning.approach.weight_compression.update_frequency_on_step", IN_EPOCHS),

@@ -5,7 +5,8 @@ from typing import Any
 
 from inc_hf.migrate.conf.data_sections import TrainSection
 from inc_hf.migrate.conf.fields import key, pruners, section
-from inc_hf.migrate.conf.values import choice, flag, integer, layer_names, mapping, number, text
+from inc_hf.migrate.conf.list_values import layer_names
+from inc_hf.migrate.conf.values import choice, flag, integer, mapping, number, text
 
 SHARE = number(low=0, high=1, open_high=True)
 RATIO = number(low=0, high=1)

@@ -1,6 +1,5 @@
 """A conf of 1.X as Python source text of 2.X."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,28 +9,10 @@ from inc_hf.migrate.conf.frameworks import is_onnxruntime
 from inc_hf.migrate.conf.sections import Conf
 from inc_hf.migrate.conf.source_text import assignment, comment, names_in, source_text
 from inc_hf.migrate.conf.training_notes import training_notes
-from inc_hf.migrate.conf.translate import (
-    benchmark_config,
-    distillation_config,
-    is_in_epochs,
-    mixed_precision_config,
-    options_of,
-    post_training_config,
-    pruning_config,
-    quantization_aware_config,
-)
+from inc_hf.migrate.conf.translate import configs_of, is_in_epochs, options_of
 
 STEPS = "steps_per_epoch"
 STEP_SETTINGS = ("start_step", "end_step", "pruning_frequency")
-# Kind of config -> what makes it, in the order in which 2.X takes them
-KINDS: dict[str, Callable[[Conf], ConfigMixin | None]] = {
-    "distillation": distillation_config,
-    "pruning": pruning_config,
-    "quantization_aware": quantization_aware_config,
-    "post_training": post_training_config,
-    "mixed_precision": mixed_precision_config,
-    "benchmark": benchmark_config,
-}
 OF_EVERY_FILE = ("version", "model.name")  # not worth a note
 VARIABLES = {"post_training": "quantization_conf", "quantization_aware": "quantization_conf"}
 
@@ -43,7 +24,7 @@ class PythonCode:
         imports (`list[str]`): lines of imports, of what `lines` use.
         lines (`list[str]`): lines that make the configs. Pruning in epochs uses the variable `train_dataloader`.
         notes (`list[str]`): what a reader should know, as text.
-        names (`dict[str, str]`): kind of config, a key of `KINDS`, to the variable that holds it.
+        names (`dict[str, str]`): kind of config, a key of [`configs_of`], to the variable that holds it.
         call_imports, calls (`list[str]`): how the configs are used, with the data that the file names.
     """
 
@@ -85,15 +66,6 @@ def python_code(conf: Conf) -> PythonCode:
     code.notes = _notes(conf, configs)
     code.call_imports, code.calls = calls_of(conf, code.names)
     return code
-
-
-def configs_of(conf: Conf, steps_per_epoch: int | None = None) -> dict[str, ConfigMixin]:
-    """The configs that a conf has sections for, by kind."""
-    found = {
-        kind: pruning_config(conf, steps_per_epoch) if make is pruning_config else make(conf)
-        for kind, make in KINDS.items()
-    }
-    return {kind: config for kind, config in found.items() if config is not None}
 
 
 def import_lines(module: str, names: list[str]) -> list[str]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from inc_hf.migrate.conf.data_sections import DataloaderSection, TrainSection
 from inc_hf.migrate.conf.fields import key, section, sections_by_name
-from inc_hf.migrate.conf.values import choice, choices, flag, integer, list_of, number, positive_integers
+from inc_hf.migrate.conf.list_values import choices, list_of, positive_integers
+from inc_hf.migrate.conf.values import choice, flag, integer, number
 
 APPROACHES = (
     "post_training_static_quant",
@@ -117,11 +118,8 @@ class MixedPrecisionSection:
 
 
 @dataclass
-class GraphOptimizationSection:
+class GraphOptimizationSection(MixedPrecisionSection):
     """`graph_optimization`, an older name of mixed precision."""
-
-    precisions: list[str] = key(FLOATS, ["fp32"])
-    op_wise: dict[str, FloatOpSection] = sections_by_name(FloatOpSection)
 
 
 @dataclass

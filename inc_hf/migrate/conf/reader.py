@@ -1,21 +1,16 @@
 """From a YAML file, or a dict, to a [`Conf`]."""
 
-import dataclasses
-import difflib
 import os
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-from inc_hf.config.checks import did_you_mean, wrong_type
+from inc_hf.config.checks import wrong_type
+from inc_hf.migrate.conf.builder import Builder
 from inc_hf.migrate.conf.data_sections import DataloaderSection
-from inc_hf.migrate.conf.errors import ConfError
-from inc_hf.migrate.conf.fields import REQUIRED, Named, Spec
-from inc_hf.migrate.conf.loader import Entry, load_dict, load_file
+from inc_hf.migrate.conf.entries import entry_of
+from inc_hf.migrate.conf.loader import load_file
 from inc_hf.migrate.conf.meaningless import ignored_keys
-from inc_hf.migrate.conf.named import NEEDED
-from inc_hf.migrate.conf.rules import check_framework, check_rules
-from inc_hf.migrate.conf.sections import Conf, ModelSection, Where
+from inc_hf.migrate.conf.rules import check_rules
+from inc_hf.migrate.conf.sections import Conf
 
 
 def read_conf(source: str | os.PathLike | dict) -> Conf:
@@ -27,159 +22,18 @@ def read_conf(source: str | os.PathLike | dict) -> Conf:
         OSError: it cannot be opened.
     """
     if isinstance(source, dict):
-        path, entry = None, load_dict(source)
+        path, entry = None, entry_of(source)
     elif isinstance(source, str | os.PathLike):
         path = Path(source)
         entry = load_file(path)
     else:
         raise wrong_type("source", "a path or a dict", source)
-    conf = _Builder(path).conf(entry)
+    conf = Builder(path).conf(entry)
     check_rules(conf)
     conf.ignored = ignored_keys(conf)
     return conf
 
 
-def _nearly(known: list[str]) -> Callable[[str], bool]:
-    """Whether a name is a typo of a known one."""
-    return lambda name: name.islower() and bool(difflib.get_close_matches(name, known, n=1, cutoff=0.8))
-
-
-class _Builder:
-    """Builds the sections of one conf, and takes note of the lines of all keys."""
-
-    def __init__(self, path: Path | None):
-        self.path = path
-        self.lines: dict[Where, int | None] = {}
-
-    def conf(self, entry: Entry) -> Conf:
-        known = [field.name for field in dataclasses.fields(Conf) if field.metadata]
-        items = self.items(entry, ())
-        if items and not set(items) & set(known) and not any(map(_nearly(known), items)):
-            names = ", ".join(list(items)[:4])
-            raise self.error(f"is no conf of INC 1.X, which has `model` with `framework`; it has {names}.", entry, ())
-        if "model" in items:  # of another framework is what a file says first, whatever else is in it
-            self.lines[("model",)] = items["model"].line
-            check_framework(
-                Conf(self.build(ModelSection, items["model"], ("model",)), path=self.path, lines=self.lines)
-            )
-        conf = self.build(Conf, entry, ())
-        conf.path, conf.lines = self.path, self.lines
-        return conf
-
-    def build(self, kind: type, entry: Entry, where: Where) -> Any:
-        """An object of the section `kind`; an empty section has its defaults, as in INC."""
-        fields = {field.name: field for field in dataclasses.fields(kind) if field.metadata}
-        items = self.items(entry, where)
-        for name, item in items.items():
-            if name not in fields:
-                raise self.unknown(name, item, where, fields)
-        values = {name: self.value(fields[name].metadata, item, (*where, name)) for name, item in items.items()}
-        for name, field in fields.items():
-            if field.metadata.get(REQUIRED) and name not in items:
-                raise self.missing(name, entry, where)
-        return kind(**values)
-
-    def value(self, metadata: Any, entry: Entry, where: Where) -> Any:
-        self.lines[where] = entry.line
-        self.refuse_tag(metadata, entry, where)
-        if "parse" in metadata:
-            return self.parse(metadata["parse"], entry, where)
-        if "section" in metadata:
-            return self.build(metadata["section"], entry, where)
-        if "by_name" in metadata:
-            return self.by_name(metadata["by_name"], entry, where)
-        if "pruners" in metadata:
-            return self.pruners(*metadata["pruners"], entry, where)
-        if "one_of" in metadata:
-            return self.one_of(*metadata["one_of"], entry, where, metadata[REQUIRED])
-        return self.named(*metadata["several_of"], entry, where)
-
-    def parse(self, parse: Any, entry: Entry, where: Where) -> Any:
-        if entry.value is None:
-            raise self.error("has no value; give one, or delete the line.", entry, where)
-        try:
-            return parse(entry.plain())
-        except ValueError as error:
-            raise self.error(str(error), entry, where) from None
-
-    def by_name(self, kind: type, entry: Entry, where: Where) -> dict[str, Any]:
-        found = {}
-        for name, item in self.items(entry, where).items():
-            self.lines[(*where, name)] = item.line
-            found[name] = self.build(kind, item, (*where, name))
-        return found
-
-    def pruners(self, tag: str, kind: type, entry: Entry, where: Where) -> list[Any]:
-        if not isinstance(entry.value, list):
-            raise self.error(f"must be a list, each item of it `- {tag}` and its settings.", entry, where)
-        found = []
-        for i, item in enumerate(entry.value):
-            place = (*where, str(i))
-            self.lines[place] = item.line
-            if not isinstance(item.value, dict | type(None)) or item.tag not in (tag, None):
-                raise self.error(f"must be `{tag}` and its settings.", item, place)
-            found.append(self.build(kind, Entry(item.value, item.line), place))
-        return found
-
-    def one_of(self, spec: Spec, what: str, entry: Entry, where: Where, required: bool) -> Named | None:
-        named = self.named(spec, what, entry, where)
-        if required and not named:
-            raise self.error(f"names no {what}; it has to be one of {', '.join(spec)}.", entry, where)
-        if len(named) > 1:
-            names = ", ".join(each.name for each in named)
-            raise self.error(f"must have one {what}, got {names}.", entry, where)
-        return named[0] if named else None
-
-    def named(self, spec: Spec, what: str, entry: Entry, where: Where) -> list[Named]:
-        found = []
-        for name, item in self.items(entry, where).items():
-            place = (*where, name)
-            self.lines[place] = item.line
-            if name not in spec:
-                raise self.error(f"is no {what} of INC, only {', '.join(spec)}{did_you_mean(name, spec)}", item, place)
-            found.append(Named(name, self.settings(name, spec[name], item, place)))
-        return found
-
-    def settings(self, name: str, known: Any, entry: Entry, where: Where) -> dict[str, Any]:
-        if "" in known:  # one setting that has no name
-            return {"": self.parse(known[""], entry, where)}
-        items = self.items(entry, where)
-        for key, item in items.items():
-            if key not in known:
-                raise self.unknown(key, item, where, known)
-            self.lines[(*where, key)] = item.line
-            self.refuse_tag({}, item, (*where, key))
-        for key in NEEDED.get(name, ()):
-            if key in known and key not in items:  # a metric may have the name of a dataset
-                raise self.missing(key, entry, where)
-        return {key: self.parse(known[key], item, (*where, key)) for key, item in items.items()}
-
-    def items(self, entry: Entry, where: Where) -> dict[str, Entry]:
-        """The keys of a section; one without a value is empty."""
-        if entry.value is None:
-            return {}
-        if not isinstance(entry.value, dict):
-            came = "a list" if isinstance(entry.value, list) else repr(entry.value)[:60]
-            raise self.error(f"must be a section, keys with values (`key: value`), got {came}.", entry, where)
-        return entry.value
-
-    def refuse_tag(self, metadata: Any, entry: Entry, where: Where) -> None:
-        if entry.tag is not None:
-            raise self.error(f"has the tag {entry.tag}, which is for the items of `pruners` only.", entry, where)
-
-    def unknown(self, name: str, entry: Entry, where: Where, known: Iterable[str]) -> ConfError:
-        known = tuple(known)
-        place = f"`{'.'.join(where)}`" if where else "a conf"
-        allowed = f"{place} has only {', '.join(known)}" if known else f"{place} takes no settings"
-        return self.error(f"is no key that INC 1.X knows; {allowed}{did_you_mean(name, known)}", entry, (*where, name))
-
-    def missing(self, name: str, entry: Entry, where: Where) -> ConfError:
-        return self.error("is missing; it has to be given.", entry, (*where, name))
-
-    def error(self, what: str, entry: Entry, where: Where) -> ConfError:
-        return ConfError(what, self.path, entry.line, ".".join(where) or None)
-
-
 def read_dataloader(content: dict) -> DataloaderSection:
     """A `dataloader` section from a dict."""
-    return _Builder(None).build(DataloaderSection, load_dict(content), ())
+    return Builder(None).build(DataloaderSection, entry_of(content), ())

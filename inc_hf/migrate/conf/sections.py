@@ -6,6 +6,7 @@ from pathlib import Path
 from inc_hf.migrate.conf.data_sections import TrainSection
 from inc_hf.migrate.conf.errors import ConfError
 from inc_hf.migrate.conf.fields import key, section
+from inc_hf.migrate.conf.list_values import texts
 from inc_hf.migrate.conf.pruning_sections import DistillationSection, PruningSection
 from inc_hf.migrate.conf.quantization_sections import (
     GraphOptimizationSection,
@@ -14,7 +15,7 @@ from inc_hf.migrate.conf.quantization_sections import (
     QuantizationSection,
 )
 from inc_hf.migrate.conf.tuning_sections import EvaluationSection, TuningSection
-from inc_hf.migrate.conf.values import choice, flag, integer, mapping, text, texts, version
+from inc_hf.migrate.conf.values import choice, flag, integer, mapping, text, version
 
 Where = tuple[str, ...]
 

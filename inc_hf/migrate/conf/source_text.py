@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inc_hf.config import AccuracyCriterion
 from inc_hf.config.base import ConfigMixin
+from inc_hf.config.given import NotesGiven
 
 WIDTH = 100
 INDENT = "    "
@@ -16,7 +16,7 @@ Special = Callable[[str, Any], str | None]
 
 def assignment(name: str, value: Any, special: Special | None = None) -> list[str]:
     """The lines of `name = value`."""
-    return source_text(value, special, used=len(name) + 3, prefix=f"{name} = ").split("\n")
+    return source_text(value, special, prefix=f"{name} = ").split("\n")
 
 
 def comment(text: str) -> list[str]:
@@ -25,8 +25,8 @@ def comment(text: str) -> list[str]:
     return [f"# {line}" for line in lines]
 
 
-def source_text(value: Any, special: Special | None = None, used: int = 0, prefix: str = "", depth: int = 0) -> str:
-    """`prefix` and the text of a value, on one line if it fits behind `used` characters."""
+def source_text(value: Any, special: Special | None = None, prefix: str = "", depth: int = 0) -> str:
+    """`prefix` and the text of a value, on one line if it fits."""
     flat = prefix + _flat(value, special)
     if depth * len(INDENT) + len(flat) + 1 <= WIDTH or _is_plain(value):
         return flat
@@ -40,8 +40,8 @@ def arguments_of(config: ConfigMixin) -> dict[str, Any]:
     """The fields that are not the defaults."""
     plain = type(config)()
     found = {name: value for name, value in dict(config).items() if value != plain[name]}
-    if isinstance(config, AccuracyCriterion) and config.direction_is_given:
-        found = {"higher_is_better": config.higher_is_better, **found}
+    if isinstance(config, NotesGiven) and config.is_given():
+        found = {config.NOTED: config[config.NOTED], **found}
     return found
 
 

@@ -1,34 +1,23 @@
 """`pruning` of 1.X as a config of 2.X."""
 
-import re
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
 from inc_hf.config import WeightPruningConfig
-from inc_hf.config.checks import did_you_mean
 from inc_hf.config.pruning import LOCAL_DEFAULTS
-from inc_hf.migrate.conf.building import built, given
+from inc_hf.migrate.conf.building import built, first_given, given
 from inc_hf.migrate.conf.frameworks import refuse_onnxruntime
+from inc_hf.migrate.conf.pruning_in_epochs import PLACE as IN_EPOCHS
+from inc_hf.migrate.conf.pruning_in_epochs import settings_in_epochs, span_of
+from inc_hf.migrate.conf.pruning_kinds import kind_of
 from inc_hf.migrate.conf.pruning_sections import (
     Pruner,
     PrunerV2,
     WeightCompressionSection,
     WeightCompressionV2Section,
 )
-from inc_hf.migrate.conf.sections import Conf
-
-Place = tuple[str, ...]
-TYPES = {
-    "basic_magnitude": "magnitude",
-    "magnitude": "magnitude",
-    "gradient_sensitivity": "snip",  # both score a weight by |weight * gradient|
-    "snip": "snip",
-    "snip_momentum": "snip_momentum",
-    "group_lasso": "magnitude",
-    "pattern_lock": "pattern_lock",
-}
-TILE = "tile_pattern_"
+from inc_hf.migrate.conf.sections import Conf, Where
 
 
 def is_in_epochs(conf: Conf) -> bool:
@@ -36,7 +25,7 @@ def is_in_epochs(conf: Conf) -> bool:
     if conf.pruning is None or conf.pruning.approach.weight_compression is None:
         return False
     section = conf.pruning.approach.weight_compression
-    return any(_span_in_epochs(section, pruner)[1] for pruner in section.pruners or [Pruner()])
+    return any(span_of(section, pruner)[1] > 0 for pruner in section.pruners or [Pruner()])
 
 
 def pruning_config(conf: Conf, steps_per_epoch: int | None = None) -> WeightPruningConfig | None:
@@ -61,14 +50,10 @@ def pruning_config(conf: Conf, steps_per_epoch: int | None = None) -> WeightPrun
         section, place = approach.weight_compression_pytorch, (*place, "weight_compression_pytorch")
         return _config(conf, section, place, lambda pruner, _: _in_steps(section, pruner))
     section = approach.weight_compression or WeightCompressionSection()
-    place = (*place, "weight_compression")
     if is_in_epochs(conf) and steps_per_epoch is None:
-        raise conf.error(_question(conf), *place)
-    there = {"prune_domain": "local", "sparsity_decay_type": "linear"}  # what INC does, whatever its defaults say
-    there |= {name: getattr(section, name) for name in there if conf.gives(*place, name)}
-    return _config(
-        conf, section, place, lambda pruner, at: _in_epochs(conf, section, pruner, at, there, steps_per_epoch or 1)
-    )
+        raise conf.error(_question(conf), *IN_EPOCHS)
+    length = steps_per_epoch or 1
+    return _config(conf, section, IN_EPOCHS, lambda pruner, at: settings_in_epochs(conf, section, pruner, at, length))
 
 
 def _question(conf: Conf) -> str:
@@ -86,13 +71,13 @@ def _question(conf: Conf) -> str:
 def _config(
     conf: Conf,
     section: WeightCompressionSection,
-    place: Place,
-    settings_of: Callable[[Pruner, Place], dict[str, Any]],
+    place: Where,
+    settings_of: Callable[[Pruner, Where], dict[str, Any]],
 ) -> WeightPruningConfig:
     settings = []
     for i, pruner in enumerate(section.pruners or [Pruner()]):
         there = (*place, "pruners", str(i)) if section.pruners else place
-        settings.append({**_kind_of(conf, section, pruner, there), **settings_of(pruner, there)})
+        settings.append({**kind_of(conf, section, pruner, there), **settings_of(pruner, there)})
         if settings[-1]["pruning_type"] == "pattern_lock":
             settings[-1] |= {"start_step": 0, "end_step": 0}
     return built(conf, place, WeightPruningConfig, _shared_and_local(settings))
@@ -110,109 +95,23 @@ def _shared_and_local(settings: list[dict[str, Any]]) -> dict[str, Any]:
     return {**shared, **({"pruning_configs": local} if any(local) else {})}
 
 
-def _kind_of(conf: Conf, section: WeightCompressionSection, pruner: Pruner, place: Place) -> dict[str, Any]:
-    """The type of pruning, its blocks and its goal."""
-    name = pruner.prune_type or section.prune_type
-    if name not in TYPES:
-        raise conf.error(
-            f"must be one of {', '.join(TYPES)}, got {name!r}{did_you_mean(name, TYPES)}", *place, "prune_type"
-        )
-    parameters = pruner.parameters or {}
-    _refuse_structured(conf, name, parameters, place)
-    settings = {
-        "target_sparsity": _first(pruner.target_sparsity, section.target_sparsity),
-        "pruning_type": TYPES[name],
-        "pattern": _pattern(parameters.get("pattern") or pruner.pattern or section.pattern),
-        "max_sparsity_ratio_per_op": _first(pruner.max_sparsity_ratio_per_layer, section.max_sparsity_ratio_per_layer),
-        "excluded_op_names": _excluded(section, pruner),
-    }
-    if types := pruner.prune_layer_type or section.prune_layer_type:
-        settings["pruning_op_types"] = types
-    if name == "group_lasso":
-        settings |= {"reg_type": "group_lasso", "parameters": {"reg_coeff": parameters.get("alpha", 0.0)}}
-    return settings
-
-
-def _refuse_structured(conf: Conf, name: str, parameters: dict[str, Any], place: Place) -> None:
-    if name == "gradient_sensitivity" and parameters:
-        raise conf.error(
-            "cuts out whole heads or neurons until `target` are left, which depends on how many there are. In 2.X: "
-            'WeightPruningConfig(pruning_type="snip", pattern="mha", target_sparsity=<share of the heads>) for heads, '
-            'pattern="1xchannel" for neurons; `inc_hf.compression.pruner.model_slim` cuts them out.',
-            *place,
-            "parameters",
-        )
-
-
-def _pattern(name: str) -> str:
-    return str(name).removeprefix(TILE)
-
-
-def _excluded(section: WeightCompressionSection, pruner: Pruner) -> list[str]:
-    """As in INC: those of the pruner instead of the section's, and the extra ones of both."""
-    excluded = _first(pruner.excluded_names, pruner.exclude_names, section.excluded_names)
-    extra = _first(pruner.extra_excluded_names, section.extra_excluded_names, [])
-    return list(dict.fromkeys([*excluded, *extra]))
-
-
 def _in_steps(section: WeightCompressionSection, pruner: Pruner) -> dict[str, Any]:
     """Of `weight_compression_pytorch`: names are regular expressions, time is in steps."""
     settings = {
-        "start_step": _first(pruner.start_step, section.start_step),
-        "end_step": _first(pruner.end_step, section.end_step),
-        "pruning_frequency": _first(pruner.update_frequency_on_step, section.update_frequency_on_step),
-        "pruning_scope": _first(pruner.prune_domain, section.prune_domain),
-        "sparsity_decay_type": _first(pruner.sparsity_decay_type, section.sparsity_decay_type),
+        "start_step": first_given(pruner.start_step, section.start_step),
+        "end_step": first_given(pruner.end_step, section.end_step),
+        "pruning_frequency": first_given(pruner.update_frequency_on_step, section.update_frequency_on_step),
+        "pruning_scope": first_given(pruner.prune_domain, section.prune_domain),
+        "sparsity_decay_type": first_given(pruner.sparsity_decay_type, section.sparsity_decay_type),
+        "max_sparsity_ratio_per_op": first_given(
+            pruner.max_sparsity_ratio_per_layer, section.max_sparsity_ratio_per_layer
+        ),
     }
-    names = _first(pruner.names, section.names)
+    names = first_given(pruner.names, section.names)
     return {**settings, "op_names": names} if names else settings
 
 
-def _in_epochs(
-    conf: Conf,
-    section: WeightCompressionSection,
-    pruner: Pruner,
-    place: Place,
-    defaults: dict[str, str],
-    steps_per_epoch: int,
-) -> dict[str, Any]:
-    """Of `weight_compression`: names are those of tensors, time is in epochs, and the sparsity of each tensor grows
-    by equal parts, unless the file says something else."""
-    (start, end), is_gradual = _span_in_epochs(section, pruner)
-    frequency = max(1, round(_first(pruner.update_frequency, section.update_frequency)))
-    settings: dict[str, Any] = {
-        "start_step": start * steps_per_epoch,
-        "end_step": end * steps_per_epoch,
-        "pruning_frequency": frequency * steps_per_epoch if is_gradual else 1,
-        "pruning_scope": pruner.prune_domain or defaults["prune_domain"],
-        "sparsity_decay_type": pruner.sparsity_decay_type or defaults["sparsity_decay_type"],
-    }
-    tensors = _first(pruner.names, section.names)
-    if not tensors:
-        return settings
-    names = [name for name in map(_layer_of, tensors) if name is not None]
-    if not names:
-        raise conf.error(f"names no weight to prune, only {', '.join(tensors)}.", *place, "names")
-    return {**settings, "op_names": list(dict.fromkeys(names))}
-
-
-def _span_in_epochs(section: WeightCompressionSection, pruner: Pruner) -> tuple[tuple[int, int], bool]:
-    """The first and the last epoch, and whether they are other than the start of the run."""
-    if (pruner.prune_type or section.prune_type) == "pattern_lock":
-        return (0, 0), False
-    start, end = _first(pruner.start_epoch, section.start_epoch), _first(pruner.end_epoch, section.end_epoch)
-    return (start, max(start, end)), max(start, end) > 0
-
-
-def _layer_of(tensor: str) -> str | None:
-    """The regular expression of the layer whose weight is `layer.weight`; `*` stands for numbers. None is a bias."""
-    if tensor.endswith(".bias"):
-        return None
-    layer = re.escape(tensor.removesuffix(".weight")).replace(r"\*", r"\d+")
-    return f"^{layer}$"
-
-
-def _v2_config(conf: Conf, section: WeightCompressionV2Section, place: Place) -> WeightPruningConfig:
+def _v2_config(conf: Conf, section: WeightCompressionV2Section, place: Where) -> WeightPruningConfig:
     """The names are those of 2.X already."""
     names = [field.name for field in fields(PrunerV2)]
     shared = {name: value for name, value in given(section, names).items() if name not in LOCAL_DEFAULTS}
@@ -220,8 +119,3 @@ def _v2_config(conf: Conf, section: WeightCompressionV2Section, place: Place) ->
     pruners = [{**local, **given(pruner, names)} for pruner in section.pruners or [PrunerV2()]]
     settings = {**shared, **({"pruning_configs": pruners} if any(pruners) else {})}
     return built(conf, place, WeightPruningConfig, settings)
-
-
-def _first(*values: Any) -> Any:
-    """The first that was given."""
-    return next((value for value in values if value is not None), None)

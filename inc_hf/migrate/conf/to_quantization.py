@@ -1,30 +1,16 @@
-"""`quantization`, `mixed_precision` and `tuning` of 1.X as configs of 2.X."""
+"""`quantization` and `mixed_precision` of 1.X as configs of 2.X."""
 
-import re
-from dataclasses import fields
 from typing import Any
 
-from inc_hf.config import (
-    AccuracyCriterion,
-    MixedPrecisionConfig,
-    PostTrainingQuantConfig,
-    QuantizationAwareTrainingConfig,
-    TuningCriterion,
-)
-from inc_hf.migrate.conf.building import built, given
+from inc_hf.config import MixedPrecisionConfig, PostTrainingQuantConfig, QuantizationAwareTrainingConfig
+from inc_hf.migrate.conf.building import built
 from inc_hf.migrate.conf.frameworks import DYNAMIC_ONLY, ONNXRUNTIME, backend_of, is_onnxruntime, refuse_onnxruntime
-from inc_hf.migrate.conf.meaningless import available
-from inc_hf.migrate.conf.quantization_sections import (
-    ActivationSection,
-    FloatOpSection,
-    OpSection,
-    QuantizationSection,
-    WeightSection,
-)
+from inc_hf.migrate.conf.quantization_sections import QuantizationSection
 from inc_hf.migrate.conf.sections import Conf
+from inc_hf.migrate.conf.to_op_dicts import as_regex, float_op, op_dicts
+from inc_hf.migrate.conf.to_tuning import accuracy_criterion, tuning_criterion
 
 QAT = "quant_aware_training"
-KEYS = ("granularity", "scheme", "dtype", "algorithm")
 
 
 def post_training_config(conf: Conf) -> PostTrainingQuantConfig | None:
@@ -37,7 +23,7 @@ def post_training_config(conf: Conf) -> PostTrainingQuantConfig | None:
         "approach": "dynamic" if conf.model.framework in DYNAMIC_ONLY else section.approach,
         "calibration_sampling_size": section.calibration.sampling_size,
         "recipes": _recipes(section),
-        **_op_dicts(section),
+        **op_dicts(section),
         **_levels(conf),
         **({} if conf.reduce_range is None else {"reduce_range": conf.reduce_range}),
         **({} if conf.use_bf16 else {"excluded_precisions": ["bf16"]}),
@@ -56,7 +42,7 @@ def quantization_aware_config(conf: Conf) -> QuantizationAwareTrainingConfig | N
     refuse_onnxruntime(conf, "quantization")
     settings = {
         **_common(conf),
-        **_op_dicts(section),
+        **op_dicts(section),
         **_levels(conf),
         **({} if conf.reduce_range is None else {"reduce_range": conf.reduce_range}),
         **({} if conf.use_bf16 else {"excluded_precisions": ["bf16"]}),
@@ -81,7 +67,7 @@ def mixed_precision_config(conf: Conf) -> MixedPrecisionConfig | None:
     settings = {
         **_common(conf),
         "precisions": precisions,
-        "op_name_dict": {_as_regex(key): _float_op(op) for key, op in section.op_wise.items()},
+        "op_name_dict": {as_regex(key): float_op(op) for key, op in section.op_wise.items()},
         **_levels(conf),
         **({} if conf.use_bf16 else {"excluded_precisions": ["bf16"]}),
     }
@@ -110,46 +96,6 @@ def _levels(conf: Conf) -> dict[str, int]:
     return {} if level is None else {"quant_level": level}
 
 
-def accuracy_criterion(conf: Conf) -> AccuracyCriterion:
-    """Of `tuning.accuracy_criterion`."""
-    section, place = conf.tuning.accuracy_criterion, ("tuning", "accuracy_criterion")
-    kind = "relative" if section.absolute is None else "absolute"
-    settings = {"criterion": kind, "tolerable_loss": getattr(section, kind)}
-    if conf.gives(*place, "higher_is_better") or not section.higher_is_better:
-        settings["higher_is_better"] = section.higher_is_better
-    return built(conf, place, AccuracyCriterion, settings)
-
-
-def tuning_criterion(conf: Conf) -> TuningCriterion:
-    """Of `tuning.strategy`, `exit_policy` and `objective` or `multi_objectives`."""
-    tuning = conf.tuning
-    place = ("tuning", "strategy")
-    if tuning.strategy.name == "sigopt":
-        raise conf.error(
-            "'sigopt' needs the SigOpt service, which has closed; write `name: bayesian` or `name: tpe`.",
-            *place,
-            "name",
-        )
-    kwargs = {}
-    if tuning.strategy.name == "mse_v2" and conf.gives(*place, "confidence_batches"):
-        kwargs["confidence_batches"] = tuning.strategy.confidence_batches
-    settings = {
-        "strategy": tuning.strategy.name,
-        "strategy_kwargs": kwargs,
-        "timeout": tuning.exit_policy.timeout,
-        "max_trials": tuning.exit_policy.max_trials,
-        "objective": _objective(conf),
-    }
-    return built(conf, ("tuning",), TuningCriterion, settings)
-
-
-def _objective(conf: Conf) -> str | dict[str, list]:
-    goals = conf.tuning.multi_objectives
-    if goals is None:
-        return conf.tuning.objective
-    return given(goals, (field.name for field in fields(goals)))
-
-
 def _recipes(section: QuantizationSection) -> dict[str, bool]:
     """Those that differ from the default, which is the same in 2.X."""
     off = {
@@ -165,45 +111,3 @@ def _recipes(section: QuantizationSection) -> dict[str, bool]:
     if section.advance is not None and section.advance.bias_correction:
         on["weight_correction"] = True  # "weight_empirical" shifts the quantized weights
     return {**off, **on}
-
-
-def _op_dicts(section: QuantizationSection) -> dict[str, dict]:
-    """`model_wise` is weaker than `optype_wise`: it comes first."""
-    everywhere = _op(section.model_wise)
-    types = {_as_regex(name): _op(op) for name, op in section.optype_wise.items()}
-    names = {_as_regex(name): _op(op) for name, op in section.op_wise.items()}
-    found = {
-        "op_type_dict": {**({".*": everywhere} if everywhere else {}), **_with_settings(types)},
-        "op_name_dict": _with_settings(names),
-    }
-    return {name: ops for name, ops in found.items() if ops}
-
-
-def _with_settings(ops: dict[str, dict]) -> dict[str, dict]:
-    return {name: op for name, op in ops.items() if op}
-
-
-def _op(section: OpSection) -> dict[str, dict[str, list]]:
-    """One section of layers as 2.X has it, without what was not given or is not available."""
-    parts = {name: getattr(section, name) for name in ("weight", "activation")}
-    found = {name: _part(name, part) for name, part in parts.items() if part is not None}
-    return {name: settings for name, settings in found.items() if settings}
-
-
-def _part(name: str, section: WeightSection | ActivationSection) -> dict[str, list]:
-    options = {key: available(name, key, value) for key, value in given(section, KEYS).items()}
-    return {key: value for key, value in options.items() if value}
-
-
-def _float_op(section: FloatOpSection) -> dict[str, dict[str, list]]:
-    parts = {name: getattr(section, name) for name in ("weight", "activation")}
-    return {name: {"dtype": part.dtype} for name, part in parts.items() if part is not None and part.dtype}
-
-
-def _as_regex(name: str) -> str:
-    """A name of 1.X, which may be a regular expression, as one; what is none is taken by its letters."""
-    try:
-        re.compile(name)
-    except re.error:
-        return re.escape(name)
-    return name

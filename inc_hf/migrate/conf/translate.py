@@ -1,8 +1,10 @@
 """The configs of 2.X that a conf of 1.X stands for. Each is None where the conf has no such section."""
 
+from collections.abc import Callable
 from typing import Any
 
 from inc_hf.config import BenchmarkConfig, set_random_seed, set_resume_from, set_tensorboard, set_workspace
+from inc_hf.config.base import ConfigMixin
 from inc_hf.errors import UsageError
 from inc_hf.migrate.conf.building import built, given
 from inc_hf.migrate.conf.frameworks import backend_of
@@ -17,6 +19,7 @@ from inc_hf.migrate.conf.to_quantization import (
 
 __all__ = [
     "benchmark_config",
+    "configs_of",
     "distillation_config",
     "is_in_epochs",
     "mixed_precision_config",
@@ -58,6 +61,26 @@ def benchmark_config(conf: Conf, mode: str = "performance") -> BenchmarkConfig |
     if mode == "performance":
         settings["warmup"] = section.warmup
     return built(conf, ("evaluation", mode), BenchmarkConfig, settings)
+
+
+# Kind of config -> what makes it, in the order in which 2.X takes them
+KINDS: dict[str, Callable[[Conf], ConfigMixin | None]] = {
+    "distillation": distillation_config,
+    "pruning": pruning_config,
+    "quantization_aware": quantization_aware_config,
+    "post_training": post_training_config,
+    "mixed_precision": mixed_precision_config,
+    "benchmark": benchmark_config,
+}
+
+
+def configs_of(conf: Conf, steps_per_epoch: int | None = None) -> dict[str, ConfigMixin]:
+    """The configs that a conf has sections for, by kind."""
+    found = {
+        kind: pruning_config(conf, steps_per_epoch) if make is pruning_config else make(conf)
+        for kind, make in KINDS.items()
+    }
+    return {kind: config for kind, config in found.items() if config is not None}
 
 
 def options_of(conf: Conf) -> dict[str, Any]:

@@ -4,21 +4,9 @@ from dataclasses import dataclass
 
 from inc_hf.migrate.conf.data_sections import DataloaderSection, PostprocessSection
 from inc_hf.migrate.conf.fields import Named, key, one_of, section, several_of
-from inc_hf.migrate.conf.named import METRICS, MULTI_METRICS
-from inc_hf.migrate.conf.values import (
-    anything,
-    choice,
-    choices,
-    flag,
-    flags,
-    integer,
-    integers,
-    number,
-    numbers,
-    optional_texts,
-    percent,
-    text,
-)
+from inc_hf.migrate.conf.list_values import choices, flags, integers, numbers, optional_texts
+from inc_hf.migrate.conf.named_training import METRICS, MULTI_METRICS
+from inc_hf.migrate.conf.values import anything, choice, flag, integer, number, percent, text
 
 STRATEGIES = ("basic", "bayesian", "exhaustive", "mse", "mse_v2", "hawq_v2", "random", "sigopt", "tpe")
 OBJECTIVES = ("performance", "accuracy", "modelsize", "footprint")

@@ -443,7 +443,7 @@ def test_utf16(tmp_path):
 
 
 def test_aliases_that_blow_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("inc_hf.migrate.conf.loader.MOST_VALUES", 5000)
+    monkeypatch.setattr("inc_hf.migrate.conf.nodes.MOST_VALUES", 5000)
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
     (tmp_path / "a.yaml").write_text("\n".join(lines))

@@ -28,6 +28,7 @@ from inc_hf.migrate.conf.translate import (
     quantization_aware_config,
     set_options,
 )
+from inc_hf.prune.schedule import schedule_of
 
 MODEL = "model: {name: bert, framework: pytorch}\n"
 
@@ -180,7 +181,7 @@ PRUNING = {
         compression("end_epoch: 2, target_sparsity: 0.6, update_frequency: 2, names: [a.0.weight, a.0.bias]"),
         {
             "target_sparsity": 0.6,
-            "start_step": 0,
+            "start_step": 20,
             "end_step": 20,
             "pruning_frequency": 20,
             "op_names": [r"^a\.0$"],
@@ -230,11 +231,54 @@ def test_pruning_in_epochs(conf, text, settings):
         "pruning_type": "magnitude",
         "pattern": "1x1",
         "pruning_scope": "local",
-        "sparsity_decay_type": "linear",
+        "sparsity_decay_type": "linear_from_start",
     }
     expected = WeightPruningConfig(**{**shared, **settings})
     got = pruning_config(conf(text), steps_per_epoch=10)
     assert got.merged_configs() == expected.merged_configs()
+
+
+def sparsity_of_1x(epoch, start, end, initial, target, frequency):
+    """As `Pruner.update_sparsity` of INC 1.14 had it, from `start` on; it was reached as the epoch began."""
+    if start == end:
+        return target
+    updates = (min(epoch, end) - start + 1) // frequency
+    return initial + (target - initial) * updates * frequency / (end - start + 1)
+
+
+SPANS = [
+    (0, 4, 0, 0.97, 1),
+    (1, 4, 0, 0.6, 1),
+    (0, 9, 0.3, 0.99, 2),
+    (3, 8, 0.5, 0.8, 3),
+    (2, 2, 0, 0.9, 1),
+    (0, 1, 0, 0.5, 1),
+]
+
+
+@pytest.mark.parametrize("steps_per_epoch", [1, 7])
+@pytest.mark.parametrize("span", SPANS, ids=str)
+def test_the_sparsity_after_each_epoch_is_that_of_1x(conf, span, steps_per_epoch):
+    start, end, initial, target, frequency = span
+    text = f"end_epoch: {end}, initial_sparsity: {initial}, target_sparsity: {target}, update_frequency: {frequency}"
+    (config,) = pruning_config(conf(compression(text, f"start_epoch: {start}")), steps_per_epoch).merged_configs()
+    assert config.resume_from_pruned_checkpoint == (initial > 0)  # it is that of the model
+    schedule, now = schedule_of(config, (end + 3) * steps_per_epoch), initial
+    for epoch in range(end + 3):
+        for step in range(epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch):
+            now = schedule.sparsity(step, initial) if schedule.is_update(step) else now
+        assert now == pytest.approx(sparsity_of_1x(epoch, *span) if epoch >= start else initial)
+
+
+def test_the_target_is_reached_where_1x_stopped_short_of_it(conf):
+    config = pruning_config(conf(compression("end_epoch: 4, update_frequency: 2")), 10)
+    assert (config.start_step, config.end_step, config.pruning_frequency) == (20, 40, 20)
+
+
+@pytest.mark.parametrize("name", ["4x1", "tile_pattern_4x1", "oc_pattern_4x1", "ic_pattern_4x1"])
+def test_patterns_by_older_names(conf, name):
+    got = pruning_config(conf(compression(f"prune_type: pattern_lock, pattern: {name}")))
+    assert got.pattern == "4x1"
 
 
 def test_pattern_lock_needs_no_epochs(conf):

@@ -1,7 +1,8 @@
-"""How much each quantized module harms the output."""
+"""How much each quantized module alone harms the output, measured by a forward pass for each."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -40,7 +41,8 @@ def rank_twins(
     with evaluating(model):
         references = [first_output(run(model, batch)) for batch in batches]
         for name in progress_bar(twins, desc="Ranking modules", unit="module", disable=not progress, leave=False):
-            damage[name] = _damage_of(model, name, twins[name], batches, references)
+            with exchanged(model, {name: twins[name]}):
+                damage[name] = error_of(model, batches, references)
     return sorted(damage.items(), key=lambda item: -item[1])
 
 
@@ -51,19 +53,28 @@ def together(model: nn.Module, names: list[str]) -> list[list[str]]:
     return [group for i, group in enumerate(groups) if group not in groups[:i]]
 
 
-def _damage_of(model: nn.Module, name: str, twin: nn.Module, batches: list, references: list[Tensor]) -> float:
-    original = model.get_submodule(name)
-    model.set_submodule(name, twin)
+@contextmanager
+def exchanged(model: nn.Module, twins: Mapping[str, nn.Module]) -> Iterator[None]:
+    """These modules in the places of the model's own inside the block."""
+    originals = {name: model.get_submodule(name) for name in twins}
     try:
-        error = total = 0.0
-        for batch, reference in zip(batches, references, strict=True):
-            output = first_output(run(model, batch))
-            error += float((output - reference).square().sum())
-            total += float((reference - reference.mean()).square().sum())
-        # a NaN would have no place in the order
-        return error / max(total, 1e-30) if math.isfinite(error) else math.inf
+        for name, twin in twins.items():
+            model.set_submodule(name, twin)
+        yield
     finally:
-        model.set_submodule(name, original)
+        for name, original in originals.items():
+            model.set_submodule(name, original)
+
+
+def error_of(model: nn.Module, batches: Sequence[Any], references: Sequence[Tensor]) -> float:
+    """Mean squared difference of the model's outputs from these, over the variance of these; infinite for a NaN, which
+    would have no place in an order."""
+    error = total = 0.0
+    for batch, reference in zip(batches, references, strict=True):
+        output = first_output(run(model, batch))
+        error += float((output - reference).square().sum())
+        total += float((reference - reference.mean()).square().sum())
+    return error / max(total, 1e-30) if math.isfinite(error) else math.inf
 
 
 def first_output(output: Any) -> Tensor:

@@ -1,0 +1,56 @@
+"""How long a candidate's model takes, in turns with the float model."""
+
+import logging
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from inc_hf.models.batches import take_samples
+from inc_hf.quantize.workflow import evaluating, run
+from inc_hf.undo import restored
+
+logger = logging.getLogger(__name__)
+
+SAMPLES, WARM_UP, ROUNDS = 8, 2, 15
+SECONDS = 1.0  # for the rounds, of which there are at least three
+
+
+class Latency:
+    """Called with a model: its time over the float model's, for a few samples; below 1 is faster. Medians of times
+    that were taken in turns, so that what slows the machine down for a while slows both.
+
+    Args:
+        inputs: batches, of which some samples of the first are taken.
+        ready: model -> a copy as it will be used, such as `inc_hf.optimize` of one; the float model stays as it is.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Sequence[Any], ready: Callable[[nn.Module], nn.Module]):
+        self.model, self.inputs, self.ready = model, take_samples(inputs[:1], SAMPLES), ready
+
+    @torch.no_grad()
+    def __call__(self, model: nn.Module) -> float | None:
+        """None without inputs."""
+        if not self.inputs:
+            return None
+        ready = self.ready(model)
+        with restored(self.model), evaluating(self.model), evaluating(ready):
+            return self._ratio(ready)
+
+    def _ratio(self, model: nn.Module) -> float:
+        times: list[tuple[float, float]] = []
+        start = time.perf_counter()
+        while len(times) < WARM_UP + ROUNDS:
+            times.append((self._seconds(model), self._seconds(self.model)))
+            if len(times) >= WARM_UP + 3 and time.perf_counter() - start > SECONDS:
+                break
+        ours, floats = zip(*times[WARM_UP:], strict=True)
+        return statistics.median(ours) / statistics.median(floats)
+
+    def _seconds(self, model: nn.Module) -> float:
+        start = time.perf_counter()
+        run(model, self.inputs[0])
+        return time.perf_counter() - start

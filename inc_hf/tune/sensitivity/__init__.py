@@ -1,0 +1,22 @@
+"""How much each quantized module harms the output: the order in which modules go back to float."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from inc_hf.tune.sensitivity.activations import rank_by_activations
+from inc_hf.tune.sensitivity.exact import first_output, rank_by_damage, rank_twins, together
+from inc_hf.tune.sensitivity.first_order import rank_by_gradients
+from inc_hf.tune.sensitivity.hessian import rank_by_hessian
+
+Ranking = list[tuple[str, float]]
+# Each is called with the float model, its modules' twins by name, and batches; the most harmful first.
+RANKINGS: dict[str, Callable[[nn.Module, Mapping[str, nn.Module], Sequence[Any]], Ranking]] = {
+    "gradients": rank_by_gradients,
+    "exact": rank_twins,
+    "activations": rank_by_activations,
+    "hessian": rank_by_hessian,
+}
+
+__all__ = ["RANKINGS", "Ranking", "first_output", "rank_by_damage", "rank_twins", "together"]
