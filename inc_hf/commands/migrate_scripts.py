@@ -12,7 +12,7 @@ from inc_hf.commands.migrate_report import print_json, print_report
 from inc_hf.errors import UsageError
 
 if TYPE_CHECKING:
-    from inc_hf.migrate.script.files import Found, Migrated
+    from inc_hf.migrate.script.found import Found, Migrated
 
 
 def add_script_arguments(parser: argparse._ArgumentGroup) -> None:

@@ -3,7 +3,8 @@ import subprocess
 import pytest
 
 from inc_hf.migrate.script import ScriptError
-from inc_hf.migrate.script.files import Found, files_in, look_through, migrate, write
+from inc_hf.migrate.script.files import look_through, migrate, write
+from inc_hf.migrate.script.found import Found, files_in
 
 OLD, NEW = "from neural_compressor import quantization\n", "from inc_hf import quantization\n"
 
