@@ -101,8 +101,12 @@ def write(migrated: Iterable[Migrated]) -> list[Path]:
         ScriptError: one of them has changes that git does not have, or cannot be written; nothing is written then.
     """
     changed = [each for each in migrated if each.is_changed]
+    if dirty := [str(each.path) for each in changed if not is_clean(each.path)]:
+        raise ScriptError(
+            f"{', '.join(dirty)} {'has' if len(dirty) == 1 else 'have'} changes that are not in git; commit first, so "
+            "that you can compare and go back."
+        )
     for each in changed:
-        _check_clean(each.path)
         _check_same(each)
     for each in changed:
         target = each.path.resolve()
@@ -122,16 +126,13 @@ def _check_same(migrated: Migrated) -> None:
         raise ScriptError(f"{migrated.path} cannot be written: {error.strerror}.") from error
 
 
-def _check_clean(path: Path) -> None:
-    """Raise where git has another state of a file, or none, so that nothing could bring the old one back."""
+def is_clean(path: Path) -> bool:
+    """False where git has another state of a file, or none, so that nothing could bring the old one back."""
     path = path.resolve()
     try:
         status = subprocess.run(
             ["git", "-C", str(path.parent), "status", "--porcelain", "--", path.name], capture_output=True, text=True
         )
     except OSError:  # there is no git
-        return
-    if status.returncode == 0 and status.stdout.strip():
-        raise ScriptError(
-            f"{path} has changes that are not in git; commit it first, so that you can compare and go back."
-        )
+        return True
+    return status.returncode != 0 or not status.stdout.strip()

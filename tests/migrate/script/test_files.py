@@ -133,6 +133,11 @@ def test_a_dirty_tree_is_refused(tmp_path):
     with pytest.raises(ScriptError, match=r"b\.py"):
         write(migrate(tmp_path))
     git(tmp_path, "commit", "-m", "b")
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(f"{OLD}x = 1\n")
+    with pytest.raises(ScriptError, match=r"a\.py, .*b\.py have changes"):
+        write(migrate(tmp_path))
+    git(tmp_path, "checkout", "a.py", "b.py")
     assert [path.name for path in write(migrate(tmp_path))] == ["a.py", "b.py"]
     assert (tmp_path / "b.py").read_text() == NEW
     assert write(migrate(tmp_path)) == []  # there is nothing left to do, so that a dirty tree does not matter
