@@ -1,10 +1,12 @@
 """The study of a problem: made, found again, or refused since it is of another one."""
 
+import contextlib
 import math
 from typing import Any
 
 import optuna
 from optuna import Study
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
@@ -39,6 +41,8 @@ def study_of(problem: Problem, points: Points, storage: BaseStorage, name: str |
 
 
 def _opened(storage: BaseStorage, name: str) -> Study:
+    with as_loud_as_us(), contextlib.suppress(KeyError):
+        return optuna.load_study(storage=storage, study_name=name)  # which writes nothing
     with as_loud_as_us():
         return optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
 
@@ -49,12 +53,15 @@ def _difference(study: Study, mine: dict[str, Any]) -> str:
     if known is None:
         if study.get_trials(deepcopy=False) or study.direction != StudyDirection.MINIMIZE:
             return "something else"
-        study.set_user_attr(WHAT, mine)
-        return ""
+        with contextlib.suppress(StorageInternalError):  # a database of which another process has just said it
+            study.set_user_attr(WHAT, mine)
+        known = study.user_attrs[WHAT]
     if known["model"] != mine["model"]:
         return "another model"
     if known["options"] != mine["options"]:
         return "another config, with other modules or options"
-    if not math.isclose(known["baseline"], mine["baseline"], rel_tol=1e-4, abs_tol=1e-9):
+    same = str(known["baseline"]) == str(mine["baseline"])  # also if it is no number
+    if not same and not math.isclose(known["baseline"], mine["baseline"], rel_tol=1e-4, abs_tol=1e-9):
         return f"another evaluation: the float model scored {known['baseline']:.4f} there, {mine['baseline']:.4f} now"
-    return "" if known == mine | {"baseline": known["baseline"]} else "an evaluation that counts the other way"
+    same_way = known["higher_is_better"] == mine["higher_is_better"]
+    return "" if same_way else "an evaluation that counts the other way"

@@ -1,4 +1,4 @@
-"""Where a study is kept: a journal in a file, or a database. The only file that opens one."""
+"""Where a study is kept: a journal in a file, or a database."""
 
 import contextlib
 import fcntl
@@ -7,16 +7,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from inc_hf.errors import UsageError
 from inc_hf.writable import check_writable
 
 FILE = "study.journal"
-PATIENCE = 60  # seconds that SQLite waits for another process
 
 
 @contextlib.contextmanager
@@ -78,7 +75,9 @@ def opened(storage: str | os.PathLike | None, workspace: Path | None) -> BaseSto
     if storage is None and workspace is None:
         return InMemoryStorage()
     if is_url(storage):
-        return _database(str(storage))
+        from inc_hf.tune.study import database  # here, as it takes a second to import
+
+        return database.opened(str(storage))
     return _journal(journal_of(storage, workspace))
 
 
@@ -103,7 +102,11 @@ def in_words(storage: str | os.PathLike | None, workspace: Path | None) -> str:
     """For messages: without a password."""
     if storage is None and workspace is None:
         return "memory"
-    return _shown(str(storage)) if is_url(storage) else str(journal_of(storage, workspace))
+    if is_url(storage):
+        from inc_hf.tune.study import database
+
+        return database.in_words(str(storage))
+    return str(journal_of(storage, workspace))
 
 
 def _journal(path: Path) -> JournalStorage:
@@ -115,22 +118,3 @@ def _journal(path: Path) -> JournalStorage:
         return JournalStorage(JournalFileBackend(str(path), FileLock(path)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is not a journal of Optuna; choose another `storage`, or move it away.") from error
-
-
-def _database(url: str) -> RDBStorage:
-    shown = _shown(url)
-    wait = {"connect_args": {"timeout": PATIENCE}} if url.startswith("sqlite") else {}
-    try:
-        return RDBStorage(url, engine_kwargs=wait)
-    except ImportError as error:
-        raise ImportError(f"The storage {shown} needs a package that is not installed: {error}") from error
-    except (SQLAlchemyError, RuntimeError, OSError) as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise UsageError(f"The storage {shown} cannot be opened: {reason}") from error
-
-
-def _shown(url: str) -> str:
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        raise UsageError("`storage` is no URL of a database, such as sqlite:///study.db.") from None
