@@ -12,8 +12,8 @@ from optuna.study import StudyDirection
 
 from inc_hf.errors import UsageError
 from inc_hf.tune.problem import Problem
+from inc_hf.tune.study.loudness import as_loud_as_us
 from inc_hf.tune.study.points import Points
-from inc_hf.tune.study.storage import as_loud_as_us
 
 WHAT = "problem"  # attribute of a study
 

@@ -12,10 +12,11 @@ from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.history import Trial
 from inc_hf.tune.objectives import is_better
 from inc_hf.tune.problem import Problem
+from inc_hf.tune.study.loudness import as_loud_as_us
 from inc_hf.tune.study.opening import study_of
 from inc_hf.tune.study.points import Points
 from inc_hf.tune.study.shared import SharedStudy, result_of
-from inc_hf.tune.study.storage import as_loud_as_us, in_words, opened
+from inc_hf.tune.study.storage import in_words, opened
 from inc_hf.tune.study.suggesting import suggested
 from inc_hf.tune.study.value import value_of
 
@@ -39,6 +40,8 @@ class Participant:
         store, where = opened(storage, workspace), in_words(storage, workspace)
         study = study_of(problem, self.points, store, settings["study_name"], where)
         self.study, self.begun = SharedStudy(study, store), time.monotonic()
+        self.done: dict[str, FrozenTrial] = {}
+        self.running: dict[str, FrozenTrial] = {}
         self.seen: set[str] = set()
         self.mine: tuple[int, str] | None = None  # number and fingerprint of the trial that this process works on
         self.look()

@@ -1,10 +1,7 @@
 """Where a study is kept: a journal in a file, or a database."""
 
-import contextlib
 import fcntl
-import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
@@ -14,19 +11,6 @@ from inc_hf.errors import UsageError
 from inc_hf.writable import check_writable
 
 FILE = "study.journal"
-
-
-@contextlib.contextmanager
-def as_loud_as_us() -> Iterator[None]:
-    """Optuna tells what it does by itself, on its own handler; in this block only if this package is told to speak of
-    what it does, too."""
-    theirs, ours = logging.getLogger("optuna"), logging.getLogger("inc_hf").getEffectiveLevel()
-    level = theirs.level
-    theirs.setLevel(max(level, ours if ours < logging.WARNING else logging.ERROR))
-    try:
-        yield
-    finally:
-        theirs.setLevel(level)
 
 
 class FileLock(JournalFileSymlinkLock):
