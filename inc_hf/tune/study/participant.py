@@ -50,8 +50,9 @@ class Participant:
     def look(self) -> None:
         """See what there is: `done` and `running` are the trials by their candidates' fingerprints. All that are done
         were told by us, so they have a result."""
-        trials = self.study.trials()
-        left = [t for t in trials if t.state == TrialState.RUNNING and self.study.is_dead(t)]
+        trials, mine = self.study.trials(), self.mine and self.mine[0]
+        others = [t for t in trials if t.state == TrialState.RUNNING and t.number != mine]
+        left = [t for t in others if self.study.is_dead(t)]
         for trial in left:
             self._take_over(trial)
         self.trials = self.study.trials() if left else trials
