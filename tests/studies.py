@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fresh import run_fresh
+from tiny import offline_environment
 
 HARMFUL = {"1", "4", "6"}
 EVERYTHING = {str(i) for i in range(8)}
@@ -24,9 +26,18 @@ EVERYTHING = {str(i) for i in range(8)}
 def together(folder: Path, **settings: Any) -> list[dict]:
     """Search in `folder`; what the processes that were not killed came to.
 
-    Settings: `workers`, `kills`, `seconds` of an evaluation, and those of `TuningCriterion`.
+    Settings: `workers` (0: in this process), `kills`, `seconds` of an evaluation, and those of `TuningCriterion`.
     """
     finished = run_fresh(Path(__file__), str(folder), json.dumps(settings))
+    assert finished.returncode == 0, finished.stderr[-5000:]
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("result-*"))]
+
+
+def launched(folder: Path, processes: int, **settings: Any) -> list[dict]:
+    """The same, in the processes of `accelerate launch`."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes)]
+    command += ["--main_process_port", "0", __file__, str(folder), json.dumps({"workers": 0, **settings})]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=300, env=offline_environment())
     assert finished.returncode == 0, finished.stderr[-5000:]
     return [json.loads(path.read_text()) for path in sorted(folder.glob("result-*"))]
 
@@ -40,12 +51,15 @@ def evaluations(folder: Path) -> Counter:
 def main(folder: Path, workers: int = 3, kills: int = 0, seconds: float = 0.05, **settings: Any) -> None:
     chance = random.Random(settings.pop("seed", 0))
     settings["seconds"] = seconds
+    if not workers:
+        _search(folder, **settings)
     running = [_start(folder, settings) for _ in range(workers)]
     for _ in range(kills):
         time.sleep(chance.uniform(0.5, 4) * seconds)
         victim = chance.choice(running)
         os.kill(victim, signal.SIGKILL)
-        os.waitpid(victim, 0)
+        with (folder / "kills").open("a") as lines:  # some may have ended before
+            lines.write("killed\n" * os.WIFSIGNALED(os.waitpid(victim, 0)[1]))
         running[running.index(victim)] = _start(folder, settings)
         history = folder / "workspace" / "history.json"
         assert not history.exists() or json.loads(history.read_text())["trials"]

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 from fitting import ERROR_GOAL, NEVER_MET, ErrorAgainstFloat, config, images, net
-from studies import HARMFUL, evaluations, together
+from studies import HARMFUL, evaluations, launched, together
 from torch import nn
 
 from inc_hf import TuningCriterion
@@ -63,17 +63,25 @@ class TestTogether:
         assert max(evaluations(tmp_path).values()) == 1
 
     def test_five_kills(self, tmp_path):
-        results = together(tmp_path, strategy="tpe", workers=2, kills=5, max_trials=15, goal=0)
-        assert len(results) == 2 and results[0] == results[1] and len(results[0]["trials"]) == 15
+        results = together(tmp_path, strategy="tpe", workers=2, kills=5, max_trials=25, goal=0)
+        assert len(results) == 2 and results[0] == results[1] and len(results[0]["trials"]) == 25
         check_nothing_is_lost_or_torn(tmp_path, 5)
+        assert len((tmp_path / "kills").read_text().splitlines()) > 2
+
+    @pytest.mark.slow("inc_hf/tune", "tests/studies.py")
+    def test_accelerate_launch(self, tmp_path):
+        results = launched(tmp_path, 2, strategy="tpe", max_trials=12, goal=0, seconds=0.5)
+        assert len(results) == 2 and results[0] == results[1] and len(results[0]["trials"]) == 12
+        check_nothing_is_lost_or_torn(tmp_path, 0)
 
     @pytest.mark.slow("inc_hf/tune", "tests/studies.py")
     @pytest.mark.parametrize("strategy", ["tpe", "bayesian"])
     def test_thirty_kills(self, tmp_path, strategy):
-        settings = {"workers": 4, "kills": 30, "max_trials": 60, "goal": 0, "seconds": 0.2}
+        settings = {"workers": 4, "kills": 30, "max_trials": 120, "goal": 0, "seconds": 0.3}
         results = together(tmp_path, strategy=strategy, **settings)
-        assert len(results) == 4 and all(result == results[0] for result in results)
+        assert len(results) >= 4 and all(result == results[0] for result in results)
         check_nothing_is_lost_or_torn(tmp_path, 30)
+        assert len((tmp_path / "kills").read_text().splitlines()) == 30
 
 
 def tuned(evaluate, model=None, goal=NEVER_MET, strategy="random", max_trials=4, timeout=0, **kwargs):
@@ -103,13 +111,14 @@ class TestOfOne:
         assert {path.name for path in workspace.iterdir()} == {"history.json", "study.journal"}
 
     @pytest.mark.parametrize("storage", STORAGES)
-    def test_goes_on_by_the_same_storage(self, tmp_path, evaluate, storage):
+    def test_goes_on_by_the_same_storage(self, tmp_path, evaluate, storage, caplog):
         kwargs = {"storage": f"sqlite:///{tmp_path}/x.db" if storage == "sqlite" else str(tmp_path / "x.journal")}
         first = tuned(evaluate, max_trials=2, **kwargs)
         set_workspace(tmp_path / "another")
         evaluate.calls = 0
         second = tuned(evaluate, max_trials=4, **kwargs)
         assert evaluate.calls == 1 + 2 and second.trials[:2] == first.trials
+        assert "Going on with the 2 trials of the study 'random-" in caplog.text
         again = tuned(evaluate, max_trials=4, **kwargs)
         assert evaluate.calls == 1 + 2 + 1 and again.score == second.score and again.trials == second.trials
 

@@ -31,7 +31,18 @@ def is_here(owner: Mapping[str, Any]) -> bool:
 
 def lives(owner: Mapping[str, Any]) -> bool:
     """Whether a process of this place still runs; its number may have gone to another one since."""
-    return started(owner["pid"]) == owner["started"]
+    return started(owner["pid"]) == owner["started"] or _is_hidden(owner["pid"])
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process is another user's, and this system shows nobody those of others."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not Path(f"/proc/{pid}").exists()
+    except OSError:
+        pass
+    return False
 
 
 def started(pid: int) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from inc_hf.telling import NOTICE
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.history import Trial
 from inc_hf.tune.objectives import is_better
@@ -45,7 +46,9 @@ class Participant:
         self.seen: set[str] = set()
         self.mine: tuple[int, str] | None = None  # number and fingerprint of the trial that this process works on
         self.look()
-        logger.info("The study %r in %s has %d trials.", study.study_name, where, len(self.done))
+        if self.done:  # by the data it cannot tell whether that is what the user means
+            words = "Going on with the %d trials of the study %r in %s; another `study_name` begins anew."
+            logger.log(NOTICE, words, len(self.done), study.study_name, where)
 
     def look(self) -> None:
         """See what there is: `done` and `running` are the trials by their candidates' fingerprints. All that are done

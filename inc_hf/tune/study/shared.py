@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from optuna import Study
@@ -102,6 +102,6 @@ class SharedStudy:
 
 
 def result_of(trial: FrozenTrial) -> Trial | None:
-    """What came out of a trial, if it was written."""
-    told = trial.user_attrs.get("trial")
-    return None if told is None else Trial(**told)
+    """What came out of a trial, if it was written; what a newer version has told besides is left out."""
+    told, known = trial.user_attrs.get("trial"), {field.name for field in fields(Trial)}
+    return told and Trial(**{name: value for name, value in told.items() if name in known})
