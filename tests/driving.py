@@ -42,7 +42,10 @@ def problem_of(space, higher: bool = True, strategy: str = "basic", **tuning) ->
     return Problem(space, goal, TuningCriterion(strategy, **tuning))
 
 
-def drive(problem: Problem, score_of: Callable[[Candidate], float], most: int = 200) -> list[Candidate]:
+def drive(
+    problem: Problem, score_of: Callable[[Candidate], float], most: int = 200,
+    seconds_of: Callable[[Candidate], float] = lambda candidate: 1.0,
+) -> list[Candidate]:  # fmt: skip
     """All candidates that the problem's strategy yields, each answered with its score; `most` is `max_trials`."""
     strategy = STRATEGIES[problem.tuning.strategy](problem)
     tried, trial = [], None
@@ -51,7 +54,8 @@ def drive(problem: Problem, score_of: Callable[[Candidate], float], most: int = 
             tried.append(strategy.send(trial))
             score = score_of(tried[-1])
             meets, count = problem.goal.is_met_by(score), len(tried[-1].schemes)
-            trial = Trial(tried[-1].label, tried[-1].fingerprint, score, 1.0, 1, meets, count)
+            seconds = seconds_of(tried[-1])
+            trial = Trial(tried[-1].label, tried[-1].fingerprint, score, seconds, 1, meets, count)
     except StopIteration:
         pass
     return tried

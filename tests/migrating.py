@@ -1,5 +1,6 @@
 """Texts, rewritten."""
 
+import functools
 from pathlib import Path
 from textwrap import dedent
 
@@ -7,6 +8,7 @@ from inc_hf.migrate.script.marks import marks_in
 from inc_hf.migrate.script.source import rewrite_text
 
 
+@functools.cache
 def rewritten(text: str, path: Path = Path("script.py")) -> str:
     """The new text of an indented one; it stays as it is when it is rewritten again."""
     new = rewrite_text(dedent(text), path).text

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 import torch
-from example_scripts import ACCELERATE, CLM, GLUE, NER, ONE_SHOT, PLAIN, script
+from example_scripts import ACCELERATE, CLM, GLUE, NER, ONE_SHOT, PLAIN, RECIPE, script
 from fresh import run_fresh
 from safetensors.torch import load_file
 from tiny import ENCODER, VOCABULARY, WORDS, offline_environment, tiny_model, tiny_tokenizer
@@ -244,6 +244,18 @@ def test_one_shot_and_resumed(tmp_path, balanced):
     assert len(logged(last, "distillation/loss")) == STEPS
     expected, found = load_file(tmp_path / "expected.safetensors"), load_file(out / "model.safetensors")
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())
+
+
+def test_search_of_a_recipe(tmp_path, balanced):
+    optuna = pytest.importorskip("optuna")
+    run(tmp_path, RECIPE, *balanced, *TRAINING, "--max_steps", 3, "--study", "sqlite:///study.db", "--n_trials", 2)
+    study = optuna.load_study(study_name="recipe", storage=f"sqlite:///{tmp_path}/study.db")
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
+    recipe = json.loads((tmp_path / "out" / "recipe.json").read_text())
+    assert recipe == study.best_params
+    assert recipe.keys() == {"learning_rate", "pattern", "target_sparsity", "teacher_share", "temperature"}
+    zeros = get_sparsity_ratio([], load(AutoModelForSequenceClassification, tmp_path / "out").bert.encoder)[0]
+    assert zeros == pytest.approx(recipe["target_sparsity"], abs=0.02)
 
 
 @pytest.mark.parametrize("bits", [None, 8, 4], ids=["float", "int8", "int4"])

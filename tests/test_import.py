@@ -13,6 +13,7 @@ import inc_hf
 ROOT = Path(__file__).parents[1]
 SECONDS = 0.3
 OPTIONAL = ["datasets", "evaluate", "compressed_tensors", "optimum", "sklearn", "scipy", "pandas", "onnx", "rich"]
+OPTIONAL += ["optuna", "sqlalchemy"]
 PROBE = """
 import json, sys, time
 import torch, transformers

@@ -27,15 +27,10 @@ def conclude(groups: dict[str, list[Instance]], turns: Turns, about: dict[str, s
         tokens (`int`): in the largest batch.
 
     Raises:
-        BenchmarkError: the instances of a model did not run at the same time.
+        BenchmarkError: the instances of a model never ran at the same time.
     """
     first = next(iter(groups))
-    speeds = {name: [throughput(windows) for windows in rounds] for name, rounds in turns.items()}
-    if apart := [name for name, found in speeds.items() if not all(found)]:
-        raise BenchmarkError(
-            f"The instances of {', '.join(apart)} did not run at the same time; measure for longer (`iteration`, "
-            "`seconds`), or end other programs."
-        )
+    speeds = _speeds(turns)
     found = {name: _measurement(name, groups[name], turns[name], speeds, first) for name in groups}
     noise = abs(found.pop(AGAIN).speedup - 1)
     scatter = spread(speeds[first])
@@ -44,6 +39,22 @@ def conclude(groups: dict[str, list[Instance]], turns: Turns, about: dict[str, s
     notes += [_slow_note(measurement, tokens) for measurement in slow]
     notes += [note for measurement in found.values() if (note := _uneven_note(measurement, found[first]))]
     return BenchmarkResult(list(found.values()), noise, about, notes, scatter)
+
+
+def _speeds(turns: Turns) -> dict[str, list[float]]:
+    """Of each round in which all instances of every model ran at the same time: the others say nothing of it."""
+    speeds = {name: [throughput(windows) for windows in rounds] for name, rounds in turns.items()}
+    if apart := [name for name, found in speeds.items() if not any(found)]:
+        raise BenchmarkError(
+            f"The instances of {', '.join(apart)} did not run at the same time; measure for longer (`iteration`, "
+            "`seconds`), or end other programs."
+        )
+    together = [all(of_round) for of_round in zip(*speeds.values(), strict=True)]
+    if not any(together):
+        raise BenchmarkError(
+            "In no round did all instances run at the same time; measure for longer, or end other programs."
+        )
+    return {name: [s for s, use in zip(found, together, strict=True) if use] for name, found in speeds.items()}
 
 
 def _measurement(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inc_hf.migrate.script.files import Found, Migrated
+    from inc_hf.migrate.script.found import Found, Migrated
     from inc_hf.migrate.script.marks import Mark
 
 

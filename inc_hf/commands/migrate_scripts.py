@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from inc_hf.commands.migrate_report import print_json, print_report
 from inc_hf.errors import UsageError
 
 if TYPE_CHECKING:
-    from inc_hf.migrate.script.files import Found, Migrated
+    from inc_hf.migrate.script.found import Found, Migrated
 
 
 def add_script_arguments(parser: argparse._ArgumentGroup) -> None:
@@ -55,7 +56,7 @@ def _check_all_read(found: "Found") -> None:
     if found.not_read:
         raise UsageError(
             "Nothing was written, since these cannot be read; mend them, or leave them out with --skip-unreadable:\n"
-            + "\n".join(each.why for each in found.not_read)
+            + "\n".join(f"{i}) {each.why}" for i, each in enumerate(found.not_read, 1))
         )
 
 
@@ -79,13 +80,12 @@ def _diff(migrated: "Migrated") -> str:
 
 
 def _say(found: "Found") -> None:
-    """On the log, so that standard output is the source or the report alone."""
-    logger = logging.getLogger("inc_hf.commands")
+    """On standard error, so that standard output is the source or the report alone."""
     for each in found.not_read:
-        logger.warning("Not read: %s", each.why)
+        print(f"inc-hf: not read: {each.why}", file=sys.stderr)  # one line each: the log would break it
     for each in found.left_out:
-        logger.warning("Left out: %s", each.why)
-    logger.info(
+        print(f"inc-hf: left out: {each.why}", file=sys.stderr)
+    logging.getLogger("inc_hf.commands").info(
         "%d of %d files change; %d places to look at (# TODO(inc_hf); --report).",
         sum(each.is_changed for each in found.migrated),
         len(found.migrated),

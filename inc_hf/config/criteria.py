@@ -92,7 +92,7 @@ class TuningCriterion(NotesGiven):
             given here counts at every `quant_level`. INC also knows `"sigopt"`, whose service has closed.
         strategy_kwargs (`dict` or `str`, *optional*):
             Settings of the strategy, such as `{"confidence_batches": 2}` for `"mse_v2"`, or their JSON text. None is
-            stored as `{}`.
+            stored as `{}`. `"bayesian"`, `"tpe"` and `"random"` have `storage` and `study_name`, see docs/tune.md.
         timeout (`float`, *optional*, defaults to 0):
             Seconds after which the search ends. 0 means that it ends at the first config that meets the goal.
         max_trials (`int`, *optional*, defaults to 100):

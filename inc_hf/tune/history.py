@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,19 @@ class History:
         """Keep the trials of another search that are not there yet."""
         mine = {_key(t) for t in [*self.trials, *self.earlier.values(), *self.kept]}
         self.kept += [trial for trial in trials if _key(trial) not in mine]
+
+    def recorded(self, fingerprint: str) -> Trial | None:
+        """The newest trial of a candidate in the file, by whichever process, that began with this baseline."""
+        if self.path is None or not self.path.exists():
+            return None
+        return _of_model(_read(self.path, "")[1], self.baseline).get(fingerprint)
+
+    def arrange(self, numbers: Mapping[str, int]) -> None:
+        """Order the trials by the numbers of their fingerprints; the others stay behind them."""
+        arranged = sorted(self.trials, key=lambda trial: numbers.get(trial.fingerprint, math.inf))
+        if arranged != self.trials:
+            self.trials = arranged
+            self.write()
 
     def to_dict(self) -> dict[str, Any]:
         """The trials, then those of earlier searches that have not been taken up, so that none is lost."""

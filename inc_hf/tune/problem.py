@@ -10,7 +10,7 @@ from inc_hf.errors import UsageError
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.goal import Goal
-from inc_hf.tune.history import Trial
+from inc_hf.tune.history import History, Trial
 from inc_hf.tune.space import Space
 
 Strategy = Generator[Candidate, Trial, None]
@@ -26,12 +26,17 @@ class Problem:
 
     Args:
         seed (`int`): of what a strategy draws; the same seed gives the same candidates for the same scores.
+        history: of the search. What `earlier` has in it is not evaluated again, so a strategy that knows the trial of
+            a candidate from elsewhere puts it there, and yields the candidate.
+        model (`str`): tells the model from others, see [`fingerprint_of`].
     """
 
     space: Space
     goal: Goal
     tuning: TuningCriterion = field(default_factory=TuningCriterion)
     seed: int = 0
+    history: History = field(default_factory=History)
+    model: str = ""
 
     def __post_init__(self):
         self.candidates = self.space.candidates()

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from inc_hf.config import TuningCriterion, options
+from inc_hf.models.fingerprint import fingerprint_of
 from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantize.probe import recording_reached
 from inc_hf.tune.doubts import doubts_of
@@ -16,7 +17,7 @@ from inc_hf.tune.latency import Latency
 from inc_hf.tune.objectives import objectives_of
 from inc_hf.tune.problem import Problem
 from inc_hf.tune.space import Space, copy_of
-from inc_hf.tune.strategies import STRATEGIES, chosen
+from inc_hf.tune.strategies import STRATEGIES, check, chosen
 from inc_hf.tune.tuner import TuneResult, tune
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ def search(
     Raises:
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
     """
+    name = chosen(tuning, quant_level)
+    check(name, tuning, options.workspace)
     history = History.of_workspace(options.workspace, options.resume_from)
     with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
         baseline = evaluate(model)
@@ -63,11 +66,7 @@ def search(
         logger.warning("%s", doubt)
     inputs = list(batches[:RANKING_BATCHES]) or recorded
     space = space_of(inputs, reached)
-    problem = Problem(space, goal, tuning, options.random_seed)
-    name = chosen(tuning, quant_level)
-    if name not in STRATEGIES:
-        logger.warning("The strategy %r is not available yet; 'basic' searches instead.", name)
-        name = "basic"
+    problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint_of(model))
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
     result = tune(STRATEGIES[name](problem), space.build, evaluate, goal, tuning, history, latency)

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from torch import nn
@@ -59,27 +60,38 @@ def tune(
     tried again, and does not count. Ctrl-C ends the search with the best so far, if a trial has ended.
     """
     start, best, trial = time.monotonic(), None, None
-    tried: dict[str, Trial] = {}
+    tried: dict[str, TuneResult] = {}
     try:
-        while len(tried) < criterion.max_trials:
-            try:
-                candidate = strategy.send(trial)
-            except StopIteration:
-                break
-            if trial := tried.get(candidate.fingerprint):
-                continue
-            result = _try(candidate, build, evaluate, goal, history, latency)
-            trial = tried[candidate.fingerprint] = result.trial
-            if best is None or is_better(trial, best.trial, goal, criterion):
-                best = result
-            if criterion.timeout and time.monotonic() - start > criterion.timeout:
-                break
+        with closing(strategy):  # which may be in the middle of a trial
+            while len(tried) < criterion.max_trials:
+                try:
+                    candidate = strategy.send(trial)
+                except StopIteration:
+                    break
+                if known := tried.get(candidate.fingerprint):
+                    trial = known.trial
+                    continue
+                result = _try(candidate, build, evaluate, goal, history, latency)
+                trial = result.trial
+                tried[candidate.fingerprint] = replace(result, model=None)
+                if best is None or is_better(trial, best.trial, goal, criterion):
+                    best = result
+                if criterion.timeout and time.monotonic() - start > criterion.timeout:
+                    break
     except KeyboardInterrupt:
         if best is None:
             raise
         best.interrupted = True
         logger.warning("Interrupted: going on with the best of %d trials.", len(history.trials))
-    return _built(best, build)
+    return _built(_in_order(best, tried, criterion), build)
+
+
+def _in_order(best: TuneResult, tried: dict[str, TuneResult], criterion: TuningCriterion) -> TuneResult:
+    """The best by the order of the history, which of several processes is the same for all of them."""
+    first, *others = [tried[trial.fingerprint] for trial in best.history.trials if trial.fingerprint in tried]
+    for other in others:
+        first = other if is_better(other.trial, first.trial, best.goal, criterion) else first
+    return best if first.trial == best.trial else replace(first, interrupted=best.interrupted)
 
 
 def _built(best: TuneResult, build: Callable[[Candidate], nn.Module]) -> TuneResult:

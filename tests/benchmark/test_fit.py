@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 import torch
@@ -10,9 +11,10 @@ from tiny import TinyNet, quantized, tiny_inputs, tiny_model
 from torch import nn
 
 from inc_hf import IncModelForSequenceClassification
-from inc_hf.benchmark import benchmark_with_raw_cmd, fit
+from inc_hf.benchmark import benchmark_with_raw_cmd, fit, function_worker
 from inc_hf.benchmark.cores import physical_cores
 from inc_hf.benchmark.instances import BenchmarkError
+from inc_hf.benchmark.several import write_function
 from inc_hf.config import BenchmarkConfig
 
 pytest_plugins = ["worker_fixture"]
@@ -103,16 +105,28 @@ def forward(model):
 
 @pytest.mark.usefixtures("forked_workers")
 @two_cores
-@pytest.mark.parametrize("form", ["module", "b_func"])
-def test_instances_of_a_plain_module(form):
+def test_instances_of_a_plain_module():
     """Few calls, which would be over in one instance before the other one begins."""
-    what = {"b_dataloader": [torch.zeros(3, 4)] * 2} if form == "module" else {"b_func": forward}
     conf = BenchmarkConfig(warmup=1, iteration=3, cores_per_instance=1, num_of_instance=2)
-    result = fit(TinyNet(), conf, progress=False, **what)
+    result = fit(TinyNet(), conf, [torch.zeros(3, 4)] * 2, progress=False)
     (found,) = result.measurements
-    assert found.name == ("TinyNet" if form == "module" else "forward") and result.noise is not None
+    assert found.name == "TinyNet" and result.noise is not None
     assert found.latency.calls == 6 and found.throughput > 0
-    assert result.about["batches"] == f"calls of {found.name}, 2 instances of 1 core"
+    assert result.about["batches"] == "calls of TinyNet, 2 instances of 1 core"
+
+
+def test_a_function_that_another_process_loads(tmp_path, monkeypatch):
+    """What a worker makes of it; see the test above for the rest."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    write_function(TinyNet(), forward, tmp_path / "function.pt")
+    task = {"function": tmp_path / "function.pt", "path": sys.path, "threads": 1, "inter_threads": None}
+    before = torch.get_num_threads()
+    try:
+        call, facts = function_worker.load(task)
+    finally:
+        torch.set_num_threads(before)
+    assert call(0) == 3 and facts == {"backend": "b_func", "bytes": 0}
+    assert function_worker.samples_of(None) == function_worker.samples_of(True) == 1
 
 
 SCRIPT = """

@@ -6,6 +6,7 @@ import pytest
 from tiny import tiny_model
 
 from inc_hf.benchmark.conclude import AGAIN, _noise_note, conclude
+from inc_hf.benchmark.instances import BenchmarkError
 from inc_hf.benchmark.measurement import Measurement
 from inc_hf.benchmark.result import BenchmarkResult
 from inc_hf.benchmark.statistics import Latency, Window
@@ -57,6 +58,26 @@ def test_a_speed_that_is_not_that_of_the_times_shown(ours):
     assert "int8: 1000.00 ms, " in repr(result) and "× samples per second" in repr(result)
     said = "int8 is 0.33× as fast by samples per second, and 2.00× by the median call"
     assert any(said in note for note in result.notes) == (sum(ours) > 4)
+
+
+def turn_of_two(apart: float):
+    """One turn of two instances, the second of which begins so much later."""
+    return [Window([begin, begin + 1], [begin + 1, begin + 2], [1, 1]) for begin in (0.0, apart)]
+
+
+def test_rounds_whose_instances_ran_apart_do_not_count():
+    instances = [SimpleNamespace(peak_rss=1, load_seconds=0.0, facts={"backend": "torch", "bytes": 1})] * 2
+    names, together = ("FP32", AGAIN, "int8"), turn_of_two(0.0)
+    turns = {name: [together, turn_of_two(5.0), together] for name in names}
+    turns["int8"][2] = turn_of_two(2.0)
+    result = conclude(dict.fromkeys(names, instances), turns, {}, 8)
+    assert [measurement.throughput for measurement in result.measurements] == [2.0, 2.0]
+    turns["int8"][0] = turn_of_two(2.0)
+    with pytest.raises(BenchmarkError, match="The instances of int8 did not run at the same time; measure for longer"):
+        conclude(dict.fromkeys(names, instances), turns, {}, 8)
+    turns["int8"][1] = together
+    with pytest.raises(BenchmarkError, match="In no round did all instances run at the same time"):
+        conclude(dict.fromkeys(names, instances), turns, {}, 8)
 
 
 @pytest.mark.parametrize(("positions", "length"), [(64, 64), (512, 128)], ids=["fewer", "more"])

@@ -20,7 +20,7 @@ ACTIVATION = {"dtype": ["uint8"], "scheme": ["asym"], "granularity": ["per_tenso
 def trained(**config):
     model = without_dropout()
     manager = prepare_compression(model, QuantizationAwareTrainingConfig(**config))
-    train(manager, model)
+    train(manager, model, steps=3)
     return manager.model
 
 
@@ -46,7 +46,7 @@ def test_all_layers_by_type_as_with_the_approach():
     model = without_dropout()
     manager = prepare_compression(model, QuantizationAwareTrainingConfig())
     manager.callbacks_list[0].callback.approach = "static"
-    train(manager, model)
+    train(manager, model, steps=3)
     expected = manager.model.model.state_dict()
     state = found.model.state_dict()
     assert state.keys() == expected.keys() and all(torch.equal(state[name], expected[name]) for name in state)
@@ -72,7 +72,7 @@ def test_one_scale_per_token_among_static_layers():
     config = QuantizationAwareTrainingConfig(op_name_dict={DENSE: {"activation": {"granularity": "per_token"}}})
     manager = prepare_compression(model, config)
     manager.callbacks_list[0].callback.approach = "static"
-    train(manager, model)
+    train(manager, model, steps=3)
     assert static_of(manager.model) and DENSE not in static_of(manager.model)
 
 

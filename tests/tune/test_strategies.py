@@ -1,6 +1,9 @@
 """What each strategy tries, and in which order."""
 
+import importlib.util
 import itertools
+from dataclasses import replace
+from statistics import median
 
 import pytest
 from driving import ListedSpace, by_harm, candidate, drive, modules_of, problem_of
@@ -9,8 +12,9 @@ from hypothesis import strategies as st
 
 from inc_hf.config import TuningCriterion
 from inc_hf.errors import UsageError
-from inc_hf.tune import STRATEGIES
+from inc_hf.tune import STRATEGIES, Trial
 from inc_hf.tune.strategies import chosen
+from inc_hf.tune.study.value import value_of
 
 ALPHABET = "abcdefghijklmnop"
 
@@ -195,3 +199,72 @@ def test_each_strategy_says_which_settings_it_has():
         space = ListedSpace([candidate("x")], "abcd", dict.fromkeys("abcd", "Linear"))
         with pytest.raises(UsageError, match=f"{name}' has no colour"):
             drive(problem_of(space, strategy=name, strategy_kwargs={"colour": 1}), lambda c: 0)
+
+
+NAMES = [f"m{i:02d}" for i in range(24)]
+BAD = {"m03", "m11", "m20"}
+RANKINGS = {"right": sorted(NAMES, key=lambda n: n not in BAD), "by chance": NAMES, "wrong": [], "none": []}
+RANKINGS["wrong"] = RANKINGS["right"][::-1]
+
+
+def seconds_of(candidate):
+    """Integers take a third of the time."""
+    return 1 - 2 / 3 * len(candidate.schemes) / len(NAMES)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("optuna") is None, reason="Optuna is not installed")
+class TestOnOptuna:
+    def run(self, strategy, ranking, score_of, seed=0, most=100, seconds_of=lambda c: 1.0, **tuning):
+        """24 modules, which may have 8 or 7 bits, or be in float; three harm."""
+        candidates = [candidate(f"{bits} bits", bits, NAMES) for bits in (8, 7)]
+        space = ListedSpace(candidates, [[name] for name in RANKINGS[ranking]])
+        return drive(replace(problem_of(space, strategy=strategy, **tuning), seed=seed), score_of, most, seconds_of)
+
+    @pytest.mark.parametrize(
+        "score_of", [by_harm(**dict.fromkeys(BAD, 0.2)), at_most(set(NAMES) - BAD)], ids=["sum", "all"]
+    )
+    @pytest.mark.parametrize(("ranking", "most"), [("right", 4), ("by chance", 30), ("wrong", 60), ("none", 30)])
+    def test_trials_to_the_goal(self, ranking, most, score_of):
+        """Of "all", nothing is learnt before all three are in float."""
+        for seed in range(2):
+            tried = self.run("tpe", ranking, score_of, seed)
+            assert set(NAMES) - set(tried[-1].schemes) >= BAD and len(tried) <= most
+            assert len({c.fingerprint for c in tried}) == len(tried) and tried[0].label == "8 bits"
+
+    def test_bayesian(self):
+        tried = self.run("bayesian", "by chance", by_harm(**dict.fromkeys(BAD, 0.2)), seed=1)
+        assert set(NAMES) - set(tried[-1].schemes) >= BAD and len(tried) <= 30
+
+    def test_first_points(self):
+        for strategy in ("tpe", "bayesian"):
+            first = self.run(strategy, "right", lambda c: 0.0, most=5)
+            in_float = [[n for n in RANKINGS["right"] if n not in c.schemes] for c in first]
+            assert in_float == [RANKINGS["right"][:count] for count in (0, 1, 2, 4, 8)]
+
+    @pytest.mark.parametrize("strategy", ["random", "tpe", "bayesian"])
+    def test_the_same_seed_gives_the_same(self, strategy):
+        runs = [self.run(strategy, "none", lambda c: 0.0, seed, 12) for seed in (1, 1, 2)]
+        assert runs[0] == runs[1] != runs[2]
+
+    def test_with_time_it_looks_for_what_is_faster(self):
+        score_of = by_harm(**dict.fromkeys(BAD, 0.2))
+        tried = self.run("tpe", "by chance", score_of, most=50, seconds_of=seconds_of, timeout=1000)
+        times = [seconds_of(c) for c in tried if score_of(c) >= 0.9]
+        assert len(tried) == 50 and median(times[-8:]) < median(times[:8]) and min(times) < 0.75
+
+
+class TestValue:
+    """Of a goal of 0.9, with a float model at 1."""
+
+    def value(self, score, seconds=1.0):
+        goal = problem_of(ListedSpace([candidate("x")])).goal
+        return value_of(Trial("x", "f", score, seconds, 1, goal.is_met_by(score), 4), goal, reference=1.0)
+
+    def test_loss_and_latency_count_alike(self):
+        assert self.value(0.95) == pytest.approx(1.5) and self.value(0.95, 0.5) == pytest.approx(self.value(1.0))
+        assert self.value(1.0, 0.5) == pytest.approx(0.5)
+
+    def test_what_misses_the_goal_is_worse_the_further_it_does(self):
+        values = [self.value(score, seconds) for score, seconds in ((0.9, 1e9), (0.89, 0), (0.5, 0), (-9, 0))]
+        assert values == sorted(values) and len(set(values)) == 4
+        assert self.value(float("nan")) == self.value(float("inf")) > values[-1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inc_hf.compression.hpo.gaussian import GaussianProcess
+from inc_hf.compression.hpo.boosting import BoostedTrees
 from inc_hf.compression.hpo.sa_optimizer import SimulatedAnnealingOptimizer
 from inc_hf.compression.hpo.search_space import BaseSearchSpace, DiscreteSearchSpace
 from inc_hf.config.checks import wrong_type
@@ -16,8 +16,6 @@ from inc_hf.config.frameworks import HPOConfig
 from inc_hf.errors import UsageError, UsageTypeError
 
 logger = logging.getLogger(__name__)
-
-CANDIDATES = 1000  # random ones, of which a model of the metric takes the best
 
 
 class Searcher:
@@ -110,26 +108,41 @@ class RandomSearcher(Searcher):
 
 
 class BayesianOptimizationSearcher(Searcher):
-    """What promises most by a Gaussian process of the metrics so far; the first ones are random."""
+    """What promises most by a Gaussian process of the metrics so far, on Optuna; the first ones are random.
+
+    Raises:
+        ImportError: Optuna is not installed.
+    """
+
+    def __init__(self, search_space: Mapping[str, Any], higher_is_better: bool = True, seed: int = 42):
+        super().__init__(search_space, higher_is_better, seed)
+        try:
+            from inc_hf.compression.hpo.bayesian import GaussianProcess
+        except ImportError as error:
+            raise ImportError(
+                'The searcher "bo" needs Optuna: pip install "inc-hf[tune]", or take "random".'
+            ) from error
+        self.process = GaussianProcess(self.spaces, seed)
 
     def choose(self) -> dict[str, Any]:
-        if len(self.tried) <= len(self.spaces):
-            return super().choose()
-        model = GaussianProcess(*map(np.array, zip(*self.tried, strict=True)))
-        candidates = [super(BayesianOptimizationSearcher, self).choose() for _ in range(CANDIDATES)]
-        promises = model.upper_bound(np.array([self.place(candidate) for candidate in candidates]))
-        return candidates[int(promises.argmax())]
+        return self.process.promising()
+
+    def feedback(self, param: Mapping[str, Any], metric: float) -> None:
+        super().feedback(param, metric)
+        self.process.learn(param, self.sign * float(metric))
 
 
 class XgbSearcher(Searcher):
-    """What is best by a model of XGBoost of the metrics so far, searched by simulated annealing.
+    """What is best by boosted trees that learn the metrics so far, searched by simulated annealing.
+
+    They are those of XGBoost, or, where that is not installed, of scikit-learn.
 
     Args:
         loss_type (`str`, *optional*, defaults to `"reg"`): whether it learns metrics, or their order ("rank").
         min_train_samples (`int`, *optional*, defaults to 10): the first ones, which are random.
 
     Raises:
-        ImportError: xgboost is not installed.
+        ImportError: neither is installed.
     """
 
     def __init__(
@@ -141,15 +154,7 @@ class XgbSearcher(Searcher):
         seed: int = 42,
     ):
         super().__init__(search_space, higher_is_better, seed)
-        try:
-            import xgboost
-        except ImportError as error:
-            raise ImportError('The searcher "xgb" needs xgboost: pip install xgboost, or take "bo".') from error
-        kind, objective = (
-            (xgboost.XGBRegressor, "reg:squarederror") if loss_type == "reg" else (xgboost.XGBRanker, "rank:pairwise")
-        )
-        self.model = kind(max_depth=3, n_estimators=100, gamma=1e-4, learning_rate=0.3, objective=objective)
-        self.is_ranker, self.min_train_samples = loss_type == "rank", min_train_samples
+        self.model, self.min_train_samples = BoostedTrees(loss_type == "rank", seed), min_train_samples
         self.annealing = SimulatedAnnealingOptimizer(self._others, seed=seed)
 
     def _others(self, points: Any) -> list[Any]:
@@ -159,8 +164,8 @@ class XgbSearcher(Searcher):
         if len(self.tried) < self.min_train_samples:
             return super().choose()
         places, scores = map(np.array, zip(*self.tried, strict=True))
-        self.model.fit(places, scores, **({"group": [len(scores)]} if self.is_ranker else {}))
-        return self._at(self.annealing.gen_next_params(self.model.predict, list(places)))
+        self.model.fit(places, scores)
+        return self._at(self.annealing.gen_next_params(self.model.predict, self._others(places)))
 
     def _at(self, place: Any) -> dict[str, Any]:
         """The hyperparameters at a place."""
@@ -179,7 +184,7 @@ def prepare_hpo(config: HPOConfig) -> Searcher:
 
     Raises:
         TypeError: it is no [`HPOConfig`].
-        ImportError: "xgb" needs xgboost.
+        ImportError: "bo" needs Optuna, "xgb" XGBoost or scikit-learn.
     """
     if not isinstance(config, HPOConfig):
         raise UsageTypeError(f"`config` must be a HPOConfig, got {type(config).__name__}.")

@@ -8,7 +8,7 @@ from inc_hf.migrate.script.marks import Statement
 from inc_hf.migrate.script.names import dotted
 
 PLACE = "__inc_hf_imports_"
-WIDTH = 100  # of lines that are written anew
+WIDTH = 119  # of lines that are written anew
 Wanted = dict[str, dict[str, str]]  # module -> name -> what it is called; the name "" is the module itself
 
 

@@ -3,71 +3,21 @@
 import io
 import subprocess
 import tokenize
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
 import libcst as cst
 
 from inc_hf.atomic import write_bytes
 from inc_hf.migrate.script import ScriptError
-from inc_hf.migrate.script.marks import Mark, marks_in
+from inc_hf.migrate.script.found import SUFFIXES, Found, Migrated, NotRead, files_in
+from inc_hf.migrate.script.marks import marks_in
 from inc_hf.migrate.script.notebook import rewrite_notebook
 from inc_hf.migrate.script.source import concerns, rewrite_text
+from inc_hf.migrate.script.syntax import what_is_wrong
 from inc_hf.telling import progress_bar
 
-SUFFIXES = (".py", ".ipynb")
-NOT_OURS = ("__pycache__", "node_modules", "site-packages")
-BUILT = ("build", "dist")
 MANY = 5  # files, from which on it shows how far it is
-
-
-@dataclass(frozen=True)
-class Migrated:
-    """A file, and what it becomes.
-
-    Args:
-        path (`Path`): where it lies.
-        old, new (`bytes`): its content.
-        marks (`list[Mark]`): places to look at.
-        changes (`Counter`): kind of change -> places.
-        notes (`list[str]`): what a reader should know.
-    """
-
-    path: Path
-    old: bytes
-    new: bytes
-    marks: list[Mark] = field(default_factory=list)
-    changes: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def is_changed(self) -> bool:
-        return self.new != self.old
-
-
-@dataclass(frozen=True)
-class NotRead:
-    """A file or a folder that is left as it is, and why."""
-
-    path: Path
-    why: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """What lies below a path.
-
-    Args:
-        migrated (`list[Migrated]`): scripts and notebooks, and what they become.
-        not_read (`list[NotRead]`): those that cannot be read.
-        left_out (`list[NotRead]`): what is passed by, though it may have scripts.
-    """
-
-    migrated: list[Migrated] = field(default_factory=list)
-    not_read: list[NotRead] = field(default_factory=list)
-    left_out: list[NotRead] = field(default_factory=list)
 
 
 def migrate(path: Path) -> list[Migrated]:
@@ -100,40 +50,6 @@ def look_through(path: Path) -> Found:
     return found
 
 
-def files_in(path: Path, found: Found | None = None) -> Iterator[Path]:
-    """The file itself, or the scripts and notebooks below a folder, but for hidden ones and environments.
-
-    Args:
-        found: takes what is not looked at.
-    """
-    if path.is_file():
-        yield path
-    elif path.is_dir():
-        yield from _below(path, path.resolve(), found or Found())
-    else:
-        raise ScriptError(f"There is no {path}.")
-
-
-def _below(folder: Path, root: Path, found: Found) -> Iterator[Path]:
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        found.not_read.append(NotRead(folder, f"{folder} cannot be read: {error.strerror}."))
-        return
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name in NOT_OURS:
-            continue
-        if entry.is_symlink():
-            if (entry.suffix in SUFFIXES or entry.is_dir()) and not entry.resolve().is_relative_to(root):
-                found.left_out.append(NotRead(entry, f"{entry} is a symbolic link; migrate what it points to."))
-        elif entry.is_dir() and entry.name in BUILT:
-            found.left_out.append(NotRead(entry, f"{entry} is called as what builds make; name it if it is source."))
-        elif entry.is_dir() and not (entry / "pyvenv.cfg").exists():
-            yield from _below(entry, root, found)
-        elif entry.is_file() and entry.suffix in SUFFIXES:
-            yield entry
-
-
 def _migrate(path: Path, is_named: bool = False) -> Migrated:
     """Files that do not mention INC are not parsed, but for one that the user named.
 
@@ -156,9 +72,8 @@ def _script(path: Path, content: bytes) -> Migrated:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         rewritten = rewrite_text(content.decode(encoding), path)
     except cst.ParserSyntaxError as error:
-        raise ScriptError(
-            f"{path}, line {error.raw_line}: this is no Python that can be read: {error.message}"
-        ) from error
+        line, why = what_is_wrong(content.decode(encoding), error)
+        raise ScriptError(f"{path}, line {line}: this is no Python that can be read: {why}") from error
     except (UnicodeDecodeError, LookupError, SyntaxError) as error:
         raise ScriptError(
             f"{path} is in another encoding than it says, or in UTF-8 if it says none: {error}."
@@ -186,8 +101,12 @@ def write(migrated: Iterable[Migrated]) -> list[Path]:
         ScriptError: one of them has changes that git does not have, or cannot be written; nothing is written then.
     """
     changed = [each for each in migrated if each.is_changed]
+    if dirty := [str(each.path) for each in changed if not is_clean(each.path)]:
+        raise ScriptError(
+            f"{', '.join(dirty)} {'has' if len(dirty) == 1 else 'have'} changes that are not in git; commit first, so "
+            "that you can compare and go back."
+        )
     for each in changed:
-        _check_clean(each.path)
         _check_same(each)
     for each in changed:
         target = each.path.resolve()
@@ -207,16 +126,13 @@ def _check_same(migrated: Migrated) -> None:
         raise ScriptError(f"{migrated.path} cannot be written: {error.strerror}.") from error
 
 
-def _check_clean(path: Path) -> None:
-    """Raise where git has another state of a file, or none, so that nothing could bring the old one back."""
+def is_clean(path: Path) -> bool:
+    """False where git has another state of a file, or none, so that nothing could bring the old one back."""
     path = path.resolve()
     try:
         status = subprocess.run(
             ["git", "-C", str(path.parent), "status", "--porcelain", "--", path.name], capture_output=True, text=True
         )
     except OSError:  # there is no git
-        return
-    if status.returncode == 0 and status.stdout.strip():
-        raise ScriptError(
-            f"{path} has changes that are not in git; commit it first, so that you can compare and go back."
-        )
+        return True
+    return status.returncode != 0 or not status.stdout.strip()

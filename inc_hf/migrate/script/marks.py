@@ -10,7 +10,7 @@ import libcst as cst
 
 TODO = "# TODO(inc_hf): "
 MORE = "#   "  # begins the lines in which a mark goes on
-WIDTH = 100  # of the text of one line
+WIDTH = 110  # of the text of one line
 _LINE = re.compile(rf"^\s*{re.escape(TODO)}(?P<text>.*)$")
 _MORE = re.compile(rf"^\s*{MORE}(?P<text>\S.*)$")
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement

@@ -10,6 +10,7 @@ import libcst as cst
 from inc_hf.migrate.script import ScriptError, json_spans
 from inc_hf.migrate.script.magics import Magics, marked_shell
 from inc_hf.migrate.script.source import Rewritten, rewrite_text
+from inc_hf.migrate.script.syntax import what_is_wrong
 
 _BORDER = re.compile(r"^[ \t]*# inc_hf: end of cell (\d+)$\n?", re.MULTILINE)
 
@@ -95,7 +96,8 @@ def _which_cell(python: dict[int, str], path: Path, whole: cst.ParserSyntaxError
         try:
             cst.parse_module(source)
         except cst.ParserSyntaxError as error:
-            return f"{path}, cell {number}, line {error.raw_line}: this is no Python that can be read: {error.message}"
+            line, why = what_is_wrong(source, error)
+            return f"{path}, cell {number}, line {line}: this is no Python that can be read: {why}"
     return f"{path}: this is no Python that can be read: {whole.message}"
 
 

@@ -27,6 +27,8 @@ _WORDS = re.compile(
     r"neural[-_]co|neural_(?:solution|insights)|lpot|\bilit\b|inc_hf|optimum[.-]intel|optimum\[|INCTrainer"
     "|intel_extension_for_transformers"
 )
+# In quotes, in annotations, or behind a name that is given to `import_module`
+_IN_STRINGS = re.compile(r"""["'].*(?:neural|lpot|ilit|optimum|inc_hf)|:\s*(?:neural_compressor|lpot)\.""")
 EXPERIMENTAL = ("experimental",)
 REMOVABLE = (*EXPERIMENTAL, "optimum")  # some imports of these are not used any more afterwards
 # In this order, each only where one of its words is in the text
@@ -114,6 +116,7 @@ def rewrite_text(text: str, path: Path) -> Rewritten:
     if used.used or tree.has(("optimum.intel",)):
         tree.visit(Unused(work, used.used), Sweeper())
     if concerns(tree.code):
-        tree.visit(Strings(work))
+        if _IN_STRINGS.search(tree.code):
+            tree.visit(Strings(work))
         tree.visit(Imports(work))
     return Rewritten(hidden.show(tree.code), work.changes, work.notes)

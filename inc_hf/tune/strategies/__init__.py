@@ -10,11 +10,14 @@ from inc_hf.config import TuningCriterion
 from inc_hf.tune.problem import Problem, Strategy
 from inc_hf.tune.strategies.auto import auto
 from inc_hf.tune.strategies.basic import basic
+from inc_hf.tune.strategies.bayesian import bayesian
 from inc_hf.tune.strategies.conservative import conservative
 from inc_hf.tune.strategies.drawn import exhaustive, random
 from inc_hf.tune.strategies.hawq_v2 import hawq_v2
 from inc_hf.tune.strategies.mse import mse
 from inc_hf.tune.strategies.mse_v2 import mse_v2
+from inc_hf.tune.strategies.tpe import tpe
+from inc_hf.tune.study import check_study
 
 STRATEGIES: dict[str, Callable[[Problem], Strategy]] = {
     "auto": auto,
@@ -25,12 +28,21 @@ STRATEGIES: dict[str, Callable[[Problem], Strategy]] = {
     "hawq_v2": hawq_v2,
     "exhaustive": exhaustive,
     "random": random,
+    "bayesian": bayesian,
+    "tpe": tpe,
 }
+ON_OPTUNA = ("random", "bayesian", "tpe")
 
 
 def strategy_names() -> list[str]:
     """The strategies that can be chosen."""
     return list(STRATEGIES)
+
+
+def check(name: str, tuning: TuningCriterion, workspace: str) -> None:
+    """Raise ValueError or ImportError if a strategy cannot begin, before anything is evaluated."""
+    if name in ON_OPTUNA:
+        check_study(name, tuning, workspace)
 
 
 def chosen(tuning: TuningCriterion, quant_level: int | str) -> str:

@@ -3,7 +3,8 @@ import subprocess
 import pytest
 
 from inc_hf.migrate.script import ScriptError
-from inc_hf.migrate.script.files import Found, files_in, look_through, migrate, write
+from inc_hf.migrate.script.files import look_through, migrate, write
+from inc_hf.migrate.script.found import Found, files_in
 
 OLD, NEW = "from neural_compressor import quantization\n", "from inc_hf import quantization\n"
 
@@ -48,6 +49,12 @@ BROKEN = {
     "a null byte": b"import neural_compressor\n\0",
     "indentation": b"import neural_compressor\n  x = 1\n",
 }
+
+
+def test_the_reason_is_that_of_python(tmp_path):
+    (tmp_path / "a.py").write_text("import neural_compressor\nprint 1\n")
+    with pytest.raises(ScriptError, match=r"a\.py, line 2: .*Missing parentheses in call to 'print'"):
+        migrate(tmp_path)
 
 
 @pytest.fixture
@@ -126,6 +133,11 @@ def test_a_dirty_tree_is_refused(tmp_path):
     with pytest.raises(ScriptError, match=r"b\.py"):
         write(migrate(tmp_path))
     git(tmp_path, "commit", "-m", "b")
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(f"{OLD}x = 1\n")
+    with pytest.raises(ScriptError, match=r"a\.py, .*b\.py have changes"):
+        write(migrate(tmp_path))
+    git(tmp_path, "checkout", "a.py", "b.py")
     assert [path.name for path in write(migrate(tmp_path))] == ["a.py", "b.py"]
     assert (tmp_path / "b.py").read_text() == NEW
     assert write(migrate(tmp_path)) == []  # there is nothing left to do, so that a dirty tree does not matter
