@@ -76,7 +76,7 @@ def test_arguments_of_recipes(caplog):
     ]
 
 
-@pytest.mark.parametrize("strategy", ["mse", "bayesian", "hawq_v2"])
+@pytest.mark.parametrize("strategy", ["mse", "hawq_v2"])
 def test_a_strategy_that_is_not_here(strategy, caplog, tmp_path):
     conf = config(quant_level=0)
     conf.tuning_criterion = TuningCriterion(strategy, max_trials=2)

@@ -130,6 +130,14 @@ class TestTakingOver:
         assert known == default and self.states(problem) == ["COMPLETE"]
         assert strategy.send(result(default.fingerprint)) != default
 
+    def test_a_result_of_an_older_search_does_not(self, problem, monkeypatch):
+        """The workspace may hold trials of another model with the same score."""
+        problem.history.add(result(problem.default.fingerprint))
+        default = self.begin(problem, monkeypatch, started=1)
+        again, strategy = self.next_of(problem)
+        assert again == default and self.states(problem) == ["FAIL", "RUNNING"]
+        strategy.close()
+
     def test_of_another_machine(self, problem, monkeypatch):
         default = self.begin(problem, monkeypatch, place="elsewhere", started=1)
         other, strategy = self.next_of(problem)

@@ -70,8 +70,9 @@ class Participant:
 
     def _take_over(self, trial: FrozenTrial) -> None:
         """End the trial of a process that has ended: with its result, if that was written somewhere."""
-        fingerprint = trial.user_attrs["fingerprint"]
-        result = result_of(trial) or self.problem.history.recorded(fingerprint)
+        result = result_of(trial)
+        if result is None and not trial.user_attrs["has_older"]:
+            result = self.problem.history.recorded(trial.user_attrs["fingerprint"])
         if result is None:
             logger.warning("The process of trial %d has ended; its candidate is tried again.", trial.number)
             self.study.give_up(trial.number, "its process ended")
@@ -124,10 +125,13 @@ class Participant:
         if (point := self._point()) is None:
             return None
         candidate = self.points.candidate(point)
-        number = self.study.begin(point, self.points.choices, candidate.fingerprint, candidate.label)
-        self.mine = number, candidate.fingerprint
+        name = candidate.fingerprint
+        older = self.problem.history.recorded(name) is not None  # of another search, maybe of another model
+        attributes = {"fingerprint": name, "label": candidate.label, "has_older": older}
+        number = self.study.begin(point, self.points.choices, **attributes)
+        self.mine = number, name
         self.look()
-        if why := self._taken_before(number, candidate.fingerprint):
+        if why := self._taken_before(number, name):
             self.study.give_up(number, why)
             self.mine = None
             return None
