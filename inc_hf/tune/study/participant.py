@@ -105,7 +105,7 @@ class Participant:
             if trial.params.keys() == self.points.choices.keys() and trial.user_attrs["fingerprint"] not in tried:
                 return trial.params
         values = {trial.number: self.now.value(result_of(trial)) for trial in self.now.done.values()}
-        how = {"sampler": self.sampler, "seed": self.problem.seed, "informed": self.informed, "met": self.now.is_met()}
+        how = {"sampler": self.sampler, "seed": self.now.seed(), "informed": self.informed, "met": self.now.is_met()}
         with as_loud_as_us():
             return suggested(self.points, self.now.trials, values, set(tried), **how)
 

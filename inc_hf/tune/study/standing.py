@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from inc_hf.tune.history import Trial
 from inc_hf.tune.problem import Problem
+from inc_hf.tune.study import owner
 from inc_hf.tune.study.points import Points
 from inc_hf.tune.study.shared import SharedStudy, result_of
 from inc_hf.tune.study.value import value_of
@@ -85,6 +86,13 @@ class Standing:
         if len(before) >= self.problem.tuning.max_trials:
             return "there are enough trials"
         return "the goal is met" if self.is_met() and not self.problem.tuning.timeout else ""
+
+    def seed(self) -> str:
+        """Of what this process draws next: its own if others of this machine take part, or all would draw the same."""
+        mine = owner.me()
+        owners = {who["pid"]: who for who in (t.user_attrs["owner"] for t in self.trials) if owner.is_here(who)}
+        alone = not any(owner.lives(who) for pid, who in owners.items() if pid != mine["pid"])
+        return f"{self.problem.seed}" if alone else f"{self.problem.seed} {mine['pid']}"
 
     def longest(self) -> float:
         """Seconds of the longest evaluation."""
