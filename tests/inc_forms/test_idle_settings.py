@@ -94,19 +94,6 @@ def test_where_a_search_of_alphas_begins_is_said_once_wherever_it_stands(recipes
     assert caplog.messages == [f"`{name}_alpha` of `{of}_args` of the PostTrainingQuantConfig changes nothing here."]
 
 
-@pytest.mark.parametrize("strategy", ["bayesian", "tpe"])
-def test_a_strategy_that_is_not_here(strategy, caplog, tmp_path):
-    conf = config(quant_level=0)
-    conf.tuning_criterion = TuningCriterion(strategy, max_trials=2)
-    with caplog.at_level(logging.WARNING):
-        q_model = fit(net(), conf, eval_func=lambda model: 1.0)
-    assert q_model.met_criterion
-    assert f"The strategy '{strategy}' is not available yet; 'basic' searches instead" in caplog.text
-    caplog.clear()
-    fit(net(), conf)
-    assert "available" not in caplog.text, "nothing is searched"
-
-
 def test_what_was_changed_wrongly_is_seen_before_the_model_is_touched():
     conf = config()
     conf.op_type_dict["Linear"] = {"weigth": {}}

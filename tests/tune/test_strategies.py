@@ -243,7 +243,7 @@ class TestOnOptuna:
 
     @pytest.mark.parametrize("strategy", ["random", "tpe", "bayesian"])
     def test_the_same_seed_gives_the_same(self, strategy):
-        runs = [self.run(strategy, "none", lambda c: 0.0, seed, 12) for seed in (1, 1, 2)]
+        runs = [self.run(strategy, "none", lambda c: 0.0, seed, 11) for seed in (1, 1, 2)]
         assert runs[0] == runs[1] != runs[2]
 
     def test_with_time_it_looks_for_what_is_faster(self):

@@ -15,7 +15,7 @@ from inc_hf.tune.study import owner
 
 optuna = pytest.importorskip("optuna")
 from inc_hf.tune.study import participant as participants  # noqa: E402 as they import Optuna
-from inc_hf.tune.study import shared, storage  # noqa: E402
+from inc_hf.tune.study import shared, standing, storage  # noqa: E402
 
 
 @pytest.fixture
@@ -129,6 +129,26 @@ class TestTakingOver:
         known, strategy = self.next_of(problem)
         assert known == default and self.states(problem) == ["COMPLETE"]
         assert strategy.send(result(default.fingerprint)) != default
+
+    def test_a_result_of_a_rival_does_not(self, problem, monkeypatch, sleeper):
+        """Killed before it could see that another process had begun with the same candidate."""
+        default = self.begin(problem, monkeypatch, pid=sleeper.pid, started=owner.started(sleeper.pid))
+        with monkeypatch.context() as late:
+            late.setattr(participants.Participant, "_point", lambda self: self.points.default())
+            late.setattr(standing.Standing, "taken_before", lambda self, number, fingerprint: "")
+            assert self.begin(problem, monkeypatch, started=1) == default
+        problem.history.add(result(default.fingerprint))
+        other, strategy = self.next_of(problem)
+        assert other != default and self.states(problem) == ["RUNNING", "FAIL", "RUNNING"]
+        strategy.close()
+
+    def test_a_result_of_an_older_search_does_not(self, problem, monkeypatch):
+        """The workspace may hold trials of another model with the same score."""
+        problem.history.add(result(problem.default.fingerprint))
+        default = self.begin(problem, monkeypatch, started=1)
+        again, strategy = self.next_of(problem)
+        assert again == default and self.states(problem) == ["FAIL", "RUNNING"]
+        strategy.close()
 
     def test_of_another_machine(self, problem, monkeypatch):
         default = self.begin(problem, monkeypatch, place="elsewhere", started=1)

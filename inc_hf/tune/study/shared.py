@@ -39,11 +39,11 @@ class SharedStudy:
         trials = [t for t in self.study.get_trials(deepcopy=False) if {"fingerprint", "owner"} <= t.user_attrs.keys()]
         return [t for t in trials if t.state != TrialState.COMPLETE or "trial" in t.user_attrs]
 
-    def begin(self, point: Point, choices: Mapping[str, list[str]], fingerprint: str, label: str) -> int:
+    def begin(self, point: Point, choices: Mapping[str, list[str]], **attributes: Any) -> int:
         """A new trial of this process; its number. Whether it has the candidate to itself is to be seen then."""
         key = secrets.token_hex(8)
         distributions = {name: CategoricalDistribution(words) for name, words in choices.items()}
-        attributes = {"fingerprint": fingerprint, "label": label, "owner": {**owner.me(), "key": key}}
+        attributes["owner"] = {**owner.me(), "key": key}
         begun = create_trial(
             state=TrialState.RUNNING, params=dict(point), distributions=distributions, user_attrs=attributes
         )

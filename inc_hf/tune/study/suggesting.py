@@ -19,10 +19,10 @@ Values = dict[int, float]
 
 def suggested(
     points: Points, trials: list[FrozenTrial], values: Values, tried: set[str], sampler: Callable[[int], BaseSampler],
-    seed: int, informed: bool, met: bool,
+    seed: str, informed: bool, met: bool,
 ) -> dict[str, str] | None:  # fmt: skip
     """A point that is not tried yet; None if there is none. It depends on the seed and the trials only, so a search
-    that was interrupted goes on as it would have.
+    of one process that was interrupted goes on as it would have.
 
     Until the goal is `met`, every other point is drawn: where each of several modules destroys the model alone, the
     scores tell a sampler nothing before all of them are in float.
@@ -31,9 +31,9 @@ def suggested(
         if points.is_new(point, tried):
             return point
     draws = informed and (len(values) < STARTUP or (len(trials) % 2 == 0 and not met))
-    seed = int(hashlib.sha256(f"{seed} {len(trials)}".encode()).hexdigest()[:8], 16)
-    random, point = Random(seed), {}
-    draw = _asking(points, trials, values, sampler(seed))
+    number = int(hashlib.sha256(f"{seed} {len(trials)}".encode()).hexdigest()[:8], 16)
+    random, point = Random(number), {}
+    draw = _asking(points, trials, values, sampler(number))
     for _ in range(ATTEMPTS):
         point = points.drawn(random) if draws else draw()
         if points.is_new(point, tried):
