@@ -26,18 +26,23 @@ class Axis:
         share = (value - self.low) / ((self.high - self.low) or 1.0)
         return round(self.start + share * (self.end - self.start), 2)
 
-    def ticks(self, count: int = 5) -> list[float]:
-        """Round numbers on the axis, about so many."""
-        step = _round_step((self.high - self.low) / count)
-        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [number * step for number in range(first, last + 1)]
+    @property
+    def step(self) -> float:
+        """From one tick to the next: a round number, of which there are about five."""
+        return _round_step((self.high - self.low) / 5)
+
+    def ticks(self) -> list[float]:
+        """Round numbers on the axis."""
+        first, last = math.ceil(self.low / self.step - 1e-9), math.floor(self.high / self.step + 1e-9)
+        return [number * self.step for number in range(first, last + 1)]
 
     def label(self, tick: float) -> str:
         """A tick with as many digits as tell it from its neighbours."""
-        step = _round_step((self.high - self.low) / 5)
-        if max(abs(self.low), abs(self.high)) >= 1e5 or step < 1e-5:
-            return f"{tick:.2g}"
-        return f"{tick + 0.0:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
+        largest, power = max(abs(self.low), abs(self.high)), math.floor(math.log10(self.step) + 1e-9)
+        if 1e-3 <= largest < 1e5:
+            return f"{tick + 0.0:.{max(0, -power)}f}"
+        digits = max(0, math.floor(math.log10(largest)) - power)
+        return "0" if abs(tick) < self.step / 2 else f"{tick:.{digits}e}".replace("e-0", "e-").replace("e+", "e")
 
 
 def _round_step(step: float) -> float:

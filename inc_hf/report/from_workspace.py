@@ -1,6 +1,7 @@
 """What the workspace of a search tells: its trials, and the tables of `diagnosis=True`."""
 
 from pathlib import Path
+from typing import Any
 
 from inc_hf.coverage import Coverage
 from inc_hf.report.facts import Facts, Part
@@ -24,7 +25,13 @@ def tell_of_workspace(directory: Path, facts: Facts) -> None:
     rest = read_dict(directory / REST)
     with damaged(directory / REST):
         facts.about = facts.about or {str(k): str(v) for k, v in rest.get("about", {}).items()}
-        facts.tuning = {**dict(rest.get("tuning", {})), **facts.tuning}
+        facts.tuning = _merged(facts.tuning, dict(rest.get("tuning", {})))
         facts.parts = facts.parts or [Part(**part) for part in rest.get("parts", [])]
         if facts.coverage is None and (coverage := rest.get("coverage")):
             facts.coverage = Coverage.from_dict(coverage)
+
+
+def _merged(of_checkpoint: dict[str, Any], of_diagnosis: dict[str, Any]) -> dict[str, Any]:
+    """What both tell of a search, if it was the same one."""
+    is_same = all(of_diagnosis.get(key) == of_checkpoint.get(key) for key in ("score", "baseline"))
+    return {**of_diagnosis, **of_checkpoint} if is_same or not of_checkpoint else of_checkpoint

@@ -35,7 +35,7 @@ def join(parts: Iterable[Any]) -> Markup:
 
 def module(name: str) -> Markup:
     """The name of a module, which may be broken at its dots where a screen is narrow."""
-    parts = re.split(r"(?<=[._/])", name)
+    parts = re.split(r"(?<=[./])", name)
     return element("code", *[piece for part in parts for piece in (part, element("wbr"))][:-1])
 
 
@@ -67,7 +67,9 @@ def bar(share: float, text: str) -> Markup:
 
 
 def paragraph(*content: Any) -> Markup:
-    return element("p", *content)
+    """Text in which a number and its unit stay together."""
+    parts = [part if isinstance(part, Markup) else str(part).replace(" %", "\u00a0%") for part in content]
+    return element("p", *parts)
 
 
 def _key(name: str) -> str:

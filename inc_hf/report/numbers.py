@@ -23,7 +23,7 @@ def size(count: float | None) -> str:
     """Bytes."""
     if count is None:
         return "—"
-    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
 def seconds(value: float | None) -> str:

@@ -18,7 +18,7 @@ code { font: .85em/1.4 ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", 
 .muted, .legend, .absent, footer { color: var(--muted); font-size: .875rem; }
 .about { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .75rem 0; font-size: .9rem; }
 .about dt { color: var(--muted); } .about dd { margin: 0; overflow-wrap: anywhere; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem; margin: 1rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .75rem; margin: 1rem 0; }
 .tile { background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem; padding: .6rem .8rem; }
 .tile span { display: block; color: var(--muted); font-size: .8rem; }
 .tile b { display: block; font-size: 1.35rem; line-height: 1.3; }
@@ -30,11 +30,11 @@ td { vertical-align: top; font-variant-numeric: tabular-nums; } td.n { white-spa
 .bar { position: relative; display: block; min-width: 5.5rem; padding: 0 .3rem; z-index: 0; }
 .bar b { font-weight: 400; white-space: nowrap; }
 .fill { position: absolute; inset: 0 auto 0 0; background: var(--fill); border-radius: .2rem; z-index: -1; }
-.yes { color: var(--best); } .no { color: var(--bad); }
+.pair { white-space: nowrap; } .yes { color: var(--best); } .no { color: var(--bad); }
 details { margin: .25rem 0; } summary { cursor: pointer; color: var(--good); padding: .35rem 0; font-size: .875rem; }
 details thead { display: none; }
 figure { margin: .5rem 0 1rem; max-width: 36rem; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 0 1.5rem; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 1.5rem; }
 .plot { display: block; width: 100%; height: auto; font-size: 12px; }
 .plot text { fill: var(--muted); } .plot .label, .plot .levelname { fill: var(--text); }
 .grid { stroke: var(--rule); } .level { stroke: var(--text); stroke-dasharray: 4 3; } .strip { fill: var(--panel); }
@@ -43,7 +43,7 @@ figure { margin: .5rem 0 1rem; max-width: 36rem; }
 .dot.best { stroke: var(--best); fill: var(--best); background: var(--best); }
 .float, .dot.float { stroke: var(--float); fill: var(--float); background: var(--float); }
 .ranges .met { fill: var(--good); } .ranges .float { fill: var(--float); stroke: none; }
-.ranges { width: 100%; min-width: 5rem; max-width: 14rem; height: 1rem; display: block; margin-top: .2rem; }
+.ranges { width: 100%; min-width: 5rem; max-width: 14rem; height: 3em; display: block; }
 .ranges .level { stroke-dasharray: none; stroke-width: .6; }
 .line { fill: none !important; stroke-width: 2; }
 .s0 { stroke: var(--good); fill: var(--good); background: var(--good); }
@@ -56,6 +56,7 @@ figure { margin: .5rem 0 1rem; max-width: 36rem; }
 .legend i.float { border-radius: 0; }
 footer { margin: 2.5rem 0 1rem; padding-top: .5rem; border-top: 1px solid var(--rule); }
 @media (max-width: 40rem) { body { padding: .75rem; } table { font-size: .8125rem; } th, td { padding-right: .5rem; }
+  td:has(> code:first-child) { min-width: 9.5rem; } .plot { font-size: 15px; }
   .about { grid-template-columns: 1fr; } .about dd { margin-bottom: .35rem; } }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } .scroll { overflow: visible; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } figure, tr, .tile { break-inside: avoid; }

@@ -7,7 +7,7 @@ from inc_hf.report.axes import Axis
 from inc_hf.report.html import Markup, element, escaped, join
 
 WIDTH, HEIGHT = 480, 300
-LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 42  # what is outside of the axes
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 30, 42  # what is outside of the axes
 MARKS = 60  # points of a line that are marked, if it has no more
 
 Point = tuple[float, float]
@@ -35,7 +35,6 @@ def picture(label: str, *content: Any) -> Markup:
 
 def frame(x: Axis, y: Axis, x_name: str, y_name: str) -> Markup:
     """Grid, numbers and names of two axes."""
-    middle = (TOP + HEIGHT - BOTTOM) / 2
     return join(
         [
             *[_line("grid", x.start, y(tick), x.end, y(tick)) for tick in y.ticks()],
@@ -43,7 +42,7 @@ def frame(x: Axis, y: Axis, x_name: str, y_name: str) -> Markup:
             *[_line("grid", x(tick), y.start, x(tick), y.end) for tick in x.ticks()],
             *[_text(x(tick), y.start + 16, x.label(tick)) for tick in x.ticks()],
             _text((x.start + x.end) / 2, HEIGHT - 6, x_name, kind="name"),
-            _text(13, middle, y_name, kind="name", transform=f"rotate(-90 13 {middle:g})"),
+            _text(2, 13, y_name, "start", kind="name"),  # above its axis, where it is read without turning the head
         ]
     )
 
@@ -83,11 +82,11 @@ def two_ranges(first: Point, second: Point) -> Markup:
     """Two stretches, one above the other, with a mark at zero."""
     axis = Axis.over([*first, *second, 0.0], 0, 100, margin=0.02)
     bars = [
-        element("rect", x=axis(low), y=top, width=max(round(axis(high) - axis(low), 2), 0.8), height=5, class_=kind)
-        for (low, high), top, kind in ((first, 1, "float"), (second, 8, "met"))
+        element("rect", x=axis(low), y=top, width=max(round(axis(high) - axis(low), 2), 0.8), height=6, class_=kind)
+        for (low, high), top, kind in ((first, 3, "float"), (second, 15, "met"))
     ]
-    zero = _line("level", axis(0), 0, axis(0), 14)
-    return element("svg", *bars, zero, viewBox="0 0 100 14", preserveAspectRatio="none", class_="ranges", role="img")
+    zero = _line("level", axis(0), 0, axis(0), 24)
+    return element("svg", *bars, zero, viewBox="0 0 100 24", preserveAspectRatio="none", class_="ranges", role="img")
 
 
 def _dot(point: Dot, x: float, y: float) -> Markup:
@@ -96,9 +95,7 @@ def _dot(point: Dot, x: float, y: float) -> Markup:
         mark = element("rect", title, x=x - 5, y=y - 5, width=10, height=10, class_="dot float")
     else:
         mark = element("circle", title, cx=x, cy=y, r=7 if point.kind == "best" else 5, class_=f"dot {point.kind}")
-    at_right = x < WIDTH - 90
-    beside = _text(x + (9 if at_right else -9), y - 6, point.label, "start" if at_right else "end", "label")
-    return join([mark, beside if point.label else None])
+    return join([mark, _text(x, y - 9, point.label, kind="label") if point.label else None])
 
 
 def _polyline(points: Sequence[Point], x: Axis, y: Axis, number: int) -> Markup:
@@ -112,5 +109,5 @@ def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind)
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle", kind: str | None = None, **more: Any) -> Markup:
-    return element("text", escaped(text), x=round(x, 2), y=round(y, 2), text_anchor=anchor, class_=kind, **more)
+def _text(x: float, y: float, text: str, anchor: str = "middle", kind: str | None = None) -> Markup:
+    return element("text", escaped(text), x=round(x, 2), y=round(y, 2), text_anchor=anchor, class_=kind)

@@ -24,10 +24,9 @@ def sensitivity(facts: Facts) -> Markup | None:
         ]
         for row, error in zip(facts.sensitivity, errors, strict=True)
     ]
-    told = (
-        "The mean squared error of the output, over its variance, with this module alone quantized; and that of the "
-    )
-    return join([paragraph(told, "weight, over its mean square."), long_table(HEADINGS, rows, "Sensitivity")])
+    told = "The mean squared error of the output, over its variance, with this module alone quantized; "
+    more = "and that of its weight, over the weight's mean square."
+    return join([paragraph(told, more), long_table(HEADINGS, rows, "Sensitivity")])
 
 
 def _share(error: float, most: float) -> float:

@@ -4,7 +4,7 @@ from inc_hf.report import numbers
 from inc_hf.report.facts import Facts
 from inc_hf.report.html import Markup, bar, long_table, module
 
-HEADINGS = ("Part", "Now", "Float", "Smaller by")
+HEADINGS = ("Part", "Now", "Float", "Float / now")
 
 
 def sizes(facts: Facts) -> Markup | None:

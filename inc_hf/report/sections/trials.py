@@ -11,6 +11,7 @@ from inc_hf.report.svg import TOP, WIDTH, Dot, axes_of, dots, frame, legend, lev
 from inc_hf.tune import Trial
 
 LABELLED = 12  # trials of a picture that have their numbers beside them
+IN_STRIP = 4  # the same of those in the strip
 UNTIMED = 80  # width of the strip for trials whose latency nobody has measured
 HEADINGS = ("", "Trial", "Score", "Goal", "Latency", "Size", "INT8 modules", "Evaluation")
 KINDS = {"float": "float model", "best": "best", "met": "meets the goal", "missed": "misses it"}
@@ -75,7 +76,8 @@ def _strip(points: Sequence[Dot], y: Axis) -> Markup:
     words = element("text", "not timed", x=left + 30, y=y.start + 16, text_anchor="middle")
     back = element("rect", x=left, y=TOP, width=60, height=y.start - TOP, class_="strip")
     places = Axis(0, len(points) + 1, left, left + 60)
-    moved = [dot._replace(x=number) for number, dot in enumerate(points, 1)]
+    labelled = len(points) <= IN_STRIP
+    moved = [dot._replace(x=number, label=dot.label if labelled else "") for number, dot in enumerate(points, 1)]
     return join([back, words, dots(moved, places, y)])
 
 
