@@ -86,7 +86,9 @@ def two_ranges(first: Point, second: Point) -> Markup:
         for (low, high), top, kind in ((first, 3, "float"), (second, 15, "met"))
     ]
     zero = _line("level", axis(0), 0, axis(0), 24)
-    return element("svg", *bars, zero, viewBox="0 0 100 24", preserveAspectRatio="none", class_="ranges", role="img")
+    return element(
+        "svg", *bars, zero, viewBox="0 0 100 24", preserveAspectRatio="none", class_="ranges", aria_hidden="true"
+    )
 
 
 def _dot(point: Dot, x: float, y: float) -> Markup:

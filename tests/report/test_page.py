@@ -70,6 +70,14 @@ def test_long_tables_unfold_without_a_script():
     assert all(f"layer.{i}" in page.sections["Sensitivity of each module"] for i in range(200))
 
 
+def test_a_long_training_is_thinned():
+    """To its beginning, its end and what lies evenly between."""
+    facts = Facts("long", training=[{"step": step, "loss": 1 / (step + 1)} for step in range(20_000)])
+    text = page_of(facts)
+    assert len(text) < 100_000 and "201 of 20000 entries." in text
+    assert '<td class="n">19999</td>' in text and '<td class="n">0</td>' in text
+
+
 def test_what_may_be_replaced(tmp_path):
     write_page(Facts("mine"), tmp_path / "new" / "report.html")
     check_replaceable(tmp_path / "new" / "report.html")

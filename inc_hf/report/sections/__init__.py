@@ -31,7 +31,7 @@ SECTIONS = (
     Section("Left in float", left_in_float, "inc_config.json of a checkpoint made with inc_hf says it"),
     Section("Sensitivity of each module", sensitivity, DIAGNOSIS),
     Section("Ranges of the weights", weight_table, DIAGNOSIS),
-    Section("Ranges of the activations", activation_table, f"{DIAGNOSIS} and calibration data"),
+    Section("Ranges of the activations", activation_table, f"{DIAGNOSIS} and inputs, if activations become integers"),
     Section("Size of each part", sizes, "it is read from a checkpoint in safetensors"),
     Section("Zeros of each layer", sparsity, "they are read from a checkpoint in safetensors"),
     Section("Training", training, "a Trainer writes trainer_state.json to its checkpoints"),

@@ -1,5 +1,7 @@
 """What the Trainer logged."""
 
+import math
+
 from inc_hf.report import numbers
 from inc_hf.report.facts import Facts, Row
 from inc_hf.report.html import Markup, element, join, long_table
@@ -9,6 +11,7 @@ from inc_hf.report.svg import Point, lines
 LOSSES = {"loss": "training", "eval_loss": "evaluation"}
 ZEROS = {"pruning/sparsity": "of all layers", "pruning/pruned_layers": "of the pruned layers"}
 FIRST = ("step", "epoch", *LOSSES, *ZEROS)
+POINTS, ROWS = 600, 200
 UNTOLD = ("runtime", "per_second", "total_flos", "_time")  # parts of names that say nothing of the model
 
 
@@ -22,9 +25,10 @@ def training(facts: Facts) -> Markup | None:
         _plot(facts.training, {key: key.removeprefix("eval_") for key in _scores(facts.training)}, "score"),
     ]
     names = _columns(facts.training)
-    rows = [[_cell(entry.get(name)) for name in names] for entry in facts.training]
-    shown = long_table(names, rows, "The Trainer's log")
-    return join([element("div", *[plot for plot in plots if plot], class_="plots"), shown])
+    rows = [[_cell(entry.get(name)) for name in names] for entry in thinned(facts.training, ROWS)]
+    some = f"{len(rows)} of {len(facts.training)} entries." if len(rows) < len(facts.training) else None
+    shown = [element("p", some, class_="muted") if some else None, long_table(names, rows, "The Trainer's log")]
+    return join([element("div", *[plot for plot in plots if plot], class_="plots"), *shown])
 
 
 def _plot(entries: list[Row], names: dict[str, str], what: str) -> Markup | None:
@@ -36,7 +40,15 @@ def _plot(entries: list[Row], names: dict[str, str], what: str) -> Markup | None
 
 def _series(entries: list[Row], name: str) -> list[Point]:
     found = [(number_or_none(entry.get("step")), number_or_none(entry.get(name))) for entry in entries]
-    return [(x, y) for x, y in found if x is not None and y is not None]
+    return thinned([(x, y) for x, y in found if x is not None and y is not None], POINTS)
+
+
+def thinned(items: list, most: int) -> list:
+    """About so many of them, evenly, the last one among them: a page is no place for a million."""
+    if len(items) <= most:
+        return items
+    kept = items[:: math.ceil(len(items) / most)]
+    return kept if kept[-1] is items[-1] else [*kept, items[-1]]
 
 
 def _scores(entries: list[Row]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from inc_hf.report import numbers
 from inc_hf.report.axes import Axis
 from inc_hf.report.facts import Facts
-from inc_hf.report.html import Markup, element, join, paragraph, table
+from inc_hf.report.html import Markup, element, join, long_table, paragraph
 from inc_hf.report.reading import number_or_none
 from inc_hf.report.svg import TOP, WIDTH, Dot, axes_of, dots, frame, legend, level, picture
 from inc_hf.tune import Trial
@@ -22,7 +22,7 @@ def trials(facts: Facts) -> Markup | None:
     if not facts.trials:
         return None
     rows = [_row(number, trial) for number, trial in enumerate(facts.trials, 1)]
-    return join([_picture(facts), table(HEADINGS, rows, "All trials")])
+    return join([_picture(facts), long_table(HEADINGS, rows, "All trials")])
 
 
 def _picture(facts: Facts) -> Markup | None:
