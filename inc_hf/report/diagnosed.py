@@ -55,5 +55,5 @@ def keep_diagnosis(
 def _tuning(result: TuneResult) -> dict[str, Any]:
     goal = result.goal
     told = {"score": result.trial.score, "metric": goal.metric, "met_criterion": result.met_criterion}
-    told |= {"baseline": goal.baseline, "target": goal.target}
+    told |= {"baseline": goal.baseline, "target": goal.target, "fingerprint": result.trial.fingerprint}
     return {key: value for key, value in told.items() if value is not None}

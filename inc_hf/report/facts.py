@@ -26,7 +26,8 @@ class Facts:
     Attributes:
         name: of the directory.
         about: what the model is, in words.
-        tuning: score, baseline, metric, dataset, whether the goal is met; and target, if that is known.
+        tuning: score, baseline, metric, dataset, whether the goal is met; and target and the fingerprint of the
+            trial, if these are known.
         sensitivity, weights, activations: rows of the tables that `diagnosis=True` writes.
         training: entries of the Trainer's log.
     """
@@ -47,3 +48,13 @@ class Facts:
     def is_empty(self) -> bool:
         found = (self.about, self.trials, self.sensitivity, self.weights, self.activations, self.training)
         return not any(found) and self.coverage is None
+
+    @property
+    def returned(self) -> Trial | None:
+        """The trial of the model that the search has returned; None if it is not known, or could be several: scores
+        on little data are often equal, and the latency of one says nothing of another."""
+        if fingerprint := self.tuning.get("fingerprint"):  # the newest search stands first
+            return next((trial for trial in self.trials if trial.fingerprint == fingerprint), None)
+        score, baseline = self.tuning.get("score"), self.tuning.get("baseline")
+        same = [trial for trial in self.trials if trial.score == score and baseline in (None, trial.baseline)]
+        return same[0] if len(same) == 1 else None

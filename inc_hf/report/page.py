@@ -92,9 +92,8 @@ def _score(facts: Facts) -> Tile | None:
 
 
 def _latency(facts: Facts) -> Tile | None:
-    score = facts.tuning.get("score")
-    latency = next((t.latency for t in facts.trials if t.score == score and t.latency), None)
-    return None if latency is None else ("speed", numbers.times(1 / latency), "as fast as the float model")
+    latency = facts.returned and facts.returned.latency
+    return ("speed", numbers.times(1 / latency), "as fast as the float model") if latency else None
 
 
 def _size(facts: Facts) -> Tile | None:

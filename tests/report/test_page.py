@@ -1,5 +1,7 @@
 """The page as a whole: what it has, that it needs nothing else, and that no name can become a part of it."""
 
+from dataclasses import replace
+
 import pytest
 from reporting import EVIL, TRIALS, Page, write_training, write_workspace
 
@@ -33,6 +35,19 @@ def test_each_trial_has_a_row_and_a_place(page):
     assert page.elements["circle"] >= len(TRIALS)
     assert "not timed" in text and "goal" in text and "latency, times that of the float model" in text
     assert "trial 2, one in float: 0.9490" in text, "said where a pointer rests on it"
+
+
+def test_the_speed_is_that_of_the_model_returned():
+    """Not of another trial that scores the same."""
+    slow, fast = replace(TRIALS[1], fingerprint="slow", latency=2.0), replace(TRIALS[1], fingerprint="fast")
+    tuning = {"score": slow.score, "baseline": slow.baseline}
+    assert "0.50 ×" in Page(page_of(Facts("one", trials=[TRIALS[0], slow], tuning=tuning))).sections[""]
+    several = Page(page_of(Facts("two", trials=[slow, fast], tuning=tuning)))
+    assert "speed" not in several.sections[""] and "the model returned" not in several.sections["Trials"]
+    known = Page(page_of(Facts("two", trials=[slow, fast], tuning={**tuning, "fingerprint": "fast"})))
+    assert "2.00 ×" in known.sections[""] and "the model returned" in known.sections["Trials"]
+    other = Page(page_of(Facts("other", trials=[slow], tuning={**tuning, "baseline": 0.1})))
+    assert "speed" not in other.sections[""]
 
 
 def test_trials_without_latency():

@@ -14,7 +14,7 @@ LABELLED = 12  # trials of a picture that have their numbers beside them
 IN_STRIP = 4  # the same of those in the strip
 UNTIMED = 80  # width of the strip for trials whose latency nobody has measured
 HEADINGS = ("", "Trial", "Score", "Goal", "Latency", "Size", "INT8 modules", "Evaluation")
-KINDS = {"float": "float model", "best": "best", "met": "meets the goal", "missed": "misses it"}
+KINDS = {"float": "float model", "best": "the model returned", "met": "meets the goal", "missed": "misses it"}
 
 
 def trials(facts: Facts) -> Markup | None:
@@ -47,16 +47,10 @@ def _picture(facts: Facts) -> Markup | None:
 
 
 def _dot(number: int, trial: Trial, facts: Facts, is_timed: bool, count: int) -> Dot:
-    kind = "best" if _is_best(trial, facts) else "met" if trial.meets_goal else "missed"
+    kind = "best" if trial is facts.returned else "met" if trial.meets_goal else "missed"
     place = trial.latency or -1.0 if is_timed else max(trial.seconds, 0.0)
     title = f"trial {number}, {trial.label}: {trial.score:.4f}"
     return Dot(place, trial.score, kind, title, str(number) if count <= LABELLED or kind == "best" else "")
-
-
-def _is_best(trial: Trial, facts: Facts) -> bool:
-    """The first that scores what the search has returned."""
-    same = [t for t in facts.trials if t.score == facts.tuning.get("score")]
-    return bool(same) and trial is same[0]
 
 
 def _baselines(facts: Facts) -> list[float]:
