@@ -40,7 +40,7 @@ def module(name: str) -> Markup:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], label: str) -> Markup:
-    """A table that can be scrolled sideways where it is too wide; what is a number is set to the right.
+    """A table that can be scrolled sideways where it is too wide; a number stays on one line.
 
     Args:
         label: what it shows, for who does not see it.
