@@ -16,17 +16,19 @@ from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import PostTrainingQuantConfig, options
 from inc_hf.config.aliases import also_called
 from inc_hf.config.arguments import check_data, check_function
+from inc_hf.coverage import Coverage
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
 from inc_hf.inference.optimize import ready_copy
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
 from inc_hf.quantize.support import check_supported, say_what_is_idle
 from inc_hf.quantize.workflow import check_is_float
+from inc_hf.report import keep_diagnosis
 from inc_hf.results.compressed import held_model
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.results.story import goal_by
 from inc_hf.telling import NOTICE
-from inc_hf.tune import diagnose, search, write_diagnosis
+from inc_hf.tune import TuneResult, search
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.comparing import agreeing_best
 from inc_hf.tune.quantization_space import QuantizationSpace
@@ -99,9 +101,9 @@ def _converted(model: nn.Module, conf: PostTrainingQuantConfig, calibration: Cal
     original = copy_of(model) if conf.diagnosis else None
     with restored_on_error(model):
         space.quantize(model, candidate, fold=original is None)
-        if original is not None:
-            _diagnose(original, model, calibration.batches[:RANKING_BATCHES])
         coverage = space.coverage(model, candidate)
+        if original is not None:
+            _diagnose(original, model, calibration.batches[:RANKING_BATCHES], coverage)
         result = QuantizedModel(_attached(model), conf, candidate, coverage=coverage, notes=notes)
     coverage.log(logger)
     return result
@@ -116,17 +118,18 @@ def _tuned(
     goal_of = partial(goal_by, evaluate)
     result = search(model, evaluate, space_of, goal_of, tuning, calibration.batches, conf.quant_level, ready_copy)
     if conf.diagnosis:
-        _diagnose(model, result.model, result.inputs)
+        _diagnose(model, result.model, result.inputs, result.coverage, result)
     result.coverage.log(logger)
     tuned = QuantizedModel(_attached(result.model), conf, result.candidate, result, result.coverage, result.doubts)
     return tuned.made_of(model)
 
 
-def _diagnose(model: nn.Module, quantized: nn.Module, inputs: list) -> None:
-    """Write `diagnosis.csv` to the workspace."""
-    path = Path(options.workspace) / "diagnosis.csv"
-    write_diagnosis(diagnose(model, quantized, inputs), path)
-    logger.log(NOTICE, "Diagnosis, module by module: %s", path)
+def _diagnose(
+    model: nn.Module, quantized: nn.Module, inputs: list, coverage: Coverage, result: TuneResult | None = None
+) -> None:
+    """Write the tables of a diagnosis, and a page that shows them, to the workspace."""
+    page = keep_diagnosis(Path(options.workspace), model, quantized, inputs, coverage, result)
+    logger.log(NOTICE, "Diagnosis, module by module: %s, and the tables beside it.", page)
 
 
 def _attached(model: nn.Module) -> nn.Module:

@@ -20,6 +20,7 @@ LAYERS = [
     {"tune", "checkpoint", "backends", "evaluation", "built_in"},
     {"export", "inference"},
     {"results", "runtimes"},
+    {"report"},
     {
         "quantization", "mix_precision", "training", "callbacks", "quantizer", "modeling", "benchmark",
         "orchestration", "migrate",

@@ -45,7 +45,14 @@ TOKENIZER = (
 PROCESSOR = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 TRAINING = re.compile(r"checkpoint-\d+")
 OF_TRAINING = ("training_args.bin", "trainer_state.json", "runs")
-STORIES = {"history.json": {"trials", "baseline"}, "stage.json": {"stage"}}  # and what is in ours
+# and what is in ours
+STORIES = {"history.json": {"trials", "baseline"}, "stage.json": {"stage"}, "diagnosis.json": {"about", "parts"}}
+BEGINNINGS = {  # how ours begin
+    "diagnosis.csv": "module,scheme,",
+    "weights_table.csv": "module,float_min,",
+    "activations_table.csv": "module,float_min,",
+    "report.html": "<!doctype html>\n<!-- inc-hf report -->",
+}
 LEAVING = re.compile(r"\..*\.[a-z0-9_]{8}\.part")  # of a save that was killed
 
 
@@ -167,7 +174,7 @@ def _is_story(path: Path) -> bool:
         return False
     if path.name in STORIES:
         return STORIES[path.name] <= read_object(path).keys()
-    return path.name == "diagnosis.csv" and _head(path).startswith("module,scheme,")
+    return path.name in BEGINNINGS and _head(path).startswith(BEGINNINGS[path.name])
 
 
 def _head(path: Path) -> str:

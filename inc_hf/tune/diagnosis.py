@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,13 @@ def diagnose(model: nn.Module, quantized: nn.Module, batches: Iterable[Any]) -> 
 
 def write_diagnosis(rows: list[dict[str, Any]], path: Path) -> None:
     """Write the rows as CSV."""
+    write_table(rows, COLUMNS, path)
+
+
+def write_table(rows: list[dict[str, Any]], columns: Sequence[str], path: Path) -> None:
+    """Write rows as CSV, in a directory that need not be there yet."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
+    writer = csv.DictWriter(text, columns)
     writer.writeheader()
     writer.writerows(rows)
     path.parent.mkdir(parents=True, exist_ok=True)

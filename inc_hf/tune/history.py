@@ -127,6 +127,15 @@ def check_resumable(path: str | os.PathLike) -> None:
     _read_to_resume(path)
 
 
+def trials_in(path: Path) -> list[Trial]:
+    """The trials in a history file, of all searches, for who only looks at them.
+
+    Raises:
+        ValueError: the file is not a history of this version.
+    """
+    return _read(path, "; move it away")[1]
+
+
 def _read_to_resume(path: str | os.PathLike) -> tuple[float, list[Trial]]:
     path = Path(path)
     file = path / FILE if path.is_dir() else path

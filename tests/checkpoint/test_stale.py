@@ -8,6 +8,7 @@ from folders import fill, names_in
 from inc_hf.checkpoint import save_checkpoint
 from inc_hf.checkpoint.stale import stale_names
 from inc_hf.config import options, set_workspace
+from inc_hf.report import Facts, page_of
 
 CARD = "---\ntags:\n- int8\n---\n# Older"
 HISTORY = json.dumps({"version": 1, "baseline": 0.9, "trials": []})
@@ -25,13 +26,22 @@ GONE = {
     "configs": ["generation_config.json", "inc_config.json"],
     "unfinished": [".model.safetensors.1a2b3c4d.part", "onnx/.onnx.1a2b3c4d.part/model.onnx"],
 }
+STORIES = ["history.json", "stage.json", "diagnosis.csv", "report.html"]  # which may be files of others
 KEPT = {
     "files": ["notes.txt", "data/words.csv", "vectors/mine.safetensors", "onnx/notes.txt", "README.txt"],
     "hidden": [".git/HEAD", ".git/lfs/model.safetensors", ".gitattributes"],
     "training": ["training_args.bin", "optimizer.pt", "trainer_state.json", "runs/log"],
     "checkpoints": ["checkpoint-10/model.safetensors", "checkpoint-10/optimizer.pt"],
     "tokenizer": ["vocab.txt", "tokenizer_config.json", "preprocessor_config.json"],
-    "README": ["README.md", "2_Dense/config.json", "modules.json", "history.json", "stage.json", "diagnosis.csv"],
+    "README": [
+        "README.md",
+        "2_Dense/config.json",
+        "modules.json",
+        "history.json",
+        "stage.json",
+        "diagnosis.csv",
+        "report.html",
+    ],
 }
 
 
@@ -75,6 +85,10 @@ def test_a_readme_of_the_user_is_not_replaced_by_a_card(tmp_path):
         ("history.json", HISTORY),
         ("stage.json", '{"stage": "prune"}'),
         ("diagnosis.csv", "module,scheme,weight_error,output_error\n"),
+        ("weights_table.csv", "module,float_min,float_max,int8_min,int8_max,mse\n"),
+        ("activations_table.csv", "module,float_min,float_max,int8_min,int8_max,clipped\n"),
+        ("diagnosis.json", '{"about": {}, "parts": []}'),
+        ("report.html", page_of(Facts("older"))),
     ],
 )
 def test_stories_of_the_older_model(name, text, tmp_path):
@@ -120,7 +134,7 @@ def test_names_in_a_repository():
     gone = [name for names in GONE.values() for name in names if not name.endswith(".part")]
     gone = [name for name in gone if ".part/" not in name]
     kept = [name for names in KEPT.values() for name in names if "2_Dense" not in name]
-    kept = [name for name in kept if name not in ("history.json", "stage.json", "diagnosis.csv")]
+    kept = [name for name in kept if name not in STORIES]
     other = ["other/config.json", "other/model.safetensors"]
     new = {"config.json", "model.safetensors", "README.md"}
     found = stale_names([*gone, *kept, *other, *new], new)

@@ -81,6 +81,7 @@ def test_help(capsys, arguments, words):
         ["convert", "m", "-o", "out", "--dtype", "fp8"],
         ["benchmark", "m", "--seconds", "soon"],
         ["info", "a", "b"],
+        ["report"],
     ],
     ids=" ".join,
 )

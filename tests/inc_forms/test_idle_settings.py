@@ -1,7 +1,5 @@
 """Settings that nothing reads are said once; what is searched in another way than asked for is, too."""
 
-import logging
-
 import pytest
 from fitting import config, images, net
 from tiny import tiny_model
@@ -14,7 +12,6 @@ from inc_hf.config import (
     MixedPrecisionConfig,
     PostTrainingQuantConfig,
     QuantizationAwareTrainingConfig,
-    TuningCriterion,
     WeightPruningConfig,
 )
 from inc_hf.mix_precision import fit as mix
