@@ -265,7 +265,7 @@ class LoopHooks:
                 self._fire("on_pre_optimizer_step")
             self.on_after_optimizer_step()
 
-    def on_step_outside(self) -> None:
+    def step_outside(self) -> None:
         """The optimizer makes a step of which no hook told: a word, where it matters."""
         if any(isinstance(entry.callback, PruningCallback) for entry in self.callbacks_list):
             warn_once(logger, self.raw_model, OUTSIDE)

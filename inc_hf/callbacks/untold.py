@@ -23,7 +23,7 @@ class Hooks(Protocol):
     def phase(self) -> Phase: ...
     def on_before_optimizer_step(self) -> None: ...
     def on_after_optimizer_step(self) -> None: ...
-    def on_step_outside(self) -> None: ...
+    def step_outside(self) -> None: ...
 
 
 class UntoldSteps:
@@ -58,7 +58,7 @@ class UntoldSteps:
         elif phase is Phase.IN_STEP:
             self.is_due = True
         elif not self.at_once:  # otherwise it is a second optimizer
-            self.hooks.on_step_outside()
+            self.hooks.step_outside()
 
     def _after_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
         if self._told and trains(optimizer, self.hooks.raw_model):

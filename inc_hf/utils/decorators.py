@@ -1,8 +1,8 @@
 """What INC's scripts put before their own functions and classes."""
 
 import contextlib
+import ctypes
 import functools
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,24 +59,32 @@ def dump_elapsed_time(customized_msg: str = "") -> Callable[[Callable], Callable
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError if what is inside takes longer; 0 is no limit. For the main thread."""
+    """Raise TimeoutError as soon as what is inside takes longer; 0 is no limit.
+
+    It is raised before the next instruction of Python: a long call into a library ends first. INC used an alarm of the
+    system, which interrupts threads that do not expect it, and may end the process if it comes late.
+    """
     if not seconds:
         yield
         return
-    is_inside = True
+    lock, thread, state = threading.Lock(), ctypes.c_ulong(threading.get_ident()), {"inside": True, "late": False}
 
-    def stop(*_: Any) -> None:
-        if is_inside:
-            raise TimeoutError(f"It took longer than {seconds} seconds.")
+    def stop() -> None:
+        with lock:
+            if state["inside"]:
+                state["late"] = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TimeoutError))
 
-    # To this thread alone: a timer of the system may interrupt threads of other libraries, which do not expect it.
-    timer = threading.Timer(seconds, signal.pthread_kill, (threading.get_ident(), signal.SIGALRM))
-    before = signal.signal(signal.SIGALRM, stop)
+    timer = threading.Timer(seconds, stop)
+    timer.start()
     try:
-        timer.start()
         yield
+    except TimeoutError:
+        if not state["late"]:
+            raise
+        raise TimeoutError(f"It took longer than {seconds} seconds.") from None
     finally:
-        is_inside = False
         timer.cancel()
-        timer.join()
-        signal.signal(signal.SIGALRM, before)
+        with lock:
+            state["inside"] = False
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)

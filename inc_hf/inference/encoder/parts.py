@@ -1,6 +1,7 @@
 """From the modules of a model to what an encoder is made of."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,6 +28,7 @@ def encoder_of(
     if getattr(model.config, "is_decoder", False) or getattr(model.config, "add_cross_attention", False):
         raise Unfit("it is a decoder")
     first, heads = layers[0], model.config.num_attention_heads
+    check_shapes(model.config, layers)
     activation = activation_of(first, product_of)
     made = [layer_of(layer, activation, product_of) for layer in layers]
     hidden, width = first.output.out_features, first.output.in_features
@@ -45,6 +47,16 @@ def encoder_of(
         model.config.max_position_embeddings if knows_positions else MOST_TOKENS,
         None if family.biases is None else family.biases(model),
     )
+
+
+def check_shapes(config: Any, layers: list[LayerModules]) -> None:
+    """Refuse what was made smaller since the config was written: layer by layer, or by whole heads."""
+    shapes = {tuple(getattr(module, "out_features", None) for module in layer.products()) for layer in layers}
+    if len(shapes) > 1:
+        raise Unfit("its layers are not all of one size")
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    if layers[0].output.in_features != size * config.num_attention_heads:
+        raise Unfit("its layers have not as many heads as its config says")
 
 
 def attention_of(modules: LayerModules) -> str:

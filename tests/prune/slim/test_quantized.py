@@ -8,7 +8,7 @@ import torch
 from tiny import logits_of, tiny_inputs, tiny_tokenizer
 from transformers import AutoTokenizer, BertForSequenceClassification
 
-from inc_hf import IncModelForSequenceClassification, IncQuantizer, PostTrainingQuantConfig
+from inc_hf import IncModelForSequenceClassification, IncQuantizer, PostTrainingQuantConfig, optimize
 from inc_hf.commands.main import main
 from inc_hf.compression.pruner import model_slim
 from inc_hf.config import options
@@ -46,6 +46,17 @@ def quantized_in_memory(model, approach):
     """Logits of the model after quantization, calibrated as the texts are where static."""
     batches = [dict(tiny_tokenizer()(TEXTS, padding=True, return_tensors="pt"))]
     return logits_of(fit(model, PostTrainingQuantConfig(approach=approach), calib_dataloader=batches))
+
+
+@pytest.mark.parametrize("quantizes", [True, False], ids=["int8", "float"])
+@pytest.mark.parametrize("heads", [[[1], [], [0]], [[1], [1], [0]]], ids=["some layers", "all layers"])
+def test_optimized(heads, quantizes, make_masked):
+    """Heads that are gone are not made up for by dividing what is left among as many as the config tells of."""
+    model = model_slim(make_masked("bert", heads, [[], [], []]))
+    if quantizes:
+        model = fit(model, PostTrainingQuantConfig(approach="dynamic")).model
+    expected = logits_of(model)
+    assert torch.allclose(logits_of(optimize(model)), expected, atol=0.02 if quantizes else 1e-5)
 
 
 @pytest.mark.parametrize("approach", APPROACHES)
