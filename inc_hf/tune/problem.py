@@ -1,6 +1,5 @@
 """What a strategy knows of the search that it steers."""
 
-import random
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +39,6 @@ class Problem:
 
     def __post_init__(self):
         self.candidates = self.space.candidates()
-        self.random = random.Random(self.seed)
 
     @property
     def default(self) -> Candidate:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from inc_hf.quantize.nn import weight_matrix
 from inc_hf.quantize.workflow import evaluating, run
+from inc_hf.tune.sensitivity.hooks import removing
+from inc_hf.tune.sensitivity.weights import restored_weight
 
 RANGE = ("float_min", "float_max", "int8_min", "int8_max")
 WEIGHT_COLUMNS = ("module", *RANGE, "mse")
@@ -23,9 +25,7 @@ def weight_ranges(model: nn.Module, twins: Mapping[str, nn.Module]) -> list[dict
     rows = []
     for name, twin in twins.items():
         weight = weight_matrix(model.get_submodule(name)).float()
-        restored = twin.dequantize().float()
-        if twin.scheme.smooth_alpha is not None:
-            restored = restored / twin.smooth_scale
+        restored = restored_weight(twin)
         mse = float((restored - weight).square().mean())
         rows.append({"module": name, **_row(_range(weight), _range(restored)), "mse": mse})
     return rows
@@ -98,12 +98,9 @@ def _inputs_of(model: nn.Module, names: Sequence[str], keep: Callable[[str, Tens
 
         return hook
 
-    handles = [model.get_submodule(name).register_forward_pre_hook(hook_of(name), with_kwargs=True) for name in names]
-    try:
+    modules = [(name, model.get_submodule(name)) for name in names]
+    with removing(module.register_forward_pre_hook(hook_of(name), with_kwargs=True) for name, module in modules):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _range(x: Tensor) -> tuple[float, float]:

@@ -1,9 +1,21 @@
-"""What modules return while a model runs."""
+"""Hooks of modules that are there while a model runs, and gone afterwards."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+
+@contextmanager
+def removing(handles: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Remove these hooks at the end of the block."""
+    handles = list(handles)
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager
@@ -19,9 +31,5 @@ def changing_outputs(
 
         return hook
 
-    handles = [model.get_submodule(name).register_forward_hook(hook_of(name), with_kwargs=True) for name in names]
-    try:
+    with removing(model.get_submodule(name).register_forward_hook(hook_of(name), with_kwargs=True) for name in names):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
