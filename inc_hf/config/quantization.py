@@ -102,7 +102,8 @@ class PostTrainingQuantConfig(_QuantizationMixin):
             their JSON text; the names and defaults are in `RECIPES`. Only what the user gave is stored: read a value
             with [`~PostTrainingQuantConfig.recipe`]. Without an alpha, or with `"auto"`, each layer gets the one that
             changes its output least; `auto_alpha_args` can say which ones are tried (`alpha_min`, `alpha_max`,
-            `alpha_step`). `fast_bias_correction` moves the biases of Linear layers by the mean error of their outputs.
+            `alpha_step`). `fast_bias_correction` moves the biases of Linear layers by the mean error of their outputs,
+            `weight_correction` keeps mean and standard deviation of the weights of each output channel.
         quant_format (`str`, *optional*, defaults to `"default"`):
             Form of an exported ONNX model: `"default"`, `"QDQ"` or `"QOperator"`. With one of the last two all scales
             are static, and layers are smoothed unless `recipes` say otherwise: runtimes are slow on scales per token.

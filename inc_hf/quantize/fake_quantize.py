@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from inc_hf import ops
-from inc_hf.quantize.functional import activation_qparams, dequantize_weight, quantize_weight
+from inc_hf.quantize.correct import integers_of
+from inc_hf.quantize.functional import activation_qparams, dequantize_weight
 from inc_hf.quantize.scheme import ActivationScheme, WeightScheme
 
 
@@ -25,8 +26,8 @@ class _StraightThrough(torch.autograd.Function):
 
 @torch.no_grad()
 def rounded_weight(weight: Tensor, scheme: WeightScheme) -> Tensor:
-    """What `dequantize_weight` makes of the integers of `quantize_weight`."""
-    codes, scale = quantize_weight(weight, scheme.num_bits, scheme.per_channel)
+    """What `dequantize_weight` makes of the integers of `integers_of`."""
+    codes, scale = integers_of(weight, scheme)
     return dequantize_weight(codes, scale, weight.dtype)
 
 

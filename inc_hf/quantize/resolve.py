@@ -83,6 +83,8 @@ def resolve_schemes(
         approaches |= dict.fromkeys(per_token_names(model, config, settings), "dynamic")
     schemes = {name: apply_settings(name, kinds[name], approaches[name], bits, settings[name]) for name in names}
     smoothed = with_smoothing({name: s for name, s in schemes.items() if s is not None}, kinds, config, settings)
+    if config.recipe("weight_correction"):
+        smoothed = {name: with_correction(scheme, kinds[name]) for name, scheme in smoothed.items()}
     left.update({name: BY_CONFIG for name in names if name not in smoothed})
     named = [name for key in config.op_name_dict if key != "default_qconfig" for name in match_names(key, kinds)]
     for name in decoder_ends(model, kinds, dict(by_type), named, tied_names(model)):
@@ -92,6 +94,11 @@ def resolve_schemes(
         del smoothed[name]
         left[name] = FOR_STOCK
     return _equalize_tied(model, smoothed, kinds, left)
+
+
+def with_correction(scheme: Scheme, kind: str) -> Scheme:
+    """The scheme with corrected weights; rows of an embedding are looked up, and make no sums to put right."""
+    return replace(scheme, weight=replace(scheme.weight, corrected=True)) if kind in MATMULS else scheme
 
 
 def few_convolutions(
@@ -219,7 +226,7 @@ def _equalize_tied(
 ) -> dict[str, Scheme]:
     """Modules that share a weight are quantized alike or not at all, so that it stays one tensor, also on disk.
 
-    An embedding takes the weight scheme of the Linear that it is tied to.
+    An embedding takes the weight scheme of the Linear that it is tied to, and the rows of both stay uncorrected.
     """
     for names in tied_names(model):
         in_float = [name for name in names if name not in schemes]
@@ -233,5 +240,5 @@ def _equalize_tied(
             continue
         weights = [schemes[name].weight for name in sorted(names, key=lambda name: kinds[name] == "Embedding")]
         for name in names:
-            schemes[name] = replace(schemes[name], weight=weights[0], smooth_alpha=None)
+            schemes[name] = replace(schemes[name], weight=replace(weights[0], corrected=False), smooth_alpha=None)
     return schemes

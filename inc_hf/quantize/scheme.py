@@ -3,15 +3,20 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+ALWAYS = ("num_bits", "per_channel")  # fields of weights that have always been there
 NOT_ROUNDED = "float32"  # what dynamic scales were before they had a `scale_dtype`
 
 
 @dataclass(frozen=True)
 class WeightScheme:
-    """Symmetric integer weights: `num_bits` (2 to 8) and one scale per output channel or per tensor."""
+    """Symmetric integer weights: `num_bits` (2 to 8) and one scale per output channel or per tensor.
+
+    `corrected` ones have the mean and the standard deviation of the float weights, see `correct`.
+    """
 
     num_bits: int = 8
     per_channel: bool = True
+    corrected: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,9 @@ class Scheme:
         return replace(self, activation=replace(self.activation, observer=observer))
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON, of weights only what is unusual beside bits and granularity, so that older versions read the rest."""
+        weight = {k: v for k, v in asdict(self.weight).items() if k in ALWAYS or v != getattr(WeightScheme, k)}
+        return {**asdict(self), "weight": weight}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Scheme":

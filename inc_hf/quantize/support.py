@@ -9,7 +9,7 @@ from inc_hf.quantize.settings import wants_float
 
 logger = logging.getLogger(__name__)
 
-UNAVAILABLE_RECIPES = ("layer_wise_quant", "weight_correction")
+UNAVAILABLE_RECIPES = ("layer_wise_quant",)
 ONNX_RECIPES = (
     "gemm_to_matmul",
     "graph_optimization_level",

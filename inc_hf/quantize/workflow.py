@@ -15,7 +15,7 @@ from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.matching.sentences import takes_features
 from inc_hf.quantize.alpha import choose_alphas
 from inc_hf.quantize.bias import can_correct, corrected_bias
-from inc_hf.quantize.functional import quantize_weight
+from inc_hf.quantize.correct import integers_of
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin, op_type, quantized_modules, weight_matrix
 from inc_hf.quantize.plan import Plan
 from inc_hf.quantize.scheme import Scheme
@@ -230,7 +230,7 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QM
         twin.weight_scale = first.weight_scale.clone()
         twin.share_weight(first)
     else:
-        codes, twin.weight_scale = quantize_weight(weight, **vars(plan.scheme.weight))
+        codes, twin.weight_scale = integers_of(weight, plan.scheme.weight)
         twin.set_codes(codes)
     if key in tied:
         tied[key] = first or twin

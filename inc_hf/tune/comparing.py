@@ -14,7 +14,11 @@ from inc_hf.tune.quantization_space import QuantizationSpace
 
 logger = logging.getLogger(__name__)
 
-RECIPES = {"smooth_quant": "SmoothQuant", "fast_bias_correction": "bias correction"}
+RECIPES = {
+    "smooth_quant": "SmoothQuant",
+    "fast_bias_correction": "bias correction",
+    "weight_correction": "weight correction",
+}
 
 
 def agreeing_best(
@@ -33,8 +37,11 @@ def agreeing_best(
 
 
 def without_recipes(candidate: Candidate) -> Candidate:
-    """The same scales as far as possible, but neither smoothing nor corrected biases."""
-    schemes = {name: replace(scheme, smooth_alpha=None) for name, scheme in candidate.schemes.items()}
+    """The same scales as far as possible, but neither smoothing nor corrected biases and weights."""
+    schemes = {
+        name: replace(scheme, smooth_alpha=None, weight=replace(scheme.weight, corrected=False))
+        for name, scheme in candidate.schemes.items()
+    }
     return replace(candidate, schemes=schemes, correct_bias=False)
 
 
