@@ -21,9 +21,10 @@ from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import Scoring, scoring
 from inc_hf.inference.optimize import ready_copy
 from inc_hf.models.batches import batches_of, labels_are_inputs, take_samples
-from inc_hf.quantize.support import check_supported, say_what_is_idle
+from inc_hf.quantize.support import check_layer_wise, check_supported, say_what_is_idle
 from inc_hf.quantize.workflow import check_is_float
 from inc_hf.report import keep_diagnosis
+from inc_hf.results.by_blocks import empty_model_of, quantized_by_blocks
 from inc_hf.results.compressed import held_model
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.results.story import goal_by
@@ -59,7 +60,9 @@ def fit(
     `history.json` in the workspace (`set_workspace`), from which `set_resume_from` goes on.
 
     Args:
-        model: a float model.
+        model: a float model. With the recipe `layer_wise_quant`, the directory or Hub name of one, or what
+            `load_empty_model` of INC's `adaptor.torch_utils.layer_wise_quant` gives: weights are then read, quantized
+            and written block by block when the result is saved.
         conf: what to quantize and how much accuracy that may cost.
         calib_dataloader: batches for static activations: dicts, `(inputs, label)`, or tensors; its `batch_size`
             stays what it is.
@@ -74,10 +77,15 @@ def fit(
         ValueError, TypeError: see the message; nothing has been changed or written then.
     """
     model = held_model(model)
+    if isinstance(conf, PostTrainingQuantConfig) and conf.recipe("layer_wise_quant"):
+        check_layer_wise(conf, eval_func is not None or eval_dataloader is not None)
+        model = empty_model_of(model)
     _check_request(model, conf, calib_dataloader, calib_func)
     evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
     _seed_everything(options.random_seed)
     calibration = Calibration(_calibration_batches(model, conf, calib_dataloader), calib_func)
+    if conf.recipe("layer_wise_quant"):
+        return quantized_by_blocks(model, conf, calibration)
     if evaluate is None:
         return _converted(model, conf, calibration)
     return _tuned(model, conf, calibration, evaluate)

@@ -57,7 +57,6 @@ REFUSED = {
     "objective.objective_registry": "objectives of one's own are not measured; name some of accuracy",
     "adaptor.pytorch.PyTorch_FXAdaptor": "quantize with `inc_hf.quantization.fit`",
     "adaptor.tf_utils.util.is_ckpt_format": "for TensorFlow and Keras stay with `neural-compressor<3`",
-    "adaptor.torch_utils.layer_wise_quant.load_empty_model": "load the model with `from_pretrained`",
     "training.prepare": "use `prepare_compression(model, [config, ...])`, or give the confs of 1.X to the classes",
     "utils.utility.recover": "`set_resume_from` goes on from them",
     "utils.pytorch.recover_model_from_json": "load what that has saved",

@@ -88,6 +88,11 @@ def _add_how(how: argparse._ArgumentGroup) -> None:
         help="of the ONNX file that is to come: all scales are static, and layers are smoothed, for runtimes that are "
         "slow on scales per token",
     )
+    how.add_argument(
+        "--layer-wise",
+        action="store_true",
+        help="with one block of the model in memory at a time, for models that are larger than it; no --task",
+    )
     add_keep_fp32_argument(how)
     how.add_argument(
         "--config",
@@ -222,10 +227,14 @@ def _quantized(
 ) -> tuple["IncQuantizer", "QuantizedModel"]:
     """The model, quantized and saved, and what did it."""
     from inc_hf.commands.loading import load_model
+    from inc_hf.models.empty import empty_model
     from inc_hf.quantizer import IncQuantizer
 
     tokenizer, texts, dataset = _data(name, config, args)
-    model = load_model(name, args.task, args.trust_remote_code)
+    if config.recipe("layer_wise_quant"):
+        model = empty_model(name, task=args.task, trust_remote_code=args.trust_remote_code)
+    else:
+        model = load_model(name, args.task, args.trust_remote_code)
     quantizer = IncQuantizer(model, task=args.task, seed=args.seed, tokenizer=tokenizer, metric_name=args.metric)
     shuffled = None if dataset is None or texts else dataset.shuffle(seed=args.seed)
     result = quantizer.quantize(

@@ -29,9 +29,10 @@ def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
 
 
 def _recipes_of(args: argparse.Namespace) -> dict[str, Any]:
-    if args.smooth_quant is None:
-        return {}
-    return {"smooth_quant": True, "smooth_quant_args": {"alpha": args.smooth_quant}}
+    recipes: dict[str, Any] = {"layer_wise_quant": True} if args.layer_wise else {}
+    if args.smooth_quant is not None:
+        recipes |= {"smooth_quant": True, "smooth_quant_args": {"alpha": args.smooth_quant}}
+    return recipes
 
 
 def _op_types_of(args: argparse.Namespace) -> dict[str, dict]:

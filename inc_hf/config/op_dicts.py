@@ -53,7 +53,7 @@ AUTO_ALPHA_ARGS = (*GRID, "shared_criterion", "do_blockwise", "n_samples", "init
 
 START = "default_alpha"  # INC's documentation has it beside `smooth_quant_args`, and its code inside
 SMOOTHING = ("alpha", "auto_alpha_args")  # what is read of `smooth_quant_args`; INC has more
-IDLE_RECIPES = ("layer_wise_quant_args", "rtn_args", "awq_args", "gptq_args", "teq_args", "autoround_args")
+IDLE_RECIPES = ("rtn_args", "awq_args", "gptq_args", "teq_args", "autoround_args")
 
 # The default of every recipe; a recipe's value has the type of its default.
 RECIPES: dict[str, Any] = {

@@ -104,6 +104,8 @@ class PostTrainingQuantConfig(_QuantizationMixin):
             changes its output least; `auto_alpha_args` can say which ones are tried (`alpha_min`, `alpha_max`,
             `alpha_step`). `fast_bias_correction` moves the biases of Linear layers by the mean error of their outputs,
             `weight_correction` keeps mean and standard deviation of the weights of each output channel.
+            `layer_wise_quant` has one block of the model in memory at a time; `layer_wise_quant_args` may say in
+            `model_path` where its weights are.
         quant_format (`str`, *optional*, defaults to `"default"`):
             Form of an exported ONNX model: `"default"`, `"QDQ"` or `"QOperator"`. With one of the last two all scales
             are static, and layers are smoothed unless `recipes` say otherwise: runtimes are slow on scales per token.

@@ -104,8 +104,14 @@ class Plan:
         activation = self.scheme.activation
         return activation_qparams(*self.span(factors), activation.symmetric, activation.num_bits)
 
+    def stop(self) -> None:
+        """See no more inputs."""
+        if self.hook is not None:
+            self.hook.remove()
+            self.tokens.detach()
+            self.hook = None
+
     def detach(self, module: nn.Module) -> None:
         """Take the plan and its hook off the module."""
-        self.hook.remove()
-        self.tokens.detach()
+        self.stop()
         del module.quantization_plan

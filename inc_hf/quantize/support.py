@@ -6,10 +6,10 @@ from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.errors import UsageError
 from inc_hf.quantize.per_token import approach_of
 from inc_hf.quantize.settings import wants_float
+from inc_hf.quantize.smoothing import smoothing_alphas
 
 logger = logging.getLogger(__name__)
 
-UNAVAILABLE_RECIPES = ("layer_wise_quant",)
 ONNX_RECIPES = (
     "gemm_to_matmul",
     "graph_optimization_level",
@@ -50,12 +50,28 @@ def check_supported(config: PostTrainingQuantConfig) -> None:
             f"The backend {config.backend!r} is not available yet; choose from {', '.join(BACKENDS)}. What runs the "
             "quantized model is chosen when it is loaded: `IncModelFor….from_pretrained(directory, backend=…)`."
         )
-    for name in UNAVAILABLE_RECIPES:
-        if config.recipe(name):
-            raise UsageError(f"The recipe {name!r} is not available yet; leave it out of `recipes`.")
     arguments = config.recipe("smooth_quant_args").get("auto_alpha_args") or {}
     if arguments.get("do_blockwise"):
         raise UsageError("`auto_alpha_args` do_blockwise is not available yet: alphas are chosen layer by layer.")
     for name in ONNX_RECIPES:
         if name in config.recipes:
             logger.warning("The recipe %r is for ONNX Runtime; it changes nothing here.", name)
+
+
+def check_layer_wise(config: PostTrainingQuantConfig, is_evaluated: bool) -> None:
+    """Refuse what cannot be done with one block of the model in memory.
+
+    Raises:
+        ValueError: an evaluation, a diagnosis, SmoothQuant, or the approach "auto", which all compare whole models.
+    """
+    what = {
+        "an evaluation": is_evaluated,
+        "`diagnosis`": config.diagnosis,
+        "SmoothQuant": smoothing_alphas(config) != [None],
+        "`approach='auto'`": config.approach == "auto",
+    }
+    for name in (name for name, is_asked in what.items() if is_asked):
+        raise UsageError(
+            f"`layer_wise_quant` has one block of the model in memory at a time, and {name} needs the whole model; "
+            "leave out one of the two."
+        )

@@ -55,7 +55,7 @@ def prepare(
     for name in schemes:
         if name not in modules or op_type(modules[name]) is None:
             raise UsageError(f"`{name}` is not a module that can be quantized; see `resolve_schemes`.")
-        if not modules[name].weight.isfinite().all():
+        if not (modules[name].weight.is_meta or modules[name].weight.isfinite().all()):
             raise UsageError(f"The weight of `{name}` has NaN or infinite values; check the FP32 model.")
     tokens, sources, ndims = Tokens(model), Sources(), input_ndims or {}
     plans = {
@@ -171,16 +171,18 @@ def convert(model: nn.Module, progress: bool = False) -> nn.Module:
     """
     if not planned_modules(model):
         raise UsageError("No module was prepared for quantization; call `prepare` with at least one scheme.")
-    _drop_uncalibrated(planned_modules(model))
+    drop_uncalibrated(planned_modules(model))
     choose_alphas(planned_modules(model))
     # Only names are kept: a reference to a float module would keep its weight in memory.
     groups: dict[int, list[str]] = {}
     for name, module in named_modules_with_duplicates(model):
         if hasattr(module, "quantization_plan"):
             groups.setdefault(id(module), []).append(name)
-    tied = _tied_weights(model)
+    tied = tied_weights(planned_modules(model))
     for names in progress_bar(list(groups.values()), desc="Converting", disable=not progress, leave=False):
-        twin = _quantize_module(model.get_submodule(names[0]), tied)
+        module = model.get_submodule(names[0])
+        twin = quantized_twin(module, tied)
+        module.quantization_plan.detach(module)
         for name in names:
             model.set_submodule(name, twin)
     for action in after_convert:
@@ -188,9 +190,9 @@ def convert(model: nn.Module, progress: bool = False) -> nn.Module:
     return model
 
 
-def _tied_weights(model: nn.Module) -> dict[tuple, QModule | None]:
+def tied_weights(planned: Mapping[str, nn.Module]) -> dict[tuple, QModule | None]:
     """Key of each weight that several prepared modules share -> its first twin, None before that is made."""
-    counts = Counter(_weight_key(module) for module in planned_modules(model).values())
+    counts = Counter(_weight_key(module) for module in planned.values())
     return {key: None for key, count in counts.items() if count > 1}
 
 
@@ -202,7 +204,12 @@ def _weight_key(module: nn.Module) -> tuple:
     return address, matrix.shape, matrix.stride(), module.quantization_plan.scheme.weight
 
 
-def _drop_uncalibrated(planned: dict[str, nn.Module]) -> None:
+def drop_uncalibrated(planned: Mapping[str, nn.Module]) -> None:
+    """Take the plans off the modules with static activations that calibration did not reach, with a warning.
+
+    Raises:
+        ValueError: it has reached none.
+    """
     calibrated = [name for name, module in planned.items() if module.quantization_plan.scheme.needs_calibration]
     unseen = [name for name in calibrated if planned[name].quantization_plan.lacks_data]
     if unseen and len(unseen) == len(calibrated):
@@ -213,8 +220,10 @@ def _drop_uncalibrated(planned: dict[str, nn.Module]) -> None:
         planned[name].quantization_plan.detach(planned[name])
 
 
-def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QModule:
-    """Quantized twin of one module; the first one of each tied weight is remembered in `tied`."""
+@torch.no_grad()
+def quantized_twin(module: nn.Module, tied: dict[tuple, QModule | None]) -> QModule:
+    """Quantized twin of one prepared module, which stays as it is; the first of each tied weight is remembered in
+    `tied`."""
     plan: Plan = module.quantization_plan
     key = _weight_key(module)
     with torch.device("meta"):
@@ -242,5 +251,4 @@ def _quantize_module(module: nn.Module, tied: dict[tuple, QModule | None]) -> QM
         twin.input_scale, twin.input_zero_point = plan.activation_qparams(factors)
     if isinstance(twin, QLinear):
         twin.input_ndim = plan.input_ndim
-    plan.detach(module)
     return twin.train(module.training)

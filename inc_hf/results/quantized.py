@@ -91,9 +91,17 @@ class QuantizedModel(Scored, StandsForModel):
                 "quantized_modules": len(quantized_modules(self.model)),
             },
             "coverage": self.coverage and self.coverage.to_dict(),
-            **story_of_weights(self.model),
+            **self.story_of_weights(),
             "tuning": self.scores(),
         }
+
+    def story_of_weights(self) -> dict[str, Any]:
+        """Zeros and kernels, see [`story_of_weights`]."""
+        return story_of_weights(self.model)
+
+    def write_weights(self, directory: Path, tokenizer: Any) -> None:
+        """Write config and weights, and the tokenizer beside them."""
+        write_model(self.model, tokenizer, directory)
 
     def save_pretrained(
         self,
@@ -130,7 +138,7 @@ class QuantizedModel(Scored, StandsForModel):
         attach_quantizers(self.model, format)
 
         def write(directory: Path) -> None:
-            write_model(self.model, tokenizer or self.tokenizer, directory)
+            self.write_weights(directory, tokenizer or self.tokenizer)
             summary = self.summary()
             write_summary(directory, **summary)
             write_card(quantized_card, self.model, summary, directory)

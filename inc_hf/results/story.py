@@ -1,6 +1,7 @@
 """What is told of a model beside it: what it was made from, how it scores, its zeros and its kernels."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from torch import nn
 
 from inc_hf import ops
 from inc_hf.evaluation.scoring import Scoring
-from inc_hf.inference.layers import kernels_in_numbers, layers_of
+from inc_hf.inference.layers import Layer, kernels_in_numbers, layers_of
 from inc_hf.prune.zeros import zeros_in_numbers
 from inc_hf.tune import Goal, TuneResult
 
@@ -54,7 +55,11 @@ def goal_by(evaluate: Scoring, baseline: float) -> Goal:
 
 def story_of_weights(model: nn.Module) -> dict[str, Any]:
     """Zeros by pattern, and how many layers run on which kernel of this machine."""
-    layers = layers_of(model)
+    return story_of_layers(layers_of(model))
+
+
+def story_of_layers(layers: Mapping[str, Layer]) -> dict[str, Any]:
+    """The same of layers that were measured, see [`inc_hf.inference.layers`]."""
     kernels = {"isa": ops.isa() if ops.is_native() else None, "layers": kernels_in_numbers(layers)}
     return {"zeros": zeros_in_numbers({name: layer.zeros for name, layer in layers.items()}), "kernels": kernels}
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
+from inc_hf.matching.blocks import block_of
 from inc_hf.prune.oneshot.calls import record_calls, run
 from inc_hf.prune.oneshot.collect import collecting, finish, token_mask
 from inc_hf.prune.oneshot.job import Job
@@ -40,16 +41,6 @@ def stages_of(model: nn.Module, jobs: list[Job]) -> list[tuple[str | None, dict[
             stages.append((stack, {}))
         stages[-1][1].setdefault(block, []).append(job)
     return stages
-
-
-def block_of(model: nn.Module, name: str) -> tuple[str | None, int]:
-    """The outermost list of equal modules that a layer is in, and which of them; `(None, 0)` if it is in none."""
-    path = name.split(".")
-    for depth in range(1, len(path)):
-        stack = model.get_submodule(".".join(path[:depth]))
-        if isinstance(stack, nn.ModuleList) and len({type(block) for block in stack}) == 1:
-            return ".".join(path[:depth]), int(path[depth])
-    return None, 0
 
 
 def do_blocks(model: nn.Module, stack: str, jobs: dict[int, list[Job]], batches: list[Any], bar: tqdm) -> bool:
