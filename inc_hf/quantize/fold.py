@@ -1,7 +1,9 @@
-"""Smoothing of an attention's output product that costs nothing: its factors go into the value's output channels.
+"""Smoothing that costs nothing: the factors of a layer's inputs go into what computes these.
 
-What lies between the two is a mean over tokens, channel by channel. Where it is more than that, nothing is folded: a
-forward pass of the float model tells.
+That is the output channels of the value projection for an attention's output product (what lies between is a mean
+over tokens, channel by channel), those of `up_proj` for the `down_proj` of a gated feed-forward block (a product,
+channel by channel), and weight and bias of a norm for the layers that read it. Where there is more between the two, or
+somebody else reads it, nothing is folded: a forward pass of the float model tells.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 from inc_hf.matching.families import FAMILIES, resolve_name
 from inc_hf.matching.layout import matrix_shape
 from inc_hf.quantize.alpha import choose_alphas
+from inc_hf.quantize.fold_norms import divided, find_norm_folds
 from inc_hf.quantize.plan import Plan
 from inc_hf.quantize.workflow import evaluating, planned_modules, run
 from inc_hf.undo import restored
@@ -23,46 +26,60 @@ from inc_hf.undo import restored
 VALUES = tuple(
     dict.fromkeys((f.projections[-1], f.output, len(f.projections) == 1) for f in FAMILIES.values() if f.projections)
 )
+GATED = (("up_proj", "down_proj", False),)
 TOLERANCE = 1e-3  # of the largest output
 
 
 @dataclass
 class Fold:
-    """A value whose output channels can take the factors of the product `output`."""
+    """A module whose output channels can take the factors of the layers that read it."""
 
-    value: nn.Module
-    output: nn.Module
-    factors: Tensor  # of all output channels of `value`
+    producer: nn.Module
+    readers: list[nn.Module]
+    factors: Tensor  # of all output channels of `producer`
+
+    def apply(self) -> None:
+        """Let `convert` divide the output channels of a product; those of a norm are divided at once."""
+        if hasattr(self.producer, "quantization_plan"):
+            self.producer.quantization_plan.output_factors = self.factors
+        else:
+            for name, values in divided(self.producer, self.factors).items():
+                setattr(self.producer, name, nn.Parameter(values, requires_grad=False))
+        for reader in self.readers:
+            reader.quantization_plan.fold()
 
 
 @torch.no_grad()
-def fold_into_values(model: nn.Module, batch: Any) -> int:
-    """Let values take the factors of a calibrated model's output products, if that changes nothing; returns how many.
+def fold_factors(model: nn.Module, batch: Any) -> int:
+    """Let values, gated products and norms take the factors of the layers that read them in a calibrated model, each
+    kind if that changes nothing; returns how many do.
 
     Args:
         batch: an input of the model, in a form that `workflow.run` takes.
     """
     planned = planned_modules(model)
     choose_alphas(planned)
-    folds = list(find_folds(planned))
     for module in planned.values():
-        module.quantization_plan.hook.remove()  # it has seen enough, and is not to see this batch
+        module.quantization_plan.stop()  # it has seen enough, and is not to see this batch
+    if not any(module.quantization_plan.factors is not None for module in planned.values()):
+        return 0
     with restored(model):
-        if not folds or not _is_exact(model, folds, batch):
-            return 0
-    for fold in folds:
-        fold.value.quantization_plan.output_factors = fold.factors
-        fold.output.quantization_plan.fold()
-    return len(folds)
+        kinds = [list(find_folds(planned, VALUES)), list(find_folds(planned, GATED))]
+        kinds.append([Fold(*found) for found in find_norm_folds(model, planned, batch)])
+        exact = [fold for folds in kinds if folds and _is_exact(model, folds, batch) for fold in folds]
+        exact = exact if exact and _is_exact(model, exact, batch) else []
+    for fold in exact:
+        fold.apply()
+    return len(exact)
 
 
-def find_folds(planned: Mapping[str, nn.Module]) -> Iterator[Fold]:
-    """The pairs of the families that have the shapes, and whose output product is smoothed."""
+def find_folds(planned: Mapping[str, nn.Module], pairs: tuple[tuple[str, str, bool], ...]) -> Iterator[Fold]:
+    """The pairs of products that have the shapes, and whose second is smoothed."""
     seen: set[str] = set()
-    for value, child, is_fused in VALUES:
+    for first, second, is_fused in pairs:
         for name, module in planned.items():
-            owner = name.removesuffix(f".{value}")
-            full = resolve_name(owner, child)
+            owner = name.removesuffix(f".{first}")
+            full = resolve_name(owner, second)
             if owner == name or name in seen or full not in planned or full == name:
                 continue
             factors = planned[full].quantization_plan.factors
@@ -72,7 +89,7 @@ def find_folds(planned: Mapping[str, nn.Module]) -> Iterator[Fold]:
             if fits and plan.scheme.weight.per_channel:
                 seen.add(name)
                 ones = torch.ones_like(factors)
-                yield Fold(module, planned[full], torch.cat([*[ones] * (parts - 1), factors]))
+                yield Fold(module, [planned[full]], torch.cat([*[ones] * (parts - 1), factors]))
 
 
 def _is_exact(model: nn.Module, folds: list[Fold], batch: Any) -> bool:
@@ -95,9 +112,10 @@ def _folded(folds: list[Fold]) -> Iterator[None]:
     """The float model, as if the factors were folded."""
     handles = []
     for fold in folds:
-        inputs = fold.factors[-matrix_shape(fold.output)[1] :]
-        handles.append(fold.value.register_forward_hook(lambda m, args, y, f=fold.factors: y / f))
-        handles.append(fold.output.register_forward_pre_hook(lambda m, args, f=inputs: tuple(x * f for x in args)))
+        handles.append(fold.producer.register_forward_hook(lambda m, args, y, f=fold.factors: y / f))
+        for reader in fold.readers:
+            inputs = fold.factors[-matrix_shape(reader)[1] :]
+            handles.append(reader.register_forward_pre_hook(lambda m, args, f=inputs: tuple(x * f for x in args)))
     try:
         yield
     finally:

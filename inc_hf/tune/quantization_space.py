@@ -13,7 +13,7 @@ from inc_hf.errors import UsageError
 from inc_hf.quantize import convert, prepare, resolve_schemes
 from inc_hf.quantize.bias import check_no_clipping
 from inc_hf.quantize.coverage import inventory_of
-from inc_hf.quantize.fold import fold_into_values
+from inc_hf.quantize.fold import fold_factors
 from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import op_type, quantized_modules
 from inc_hf.quantize.observer import OBSERVERS
@@ -114,7 +114,7 @@ class QuantizationSpace:
             if candidate.needs_calibration:
                 self.calibration.run(model, candidate.calibration_samples)
             if fold and self.calibration.batches:
-                fold_into_values(model, self.calibration.batches[0])
+                fold_factors(model, self.calibration.batches[0])
             return convert(model)
         except BaseException:
             unprepare(model)

@@ -7,7 +7,7 @@ from torch import nn
 
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.quantization import fit
-from inc_hf.quantize.fold import fold_into_values
+from inc_hf.quantize.fold import fold_factors
 from inc_hf.quantize.nn import quantized_modules
 
 SMOOTH = {"smooth_quant": True}
@@ -50,7 +50,7 @@ def test_output_products_are_smoothed_without_a_factor(name, monkeypatch):
     expected = logits_of(outliers(name))
     folded = quantized(outliers(name), "static", recipes=SMOOTH).model
     assert all(m.smooth_scale is None and m.scheme.smooth_alpha is None for m in outputs_of(folded, name))
-    monkeypatch.setattr("inc_hf.tune.quantization_space.fold_into_values", lambda model, batch: 0)
+    monkeypatch.setattr("inc_hf.tune.quantization_space.fold_factors", lambda model, batch: 0)
     plain = quantized(outliers(name), "static", recipes=SMOOTH).model
     assert all(m.smooth_scale is not None for m in outputs_of(plain, name))
     errors = [float((logits_of(model) - expected).abs().mean() / expected.std()) for model in (folded, plain)]
@@ -88,4 +88,4 @@ def test_biases_are_corrected_as_without():
 
 
 def test_a_model_without_attention():
-    assert fold_into_values(nn.Sequential(nn.Linear(2, 2)), torch.ones(1, 2)) == 0
+    assert fold_factors(nn.Sequential(nn.Linear(2, 2)), torch.ones(1, 2)) == 0
