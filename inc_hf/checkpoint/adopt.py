@@ -109,13 +109,18 @@ def _integer_weight(module: nn.Module) -> torch.Tensor:
     scale, the multiples."""
     if module.weight.dtype == torch.int8:
         return module.weight.data
-    return (module.weight.float() / module.weight_scale.float()).round().to(torch.int8)
+    scale, zero_point = module.weight_scale.float(), getattr(module, "weight_zero_point", None)
+    groups = module.weight.float().reshape(*scale.shape, -1) if scale.ndim == 2 else module.weight.float()
+    codes = (groups / (scale[..., None] if scale.ndim == 2 else scale)).round()
+    if zero_point is not None:
+        codes += zero_point[..., None]
+    return codes.reshape(module.weight.shape).to(torch.int8)
 
 
 def _fill(twin: QModule, module: nn.Module, input_ndim: int | None) -> None:
     """All but the integers."""
     twin.weight_scale = module.weight_scale.detach().float()
-    for key in ("input_scale", "input_zero_point"):
+    for key in ("weight_zero_point", "input_scale", "input_zero_point"):
         if getattr(twin, key) is not None:
             setattr(twin, key, getattr(module, key).detach())
     if twin.input_scale is not None:

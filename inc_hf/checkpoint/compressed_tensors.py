@@ -88,11 +88,14 @@ def _group_arguments(module: QModule) -> dict[str, Any]:
         "weights": {
             "num_bits": weight.num_bits,
             "type": "int",
-            "symmetric": True,
+            "symmetric": weight.symmetric,
             "strategy": "channel" if weight.per_channel else "tensor",
             "dynamic": False,
         },
     }
+    if weight.group_size != -1:
+        size = module.in_features // weight.groups_of(module.in_features)
+        arguments["weights"] |= {"strategy": "group", "group_size": size}
     if module.scheme.activation is not None and isinstance(module, QLinear):
         arguments["input_activations"] = _activation_arguments(module, module.scheme.activation)
     return arguments
@@ -189,11 +192,22 @@ def _check_targets(targets: dict[str, dict], model: nn.Module) -> None:
 
 def _parse_group(name: str, group: dict[str, Any], in_features: int) -> tuple[Scheme, int | None]:
     weights, inputs = group["weights"], group.get("input_activations")
-    if weights.get("type", "int") != "int" or not weights.get("symmetric", True):
-        raise CheckpointError(f"`{name}`: only symmetric integer weights are supported, got {weights}.")
-    if weights["strategy"] not in ("channel", "tensor") or group.get("output_activations"):
-        raise CheckpointError(f"`{name}`: only weights per channel or per tensor and input activations are supported.")
-    weight = WeightScheme(weights["num_bits"], weights["strategy"] == "channel")
+    if weights.get("type", "int") != "int" or weights.get("actorder"):
+        raise CheckpointError(
+            f"`{name}`: only integer weights in the order of the inputs are supported, got {weights}."
+        )
+    strategy, symmetric, size = weights["strategy"], weights.get("symmetric", True), -1
+    if strategy not in ("channel", "tensor", "group") or group.get("output_activations"):
+        raise CheckpointError(
+            f"`{name}`: only weights per channel, group or tensor and input activations are supported."
+        )
+    if strategy == "group":
+        size = weights.get("group_size")
+        if type(size) is not int or size < 1 or in_features % size:
+            raise CheckpointError(f"`{name}` has {in_features} inputs, the checkpoint has groups of {size}.")
+    if strategy == "tensor" and not symmetric:
+        raise CheckpointError(f"`{name}`: weights per tensor are symmetric, got {weights}.")
+    weight = WeightScheme(weights["num_bits"], strategy != "tensor", symmetric=symmetric, group_size=size)
     if inputs is None:
         return Scheme(weight), None
     if inputs.get("type", "int") != "int":

@@ -85,6 +85,9 @@ def _check_scheme(name: str, scheme: Scheme) -> None:
     for part in filter(None, (scheme.weight, scheme.activation)):
         if type(part.num_bits) is not int or part.num_bits not in range(2, 9):
             raise CheckpointError(f"`{name}`: integers have 2 to 8 bits, the checkpoint says {part.num_bits!r}.")
+    size = scheme.weight.group_size
+    if type(size) is not int or (size != -1 and size < 1) or type(scheme.weight.symmetric) is not bool:
+        raise CheckpointError(f"`{name}`: the checkpoint says {scheme.weight}, which is no scheme of weights.")
     dtype = "float32" if scheme.activation is None else scheme.activation.scale_dtype
     if dtype not in SCALE_DTYPES:
         raise CheckpointError(f"`{name}`: scales are {', '.join(SCALE_DTYPES)}, the checkpoint says {dtype!r}.")

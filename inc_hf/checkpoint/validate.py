@@ -48,7 +48,11 @@ def check_scale(name: str, scale: Tensor) -> None:
 
 def validate_module(name: str, module: QModule) -> None:
     """Check the tensors of one, which `name` tells to the user; raises as `validate_model` does."""
-    for key, tensor in (("weight", module.codes), ("input_zero_point", module.input_zero_point)):
+    for key, tensor in (
+        ("weight", module.codes),
+        ("weight_zero_point", module.weight_zero_point),
+        ("input_zero_point", module.input_zero_point),
+    ):
         if tensor is not None and tensor.dtype != torch.int8:
             raise CheckpointError(f"`{name}.{key}` is {tensor.dtype} instead of int8.")
     for key in ("weight_scale", "input_scale", "smooth_scale"):
@@ -57,8 +61,9 @@ def validate_module(name: str, module: QModule) -> None:
     num_bits = module.scheme.weight.num_bits
     # compressed-tensors allows the most negative integer, -128 for 8 bits, though we never write it
     smallest, largest = -weight_qmax(num_bits) - 1, weight_qmax(num_bits)
-    if module.codes.numel() and not smallest <= int(module.codes.min()) <= int(module.codes.max()) <= largest:
-        raise CheckpointError(f"`{name}.weight` has integers outside of its {num_bits} bits: the file is damaged.")
+    for key, tensor in (("weight", module.codes), ("weight_zero_point", module.weight_zero_point)):
+        if tensor is not None and tensor.numel() and not smallest <= int(tensor.min()) <= int(tensor.max()) <= largest:
+            raise CheckpointError(f"`{name}.{key}` has integers outside of its {num_bits} bits: the file is damaged.")
     activation = module.scheme.activation
     if module.input_zero_point is not None:
         qmin, qmax = activation_range(activation.num_bits)

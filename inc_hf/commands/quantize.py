@@ -93,6 +93,8 @@ def _add_how(how: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="with one block of the model in memory at a time, for models that are larger than it; no --task",
     )
+    for end in ("first", "last"):
+        how.add_argument(f"--{end}-fp32", action="store_true", help=f"keep the {end} product or convolution in FP32")
     add_keep_fp32_argument(how)
     how.add_argument(
         "--config",

@@ -30,6 +30,8 @@ def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:
 
 def _recipes_of(args: argparse.Namespace) -> dict[str, Any]:
     recipes: dict[str, Any] = {"layer_wise_quant": True} if args.layer_wise else {}
+    recipes |= {"first_conv_or_matmul_quantization": False} if args.first_fp32 else {}
+    recipes |= {"last_conv_or_matmul_quantization": False} if args.last_fp32 else {}
     if args.smooth_quant is not None:
         recipes |= {"smooth_quant": True, "smooth_quant_args": {"alpha": args.smooth_quant}}
     return recipes

@@ -19,14 +19,20 @@ import torch
 from torch import Tensor
 
 from inc_hf.ops import weight_qmax
-from inc_hf.quantize.functional import SLICE_ELEMENTS, quantize_weight
+from inc_hf.quantize.functional import SLICE_ELEMENTS, quantize_groups, quantize_weight
 from inc_hf.quantize.scheme import WeightScheme
 
 
-def integers_of(weight: Tensor, scheme: WeightScheme) -> tuple[Tensor, Tensor]:
-    """Integers and scale of a weight of shape `(out, ...)`, see `quantize_weight`, corrected if the scheme says so."""
+def integers_of(weight: Tensor, scheme: WeightScheme) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Integers, scale and zero point (or None) of a weight of shape `(out, ...)`, see `quantize_weight` and
+    `quantize_groups`, corrected if the scheme says so."""
+    if not scheme.is_plain:
+        groups = scheme.groups_of(weight.shape[1])
+        return quantize_groups(weight, scheme.num_bits, scheme.symmetric, groups)
     codes, scale = quantize_weight(weight, scheme.num_bits, scheme.per_channel)
-    return correct_weight(weight, codes, scale, scheme.num_bits) if scheme.corrected else (codes, scale)
+    if scheme.corrected:
+        codes, scale = correct_weight(weight, codes, scale, scheme.num_bits)
+    return codes, scale, None
 
 
 @torch.no_grad()

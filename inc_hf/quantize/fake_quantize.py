@@ -27,8 +27,8 @@ class _StraightThrough(torch.autograd.Function):
 @torch.no_grad()
 def rounded_weight(weight: Tensor, scheme: WeightScheme) -> Tensor:
     """What `dequantize_weight` makes of the integers of `integers_of`."""
-    codes, scale = integers_of(weight, scheme)
-    return dequantize_weight(codes, scale, weight.dtype)
+    codes, scale, zero_point = integers_of(weight, scheme)
+    return dequantize_weight(codes, scale, weight.dtype, zero_point)
 
 
 def fake_quantize_weight(weight: Tensor, scheme: WeightScheme) -> Tensor:

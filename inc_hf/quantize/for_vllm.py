@@ -71,8 +71,8 @@ def _check_wishes(
 def _why_not(name: str, module: nn.Module, scheme: Scheme) -> str | None:
     if not isinstance(module, nn.Linear):
         return f"keep `{name}` in float with `op_name_dict`: it is no Linear layer"
-    if scheme.weight.num_bits != 8 or not scheme.weight.per_channel:
-        return "quantize weights to 8 bits per channel"
+    if scheme.weight.num_bits != 8 or not scheme.weight.per_channel or not scheme.weight.is_plain:
+        return "quantize weights to 8 bits per channel, symmetric and without groups"
     if scheme.activation is None or scheme.activation.num_bits != 8:
         return 'quantize activations to 8 bits, with approach="dynamic" or "static"'
     return None if scheme.smooth_alpha is None else "leave out `smooth_quant`"

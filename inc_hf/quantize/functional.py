@@ -41,8 +41,48 @@ def quantize_weight(weight: Tensor, num_bits: int = 8, per_channel: bool = True)
     return codes.reshape(weight.shape), scale[:, None] if per_channel else scale
 
 
-def dequantize_weight(codes: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Float weight of `codes` of shape `(out, ...)` and the scale that `quantize_weight` returned."""
+def quantize_groups(
+    weight: Tensor, num_bits: int = 8, symmetric: bool = True, groups: int = 1
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Integers of a matrix with a scale, and if not `symmetric` a zero point, for each group of inputs.
+
+    Symmetric as `quantize_weight`. Asymmetric: the range of a group is widened to contain 0, `scale = (high - low) /
+    (2^b - 1)`, `zero_point = round(qmin - low / scale)`, codes `round(w / scale) + zero_point`; zeros stay zero.
+
+    Args:
+        weight (`torch.Tensor` of shape `(out, in)`): `in` is a multiple of `groups`.
+
+    Returns:
+        int8 tensor of the weight's shape, float32 scale and int8 zero point (or None) of shape `(out, groups)`.
+    """
+    rows = weight.detach().reshape(len(weight) * groups, -1)
+    if symmetric:
+        codes, scale = quantize_weight(rows, num_bits)
+        return codes.reshape(weight.shape), scale.reshape(-1, groups), None
+    qmin, qmax = activation_range(num_bits)
+    low, high = (each.float() for each in torch.aminmax(rows, dim=1, keepdim=True))
+    if not bool((low.isfinite() & high.isfinite()).all()):
+        raise UsageError("The weight has NaN or infinite values, so it has no scale; check the FP32 model.")
+    low, high = low.clamp(max=0), high.clamp(min=0)
+    scale = (high - low) / (qmax - qmin)
+    scale = torch.where(scale < torch.finfo(torch.float32).tiny, torch.finfo(torch.float32).eps, scale)
+    zero = (qmin - low / scale).round().clamp(qmin, qmax)
+    codes = torch.empty(rows.shape, dtype=torch.int8, device=weight.device)
+    size = max(1, SLICE_ELEMENTS // max(1, rows.shape[1]))
+    for part, out, step, shift in zip(*(each.split(size) for each in (rows, codes, scale, zero)), strict=True):
+        out.copy_(((part.float() / step).round_() + shift).clamp_(qmin, qmax))
+    return codes.reshape(weight.shape), scale.reshape(-1, groups), zero.reshape(-1, groups).to(torch.int8)
+
+
+def dequantize_weight(
+    codes: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32, zero_point: Tensor | None = None
+) -> Tensor:
+    """Float weight of `codes` of shape `(out, ...)` and the scale that `quantize_weight` returned, or the scale and
+    the zero point of `quantize_groups`."""
+    if zero_point is not None or (scale.ndim == 2 and scale.shape[1] > 1):
+        groups = codes.reshape(*scale.shape, -1).float()
+        centred = groups if zero_point is None else groups - zero_point[..., None]
+        return (centred * scale[..., None]).reshape(codes.shape).to(dtype)
     per_row = scale.reshape(-1, *[1] * (codes.ndim - 1)) if scale.numel() > 1 else scale.reshape(())
     return (codes.float() * per_row).to(dtype)
 

@@ -10,13 +10,14 @@ from torch import nn
 from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError
+from inc_hf.matching.layout import matrix_shape
 from inc_hf.matching.patterns import match_names, match_types, nearest
 from inc_hf.ops import default_weight_bits
 from inc_hf.quantize.decoder_ends import FOR_READERS, decoder_ends
 from inc_hf.quantize.kept_in_float import kept_in_float
 from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.per_token import approach_of, per_token_names
-from inc_hf.quantize.scheme import Scheme
+from inc_hf.quantize.scheme import Scheme, WeightScheme
 from inc_hf.quantize.settings import IN_FLOAT, apply_settings, merged_settings, wants_float
 from inc_hf.quantize.smoothing import with_smoothing
 
@@ -82,6 +83,7 @@ def resolve_schemes(
     elif approach == "static":
         approaches |= dict.fromkeys(per_token_names(model, config, settings), "dynamic")
     schemes = {name: apply_settings(name, kinds[name], approaches[name], bits, settings[name]) for name in names}
+    check_groups(model, schemes)
     smoothed = with_smoothing({name: s for name, s in schemes.items() if s is not None}, kinds, config, settings)
     if config.recipe("weight_correction"):
         smoothed = {name: with_correction(scheme, kinds[name]) for name, scheme in smoothed.items()}
@@ -96,9 +98,37 @@ def resolve_schemes(
     return _equalize_tied(model, smoothed, kinds, left)
 
 
+def plain_weight(weight: WeightScheme) -> WeightScheme:
+    """What an embedding can share with a product: neither groups nor zero points, and nothing corrected."""
+    return WeightScheme(weight.num_bits, weight.per_channel)
+
+
+def check_groups(model: nn.Module, schemes: Mapping[str, Scheme | None]) -> None:
+    """Refuse groups that do not divide the inputs of a product; say what no kernel multiplies.
+
+    Raises:
+        ValueError: names the module.
+    """
+    fine = {name: scheme for name, scheme in schemes.items() if scheme is not None and not scheme.weight.is_plain}
+    for name, scheme in fine.items():
+        size, inputs = scheme.weight.group_size, matrix_shape(model.get_submodule(name))[1]
+        if size != -1 and inputs % size and size < inputs:
+            raise UsageError(
+                f"`{name}` has {inputs} inputs, which is no multiple of the `group_size` {size}; choose another, -1 "
+                "for one scale per output channel, or leave it in float in `op_name_dict`."
+            )
+    if slow := [name for name, scheme in fine.items() if scheme.activation is not None]:
+        logger.warning(
+            "Integer activations with asymmetric or grouped weights have no kernel, and run in plain torch: %s%s.",
+            slow[0],
+            f" and {len(slow) - 1} more" if slow[1:] else "",
+        )
+
+
 def with_correction(scheme: Scheme, kind: str) -> Scheme:
     """The scheme with corrected weights; rows of an embedding are looked up, and make no sums to put right."""
-    return replace(scheme, weight=replace(scheme.weight, corrected=True)) if kind in MATMULS else scheme
+    can_be = kind in MATMULS and scheme.weight.is_plain
+    return replace(scheme, weight=replace(scheme.weight, corrected=True)) if can_be else scheme
 
 
 def few_convolutions(
@@ -109,7 +139,10 @@ def few_convolutions(
     found = [name for name in schemes if kinds[name] in CONVOLUTIONS]
     rest = [name for name in schemes if kinds[name] not in CONVOLUTIONS]
     is_readable = rest and all(
-        kinds[name] != "Conv1D" and schemes[name].weight.num_bits > 4 and schemes[name].smooth_alpha is None
+        kinds[name] != "Conv1D"
+        and schemes[name].weight.num_bits > 4
+        and schemes[name].smooth_alpha is None
+        and schemes[name].weight.is_plain
         for name in rest
     )
     sizes = {name: model.get_submodule(name).weight.numel() for name in schemes}
@@ -226,7 +259,8 @@ def _equalize_tied(
 ) -> dict[str, Scheme]:
     """Modules that share a weight are quantized alike or not at all, so that it stays one tensor, also on disk.
 
-    An embedding takes the weight scheme of the Linear that it is tied to, and the rows of both stay uncorrected.
+    An embedding takes the bits of the Linear that it is tied to, and the rows of both stay symmetric, with one scale,
+    and uncorrected.
     """
     for names in tied_names(model):
         in_float = [name for name in names if name not in schemes]
@@ -240,5 +274,5 @@ def _equalize_tied(
             continue
         weights = [schemes[name].weight for name in sorted(names, key=lambda name: kinds[name] == "Embedding")]
         for name in names:
-            schemes[name] = replace(schemes[name], weight=replace(weights[0], corrected=False), smooth_alpha=None)
+            schemes[name] = replace(schemes[name], weight=plain_weight(weights[0]), smooth_alpha=None)
     return schemes

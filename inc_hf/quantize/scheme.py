@@ -9,14 +9,27 @@ NOT_ROUNDED = "float32"  # what dynamic scales were before they had a `scale_dty
 
 @dataclass(frozen=True)
 class WeightScheme:
-    """Symmetric integer weights: `num_bits` (2 to 8) and one scale per output channel or per tensor.
+    """Integer weights: `num_bits` (2 to 8) and one scale per output channel or per tensor.
 
+    Those of products can be asymmetric, with a zero point beside each scale, and have several scales per output
+    channel, one for each `group_size` consecutive inputs; -1 is all of them. Kernels take neither (`is_plain`).
     `corrected` ones have the mean and the standard deviation of the float weights, see `correct`.
     """
 
     num_bits: int = 8
     per_channel: bool = True
     corrected: bool = False
+    symmetric: bool = True
+    group_size: int = -1
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the kernels and other formats know such weights: symmetric, with a scale per channel or tensor."""
+        return self.symmetric and self.group_size == -1
+
+    def groups_of(self, inputs: int) -> int:
+        """How many scales an output channel of so many inputs has."""
+        return 1 if self.group_size == -1 else max(1, inputs // self.group_size)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 FLOAT_DTYPES = ("fp32", "bf16", "fp16")
 INTEGER_BITS = {"int8": None, "uint8": None, "int": None, "int7": 7, "int4": 4}
+PRODUCTS = ("Linear", "Conv1D")
 IN_FLOAT = {"weight": {"dtype": ["fp32"]}}
 
 
@@ -52,21 +53,32 @@ def apply_settings(name: str, kind: str, approach: str, bits: int, settings: Map
             logger.warning("`%s` stays in the model's own precision; bf16 and fp16 come with `mix_precision`.", name)
         return None
     scheme = default_scheme(kind, approach, bits)
-    weight = _apply_weight(name, scheme.weight, settings.get("weight", {}))
+    weight = _apply_weight(name, kind, scheme.weight, settings.get("weight", {}))
     activation = scheme.activation
     if activation is not None:
         activation = _apply_activation(name, activation, settings.get("activation", {}))
     return Scheme(weight, activation)
 
 
-def _apply_weight(name: str, weight: WeightScheme, settings: Mapping[str, list]) -> WeightScheme:
+def _apply_weight(name: str, kind: str, weight: WeightScheme, settings: Mapping[str, list]) -> WeightScheme:
     dtype = _first(name, "weight dtype", settings.get("dtype"), INTEGER_BITS)
-    _first(name, "weight scheme", settings.get("scheme"), ("sym",) if dtype != "uint8" else ("sym", "asym_float"))
     _first(name, "weight algorithm", settings.get("algorithm"), ("minmax", "RTN"))
-    _first(name, "weight group_size", settings.get("group_size"), (-1,))
     num_bits = _first(name, "weight bits", settings.get("bits"), range(2, 9)) or INTEGER_BITS.get(dtype)
     granularity = _first(name, "weight granularity", settings.get("granularity"), ("per_channel", "per_tensor"))
-    return WeightScheme(num_bits or weight.num_bits, (granularity or "per_channel") == "per_channel")
+    per_channel = (granularity or "per_channel") == "per_channel"
+    can_be_fine = kind in PRODUCTS and per_channel
+    schemes = ("sym", *(["asym"] if can_be_fine else []), *(["asym_float"] if dtype == "uint8" else []))
+    symmetric = _first(name, "weight scheme", settings.get("scheme"), schemes) != "asym"
+    sizes = AnySize() if can_be_fine else (-1,)
+    group_size = _first(name, "weight group_size", settings.get("group_size"), sizes) or -1
+    return WeightScheme(num_bits or weight.num_bits, per_channel, symmetric=symmetric, group_size=group_size)
+
+
+class AnySize:
+    """All sizes of groups, for products with a scale per channel."""
+
+    def __contains__(self, size: int) -> bool:
+        return True
 
 
 def _apply_activation(

@@ -239,7 +239,7 @@ def quantized_twin(module: nn.Module, tied: dict[tuple, QModule | None]) -> QMod
         twin.weight_scale = first.weight_scale.clone()
         twin.share_weight(first)
     else:
-        codes, twin.weight_scale = integers_of(weight, plan.scheme.weight)
+        codes, twin.weight_scale, twin.weight_zero_point = integers_of(weight, plan.scheme.weight)
         twin.set_codes(codes)
     if key in tied:
         tied[key] = first or twin

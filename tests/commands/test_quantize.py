@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from commandline import config_json, error_line
+from safetensors.torch import load_file
 from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
 
 from inc_hf import PostTrainingQuantConfig
@@ -71,6 +72,16 @@ class TestQuantize:
         assert main(["quantize", str(model_dir), "-o", "out", "--weight-bits", str(bits)]) == 0
         assert config_json(Path("out"))["quantization_config"]["quant_method"] == method
         assert quantized_modules(OptimizedModel.from_pretrained("out"))["classifier"].scheme.weight.num_bits == bits
+
+    def test_layer_wise(self, model_dir, texts):
+        common = ["quantize", str(model_dir), "--approach", "static", "--texts", str(texts)]
+        assert main([*common, "-o", "whole"]) == main([*common, "-o", "layers", "--layer-wise"]) == 0
+        whole, layers = (
+            {key: value for file in Path(d).glob("*.safetensors") for key, value in load_file(file).items()}
+            for d in ("whole", "layers")
+        )
+        assert whole.keys() == layers.keys() and all(torch.equal(value, layers[key]) for key, value in whole.items())
+        assert (Path("layers") / "tokenizer.json").is_file()
 
     def test_keep_fp32(self, model_dir):
         assert main(["quantize", str(model_dir), "-o", "out", "--keep-fp32", "classifier", "bert.embeddings.*"]) == 0

@@ -38,6 +38,17 @@ class TestConfigOf:
         recipes = {"smooth_quant": True, "smooth_quant_args": {"alpha": alpha}}
         assert self.config("--smooth-quant", *given).recipes == recipes
 
+    @pytest.mark.parametrize(
+        "option, recipes",
+        {
+            "--first-fp32": {"first_conv_or_matmul_quantization": False},
+            "--last-fp32": {"last_conv_or_matmul_quantization": False},
+            "--layer-wise": {"layer_wise_quant": True},
+        }.items(),
+    )
+    def test_recipes(self, option, recipes):
+        assert self.config(option).recipes == recipes
+
     def test_a_word_is_no_alpha(self):
         with pytest.raises(UsageError, match="--smooth-quant: it takes a number in .0, 1., or auto, got 'model'"):
             build_parser().parse_args(["quantize", "-o", "out", "--smooth-quant", "model"])

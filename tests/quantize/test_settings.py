@@ -54,7 +54,8 @@ def test_default_schemes(kind, approach, activation):
         ({"algorithm": "RTN"}, WeightScheme(8)),
         ({"dtype": ["nf4", "int4"]}, WeightScheme(4)),
         ({"scheme": ["asym", "sym"], "granularity": ["per_tensor", "per_channel"]}, WeightScheme(8, False)),
-        ({"algorithm": ["GPTQ", "minmax"], "group_size": [128, -1], "bits": [1, 2]}, WeightScheme(2)),
+        ({"algorithm": ["GPTQ", "minmax"], "group_size": [128, -1], "bits": [1, 2]}, WeightScheme(2, group_size=128)),
+        ({"scheme": "asym", "group_size": 3}, WeightScheme(8, symmetric=False, group_size=3)),
     ],
     ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else "",
 )
@@ -119,8 +120,14 @@ def test_embeddings_take_weight_settings_only(model):
 
 UNAVAILABLE = {
     "AWQ": ({"weight": {"algorithm": "AWQ"}}, r"weight algorithm \['AWQ'\] .* choose from minmax, RTN"),
-    "asym weights": ({"weight": {"scheme": "asym"}}, r"weight scheme \['asym'\] .* choose from sym"),
-    "groups": ({"weight": {"group_size": 32}}, r"weight group_size \[32\] .* choose from -1"),
+    "asym weights": (
+        {"weight": {"scheme": "asym", "granularity": "per_tensor"}},
+        r"weight scheme \['asym'\] .* choose from sym",
+    ),
+    "groups": (
+        {"weight": {"group_size": 32, "granularity": "per_tensor"}},
+        r"weight group_size \[32\] .* choose from -1",
+    ),
     "nf4": ({"weight": {"dtype": "nf4"}}, r"weight dtype \['nf4'\] .* choose from int8, uint8, int, int7, int4"),
     "1 bit": ({"weight": {"bits": 1}}, r"weight bits \[1\] .* choose from 2, 3, 4, 5, 6, 7, 8"),
     "token": ({"activation": {"granularity": "per_token"}}, r"activation granularity \['per_token'\]"),

@@ -1,11 +1,15 @@
 """The candidates of post-training quantization."""
 
 import pytest
+import torch
 from fitting import ErrorAgainstFloat, config, images, net
+from torch import nn
 
-from inc_hf import AccuracyCriterion
+from inc_hf import AccuracyCriterion, PostTrainingQuantConfig
 from inc_hf.quantization import fit
-from inc_hf.quantize.observer import OBSERVERS
+from inc_hf.quantize.observer import OBSERVERS, MinMaxObserver
+from inc_hf.tune.calibration import Calibration
+from inc_hf.tune.quantization_space import QuantizationSpace
 
 pytest_plugins = ["workspace_fixture"]
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -76,3 +80,24 @@ class TestCandidates:
         recipes = {"smooth_quant": True, "smooth_quant_args": {"alpha": alphas}}
         labels = self.labels(approach="dynamic", recipes=recipes)
         assert labels == ["dynamic, 6 samples", f"dynamic, smoothing {alphas[1]}"]
+
+
+def test_each_size_of_calibration_counts_its_samples(monkeypatch):
+    seen = []
+    ranges = MinMaxObserver.update
+
+    def update(self, x, low, high):
+        seen.append(len(x))
+        ranges(self, x, low, high)
+
+    monkeypatch.setattr(MinMaxObserver, "update", update)
+    model = nn.Sequential(nn.Linear(4, 3))
+    conf = PostTrainingQuantConfig(calibration_sampling_size=[3, 7, 12])
+    batches = list(torch.randn(12, 4).split(5))
+    space = QuantizationSpace(model, conf, Calibration(batches), batches)
+    counts = {}
+    for candidate in space.candidates()[:3]:
+        seen.clear()
+        space.build(candidate)
+        counts[candidate.calibration_samples] = sum(seen)
+    assert counts == {3: 3, 7: 7, 12: 12}

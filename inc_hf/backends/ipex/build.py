@@ -48,6 +48,8 @@ def open_session(model: nn.Module, inputs: Mapping[str, Tensor], dtype: torch.dt
         allowed = "torch.float32 for a quantized model" if is_quantized else "torch.float32 or torch.bfloat16"
         raise UsageError(f"`dtype` must be {allowed}, got {dtype}.")
     _check_float32(model)
+    if fine := [n for n, m in quantized_modules(model).items() if not m.scheme.weight.is_plain]:
+        raise UsageError(f"`{fine[0]}` has asymmetric weights or groups of inputs, which IPEX does not multiply.")
     refuse_overflow(max((m.scheme.weight.num_bits for m in integer_modules(model)), default=0))
     precision = "int8" if is_quantized else PRECISIONS[dtype]
     with evaluating(model):

@@ -62,6 +62,12 @@ def onnx_graph(
         ValueError: an unknown format or output, or an opset before 18.
         ExportError: something in the model has no form in ONNX; names it, and the module that it is in.
     """
+    for name, module in quantized_modules(model).items():
+        if not module.scheme.weight.is_plain:
+            raise UsageError(
+                f"`{name}` has asymmetric weights or groups of inputs, which the exporter does not write; "
+                "quantize with `scheme` sym and `group_size` -1."
+            )
     if quant_format not in EXPORT_FORMATS:
         raise UsageError(f"`quant_format` must be one of {', '.join(EXPORT_FORMATS)}, got {quant_format!r}.")
     if opset_version < OLDEST_OPSET:

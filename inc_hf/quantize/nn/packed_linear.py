@@ -35,11 +35,12 @@ class PackedLinear(PackedWeight):
 
     def runs_native(self, x: Tensor) -> bool:
         """Whether the kernels take this layer and this input: float64 and other devices run the reference."""
-        return x.dtype in FAST_DTYPES and x.is_cpu and ops.is_native()
+        return self.scheme.weight.is_plain and x.dtype in FAST_DTYPES and x.is_cpu and ops.is_native()
 
     def runs_packed(self) -> bool:
         """Whether float32 inputs on the CPU would run on the packed weight."""
-        return self.scheme.activation is not None and self._buffers["stored"].is_cpu and ops.is_native()
+        is_known = self.scheme.activation is not None and self.scheme.weight.is_plain
+        return is_known and self._buffers["stored"].is_cpu and ops.is_native()
 
     def kernel(self) -> str:
         """What multiplies on this machine once the weight is packed, such as `INT8 4x1 sparse`."""

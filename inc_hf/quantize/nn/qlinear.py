@@ -7,6 +7,7 @@ from inc_hf import ops
 from inc_hf.quantize.functional import dequantize_weight
 from inc_hf.quantize.nn.float_modules import op_type, weight_matrix
 from inc_hf.quantize.nn.float_view import FloatView, Tensors
+from inc_hf.quantize.nn.grouped import grouped_forward
 from inc_hf.quantize.nn.packed_linear import PackedLinear
 from inc_hf.quantize.nn.qmodule import QModule, float_of_codes
 from inc_hf.quantize.nn.straight_through import StraightThrough, needs_gradients
@@ -59,7 +60,8 @@ class QLinear(PackedLinear, QModule):
     def float_forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """What a float layer of the same weight computes."""
         x = self.smoothed(x)
-        y = nn.functional.linear(x, dequantize_weight(self.codes, self.weight_scale, x.dtype), bias)
+        weight = dequantize_weight(self.codes, self.weight_scale, x.dtype, self.weight_zero_point)
+        y = nn.functional.linear(x, weight, bias)
         return ops.ACTIVATIONS[self.activation](y)
 
     def smoothed(self, x: Tensor) -> Tensor:
@@ -71,6 +73,8 @@ class QLinear(PackedLinear, QModule):
         x = self.smoothed(x)
         if self.runs_native(x):
             return self.native_forward(x)
+        if not self.scheme.weight.is_plain:
+            return grouped_forward(self, x)
         return ops.q8_linear(
             x,
             self.codes,

@@ -23,9 +23,10 @@ def float_of_codes(tensors: Tensors, dtype: torch.dtype) -> Tensor:
     codes, smooth_scale = tensors["stored"], tensors.get("smooth_scale")
     if codes is None:
         codes = ops.q8_unpack(tensors["packed"])
+    scale, zero_point = tensors["weight_scale"], tensors.get("weight_zero_point")
     if smooth_scale is None:
-        return dequantize_weight(codes, tensors["weight_scale"], dtype)
-    return (dequantize_weight(codes, tensors["weight_scale"]) / smooth_scale).to(dtype)
+        return dequantize_weight(codes, scale, dtype, zero_point)
+    return (dequantize_weight(codes, scale, zero_point=zero_point) / smooth_scale).to(dtype)
 
 
 class QModule(StoredWeight):
@@ -36,9 +37,12 @@ class QModule(StoredWeight):
     def __init__(self, scheme: Scheme, weight_shape: tuple[int, ...], dtype: torch.dtype = torch.float32):
         super().__init__(dtype)
         self.scheme = scheme
-        scale_shape = (weight_shape[0], 1) if scheme.weight.per_channel else (1,)
+        groups = scheme.weight.groups_of(weight_shape[1])
+        scale_shape = (weight_shape[0], groups) if scheme.weight.per_channel else (1,)
         self.set_codes(torch.zeros(weight_shape, dtype=torch.int8))
         self.register_buffer("weight_scale", torch.ones(scale_shape, dtype=torch.float32))
+        zero_point = None if scheme.weight.symmetric else torch.zeros(scale_shape, dtype=torch.int8)
+        self.register_buffer("weight_zero_point", zero_point)
         self.register_buffer("input_scale", torch.ones(1, dtype=torch.float32) if scheme.is_static else None)
         has_zero_point = scheme.is_static and not scheme.activation.symmetric
         self.register_buffer("input_zero_point", torch.zeros(1, dtype=torch.int8) if has_zero_point else None)
@@ -59,7 +63,7 @@ class QModule(StoredWeight):
 
     def dequantize(self) -> Tensor:
         """The float weight that the kernels multiply with, in the dtype of the module that was quantized."""
-        return dequantize_weight(self.codes, self.weight_scale, self.dtype)
+        return dequantize_weight(self.codes, self.weight_scale, self.dtype, self.weight_zero_point)
 
     def refuse_training(self, x: Tensor) -> None:
         """Raise RuntimeError if this is training, of which the integers would know nothing."""
@@ -70,7 +74,9 @@ class QModule(StoredWeight):
 
     def describe_scheme(self) -> str:
         """E.g. `W7A8 dynamic`."""
-        weight = f"W{self.scheme.weight.num_bits}"
+        weight = f"W{self.scheme.weight.num_bits}{'' if self.scheme.weight.symmetric else ' asymmetric'}"
+        if self.scheme.weight.group_size != -1:
+            weight += f" in groups of {self.scheme.weight.group_size}"
         activation = self.scheme.activation
         if activation is None:
             return weight
