@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
@@ -25,6 +26,21 @@ logger = logging.getLogger(__name__)
 RANKING_BATCHES = 4
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """The float model's score, a few inputs that it was called with, and the modules that were called."""
+
+    score: float
+    inputs: list = field(default_factory=list)
+    reached: Mapping[str, int] = field(default_factory=dict)
+
+
+def baseline_of(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> Baseline:
+    with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
+        score = evaluate(model)
+    return Baseline(score, recorded, reached)
+
+
 def search(
     model: nn.Module,
     evaluate: Callable[[nn.Module], float],
@@ -34,6 +50,7 @@ def search(
     batches: Sequence[Any] = (),
     quant_level: int | str = 1,
     ready: Callable[[nn.Module], nn.Module] = copy_of,
+    baseline: Baseline | None = None,
 ) -> TuneResult:
     """Find the best model of a space; each trial is in `history.json` of the workspace when it ends.
 
@@ -46,17 +63,18 @@ def search(
         batches: whose first ones are these inputs; otherwise they are what `evaluate` calls the model with.
         quant_level: chooses the strategy, see [`chosen`].
         ready: makes a copy of a model as it will be used, to see how fast it is.
+        baseline: what to compare with, if it is not `model`; then no trials of earlier searches are taken up, since
+            nothing tells whether they were of the same weights.
 
     Raises:
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
     """
     name = chosen(tuning, quant_level)
     check(name, tuning, options.workspace)
-    history = History.of_workspace(options.workspace, options.resume_from)
-    with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
-        baseline = evaluate(model)
-    goal, resumed = goal_of(baseline), history.baseline
-    if not history.begin(baseline):
+    history = History.of_workspace(options.workspace, None if baseline else options.resume_from)
+    found = baseline or baseline_of(model, evaluate)
+    goal, resumed = goal_of(found.score), history.baseline
+    if not history.begin(found.score):
         logger.warning(
             "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
             "the same?", baseline, resumed, options.resume_from,
@@ -64,8 +82,8 @@ def search(
     doubts = doubts_of(goal)
     for doubt in doubts:
         logger.warning("%s", doubt)
-    inputs = list(batches[:RANKING_BATCHES]) or recorded
-    space = space_of(inputs, reached)
+    inputs = list(batches[:RANKING_BATCHES]) or found.inputs
+    space = space_of(inputs, found.reached)
     problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint_of(model))
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None

@@ -73,6 +73,21 @@ def test_is_the_ordinary_way_bit_by_bit(name, config, saved, tmp_path):
         )
 
 
+def test_zeros_are_left_out_as_in_the_ordinary_way(tmp_path):
+    model = tiny_model("gpt2")
+    for module in model.transformer.h.modules():
+        if hasattr(module, "nf"):
+            module.weight.data[module.weight.abs() < module.weight.abs().quantile(0.9)] = 0
+    model.save_pretrained(tmp_path / "float")
+    fit(model, PostTrainingQuantConfig(approach="dynamic")).save_pretrained(tmp_path / "whole")
+    fit(tmp_path / "float", PostTrainingQuantConfig(approach="dynamic", recipes=LAYER_WISE)).save(tmp_path / "layers")
+    whole, layers = tensors(tmp_path / "whole"), tensors(tmp_path / "layers")
+    assert any(key.endswith("weight_mask") for key in whole) and whole.keys() == layers.keys()
+    assert all(torch.equal(value, layers[key]) for key, value in whole.items())
+    configs = [json.loads((tmp_path / name / "config.json").read_text()) for name in ("whole", "layers")]
+    assert configs[0] == configs[1] and configs[0]["quantization_config"]["sparse"]
+
+
 def test_what_is_saved_runs(saved, tmp_path):
     source = saved("bert")
     quantizer = IncQuantizer(load_empty_model(source))
