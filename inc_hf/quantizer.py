@@ -17,7 +17,8 @@ from inc_hf.config.checks import check_int, check_string
 from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.direction import in_direction_of
-from inc_hf.evaluation.metrics import GLUE_METRIC
+from inc_hf.evaluation.loop import Loop, Watch
+from inc_hf.evaluation.metrics import GLUE_METRIC, check_glue_task
 from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
 from inc_hf.matching.sentences import is_sentence_model
@@ -52,13 +53,14 @@ class IncQuantizer:
         task: str | None = None,
         seed: int = 42,
         tokenizer: Any = None,
-        metric_name: str | None = None,
+        metric_name: str | list[str] | None = None,
     ):
         task = check_task(task)
         check_function("eval_fn", eval_fn, "a function of the model that returns its score")
         check_function("calibration_fn", calibration_fn)
         check_int("seed", seed, low=0, high=2**32 - 1)
-        check_optional_string("metric_name", metric_name)
+        if not isinstance(metric_name, list):
+            check_optional_string("metric_name", metric_name)
         self.model = model
         self.eval_fn = eval_fn
         self.calibration_fn = calibration_fn
@@ -77,7 +79,7 @@ class IncQuantizer:
         task: str | None = None,
         seed: int = 42,
         tokenizer: Any = None,
-        metric_name: str | None = None,
+        metric_name: str | list[str] | None = None,
         trust_remote_code: bool = False,
     ) -> "IncQuantizer":
         """A quantizer for `model`.
@@ -86,14 +88,14 @@ class IncQuantizer:
             model: a float model, or a directory or Hub name, which is loaded together with its tokenizer, if it has
                 one; its class comes from `task`, or from the checkpoint's `architectures`. A `SentenceTransformer` or
                 `CrossEncoder` will do, and the directory of one, which is saved with its other modules and prompts.
-            eval_fn: model -> score, or a dict of scores (an `evaluate` metric's result).
+            eval_fn: model -> score, or a list or dict of scores (an `evaluate` metric's result).
             calibration_fn: runs the prepared model on calibration data, instead of a calibration dataset.
             task (`str`, *optional*): e.g. "text-classification"; with a labelled dataset and without `eval_fn` the
                 model is evaluated by it.
             seed (`int`): for shuffling and for all random generators.
             tokenizer: for texts, or the processor of images or sound; saved beside the model.
-            metric_name (`str`, *optional*): which entry of a dict of scores counts; without `eval_fn`, a GLUE task
-                whose metric is computed.
+            metric_name (`str` or `list[str]`, *optional*): which entry of a dict of scores counts, or which entries;
+                without `eval_fn`, a GLUE task whose metric is computed.
             trust_remote_code (`bool`): whether code that lies beside the model may be executed, which a model that
                 transformers does not have needs.
         """
@@ -204,17 +206,17 @@ class IncQuantizer:
                 f"`eval_dataset` has the score of a model of transformers, got a {type(self.model).__name__}; pass "
                 "`eval_fn`, such as `lambda model: evaluator(model)` with an evaluator of sentence-transformers."
             )
+        check_glue_task(self.metric_name)
         in_direction_of(config.accuracy_criterion, GLUE_METRIC.get(self.metric_name, "accuracy"))
         check_repeatable(dataset, "eval_dataset")
 
-        def evaluate(model: PreTrainedModel) -> dict[str, float]:
+        def evaluate(model: PreTrainedModel, watch: Watch) -> dict[str, float]:
             batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator)
             with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
-                return evaluate_task(model, batches, self.task, self.metric_name)
+                return evaluate_task(model, batches, self.task, self.metric_name, watch)
 
-        if SCORED[self.task].output is not None and not SCORED[self.task].per_token:  # whose score counts samples
-            evaluate.data = named_data(dataset)
-        return evaluate
+        counts_samples = SCORED[self.task].output is not None and not SCORED[self.task].per_token
+        return Loop(evaluate, named_data(dataset) if counts_samples else None)
 
     def get_calibration_dataset(
         self,

@@ -1,5 +1,6 @@
 """What a strategy knows of the search that it steers."""
 
+import math
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,13 +70,14 @@ class Problem:
         self, candidates: Iterable[Candidate]
     ) -> Generator[Candidate, Trial, "tuple[Candidate, Trial] | None"]:
         """Try them in turn; the one with the best score and its trial, or None if the search is at its end."""
-        best = None
+        best, least = None, math.inf
         for candidate in candidates:
             trial = yield candidate
             if self.ends_with(trial):
                 return None
-            if best is None or self.goal.is_better(trial.score, best[1].score):
-                best = candidate, trial
+            missed = self.goal.missed_by(trial.whole_score)
+            if best is None or missed < least:
+                best, least = (candidate, trial), missed
         return best
 
     def settings(self, **defaults: Any) -> dict[str, Any]:

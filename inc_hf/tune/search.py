@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -19,15 +20,24 @@ from inc_hf.tune.problem import Problem
 from inc_hf.tune.space import Space, copy_of
 from inc_hf.tune.strategies import STRATEGIES, check, chosen
 from inc_hf.tune.tuner import TuneResult, tune
+from inc_hf.tune.watch import Seen, Watch
 
 logger = logging.getLogger(__name__)
 
 RANKING_BATCHES = 4
 
 
+class Evaluation(Protocol):
+    """Model -> score. Of a trial NaN is one, of the float model it is an error; see `inc_hf.evaluation`."""
+
+    def __call__(self, model: nn.Module, watch: Seen) -> float: ...
+
+    def of_trial(self, model: nn.Module, watch: Watch) -> float: ...
+
+
 def search(
     model: nn.Module,
-    evaluate: Callable[[nn.Module], float],
+    evaluate: Evaluation,
     space_of: Callable[[list, Mapping[str, int]], Space],
     goal_of: Callable[[float], Goal],
     tuning: TuningCriterion,
@@ -39,7 +49,7 @@ def search(
 
     Args:
         model: the float model, which stays as it is.
-        evaluate: model -> score.
+        evaluate: model -> score, watched batch by batch if the loop is ours.
         space_of: makes the space from a few inputs, and the modules that `evaluate` called (`reached_modules`).
         goal_of: makes the goal from the float model's score.
         tuning: how long to search for it.
@@ -54,7 +64,7 @@ def search(
     check(name, tuning, options.workspace)
     history = History.of_workspace(options.workspace, options.resume_from)
     with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
-        baseline = evaluate(model)
+        baseline = evaluate(model, seen := Seen())
     goal, resumed = goal_of(baseline), history.baseline
     if not history.begin(baseline):
         logger.warning(
@@ -69,7 +79,9 @@ def search(
     problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint_of(model))
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
-    result = tune(STRATEGIES[name](problem), space.build, evaluate, goal, tuning, history, latency)
+    watch = Watch(goal, tuning, seen)
+    of_trial = partial(evaluate.of_trial, watch=watch)
+    result = tune(STRATEGIES[name](problem), space.build, of_trial, goal, tuning, history, latency, watch)
     result.doubts = doubts
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:
