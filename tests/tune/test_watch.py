@@ -135,51 +135,66 @@ class TestEarly:
         assert result.score == result.baseline, "the estimate knows that the last four are hard"
 
 
+class Clock:
+    """Stands where the search looks at the time; a batch takes a second, and nothing else any."""
+
+    def __init__(self):
+        self.now, self.perf_counter = 0.0, time.perf_counter
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def __iter__(self):
+        for batch in loader():
+            self.now += 1
+            yield batch
+
+
+BATCHES = SAMPLES // BATCH
+
+
 class TestDeadline:
-    def test_within_an_evaluation_it_does_not_count(self, caplog):
-        result = searched(Slow(0.02), timeout=0.7, early_stop=None)
-        assert 1 <= len(result.trials) <= 3 and result.trials[0].samples == SAMPLES
-        assert "Time has run out in the evaluation of" in caplog.text
+    @pytest.fixture
+    def clock(self, monkeypatch):
+        clock = Clock()
+        for place in ("tuner", "watch", "study.standing"):
+            monkeypatch.setattr(f"inc_hf.tune.{place}.time", clock)
+        return clock
 
-    def test_the_first_trial_ends_whatever_it_takes(self):
-        started = time.monotonic()
-        result = searched(Slow(0.01), timeout=0.01, early_stop=None)
+    def test_within_an_evaluation_it_does_not_count(self, clock, caplog):
+        result = searched(clock, timeout=1.5 * BATCHES, early_stop=None)
+        assert [trial.samples for trial in result.trials] == [SAMPLES], "the second was left in its middle"
+        assert clock.now == 2 * BATCHES + BATCHES // 2 + 1
+        assert "Time has run out in the evaluation of" in caplog.text and quantized_modules(result.model)
+
+    def test_at_the_last_batch_of_an_evaluation_it_counts(self, clock):
+        result = searched(clock, timeout=2 * BATCHES - 0.5, early_stop=None)
+        assert [trial.samples for trial in result.trials] == [SAMPLES] * 2
+
+    def test_the_first_trial_ends_whatever_it_takes(self, clock):
+        result = searched(clock, timeout=1, early_stop=None)
         assert [trial.samples for trial in result.trials] == [SAMPLES] and not result.met_criterion
-        assert quantized_modules(result.model) and time.monotonic() - started < 5
+        assert clock.now == 2 * BATCHES and quantized_modules(result.model)
 
-    def test_a_function_of_the_user_ends_by_itself(self):
+    def test_a_function_of_the_user_ends_by_itself(self, clock):
         def slow(model):
-            time.sleep(0.05)
+            clock.now += 10
             return 0.5
 
-        result = fit(model(), config(timeout=0.02), eval_func=slow)
-        assert [trial.score for trial in result.trials] == [0.5]
+        result = fit(model(), config(timeout=15), eval_func=slow)
+        assert [trial.score for trial in result.trials] == [0.5] * 2 and clock.now == 30
 
-    def test_in_a_study(self, workspace):
+    def test_in_a_study(self, clock, workspace):
         """What was not evaluated whole is free for others."""
         optuna = pytest.importorskip("optuna")
         from optuna.storages.journal import JournalFileBackend
 
-        conf = PostTrainingQuantConfig(
-            approach="dynamic", tuning_criterion=TuningCriterion("random", timeout=0.7, early_stop=None)
-        )
-        result = fit(model(), conf, eval_dataloader=Slow(0.02), eval_metric="accuracy")
+        tuning = TuningCriterion("random", timeout=1.5 * BATCHES, early_stop=None)
+        conf = PostTrainingQuantConfig(approach="dynamic", tuning_criterion=tuning)
+        fit(model(), conf, eval_dataloader=clock, eval_metric="accuracy")
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(workspace / "study.journal")))
         trials = optuna.load_study(study_name=None, storage=storage).trials
-        states = [trial.state.name for trial in trials]
-        assert states == ["COMPLETE"] * len(result.trials) + ["FAIL"]
-
-
-class Slow:
-    """Batches that take their time."""
-
-    def __init__(self, seconds: float):
-        self.seconds = seconds
-
-    def __iter__(self):
-        for batch in loader():
-            time.sleep(self.seconds)
-            yield batch
+        assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL"]
 
 
 class TestBad:
