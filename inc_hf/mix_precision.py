@@ -34,7 +34,7 @@ def fit(
     eval_func: Callable[[nn.Module], float | dict[str, float]] | None = None,
     eval_dataloader: Iterable | None = None,
     eval_metric: Any = None,
-    metric_name: str | None = None,
+    metric_name: str | list[str] | None = None,
 ) -> MixedModel:
     """Store the weights of float layers in bfloat16, half the size; activations and sums stay in float32.
 

@@ -49,7 +49,7 @@ def fit(
     eval_func: Callable[[nn.Module], float | dict[str, float]] | None = None,
     eval_dataloader: Iterable | None = None,
     eval_metric: Any = None,
-    metric_name: str | None = None,
+    metric_name: str | list[str] | None = None,
 ) -> QuantizedModel:
     """Quantize `model`; with an evaluation, search for a configuration that meets `conf.accuracy_criterion`.
 
@@ -65,10 +65,10 @@ def fit(
             stays what it is.
         calib_func: called with the prepared model instead, runs it on calibration data.
         eval_func: model -> score, or a dict of scores of which `metric_name` counts. A name such as "eval_loss" says
-            that a lower score is better.
+            that a lower score is better. Several names in a list count together, as `conf.accuracy_criterion` says.
         eval_dataloader, eval_metric: instead of `eval_func`; batches `(inputs, label)` and a metric: `"accuracy"`,
-            `"f1"`, `{"f1": "macro"}`, `"mse"`, `{"topk": 5}`, or an object with `update(preds, labels)`, `reset()` and
-            `result()`.
+            `"f1"`, `{"f1": "macro"}`, `"mse"`, `{"topk": 5}`, several of them in a dict, with INC's "weight" and
+            "higher_is_better" if need be, or an object with `update(preds, labels)`, `reset()` and `result()`.
 
     Raises:
         ValueError, TypeError: see the message; nothing has been changed or written then.

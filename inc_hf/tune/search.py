@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
@@ -35,6 +36,23 @@ class Evaluation(Protocol):
     def of_trial(self, model: nn.Module, watch: Watch) -> float: ...
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """The float model's score, a few inputs that it was called with, the modules that were called, and what was seen
+    of its evaluation."""
+
+    score: float
+    inputs: list = field(default_factory=list)
+    reached: Mapping[str, int] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
+
+
+def baseline_of(model: nn.Module, evaluate: Evaluation) -> Baseline:
+    with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
+        score = evaluate(model, seen := Seen())
+    return Baseline(score, recorded, reached, seen)
+
+
 def search(
     model: nn.Module,
     evaluate: Evaluation,
@@ -44,6 +62,7 @@ def search(
     batches: Sequence[Any] = (),
     quant_level: int | str = 1,
     ready: Callable[[nn.Module], nn.Module] = copy_of,
+    baseline: Baseline | None = None,
 ) -> TuneResult:
     """Find the best model of a space; each trial is in `history.json` of the workspace when it ends.
 
@@ -56,30 +75,31 @@ def search(
         batches: whose first ones are these inputs; otherwise they are what `evaluate` calls the model with.
         quant_level: chooses the strategy, see [`chosen`].
         ready: makes a copy of a model as it will be used, to see how fast it is.
+        baseline: what to compare with, if it is not `model`; then no trials of earlier searches are taken up, since
+            nothing tells whether they were of the same weights.
 
     Raises:
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
     """
     name = chosen(tuning, quant_level)
     check(name, tuning, options.workspace)
-    history = History.of_workspace(options.workspace, options.resume_from)
-    with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
-        baseline = evaluate(model, seen := Seen())
-    goal, resumed = goal_of(baseline), history.baseline
-    if not history.begin(baseline):
+    history = History.of_workspace(options.workspace, None if baseline else options.resume_from)
+    found = baseline or baseline_of(model, evaluate)
+    goal, resumed = goal_of(found.score), history.baseline
+    if not history.begin(found.score):
         logger.warning(
             "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
-            "the same?", baseline, resumed, options.resume_from,
+            "the same?", found.score, resumed, options.resume_from,
         )  # fmt: skip
     doubts = doubts_of(goal)
     for doubt in doubts:
         logger.warning("%s", doubt)
-    inputs = list(batches[:RANKING_BATCHES]) or recorded
-    space = space_of(inputs, reached)
+    inputs = list(batches[:RANKING_BATCHES]) or found.inputs
+    space = space_of(inputs, found.reached)
     problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint_of(model))
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
-    watch = Watch(goal, tuning, seen)
+    watch = Watch(goal, tuning, found.seen)
     of_trial = partial(evaluate.of_trial, watch=watch)
     result = tune(STRATEGIES[name](problem), space.build, of_trial, goal, tuning, history, latency, watch)
     result.doubts = doubts

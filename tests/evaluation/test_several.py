@@ -8,6 +8,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from inc_hf import AccuracyCriterion, MixedPrecisionConfig
 from inc_hf.config import set_resume_from
 from inc_hf.evaluation.scoring import scoring
+from inc_hf.experimental.conf_data import metric_of
+from inc_hf.migrate.conf.fields import Named
+from inc_hf.migrate.conf.tuning_sections import AccuracySection
 from inc_hf.mix_precision import fit as mix
 from inc_hf.quantization import fit
 from inc_hf.quantizer import IncQuantizer
@@ -215,3 +218,10 @@ class TestEvalMetric:
     def test_settings_of_one_metric_only(self, loader):
         with pytest.raises(ValueError, match="`weight` has 2 values for 1 metrics"):
             fit(net(), config(), eval_dataloader=loader, eval_metric={"accuracy": None, "weight": [1, 2]})
+
+
+def test_multi_metrics_of_a_conf():
+    section = AccuracySection(
+        multi_metrics=[Named("topk", {"": 2}), Named("accuracy"), Named("weight", {"": [1.0, 3.0]})]
+    )
+    assert metric_of(section) == {"topk": 2, "accuracy": None, "weight": [1.0, 3.0]}
