@@ -81,7 +81,7 @@ class TestGoal:
     @pytest.mark.parametrize("loss", [0.0, 0.01, 0.1, 0.3])
     @pytest.mark.parametrize("baseline", [0.8, 0.9012, 90.12, 1 / 3, -1.1, -0.07, 12345.6])
     def test_exactly_at_the_threshold(self, baseline, loss, kind, higher, dtype):
-        """INC's formulas in either precision, where the last digit may fall on either side; a thousandth more is lost."""
+        """INC's formulas in either precision, whose last digit falls on either side; a thousandth more is too much."""
         base, share, sign = dtype(baseline), dtype(loss), dtype(-1 if higher else 1)
         far = abs(base) * share if kind == "relative" else share
         goal = Goal(float(base), AccuracyCriterion(higher, kind, loss))
