@@ -73,15 +73,20 @@ def decompress(stored: Tensor, mask: Tensor, form: Sparse, shape: tuple[int, int
         CheckpointError: the mask has another number of units than the config says.
     """
     rows = ROWS[form.unit]
-    nonzero = torch.from_numpy(np.unpackbits(mask.cpu().numpy(), axis=1)).bool()
-    if int(nonzero.sum()) != form.units or bool(nonzero[:, shape[1] :].any()):
-        raise CheckpointError(
-            f"A `{MASK}` in the checkpoint has {int(nonzero.sum())} units, its config says {form.units}."
-        )
+    bits = np.unpackbits(mask.cpu().numpy(), axis=1).view(bool)
+    found, nonzero = np.count_nonzero(bits), torch.from_numpy(bits)
+    if found != form.units or bool(nonzero[:, shape[1] :].any()):
+        raise CheckpointError(f"A `{MASK}` in the checkpoint has {found} units, its config says {form.units}.")
+    nonzero = nonzero[:, : shape[1]]
     values = unpack(stored.cpu(), (len(stored), WIDTH), num_bits).flatten()[: form.units * rows]
-    blocks = torch.zeros(shape[0] // rows, shape[1], rows, dtype=torch.int8)
-    blocks[nonzero[:, : shape[1]]] = values.unflatten(0, (-1, rows))
-    return blocks.transpose(1, 2).reshape(shape).to(stored.device)
+    # a unit of four bytes as one integer: several times faster
+    dtype = torch.int32 if rows == 4 else torch.int8
+    units = torch.zeros(nonzero.shape, dtype=dtype).masked_scatter_(nonzero, values.view(dtype))
+    blocks = units.view(torch.int8).unflatten(1, (-1, rows))
+    codes = torch.empty(len(blocks), rows, shape[1], dtype=torch.int8)
+    for row in range(rows):
+        codes[:, row] = blocks[..., row]
+    return codes.reshape(shape).to(stored.device)
 
 
 def forms_in(config: dict[str, Any]) -> dict[str, Sparse]:
