@@ -101,6 +101,9 @@ class TuningCriterion(NotesGiven):
             What is made best among the configs that meet the accuracy goal: `"performance"` (time), `"accuracy"`,
             `"modelsize"`, `"footprint"` (memory), a list of these, or a dict (or its JSON text) of lists of
             equal length, `{"objective": [...], "weight": [...], "higher_is_better": [...]}`, the last two optional.
+        reuse (`bool`, *optional*, defaults to `True`):
+            Whether a trial takes modules that an earlier one made in the same way, which saves calibrating again and
+            changes no bit; they stay in memory until the search ends. INC has no such field.
     """
 
     strategy: str = "basic"
@@ -108,6 +111,7 @@ class TuningCriterion(NotesGiven):
     timeout: float = 0
     max_trials: int = 100
     objective: list[str] | str | dict | None = "performance"
+    reuse: bool = True
 
     NOTED = "strategy"
 
@@ -126,6 +130,7 @@ class TuningCriterion(NotesGiven):
         self.timeout = check_float("timeout", self.timeout, low=0)
         self.max_trials = check_int("max_trials", self.max_trials, low=1)
         self.objective = _check_objective(self.objective)
+        check_bool("reuse", self.reuse)
 
 
 def _check_objective(value: Any) -> str | list[str] | dict[str, list]:
