@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from torch import nn
@@ -46,13 +47,17 @@ class QuantizationSpace:
     called: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.reached = dict(self.called)
-        if self.calibration.batches or not self.called:
-            self.reached = reached_by(self.model, self.calibration.batches)
         self.inventory = inventory_of(self.model)
         self.left: dict[str, Reason] = {}
         self.default: dict[str, Scheme] = {}
         self.built = Built(self.model) if self.conf.tuning_criterion.reuse else None
+
+    @cached_property
+    def reached(self) -> Mapping[str, int | None] | None:
+        """The modules that are used, with the dimensions of their inputs; None where that cannot be seen."""
+        if self.calibration.batches or not self.called:
+            return reached_by(self.model, self.calibration.batches)
+        return dict(self.called)
 
     def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
         """How much of the float model is quantized in `model`, which was made as the candidate says."""

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -10,15 +12,20 @@ from inc_hf.config import TuningCriterion, options
 from inc_hf.models.fingerprint import fingerprint_of
 from inc_hf.models.inputs import recording_inputs
 from inc_hf.quantize.probe import recording_reached
+from inc_hf.telling import NOTICE
+from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.deploy import DeployConfig
 from inc_hf.tune.doubts import doubts_of
 from inc_hf.tune.goal import Goal
-from inc_hf.tune.history import History
+from inc_hf.tune.history import History, Trial
 from inc_hf.tune.latency import Latency
 from inc_hf.tune.objectives import objectives_of
 from inc_hf.tune.problem import Problem
 from inc_hf.tune.space import Space, copy_of
 from inc_hf.tune.strategies import STRATEGIES, check, chosen
+from inc_hf.tune.table import IN_LOG
 from inc_hf.tune.tuner import TuneResult, tune
+from inc_hf.tune.watching import check_tensorboard, tensorboard_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +41,7 @@ def search(
     batches: Sequence[Any] = (),
     quant_level: int | str = 1,
     ready: Callable[[nn.Module], nn.Module] = copy_of,
+    deploy: Callable[[Space, Candidate], DeployConfig] | None = None,
 ) -> TuneResult:
     """Find the best model of a space; each trial is in `history.json` of the workspace when it ends.
 
@@ -46,12 +54,15 @@ def search(
         batches: whose first ones are these inputs; otherwise they are what `evaluate` calls the model with.
         quant_level: chooses the strategy, see [`chosen`].
         ready: makes a copy of a model as it will be used, to see how fast it is.
+        deploy: says how the model of a candidate is made, which is kept in the workspace for each trial.
 
     Raises:
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
+        ImportError: `set_tensorboard(True)` without the package.
     """
-    name = chosen(tuning, quant_level)
+    name, workspace = chosen(tuning, quant_level), Path(options.workspace)
     check(name, tuning, options.workspace)
+    check_tensorboard()
     history = History.of_workspace(options.workspace, options.resume_from)
     with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
         baseline = evaluate(model)
@@ -66,10 +77,21 @@ def search(
         logger.warning("%s", doubt)
     inputs = list(batches[:RANKING_BATCHES]) or recorded
     space = space_of(inputs, reached)
-    problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint_of(model))
+    problem = Problem(space, goal, tuning, options.random_seed, history, partial(fingerprint_of, model))
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
-    result = tune(STRATEGIES[name](problem), space.build, evaluate, goal, tuning, history, latency)
+    told: list[Callable[[Candidate, Trial], None]] = []
+    if deploy is not None:
+        told.append(lambda candidate, trial: deploy(space, candidate).keep(workspace))
+    if (board := tensorboard_of(workspace)) is not None:
+        told.append(board.trial)
+    result = tune(STRATEGIES[name](problem), space.build, evaluate, goal, tuning, history, latency, told)
+    if deploy is not None:
+        result.deploy = deploy(space, result.candidate)
+        result.deploy.keep(workspace, is_best=True)
+    if board is not None:
+        board.ranges(model, result.model, result.number, inputs)
+    logger.log(NOTICE, "%s", "\n".join(result.trials.lines(IN_LOG)))
     result.doubts = doubts
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:

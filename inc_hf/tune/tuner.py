@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -14,10 +14,12 @@ from inc_hf.models.size import bytes_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.telling import NOTICE
 from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.deploy import DeployConfig
 from inc_hf.tune.goal import Goal
 from inc_hf.tune.history import History, Trial
 from inc_hf.tune.objectives import is_better
 from inc_hf.tune.problem import Strategy
+from inc_hf.tune.table import Trials
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class TuneResult:
     """The best model of a search; `met_criterion` says whether it reached the goal.
 
     `inputs` are the batches that the search looked at the model with; `coverage` says how much of it was changed;
-    `doubts` say why the goal may mean nothing.
+    `doubts` say why the goal may mean nothing; `deploy` says how it was made.
     """
 
     model: nn.Module
@@ -39,10 +41,21 @@ class TuneResult:
     inputs: list = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
+    deploy: DeployConfig | None = None
 
     @property
     def met_criterion(self) -> bool:
         return self.trial.meets_goal
+
+    @property
+    def trials(self) -> Trials:
+        """All of them; `print` shows a table."""
+        return Trials(self.history.trials, self.goal, self.history.trials[self.number - 1])
+
+    @property
+    def number(self) -> int:
+        """Which trial it was, from 1 on."""
+        return [trial.fingerprint for trial in self.history.trials].index(self.trial.fingerprint) + 1
 
 
 def tune(
@@ -53,11 +66,13 @@ def tune(
     criterion: TuningCriterion,
     history: History,
     latency: Callable[[nn.Module], float | None] | None = None,
+    told: Sequence[Callable[[Candidate, Trial], None]] = (),
 ) -> TuneResult:
     """Try the candidates of `strategy` until it ends, or trials or time run out; return the best.
 
     Those that meet the goal are compared by the objective, others by their score. What a strategy yields again is not
-    tried again, and does not count. Ctrl-C ends the search with the best so far, if a trial has ended.
+    tried again, and does not count. Ctrl-C ends the search with the best so far, if a trial has ended. Each trial is
+    `told` when it ends.
     """
     start, best, trial = time.monotonic(), None, None
     tried: dict[str, TuneResult] = {}
@@ -73,6 +88,8 @@ def tune(
                     continue
                 result = _try(candidate, build, evaluate, goal, history, latency)
                 trial = result.trial
+                for tell in told:
+                    tell(candidate, trial)
                 tried[candidate.fingerprint] = replace(result, model=None)
                 if best is None or is_better(trial, best.trial, goal, criterion):
                     best = result
