@@ -70,7 +70,9 @@ def fit(
     else:
         space_of = partial(Bf16Space, model, conf, kinds, inventory, left)
         goal_of = partial(goal_by, evaluate)
-        result = search(model, evaluate, space_of, goal_of, conf.tuning_criterion, ready=ready_copy)
+        result = search(
+            model, evaluate, space_of, goal_of, conf.tuning_criterion, ready=ready_copy, content=evaluate.content
+        )
         mixed = MixedModel(result.model, result).made_of(model)
     mixed.coverage.log(logger)
     return mixed

@@ -151,7 +151,7 @@ def _tuned(
     to_search, goal_of = partial(QuantizationSpace, model, conf, calibration), partial(goal_by, evaluate)
     deploy = Origin.of(model, calibration).deploy
     batches, level = calibration.batches, conf.quant_level
-    result = search(model, evaluate, to_search, goal_of, tuning, batches, level, ready_copy, deploy)
+    result = search(model, evaluate, to_search, goal_of, tuning, batches, level, ready_copy, deploy, evaluate.content)
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs, result.coverage, result)
     result.coverage.log(logger)

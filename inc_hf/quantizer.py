@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,6 +16,7 @@ from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.config.arguments import check_conf, check_function, check_optional_string, check_path, check_place
 from inc_hf.config.checks import check_int, check_string
 from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
+from inc_hf.evaluation.content import Content
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.metrics import GLUE_METRIC
@@ -212,11 +214,14 @@ class IncQuantizer:
         in_direction_of(config.accuracy_criterion, GLUE_METRIC.get(self.metric_name, "accuracy"))
         check_repeatable(dataset, "eval_dataset")
 
-        def evaluate(model: PreTrainedModel) -> dict[str, float]:
-            batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator)
-            with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
-                return evaluate_task(model, batches, self.task, self.metric_name)
+        read = partial(batches_of, dataset, self.model, self.tokenizer, batch_size, collator)
+        content = Content(read, {"task": self.task, "metric": self.metric_name})
 
+        def evaluate(model: PreTrainedModel) -> dict[str, float]:
+            with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
+                return evaluate_task(model, content.batches(), self.task, self.metric_name)
+
+        evaluate.content = content
         if SCORED[self.task].output is not None and not SCORED[self.task].per_token:  # whose score counts samples
             evaluate.data = named_data(dataset)
         return evaluate

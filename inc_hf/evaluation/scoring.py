@@ -1,5 +1,6 @@
 """The score of a model, by the evaluation that the user gives."""
 
+import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -11,11 +12,13 @@ from torch import nn
 from inc_hf.config import AccuracyCriterion
 from inc_hf.config.arguments import check_data, check_function, check_optional_string
 from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.evaluation.content import Content
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.inc_metric import evaluate_metric
 from inc_hf.evaluation.metric_registry import object_of
 from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable
+from inc_hf.models.samples import elements_of
 from inc_hf.quantize.workflow import evaluating
 
 logger = logging.getLogger(__name__)
@@ -31,6 +34,7 @@ class Scoring:
         metric_name: which entry of a dict counts.
         criterion: the goal.
         data: what the score is of, if that is known.
+        content: the same as it is read, where that can be known again; of `eval_func`, its attribute of this name.
 
     Attributes:
         metric (`str` or `None`): its name, once that is known.
@@ -47,10 +51,12 @@ class Scoring:
         metric_name: str | None,
         criterion: AccuracyCriterion,
         data: Any = None,
+        content: Content | None = None,
     ):
         self.eval_func, self.metric_name, self._has_told = eval_func, metric_name, False
         self.metric = metric_name or name_of(metric)
         self.data = getattr(eval_func, "data", None) if data is None else named_data(data)
+        self.content = content or getattr(eval_func, "content", None)
         self.criterion = in_direction_of(criterion, metric)
 
     def __call__(self, model: nn.Module) -> float:
@@ -108,8 +114,18 @@ def scoring(
         return None
     check_repeatable(eval_dataloader, "eval_dataloader")
     eval_metric = object_of(eval_metric)
-    evaluate = evaluate_metric(eval_dataloader, eval_metric)
-    return Scoring(evaluate, eval_metric, metric_name, criterion, eval_dataloader)
+    content = _content_of(eval_dataloader, eval_metric)
+    evaluate = evaluate_metric(eval_dataloader, eval_metric, content=content)
+    return Scoring(evaluate, eval_metric, metric_name, criterion, eval_dataloader, content)
+
+
+def _content_of(dataloader: Iterable, metric: Any) -> Content | None:
+    """What can be known again: not what an object of the user makes of outputs, nor what is shuffled each time."""
+    try:
+        about = json.dumps(metric)
+    except TypeError:
+        return None
+    return Content(lambda: elements_of(dataloader), {"metric": about})
 
 
 def name_of(metric: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,8 @@ from torch import nn
 
 from inc_hf.config import TuningCriterion, options
 from inc_hf.models.fingerprint import fingerprint_of
-from inc_hf.models.inputs import recording_inputs
-from inc_hf.quantize.probe import recording_reached
 from inc_hf.telling import NOTICE
+from inc_hf.tune.baselines import BATCHES, Content, baseline_of
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.deploy import DeployConfig
 from inc_hf.tune.doubts import doubts_of
@@ -29,7 +28,7 @@ from inc_hf.tune.watching import check_tensorboard, tensorboard_of
 
 logger = logging.getLogger(__name__)
 
-RANKING_BATCHES = 4
+RANKING_BATCHES = BATCHES
 
 
 def search(
@@ -42,6 +41,7 @@ def search(
     quant_level: int | str = 1,
     ready: Callable[[nn.Module], nn.Module] = copy_of,
     deploy: Callable[[Space, Candidate], DeployConfig] | None = None,
+    content: Content | None = None,
 ) -> TuneResult:
     """Find the best model of a space; each trial is in `history.json` of the workspace when it ends.
 
@@ -55,6 +55,7 @@ def search(
         quant_level: chooses the strategy, see [`chosen`].
         ready: makes a copy of a model as it will be used, to see how fast it is.
         deploy: says how the model of a candidate is made, which is kept in the workspace for each trial.
+        content: the data of the evaluation, where that is known; then the float model's score is kept as well.
 
     Raises:
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
@@ -64,8 +65,8 @@ def search(
     check(name, tuning, options.workspace)
     check_tensorboard()
     history = History.of_workspace(options.workspace, options.resume_from)
-    with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
-        baseline = evaluate(model)
+    fingerprint = cache(partial(fingerprint_of, model))
+    baseline, recorded, reached = baseline_of(model, evaluate, content, fingerprint, workspace)
     goal, resumed = goal_of(baseline), history.baseline
     if not history.begin(baseline):
         logger.warning(
@@ -77,7 +78,7 @@ def search(
         logger.warning("%s", doubt)
     inputs = list(batches[:RANKING_BATCHES]) or recorded
     space = space_of(inputs, reached)
-    problem = Problem(space, goal, tuning, options.random_seed, history, partial(fingerprint_of, model))
+    problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint)
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
     told: list[Callable[[Candidate, Trial], None]] = []
