@@ -149,9 +149,9 @@ def _tuned(
     """The best quantized copy that the strategy finds."""
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
     to_search, goal_of = partial(QuantizationSpace, model, conf, calibration), partial(goal_by, evaluate)
-    deploy = Origin.of(model, calibration).deploy
+    kept = {"deploy": Origin.of(model, calibration).deploy, "content": evaluate.content}
     batches, level = calibration.batches, conf.quant_level
-    result = search(model, evaluate, to_search, goal_of, tuning, batches, level, ready_copy, deploy, evaluate.content)
+    result = search(model, evaluate, to_search, goal_of, tuning, batches, level, ready_copy, **kept)
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs, result.coverage, result)
     result.coverage.log(logger)

@@ -2,133 +2,42 @@
 
 import copy
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import TrainerCallback
 
-from inc_hf.callbacks import DistillationCallback, PruningCallback, QuantizationAwareTrainingCallback
-from inc_hf.callbacks.loop import LoopHooks
+from inc_hf.callbacks.manager import CALLBACKS, CompressionManager, Config
 from inc_hf.callbacks.without_hooks import prepare_pruning as prepare_pruning
+from inc_hf.checkpoint import attach_quantizers
 from inc_hf.config import (
     AccuracyCriterion,
-    DistillationConfig,
-    QuantizationAwareTrainingConfig,
-    Torch2ONNXConfig,
-    WeightPruningConfig,
+    DistillationConfig,  # noqa: F401 - scripts of INC import configs from here
+    QuantizationAwareTrainingConfig,  # noqa: F401
+    WeightPruningConfig,  # noqa: F401
 )
 from inc_hf.config.arguments import check_function, check_optional_int
 from inc_hf.config.checks import check_int
 from inc_hf.config.elsewhere import elsewhere
 from inc_hf.errors import UsageError, UsageTypeError
-from inc_hf.evaluation.scoring import scoring
-from inc_hf.prune import prepare as pruners_of
+from inc_hf.evaluation.scoring import Scoring, scoring
+from inc_hf.inference.optimize import ready_copy
 from inc_hf.results.compressed import CompressedModel
 from inc_hf.results.story import goal_by
-from inc_hf.telling import warn_once
+from inc_hf.tune import TuneResult, search
+from inc_hf.tune.baselines import Baseline, baseline_of
+from inc_hf.tune.trained_space import TrainedSpace
 
 logger = logging.getLogger(__name__)
 
-Config = WeightPruningConfig | DistillationConfig | QuantizationAwareTrainingConfig
-CALLBACKS: dict[type, Callable[[Any], TrainerCallback]] = {
-    WeightPruningConfig: PruningCallback,
-    DistillationConfig: DistillationCallback,
-    QuantizationAwareTrainingConfig: QuantizationAwareTrainingCallback,
-}
 prepare = elsewhere(
     "prepare",
     "it was a draft of 1.14; use `prepare_compression(model, [config, ...])`, or give the confs of 1.X to the classes "
     "of `inc_hf.experimental`, several of them to `Scheduler().combine(...)`",
 )
-
-
-class CompressionManager(LoopHooks):
-    """
-    What [`prepare_compression`] returns: the model, and the hooks to call in the loop, see [`LoopHooks`].
-
-    Attributes:
-        model ([`CompressedModel`]): train this one, or `model.model` inside it.
-        conf: the config, or the list of configs.
-        callbacks_list (`list`): what the hooks drive, in the order of the configs.
-    """
-
-    def __init__(self, model: nn.Module, confs: list[Config], max_steps: int | None, seed: int):
-        super().__init__(model, [CALLBACKS[type(conf)](conf) for conf in confs], max_steps, seed)
-        self.conf = confs if len(confs) > 1 else confs[0]
-        self._model = CompressedModel(model)
-        for entry in self.callbacks_list:
-            if isinstance(entry.callback, PruningCallback):
-                entry.callback.pruners = pruners_of(model, entry.callback.config, self.max_steps)
-            if isinstance(entry.callback, DistillationCallback):
-                entry.callback.replaces_loss = False
-                entry.callback.teacher = teacher_of(entry.callback.config, model)
-                say_how_kl_is_scaled(entry.callback.config, model)
-
-    @property
-    def model(self) -> CompressedModel:
-        """The model; it cannot be replaced, since the hooks belong to it."""
-        return self._model
-
-    @property
-    def callbacks(self) -> "CompressionManager":
-        """Itself: INC has the hooks there."""
-        return self
-
-    @property
-    def fp32_model(self) -> CompressedModel:
-        """INC's second name for `model`: no copy, there neither."""
-        return self._model
-
-    @property
-    def quantizes(self) -> bool:
-        """Whether one of the configs is for quantization-aware training."""
-        return any(isinstance(entry.callback, QuantizationAwareTrainingCallback) for entry in self.callbacks_list)
-
-    def on_train_end(self) -> None:
-        super().on_train_end()
-        if self.quantizes:
-            self.model.eval()  # what is quantized is not trained
-        found = {type(entry.callback): getattr(entry.callback, "coverage", None) for entry in self.callbacks_list}
-        self.model.coverage = found.get(QuantizationAwareTrainingCallback) or found.get(PruningCallback)
-
-    def save(self, save_directory: str | os.PathLike) -> Path:
-        """See [`CompressedModel.save`]."""
-        return self.model.save(save_directory)
-
-    def export(self, save_path: str | os.PathLike, conf: Torch2ONNXConfig | None = None) -> Path:
-        """See [`CompressedModel.export`]."""
-        return self.model.export(save_path, conf)
-
-    def __repr__(self) -> str:
-        return f"CompressionManager({type(self.raw_model).__name__}, {self.callbacks_list})"
-
-
-def say_how_kl_is_scaled(config: DistillationConfig, model: nn.Module) -> None:
-    """A word on the one loss that is larger than INC's, so that its weight may have to be another."""
-    losses = config.criterion if isinstance(config.criterion, list) else [config.criterion]
-    kinds = [kind for loss in losses if not hasattr(loss, "add_origin_loss") for kind in loss.loss_types[1:]]
-    if "KL" in kinds:
-        warn_once(
-            logger,
-            model,
-            "The KL loss is the sum over classes, averaged over samples (Hinton et al.); INC's is divided by the "
-            "number of classes, too, so that `loss_weights` found with it give the teacher more weight here.",
-        )
-
-
-def teacher_of(config: DistillationConfig, model: nn.Module) -> nn.Module | None:
-    """The teacher, a copy of the model if it is to teach itself as in INC's documentation, or None if it is a name."""
-    teacher = config.teacher_model
-    teacher = teacher.model if isinstance(teacher, CompressedModel) else teacher
-    if teacher is model:
-        logger.warning("The teacher is the model itself; a copy of what it is now will teach it.")
-        return copy.deepcopy(model)
-    return teacher if isinstance(teacher, nn.Module) else None
 
 
 def prepare_compression(
@@ -181,6 +90,10 @@ def fit(
     The model always comes back, and `met_criterion` says whether it reached the goal: that of the quantization config,
     or at most 1 % relative loss. INC returned None if it did not.
 
+    Where quantization-aware training misses the goal, modules of the trained model go back to float until it is met,
+    in the order that `quant_level` and `tuning_criterion` of its config say, see [`inc_hf.quantization.fit`]. There is
+    one training only; INC trained for each trial. `max_trials=1` leaves it at what was trained.
+
     Args:
         train_func: trains the model that it is called with.
         eval_func: model -> score, where higher is better unless the accuracy criterion or the name of the metric says
@@ -200,18 +113,48 @@ def fit(
     criterion = _criterion_of(compression_manager)
     evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, criterion)
     model = compression_manager.model
-    goal = None
-    if evaluate is not None:
-        model.baseline = evaluate(copy.deepcopy(model.model))
-        goal = goal_by(evaluate, model.baseline)
-        model.metric, model.dataset = goal.metric, goal.data
-    _train(compression_manager, train_func)
-    if goal is not None:
-        model.score = evaluate(model)
-        model.met_criterion = goal.is_met_by(model.score)
-        if not model.met_criterion:
-            logger.warning("The goal of %.4f was not met: the model scores %.4f.", goal.target, model.score)
+    if evaluate is None:
+        _train(compression_manager, train_func)
+        return model
+    baseline = baseline_of(copy.deepcopy(model.model), evaluate)
+    with compression_manager.keeping_float_layers():
+        _train(compression_manager, train_func)
+        if compression_manager.float_layers:
+            model.take_scores(_searched(compression_manager, evaluate, baseline))
+        else:
+            _score(model, evaluate, baseline)
     return model
+
+
+def _score(model: CompressedModel, evaluate: Scoring, baseline: Baseline) -> None:
+    """See how a model scores in which nothing can be varied."""
+    score, goal = evaluate(model), goal_by(evaluate, baseline.score)
+    model.baseline, model.metric, model.dataset = baseline.score, goal.metric, goal.data
+    model.score, model.met_criterion = score, goal.is_met_by(score)
+    if not model.met_criterion:
+        logger.warning("The goal of %.4f was not met: the model scores %.4f.", goal.target, score)
+
+
+def _searched(manager: CompressionManager, evaluate: Scoring, baseline: Baseline) -> TuneResult:
+    """The trained model with those modules in float, in place, that the goal takes."""
+    callback, raw = manager.qat_callback, manager.raw_model
+    space = TrainedSpace(raw, manager.float_layers, callback.inventory, callback.left, baseline.inputs)
+    conf, goal_of = callback.config, partial(goal_by, evaluate)
+    result = search(
+        space.model,
+        evaluate,
+        lambda *_: space,
+        goal_of,
+        conf.tuning_criterion,
+        (),
+        conf.quant_level,
+        ready_copy,
+        baseline,
+    )
+    attach_quantizers(space.chosen(raw, result.candidate))
+    result.model = raw
+    manager.model.coverage = result.coverage
+    return result
 
 
 def _train(manager: CompressionManager, train_func: Callable[[nn.Module], Any]) -> None:
@@ -245,7 +188,4 @@ def _beginning_by_itself(manager: CompressionManager) -> Iterator[None]:
 
 
 def _criterion_of(manager: CompressionManager) -> AccuracyCriterion:
-    for entry in manager.callbacks_list:
-        if isinstance(entry.callback, QuantizationAwareTrainingCallback):
-            return entry.callback.config.accuracy_criterion
-    return AccuracyCriterion()
+    return manager.qat_callback.config.accuracy_criterion if manager.quantizes else AccuracyCriterion()

@@ -34,8 +34,7 @@ FORWARDS = {("conf", "experimental")}
 SIDEWAYS = {
     ("quantizer", "quantization"): {"fit"},
     ("training", "callbacks"): {
-        "DistillationCallback", "PruningCallback", "QuantizationAwareTrainingCallback", "loop.LoopHooks",
-        "without_hooks.prepare_pruning",
+        "manager.CALLBACKS", "manager.CompressionManager", "manager.Config", "without_hooks.prepare_pruning",
     },
 }  # fmt: skip
 WITHOUT_TRANSFORMERS = {"ops", "config", "matching", "quantize", "prune", "distill", "tune", "backends", "evaluation"}
@@ -115,7 +114,7 @@ ALLOWED = {
     "own folder": ("tune/tuner.py", "from . import strategy\nfrom .strategy import basic"),
     "from the top": ("quantizer.py", "import inc_hf.results.card\nfrom .models.batches import batches_of"),
     "sideways": ("quantizer.py", "from inc_hf.quantization import fit"),
-    "sideways, deeper": ("training.py", "from .callbacks.loop import LoopHooks"),
+    "sideways, deeper": ("training.py", "from .callbacks.manager import CompressionManager"),
     "transformers": ("models/inputs.py", "import transformers.pytorch_utils"),
     "subfolder": ("utils/load_huggingface.py", "from ..checkpoint import save\nfrom transformers import AutoModel"),
     "commands to demo": ("commands/main.py", "def main():\n    from inc_hf.demo import run"),

@@ -89,6 +89,8 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         self.approach, self.freeze_step = approach, freeze_step
         self.ranges: dict[str, MovingRange] = {}
         self.coverage: Coverage | None = None
+        self.keeps_float = False  # whether `float_layers` are there after training
+        self.float_layers: dict[str, nn.Module] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config}, approach={self.approach!r}, freeze_step={self.freeze_step})"
@@ -172,7 +174,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
                 self._restore(ranges_of_checkpoint(Path(state.best_model_checkpoint)))
             uncalled = note_inputs(model)
             self.left |= dict.fromkeys(uncalled, NEVER_CALLED)
-            attach_quantizers(finish_qat(model, uncalled))
+            attach_quantizers(finish_qat(model, uncalled, self.float_layers if self.keeps_float else None))
         optimizer.state.pop(STATE, None)
         converted = quantized_modules(model)
         meant = schemes.keys() - set(uncalled)

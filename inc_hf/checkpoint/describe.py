@@ -8,16 +8,18 @@ from torch import nn
 
 from inc_hf.checkpoint.compressed_tensors import NotExpressibleError, from_compressed_tensors, to_compressed_tensors
 from inc_hf.checkpoint.conversions import names_entry
+from inc_hf.checkpoint.sparse import Sparse, form_of, forms_in
 from inc_hf.checkpoint.validate import CheckpointError
 from inc_hf.errors import UsageError
 from inc_hf.matching.patterns import nearest
-from inc_hf.quantize.nn import op_type, quantized_modules
+from inc_hf.quantize.nn import QLinear, op_type, quantized_modules, weight_matrix
+from inc_hf.quantize.resolve import tied_names
 from inc_hf.quantize.scheme import Scheme
 
 logger = logging.getLogger(__name__)
 
 Format = Literal["compressed-tensors", "inc"]
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # since weights with many zeros are stored without them
 SCALE_DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -53,7 +55,8 @@ def _say_once(message: str) -> None:
 
 
 def to_inc(model: nn.Module) -> dict[str, Any]:
-    """`quantization_config` of quant_method "inc": each distinct scheme with the names of its modules."""
+    """`quantization_config` of quant_method "inc": each distinct scheme with the names of its modules, and the form of
+    the weights that are stored without their zeros. Without any, versions before the second read it, too."""
     groups: list[dict[str, Any]] = []
     for name, module in quantized_modules(model).items():
         scheme = module.scheme.to_dict()
@@ -62,7 +65,22 @@ def to_inc(model: nn.Module) -> dict[str, Any]:
             group = {"scheme": scheme, "modules": []}
             groups.append(group)
         group["modules"].append(name)
-    return {"quant_method": "inc", "format_version": FORMAT_VERSION, **names_entry(model), "groups": groups}
+    return {"quant_method": "inc", **with_forms(sparse_forms(model)), **names_entry(model), "groups": groups}
+
+
+def with_forms(forms: dict[str, Sparse]) -> dict[str, Any]:
+    """What a `quantization_config` says of the weights that are stored without their zeros, and its version."""
+    if not forms:
+        return {"format_version": 1, "sparse": {}}
+    return {"format_version": FORMAT_VERSION, "sparse": {name: form.to_list() for name, form in forms.items()}}
+
+
+def sparse_forms(model: nn.Module) -> dict[str, Sparse]:
+    """Name of a Linear layer -> the form in which its zeros cost little, if it has enough of them."""
+    tied = {name for names in tied_names(model) for name in names}
+    modules = {name: m for name, m in quantized_modules(model).items() if isinstance(m, QLinear) and name not in tied}
+    forms = {name: form_of(module.codes, module.scheme.weight.num_bits) for name, module in modules.items()}
+    return {name: form for name, form in forms.items() if form is not None}
 
 
 def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:
@@ -78,7 +96,18 @@ def schemes_of_config(config: dict[str, Any], model: nn.Module) -> dict[str, tup
         raise CheckpointError(f"The `quantization_config` of the checkpoint is malformed: {error!r}.") from error
     for name, (scheme, _) in found.items():
         _check_scheme(name, scheme)
+    for name, form in forms_in(config).items():
+        _check_form(name, form, model if name in found else None)
     return found
+
+
+def _check_form(name: str, form: Sparse, model: nn.Module | None) -> None:
+    module = model and model.get_submodule(name)
+    shape = weight_matrix(module).shape if op_type(module) in ("Linear", "Conv1D") else None
+    if shape is None or not form.fits(tuple(shape)):
+        raise CheckpointError(
+            f"The checkpoint stores `{name}` without its zeros, as {form.to_list()}, which does not fit the model."
+        )
 
 
 def _check_scheme(name: str, scheme: Scheme) -> None:
@@ -91,9 +120,9 @@ def _check_scheme(name: str, scheme: Scheme) -> None:
 
 
 def _schemes_of_inc(config: dict[str, Any], model: nn.Module) -> dict[str, tuple[Scheme, int | None]]:
-    if config["format_version"] != FORMAT_VERSION:
+    if config["format_version"] not in range(1, FORMAT_VERSION + 1):
         raise CheckpointError(
-            f"The checkpoint has format version {config['format_version']}, this inc_hf reads {FORMAT_VERSION}; "
+            f"The checkpoint has format version {config['format_version']}, this inc_hf reads 1 to {FORMAT_VERSION}; "
             "upgrade with `pip install -U inc-hf`."
         )
     kinds = {name: op_type(module) for name, module in model.named_modules()}

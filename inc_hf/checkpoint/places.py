@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from inc_hf.checkpoint.describe import schemes_of_config
+from inc_hf.checkpoint.sparse import Sparse, forms_in
 from inc_hf.models.tasks import architectures_of, class_of_architecture
 from inc_hf.quantize.scheme import Scheme
 
@@ -50,6 +51,12 @@ def schemes_in(config: dict[str, Any], model: "PreTrainedModel") -> dict[str, tu
     if saved is None:
         return schemes_of_config(config, model)
     return placed_in(model, schemes_of_config(config, saved))
+
+
+def placed_forms(config: dict[str, Any], model: "PreTrainedModel") -> dict[str, Sparse]:
+    """`forms_in` under the names of a model of any class."""
+    forms = forms_in(config)
+    return forms if saved_model(model) is None else placed_in(model, forms)
 
 
 def placed_in(model: "PreTrainedModel", of_modules: dict[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,15 @@ from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from inc_hf.checkpoint.conversions import OWN_NAMES, conversions_left, save_as_it_is
-from inc_hf.checkpoint.describe import Format, quantization_config_of
-from inc_hf.checkpoint.packing import pack, packed_shape, unpack
-from inc_hf.checkpoint.places import saved_model, schemes_in
+from inc_hf.checkpoint.describe import Format, quantization_config_of, sparse_forms, with_forms
+from inc_hf.checkpoint.places import placed_forms, saved_model, schemes_in
+from inc_hf.checkpoint.sparse import Sparse, forms_in
+from inc_hf.checkpoint.stored import await_packed, packed_state_dict, unpacked_codes
 from inc_hf.checkpoint.ties import check_ties
 from inc_hf.checkpoint.validate import CheckpointError, check_loaded, validate_model
 from inc_hf.matching.patterns import named_modules_with_duplicates
 from inc_hf.quantize.nn import QLinear, QModule, empty_twin, quantized_modules
+from inc_hf.quantize.scheme import Scheme
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -64,25 +66,25 @@ class IncHfQuantizer(HfQuantizer):
 
     def _process_model_before_weight_loading(self, model: "PreTrainedModel", **kwargs) -> "PreTrainedModel":
         schemes = schemes_in(self.quantization_config.config, model)
+        forms = placed_forms(self.quantization_config.config, model)
         twins: dict[int, QModule] = {}
         for name, module in list(named_modules_with_duplicates(model)):
             if name in schemes and id(module) not in twins:
-                twins[id(module)] = self._loading_twin(module, *schemes[name])
+                twins[id(module)] = self._loading_twin(module, *schemes[name], forms.get(name))
             if id(module) in twins:
                 model.set_submodule(name, twins[id(module)])
         model.initialize_weights = lambda: initialize_around(model)  # what the checkpoint lacks
         return model
 
-    def _loading_twin(self, module: nn.Module, scheme, input_ndim: int | None) -> QModule:
+    def _loading_twin(self, module: nn.Module, scheme: Scheme, input_ndim: int | None, form: Sparse | None) -> QModule:
         with torch.device("meta"):
             twin = empty_twin(module, scheme)
             if isinstance(twin, QLinear):
                 twin.input_ndim = input_ndim
-            stored = twin.codes
             if self.packs_weights:
-                bits, twin.unpacked_shape = scheme.weight.num_bits, tuple(stored.shape)
-                stored = torch.empty(packed_shape(stored.shape, bits), dtype=_stored_dtype(bits))
-            twin.await_weight(stored)
+                await_packed(twin, form)
+            else:
+                twin.await_weight(twin.codes)
         return twin
 
     def update_weight_conversions(self, weight_conversions: list, model: "PreTrainedModel") -> list:
@@ -105,17 +107,12 @@ class IncHfQuantizer(HfQuantizer):
             if id(stored) in first:
                 module.share_weight(first[id(stored)])
             else:
-                module.set_codes(self._codes_of(module, stored))
+                module.set_codes(unpacked_codes(module) if self.packs_weights else stored)
                 first[id(stored)] = module
         validate_model(model)
         compute_buffers_anew(model)
         self.note_modules(model)
         return model
-
-    def _codes_of(self, module: QModule, stored: nn.Parameter) -> torch.Tensor:
-        if not self.packs_weights or stored.is_meta:
-            return stored
-        return unpack(stored.data, module.unpacked_shape, module.scheme.weight.num_bits)
 
     def note_modules(self, model: "PreTrainedModel") -> None:
         """Remember which modules the config describes: none of them, if it has the names of another class."""
@@ -146,14 +143,9 @@ class IncHfQuantizer(HfQuantizer):
         self._describe_again(model)
         if not self.packs_weights:
             return None, {}
-        state_dict, packed = model.state_dict(), {}
-        for name, module in named_modules_with_duplicates(model):
-            if isinstance(module, QModule):
-                address = module.codes.data_ptr()
-                if address not in packed:
-                    packed[address] = pack(module.codes, module.scheme.weight.num_bits)
-                state_dict[f"{name}.weight"] = packed[address]
-        return state_dict, {}
+        # what was converted or loaded may have got other weights since
+        self.quantization_config.config |= with_forms(sparse_forms(model))
+        return packed_state_dict(model, forms_in(self.quantization_config.config)), {}
 
     def is_serializable(self) -> bool:
         return True
@@ -195,10 +187,6 @@ def initialize_around(model: "PreTrainedModel") -> None:
     finally:
         for module, weight in zip(modules, shown, strict=True):
             module._parameters["weight"] = weight
-
-
-def _stored_dtype(num_bits: int) -> torch.dtype:
-    return torch.int8 if num_bits > 4 else torch.uint8
 
 
 # Importing this module makes `quant_method: inc` known to transformers; the condition lets it be reloaded.

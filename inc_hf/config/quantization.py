@@ -232,12 +232,11 @@ class QuantizationAwareTrainingConfig(_QuantizationMixin):
         accuracy_criterion (`AccuracyCriterion`, `dict` or `str`, *optional*):
             The accuracy goal. A dict or its JSON text becomes an [`AccuracyCriterion`], None the default one.
         tuning_criterion (`TuningCriterion`, `dict` or `str`, *optional*):
-            The search. A dict or its JSON text becomes a [`TuningCriterion`], None the default one.
+            In `training.fit`, the search for the modules that go back to float where training misses the goal. A dict
+            or its JSON text becomes a [`TuningCriterion`], None the default one.
     """
 
-    UNREAD = (
-        "inputs", "outputs", "model_name", "quant_format", "excluded_precisions", "quant_level", "tuning_criterion",
-    )  # fmt: skip
+    UNREAD = ("inputs", "outputs", "model_name", "quant_format", "excluded_precisions")
 
     device: str = "cpu"
     backend: str = "default"

@@ -14,6 +14,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from inc_hf.errors import UsageError
 from inc_hf.quantize.fake_quantize import fake_quantize_range, fake_quantize_tokens, fake_quantize_weight
 from inc_hf.quantize.nn import op_type
+from inc_hf.quantize.nn.twins import with_hooks_of_its_own
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.tokens import Tokens
 from inc_hf.quantize.workflow import convert, planned_modules, prepare
@@ -202,11 +203,14 @@ def unprepare_qat(model: nn.Module) -> nn.Module:
     return model
 
 
-def finish_qat(model: nn.Module, in_float: Collection[str] = ()) -> nn.Module:
+def finish_qat(
+    model: nn.Module, in_float: Collection[str] = (), float_layers: dict[str, nn.Module] | None = None
+) -> nn.Module:
     """Replace the modules of `prepare_qat` by their quantized twins, in place, as post-training quantization does.
 
     Args:
         in_float: names of modules that become float layers again.
+        float_layers (*optional*): gets the trained float layer of each of the others, which is freed otherwise.
 
     Raises:
         ValueError: `prepare_qat` was not called, or no static layer has seen an input.
@@ -217,7 +221,10 @@ def finish_qat(model: nn.Module, in_float: Collection[str] = ()) -> nn.Module:
     schemes = {name: module.scheme for name, module in found.items() if name not in in_float}
     ndims = {name: module.input_ndim for name, module in found.items()}
     bounds = {name: module.input_range and module.input_range.current() for name, module in found.items()}
-    prepare(unprepare_qat(model), schemes, ndims)
+    unprepare_qat(model)
+    if float_layers is not None:
+        float_layers.update({name: with_hooks_of_its_own(model.get_submodule(name)) for name in schemes})
+    prepare(model, schemes, ndims)
     for name, module in planned_modules(model).items():
         if bounds[name] is not None:
             observer = module.quantization_plan.observer

@@ -14,7 +14,7 @@ from inc_hf.checkpoint.adopt import as_dict
 from inc_hf.checkpoint.contents import files_of
 from inc_hf.checkpoint.conversions import OWN_NAMES, names_in_memory
 from inc_hf.checkpoint.header import read_header
-from inc_hf.checkpoint.packing import unpack
+from inc_hf.checkpoint.stored import unpacked_codes
 from inc_hf.inference.layers import is_layer
 from inc_hf.quantize.nn import BF16Linear, QModule
 
@@ -64,8 +64,7 @@ def _filled(module: nn.Module, tensors: dict[str, Tensor], quantization: dict[st
     module.load_state_dict(tensors, strict=False, assign=True)
     if isinstance(module, QModule):
         packs = quantization.get("quant_method") == "inc"
-        bits = module.scheme.weight.num_bits
-        module.set_codes(unpack(module.weight.data, module.unpacked_shape, bits) if packs else module.weight.data)
+        module.set_codes(unpacked_codes(module) if packs else module.weight.data)
     elif isinstance(module, BF16Linear):
         module.store_weight(module.weight.data)
     return module

@@ -2,10 +2,11 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -35,15 +36,23 @@ class Content(Protocol):
     def only(self, count: int) -> AbstractContextManager[None]: ...
 
 
-class Baseline(NamedTuple):
-    """The float model's score, a few inputs that it was called with, and the modules that all of them reached."""
+@dataclass(frozen=True)
+class Baseline:
+    """The float model's score, a few inputs that it was called with, and the modules that were called."""
 
     score: float
-    inputs: list
-    reached: dict[str, int]
+    inputs: list = field(default_factory=list)
+    reached: Mapping[str, int] = field(default_factory=dict)
 
 
-def baseline_of(
+def baseline_of(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> Baseline:
+    """Measured."""
+    with recording_inputs(model, BATCHES) as inputs, recording_reached(model) as reached:
+        score = evaluate(model)
+    return Baseline(score, inputs, reached)
+
+
+def kept_baseline(
     model: nn.Module,
     evaluate: Callable[[nn.Module], float],
     content: Content | None,
@@ -60,7 +69,7 @@ def baseline_of(
         ValueError: `baselines.json` of the workspace is something else.
     """
     if content is None:
-        return _measured(model, evaluate)
+        return baseline_of(model, evaluate)
     key = {"model": fingerprint(), "about": {**content.about, "versions": versions()}}
     known = [entry for entry in _read(workspace / FILE) if all(entry[name] == key[name] for name in key)]
     data = content.look() if known else None
@@ -69,23 +78,17 @@ def baseline_of(
             words = "The float model scored %.4f on this data before, see %s; it is not evaluated again."
             logger.log(NOTICE, words, entry["score"], workspace / FILE)
             return Baseline(entry["score"], seen.inputs, entry["reached"])
-    found = _measured(model, evaluate)
+    found = baseline_of(model, evaluate)
     if content.fingerprint is not None:
         _keep(workspace / FILE, {**key, "data": content.fingerprint, "score": found.score, "reached": found.reached})
     return found
-
-
-def _measured(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> Baseline:
-    with recording_inputs(model, BATCHES) as inputs, recording_reached(model) as reached:
-        score = evaluate(model)
-    return Baseline(score, inputs, reached)
 
 
 def _seen(model: nn.Module, evaluate: Callable[[nn.Module], float], content: Content) -> Baseline | None:
     """What an evaluation of a few batches shows; None where they have no score, such as a correlation of one label."""
     try:
         with content.only(BATCHES):
-            return _measured(model, evaluate)
+            return baseline_of(model, evaluate)
     except UsageError:
         return None
 

@@ -60,7 +60,11 @@ class Bf16Space:
         kinds = sorted(set(self.kind_of.values()))
         if self.conf.quant_level not in (0, "auto") or len(kinds) == 1:
             return [default]
-        by_kind = {kind: [name for name in self.kind_of if self.kind_of[name] == kind] for kind in kinds}
+        groups = together(self.model, list(self.kind_of))
+        by_kind = {
+            kind: [name for group in groups if kind in {self.kind_of[other] for other in group} for name in group]
+            for kind in kinds
+        }
         return [default, *(default.without(names, f"bf16, {kind} in float32") for kind, names in by_kind.items())]
 
     def build(self, candidate: Candidate) -> nn.Module:

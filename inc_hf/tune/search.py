@@ -11,7 +11,7 @@ from torch import nn
 from inc_hf.config import TuningCriterion, options
 from inc_hf.models.fingerprint import fingerprint_of
 from inc_hf.telling import NOTICE
-from inc_hf.tune.baselines import BATCHES, Content, baseline_of
+from inc_hf.tune.baselines import BATCHES, Baseline, Content, kept_baseline
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.deploy import DeployConfig
 from inc_hf.tune.doubts import doubts_of
@@ -40,6 +40,7 @@ def search(
     batches: Sequence[Any] = (),
     quant_level: int | str = 1,
     ready: Callable[[nn.Module], nn.Module] = copy_of,
+    baseline: Baseline | None = None,
     deploy: Callable[[Space, Candidate], DeployConfig] | None = None,
     content: Content | None = None,
 ) -> TuneResult:
@@ -54,6 +55,8 @@ def search(
         batches: whose first ones are these inputs; otherwise they are what `evaluate` calls the model with.
         quant_level: chooses the strategy, see [`chosen`].
         ready: makes a copy of a model as it will be used, to see how fast it is.
+        baseline: what to compare with, if it is not `model`; then no trials of earlier searches are taken up, since
+            nothing tells whether they were of the same weights.
         deploy: says how the model of a candidate is made, which is kept in the workspace for each trial.
         content: the data of the evaluation, where that is known; then the float model's score is kept as well.
 
@@ -64,20 +67,20 @@ def search(
     name, workspace = chosen(tuning, quant_level), Path(options.workspace)
     check(name, tuning, options.workspace)
     check_tensorboard()
-    history = History.of_workspace(options.workspace, options.resume_from)
+    history = History.of_workspace(options.workspace, None if baseline else options.resume_from)
     fingerprint = cache(partial(fingerprint_of, model))
-    baseline, recorded, reached = baseline_of(model, evaluate, content, fingerprint, workspace)
-    goal, resumed = goal_of(baseline), history.baseline
-    if not history.begin(baseline):
+    found = baseline or kept_baseline(model, evaluate, content, fingerprint, workspace)
+    goal, resumed = goal_of(found.score), history.baseline
+    if not history.begin(found.score):
         logger.warning(
             "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
-            "the same?", baseline, resumed, options.resume_from,
+            "the same?", found.score, resumed, options.resume_from,
         )  # fmt: skip
     doubts = doubts_of(goal)
     for doubt in doubts:
         logger.warning("%s", doubt)
-    inputs = list(batches[:RANKING_BATCHES]) or recorded
-    space = space_of(inputs, reached)
+    inputs = list(batches[:RANKING_BATCHES]) or found.inputs
+    space = space_of(inputs, found.reached)
     problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint)
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
@@ -91,7 +94,7 @@ def search(
         result.deploy = deploy(space, result.candidate)
         result.deploy.keep(workspace, is_best=True)
     if board is not None:
-        board.ranges(model, result.model, result.number, inputs)
+        board.ranges(space.model, result.model, result.number, inputs)
     logger.log(NOTICE, "%s", "\n".join(result.trials.lines(IN_LOG)))
     result.doubts = doubts
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)

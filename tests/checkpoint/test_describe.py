@@ -283,8 +283,8 @@ def test_malformed_config(config):
 
 
 def test_newer_version():
-    config = config_of(format="inc") | {"format_version": 2}
-    with pytest.raises(ValueError, match="version 2, this inc_hf reads 1; upgrade"):
+    config = config_of(format="inc") | {"format_version": 3}
+    with pytest.raises(ValueError, match="version 3, this inc_hf reads 1 to 2; upgrade"):
         schemes_of_config(config, tiny_model("bert"))
 
 

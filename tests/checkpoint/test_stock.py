@@ -51,7 +51,7 @@ class TestStockTransformers:
         assert stock_results[key][0] == "loaded", stock_results[key]
         logits, stock = (torch.load(checkpoints[key] / name) for name in ("logits.pt", "stock.pt"))
         difference = (stock - logits).abs()
-        assert difference.max() < 0.02 * logits.abs().max()
+        assert difference.max() < 0.03 * logits.abs().max()
         if "weight_only" in key:
             # Stock multiplies floats, and has dynamic scales of another precision, those of a static model's
             # feed-forward products too: an activation between two integers may go to the other one.

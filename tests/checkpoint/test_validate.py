@@ -232,7 +232,7 @@ def test_fewer_bits_than_stored(copy_of, format, loader, num_bits):
     [
         ({"quant_method": "gptq"}, "'gptq'; this package reads 'inc' and 'compressed-tensors'"),
         ({"quant_method": None}, "None; this package reads"),
-        ({"format_version": 2}, "format version 2, this inc_hf reads 1; upgrade"),
+        ({"format_version": 3}, "format version 3, this inc_hf reads 1 to 2; upgrade"),
         ({"groups": None}, "malformed"),
         ({"groups": [{"modules": ["absent"], "scheme": {"weight": {}}}]}, "`absent`, which the model lacks"),
         ({"groups": [{"modules": ["classifier"], "scheme": {"weight": {"num_bits": 99}}}]}, "`classifier`.*99"),

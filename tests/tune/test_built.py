@@ -147,10 +147,9 @@ def test_what_happens_to_a_built_model_happens_to_no_other():
 
 def test_hooks_are_those_of_the_copy():
     space = space_of(*CASES["dynamic"])
-    seen = []
+    (default, *_), seen = space.candidates(), []
     layer = space.model.get_submodule("classifier")
     layer.register_forward_hook(lambda module, args, output: seen.append(type(module).__name__))
-    default = space.candidates()[0]
     for _ in range(2):
         logits_of(space.build(default))
     assert seen == ["QLinear"] * 2

@@ -1,5 +1,7 @@
 """Which quantized module stands for which float one."""
 
+import copy
+
 from torch import Tensor, nn
 
 from inc_hf.quantize.nn.float_modules import op_type
@@ -40,6 +42,14 @@ def copy_attributes(module: nn.Module, twin: nn.Module) -> nn.Module:
             setattr(twin, name, value)
     _take_hooks(module, twin)
     return twin
+
+
+def with_hooks_of_its_own(module: nn.Module) -> nn.Module:
+    """The same parameters and hooks once more, for a module whose place a twin takes with these very hooks."""
+    second = copy.copy(module)
+    for name in HOOKS:
+        vars(second)[name] = copy.copy(vars(module)[name])
+    return second
 
 
 def _take_hooks(module: nn.Module, twin: nn.Module) -> None:

@@ -18,15 +18,22 @@ def conservative(problem: Problem) -> Strategy:
 def kinds_that_fit(problem: Problem) -> Generator[Candidate, Trial, Candidate | None]:
     """The same; the last candidate that met the goal, if any did."""
     default, kept, fitting = problem.default, [], None
-    by_kind: dict[str, list[str]] = {}
-    for name, kind in problem.space.kinds(default).items():
-        by_kind.setdefault(kind, []).append(name)
+    by_kind = _names_by_kind(problem)
     for kind in sorted(by_kind, key=_place):
         candidate = default.only([*kept, *by_kind[kind]], f"{default.label}, {kind} in integers{_besides(kept)}")
         trial = yield candidate
         if trial.meets_goal:
             kept, fitting = [*kept, *by_kind[kind]], candidate
     return fitting
+
+
+def _names_by_kind(problem: Problem) -> dict[str, list[str]]:
+    """Modules that share a weight come with the last kind among them: it is quantized as a whole or not at all."""
+    kinds, by_kind = problem.space.kinds(problem.default), {}
+    for group in problem.space.groups(problem.default):
+        last = max((kinds[name] for name in group), key=_place)
+        by_kind.setdefault(last, []).extend(group)
+    return by_kind
 
 
 def _place(kind: str) -> int:
