@@ -31,6 +31,8 @@ from inc_hf.telling import NOTICE
 from inc_hf.tune import TuneResult, search
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.comparing import agreeing_best
+from inc_hf.tune.deploy import DeployConfig
+from inc_hf.tune.origin import Origin, space_of
 from inc_hf.tune.quantization_space import QuantizationSpace
 from inc_hf.tune.search import RANKING_BATCHES
 from inc_hf.tune.space import copy_of
@@ -43,7 +45,7 @@ logger = logging.getLogger(__name__)
 @also_called(config="conf")
 def fit(
     model: nn.Module,
-    conf: PostTrainingQuantConfig,
+    conf: PostTrainingQuantConfig | DeployConfig,
     calib_dataloader: Iterable | None = None,
     calib_func: Callable[[nn.Module], Any] | None = None,
     eval_func: Callable[[nn.Module], float | dict[str, float]] | None = None,
@@ -56,11 +58,14 @@ def fit(
     Without an evaluation the model itself is converted, in place; if that fails or is interrupted, it is as it was,
     for which the float weights stay in memory until the end. With one the float model is left as it is and the
     best quantized copy comes back, whether or not it meets the goal: see `met_criterion`. Each trial is written to
-    `history.json` in the workspace (`set_workspace`), from which `set_resume_from` goes on.
+    `history.json` in the workspace (`set_workspace`), from which `set_resume_from` goes on, and how the best one was
+    made to `deploy.json`.
 
     Args:
         model: a float model.
-        conf: what to quantize and how much accuracy that may cost.
+        conf: what to quantize and how much accuracy that may cost; or a `DeployConfig`, such as
+            `DeployConfig.from_json_file("workspace/deploy.json")`, to make a model again as a search has found it,
+            in place and without an evaluation.
         calib_dataloader: batches for static activations: dicts, `(inputs, label)`, or tensors; its `batch_size`
             stays what it is.
         calib_func: called with the prepared model instead, runs it on calibration data.
@@ -74,6 +79,10 @@ def fit(
         ValueError, TypeError: see the message; nothing has been changed or written then.
     """
     model = held_model(model)
+    if isinstance(conf, DeployConfig):
+        if any(given is not None for given in (eval_func, eval_dataloader, eval_metric, metric_name)):
+            raise UsageError("A `DeployConfig` is made again, not searched: leave out what evaluates it.")
+        return _deployed(model, conf, calib_dataloader, calib_func)
     _check_request(model, conf, calib_dataloader, calib_func)
     evaluate = scoring(eval_func, eval_dataloader, eval_metric, metric_name, conf.accuracy_criterion)
     _seed_everything(options.random_seed)
@@ -98,13 +107,38 @@ def _converted(model: nn.Module, conf: PostTrainingQuantConfig, calibration: Cal
     anything fails on the way."""
     space = QuantizationSpace(model, conf, calibration, calibration.batches)
     candidate, notes = agreeing_best(model, space, space.candidates())
+    deploy = Origin.of(model, calibration).deploy(space, candidate, folded=not conf.diagnosis)
     original = copy_of(model) if conf.diagnosis else None
     with restored_on_error(model):
         space.quantize(model, candidate, fold=original is None)
         coverage = space.coverage(model, candidate)
         if original is not None:
             _diagnose(original, model, calibration.batches[:RANKING_BATCHES], coverage)
-        result = QuantizedModel(_attached(model), conf, candidate, coverage=coverage, notes=notes)
+        result = QuantizedModel(_attached(model), conf, candidate, coverage=coverage, notes=notes, deploy=deploy)
+    coverage.log(logger)
+    return result
+
+
+def _deployed(
+    model: nn.Module, deploy: DeployConfig, calib_dataloader: Iterable | None, calib_func: Callable | None
+) -> QuantizedModel:
+    """The model itself, converted as a deploy file says."""
+    conf = deploy.config()
+    if deploy.needs_data and calib_dataloader is None and calib_func is None:
+        raise UsageError("The deploy file is of a model with calibration: pass `calib_dataloader` or `calib_func`.")
+    _check_request(model, conf, calib_dataloader, calib_func)
+    deploy.check_model(model)
+    _seed_everything(deploy.seed)
+    calibration = Calibration(_calibration_batches(model, conf, calib_dataloader), calib_func)
+    origin = Origin.of(model, calibration)
+    notes = deploy.doubts(origin.model, origin.data)
+    for note in notes:
+        logger.warning("%s", note)
+    space = space_of(deploy, model, calibration)
+    with restored_on_error(model):
+        space.quantize(model, deploy.candidate, fold=deploy.folded)
+        coverage = space.coverage(model, deploy.candidate)
+        result = QuantizedModel(_attached(model), conf, deploy.candidate, None, coverage, notes, deploy)
     coverage.log(logger)
     return result
 
@@ -114,9 +148,10 @@ def _tuned(
 ) -> QuantizedModel:
     """The best quantized copy that the strategy finds."""
     tuning = replace(conf.tuning_criterion, max_trials=1) if conf.diagnosis else conf.tuning_criterion
-    space_of = partial(QuantizationSpace, model, conf, calibration)
-    goal_of = partial(goal_by, evaluate)
-    result = search(model, evaluate, space_of, goal_of, tuning, calibration.batches, conf.quant_level, ready_copy)
+    to_search, goal_of = partial(QuantizationSpace, model, conf, calibration), partial(goal_by, evaluate)
+    kept = {"deploy": Origin.of(model, calibration).deploy, "content": evaluate.content}
+    batches, level = calibration.batches, conf.quant_level
+    result = search(model, evaluate, to_search, goal_of, tuning, batches, level, ready_copy, **kept)
     if conf.diagnosis:
         _diagnose(model, result.model, result.inputs, result.coverage, result)
     result.coverage.log(logger)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,6 +16,7 @@ from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.config.arguments import check_conf, check_function, check_optional_string, check_path, check_place
 from inc_hf.config.checks import check_int, check_string
 from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
+from inc_hf.evaluation.content import Content
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.loop import Loop, Watch
@@ -31,6 +33,7 @@ from inc_hf.quantization import fit
 from inc_hf.quantize.for_vllm import check_for_vllm, config_for_vllm
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
+from inc_hf.tune import DeployConfig
 from inc_hf.undo import restored_on_error
 
 
@@ -111,7 +114,7 @@ class IncQuantizer:
 
     def quantize(
         self,
-        quantization_config: PostTrainingQuantConfig | None = None,
+        quantization_config: PostTrainingQuantConfig | DeployConfig | None = None,
         save_directory: str | os.PathLike | None = None,
         calibration_dataset: Any = None,
         batch_size: int = 8,
@@ -127,7 +130,7 @@ class IncQuantizer:
         fails or is interrupted, saving included, the model is as it was.
 
         Args:
-            quantization_config: defaults to dynamic quantization.
+            quantization_config: defaults to dynamic quantization; a `DeployConfig` makes again what a search found.
             calibration_dataset: a dataset or a stream of one, a dataloader, a list or generator of texts or samples;
                 `calibration_sampling_size` of its samples are read.
             batch_size (`int`): for calibration and evaluation.
@@ -141,6 +144,8 @@ class IncQuantizer:
         Raises:
             ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.
         """
+        deploy = quantization_config if isinstance(quantization_config, DeployConfig) else None
+        quantization_config = deploy.config() if deploy else quantization_config
         check_conf(quantization_config, PostTrainingQuantConfig, "quantization_config")
         check_function("data_collator", data_collator, "a function that makes a batch of samples")
         check_int("batch_size", batch_size, low=1)
@@ -149,6 +154,8 @@ class IncQuantizer:
             raise UsageTypeError(f"`model` must be a PreTrainedModel, got {type(self.model).__name__}; load it first.")
         if format not in (None, *get_args(Format)):
             raise UsageError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
+        if deploy and (self.eval_fn or eval_dataset is not None or runtime is not None):
+            raise UsageError("A `DeployConfig` says what is made: leave out `eval_fn`, `eval_dataset` and `runtime`.")
         if runtime is not None:
             config, format = self._config_for(runtime, config, format), "compressed-tensors"
         if save_directory is not None:
@@ -157,7 +164,7 @@ class IncQuantizer:
         with _random_seed(self.seed), restored_on_error(self.model):
             result = fit(
                 self.model,
-                config,
+                deploy or config,
                 calib_dataloader=self._calibration_batches(config, calibration_dataset, batch_size, data_collator),
                 calib_func=self.calibration_fn,
                 eval_func=self.eval_fn or self._own_evaluation(config, eval_dataset, batch_size, data_collator),
@@ -210,13 +217,15 @@ class IncQuantizer:
         in_direction_of(config.accuracy_criterion, GLUE_METRIC.get(self.metric_name, "accuracy"))
         check_repeatable(dataset, "eval_dataset")
 
+        read = partial(batches_of, dataset, self.model, self.tokenizer, batch_size, collator)
+        content = Content(read, {"task": self.task, "metric": self.metric_name})
+
         def evaluate(model: PreTrainedModel, watch: Watch) -> dict[str, float]:
-            batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator)
             with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
-                return evaluate_task(model, batches, self.task, self.metric_name, watch)
+                return evaluate_task(model, content.batches(), self.task, self.metric_name, watch)
 
         counts_samples = SCORED[self.task].output is not None and not SCORED[self.task].per_token
-        return Loop(evaluate, named_data(dataset) if counts_samples else None)
+        return Loop(evaluate, named_data(dataset) if counts_samples else None, content)
 
     def get_calibration_dataset(
         self,

@@ -29,7 +29,7 @@ from inc_hf.results.compressed import CompressedModel
 from inc_hf.results.story import goal_by
 from inc_hf.score import Score
 from inc_hf.tune import TuneResult, search
-from inc_hf.tune.search import Baseline, baseline_of
+from inc_hf.tune.baselines import Baseline, baseline_of
 from inc_hf.tune.trained_space import TrainedSpace
 
 logger = logging.getLogger(__name__)

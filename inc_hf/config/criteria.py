@@ -142,6 +142,9 @@ class TuningCriterion(NotesGiven):
         early_accept (`bool`, *optional*, defaults to `False`):
             Whether the evaluation of a config that meets the goal for certain ends early, too, with an estimate of its
             score.
+        reuse (`bool`, *optional*, defaults to `True`):
+            Whether a trial takes modules that an earlier one made in the same way, which saves calibrating again and
+            changes no bit; they stay in memory until the search ends. INC has no such field.
     """
 
     strategy: str = "basic"
@@ -152,6 +155,7 @@ class TuningCriterion(NotesGiven):
     early_stop: str | None = "exact"
     early_stop_confidence: float = 0.99
     early_accept: bool = False
+    reuse: bool = True
 
     NOTED = "strategy"
 
@@ -176,6 +180,7 @@ class TuningCriterion(NotesGiven):
             "early_stop_confidence", self.early_stop_confidence, 0.5, 1, open_low=True, open_high=True
         )
         check_bool("early_accept", self.early_accept)
+        check_bool("reuse", self.reuse)
 
 
 def _check_objective(value: Any) -> str | list[str] | dict[str, list]:

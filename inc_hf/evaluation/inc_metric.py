@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.answers import answers_of, logits_of, numbers_of
+from inc_hf.evaluation.content import Content
 from inc_hf.evaluation.counts import AVERAGES, F1, Accuracy, Count, MeanError
 from inc_hf.evaluation.loop import Loop, Watch
 from inc_hf.evaluation.metric_registry import object_of
@@ -18,7 +19,12 @@ from inc_hf.models.samples import elements_of, named
 from inc_hf.quantize.workflow import error_of_data, run
 
 
-def evaluate_metric(dataloader: Iterable, metric: Any, postprocess: Callable[[tuple], tuple] | None = None) -> Loop:
+def evaluate_metric(
+    dataloader: Iterable,
+    metric: Any,
+    postprocess: Callable[[tuple], tuple] | None = None,
+    content: Content | None = None,
+) -> Loop:
     """INC's `eval_dataloader` and `eval_metric` as an evaluation function, which keeps one batch in memory.
 
     Args:
@@ -28,12 +34,13 @@ def evaluate_metric(dataloader: Iterable, metric: Any, postprocess: Callable[[tu
             with `update(preds, labels)`, `reset()` and `result()`, or a dict of several names and their settings, for
             a dict of scores.
         postprocess (*optional*): `(outputs, labels)` of a batch -> those that the metric gets.
+        content (*optional*): what the batches are read by, instead of the dataloader itself.
     """
     start = _start_of(object_of(metric))
 
     def evaluate(model: nn.Module, watch: Watch) -> float | dict[str, float]:
         measure, rows = start(model), 0
-        for batch in elements_of(dataloader):
+        for batch in elements_of(dataloader) if content is None else content.batches():
             inputs, labels = _split(named(batch, model))
             labels = label_numbers(labels, model, rows)
             if isinstance(inputs, Mapping):

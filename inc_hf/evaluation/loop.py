@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from inc_hf.evaluation.content import Content
+
 
 class Watch(Protocol):
     """Looks on, batch by batch."""
@@ -31,10 +33,16 @@ class Loop:
     Args:
         run: (model, watch) -> score.
         data: see [`inc_hf.evaluation.named_data`].
+        content: the data as it is read, where it can be known again.
     """
 
-    def __init__(self, run: Callable[[nn.Module, Watch], Any], data: dict[str, Any] | None = None):
-        self.run, self.data = run, data
+    def __init__(
+        self,
+        run: Callable[[nn.Module, Watch], Any],
+        data: dict[str, Any] | None = None,
+        content: Content | None = None,
+    ):
+        self.run, self.data, self.content = run, data, content
 
     def __call__(self, model: nn.Module, watch: Watch = watch_all) -> Any:
         return self.run(model, watch)

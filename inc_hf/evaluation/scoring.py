@@ -1,6 +1,7 @@
 """The score of a model, by the evaluation that the user gives."""
 
 import contextlib
+import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,7 @@ from inc_hf.config import AccuracyCriterion
 from inc_hf.config.arguments import check_data, check_function
 from inc_hf.config.checks import check_strings
 from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.evaluation.content import Content
 from inc_hf.evaluation.direction import in_direction_of
 from inc_hf.evaluation.inc_metric import evaluate_metric, split_metric
 from inc_hf.evaluation.loop import Loop, Watch, watch_all
@@ -21,6 +23,7 @@ from inc_hf.evaluation.metric_registry import object_of
 from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.several import Several, is_list
 from inc_hf.evaluation.tasks import check_repeatable
+from inc_hf.models.samples import elements_of
 from inc_hf.quantize.workflow import evaluating
 from inc_hf.score import Score
 
@@ -37,6 +40,7 @@ class Scoring:
         metric_name: which entry of a dict counts, or which entries. Of a list without any the first counts.
         criterion: the goal.
         data: what the score is of, if that is known.
+        content: the same as it is read, where that can be known again; of `eval_func`, its attribute of this name.
 
     Attributes:
         metric (`str` or `None`): its name, once that is known.
@@ -55,6 +59,7 @@ class Scoring:
         metric_name: str | list[str] | None,
         criterion: AccuracyCriterion,
         data: Any = None,
+        content: Content | None = None,
     ):
         if isinstance(metric_name, list) and len(metric_name) == 1 and not criterion.of_several:
             metric_name = metric = metric_name[0]
@@ -63,9 +68,11 @@ class Scoring:
         if isinstance(metric_name, list) or criterion.of_several:
             names = [metric_name] if isinstance(metric_name, str) else metric_name
             self.several, self.criterion, self.metric = Several(names, criterion), criterion, None
+            self.content = None  # what is kept of a float model is one score
             return
         self.several, self.metric_name = None, metric_name
         self.metric = metric_name or name_of(metric)
+        self.content = content or getattr(eval_func, "content", None)
         self.criterion = in_direction_of(criterion, metric)
 
     def __call__(self, model: nn.Module, watch: Watch = watch_all) -> Score:
@@ -164,8 +171,18 @@ def scoring(
     criterion = replace(criterion, **settings) if settings else criterion
     if isinstance(eval_metric, Mapping) and (settings or len(eval_metric) > 1):
         metric_name = list(map(str, eval_metric)) if metric_name is None else metric_name
-    evaluate = evaluate_metric(eval_dataloader, eval_metric)
-    return Scoring(evaluate, eval_metric, metric_name, criterion, eval_dataloader)
+    content = _content_of(eval_dataloader, eval_metric)
+    evaluate = evaluate_metric(eval_dataloader, eval_metric, content=content)
+    return Scoring(evaluate, eval_metric, metric_name, criterion, eval_dataloader, content)
+
+
+def _content_of(dataloader: Iterable, metric: Any) -> Content | None:
+    """What can be known again: not what an object of the user makes of outputs, nor what is shuffled each time."""
+    try:
+        about = json.dumps(metric)
+    except TypeError:
+        return None
+    return Content(lambda: elements_of(dataloader), {"metric": about})
 
 
 def name_of(metric: Any) -> str | None:

@@ -148,6 +148,20 @@ def trials_in(path: Path) -> list[Trial]:
     return _read(path, "; move it away")[1]
 
 
+def trial_in(workspace: Path, number: int) -> Trial:
+    """A trial of a workspace by its number, from 1 on, as they stand in its history.
+
+    Raises:
+        FileNotFoundError, ValueError: there is no history, or no such trial.
+    """
+    if not (file := workspace / FILE).exists():
+        raise FileNotFoundError(f"No such file: {file}, which says what trial {number} is.")
+    trials = trials_in(file)
+    if not 1 <= number <= len(trials):
+        raise UsageError(f"{file} has {len(trials)} trials, and none of the number {number}.")
+    return trials[number - 1]
+
+
 def _read_to_resume(path: str | os.PathLike) -> tuple[float, list[Trial]]:
     path = Path(path)
     file = path / FILE if path.is_dir() else path

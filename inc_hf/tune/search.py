@@ -2,55 +2,34 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Protocol
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from inc_hf.config import TuningCriterion, options
 from inc_hf.models.fingerprint import fingerprint_of
-from inc_hf.models.inputs import recording_inputs
-from inc_hf.quantize.probe import recording_reached
+from inc_hf.telling import NOTICE
+from inc_hf.tune.baselines import BATCHES, Baseline, Content, kept_baseline
+from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.deploy import DeployConfig
 from inc_hf.tune.doubts import doubts_of
 from inc_hf.tune.goal import Goal
-from inc_hf.tune.history import History
+from inc_hf.tune.history import History, Trial
 from inc_hf.tune.latency import Latency
 from inc_hf.tune.objectives import objectives_of
 from inc_hf.tune.problem import Problem
 from inc_hf.tune.space import Space, copy_of
 from inc_hf.tune.strategies import STRATEGIES, check, chosen
+from inc_hf.tune.table import IN_LOG
 from inc_hf.tune.tuner import TuneResult, tune
-from inc_hf.tune.watch import Seen, Watch
+from inc_hf.tune.watch import Evaluation, Watch
+from inc_hf.tune.watching import check_tensorboard, tensorboard_of
 
 logger = logging.getLogger(__name__)
 
-RANKING_BATCHES = 4
-
-
-class Evaluation(Protocol):
-    """Model -> score. Of a trial NaN is one, of the float model it is an error; see `inc_hf.evaluation`."""
-
-    def __call__(self, model: nn.Module, watch: Seen) -> float: ...
-
-    def of_trial(self, model: nn.Module, watch: Watch) -> float: ...
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """The float model's score, a few inputs that it was called with, the modules that were called, and what was seen
-    of its evaluation."""
-
-    score: float
-    inputs: list = field(default_factory=list)
-    reached: Mapping[str, int] = field(default_factory=dict)
-    seen: Seen = field(default_factory=Seen)
-
-
-def baseline_of(model: nn.Module, evaluate: Evaluation) -> Baseline:
-    with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
-        score = evaluate(model, seen := Seen())
-    return Baseline(score, recorded, reached, seen)
+RANKING_BATCHES = BATCHES
 
 
 def search(
@@ -63,6 +42,8 @@ def search(
     quant_level: int | str = 1,
     ready: Callable[[nn.Module], nn.Module] = copy_of,
     baseline: Baseline | None = None,
+    deploy: Callable[[Space, Candidate], DeployConfig] | None = None,
+    content: Content | None = None,
 ) -> TuneResult:
     """Find the best model of a space; each trial is in `history.json` of the workspace when it ends.
 
@@ -77,14 +58,19 @@ def search(
         ready: makes a copy of a model as it will be used, to see how fast it is.
         baseline: what to compare with, if it is not `model`; then no trials of earlier searches are taken up, since
             nothing tells whether they were of the same weights.
+        deploy: says how the model of a candidate is made, which is kept in the workspace for each trial.
+        content: the data of the evaluation, where that is known; then the float model's score is kept as well.
 
     Raises:
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
+        ImportError: `set_tensorboard(True)` without the package.
     """
-    name = chosen(tuning, quant_level)
+    name, workspace = chosen(tuning, quant_level), Path(options.workspace)
     check(name, tuning, options.workspace)
+    check_tensorboard()
     history = History.of_workspace(options.workspace, None if baseline else options.resume_from)
-    found = baseline or baseline_of(model, evaluate)
+    fingerprint = cache(partial(fingerprint_of, model))
+    found = baseline or kept_baseline(model, evaluate, content, fingerprint, workspace)
     goal, resumed = goal_of(found.score), history.baseline
     if not history.begin(found.score):
         logger.warning(
@@ -96,12 +82,23 @@ def search(
         logger.warning("%s", doubt)
     inputs = list(batches[:RANKING_BATCHES]) or found.inputs
     space = space_of(inputs, found.reached)
-    problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint_of(model))
+    problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint)
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
     watch = Watch(goal, tuning, found.seen)
     of_trial = partial(evaluate.of_trial, watch=watch)
-    result = tune(STRATEGIES[name](problem), space.build, of_trial, goal, tuning, history, latency, watch)
+    told: list[Callable[[Candidate, Trial], None]] = []
+    if deploy is not None:
+        told.append(lambda candidate, trial: deploy(space, candidate).keep(workspace))
+    if (board := tensorboard_of(workspace)) is not None:
+        told.append(board.trial)
+    result = tune(STRATEGIES[name](problem), space.build, of_trial, goal, tuning, history, latency, told, watch)
+    if deploy is not None:
+        result.deploy = deploy(space, result.candidate)
+        result.deploy.keep(workspace, is_best=True)
+    if board is not None:
+        board.ranges(space.model, result.model, result.number, inputs)
+    logger.log(NOTICE, "%s", "\n".join(result.trials.lines(IN_LOG)))
     result.doubts = doubts
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:

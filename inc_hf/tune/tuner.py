@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -15,10 +15,12 @@ from inc_hf.quantize.nn import quantized_modules
 from inc_hf.score import Score
 from inc_hf.telling import NOTICE
 from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.deploy import DeployConfig
 from inc_hf.tune.goal import Goal
 from inc_hf.tune.history import History, Trial
 from inc_hf.tune.objectives import place_of_best
 from inc_hf.tune.problem import Strategy
+from inc_hf.tune.table import Trials
 from inc_hf.tune.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ class TuneResult:
     """The best model of a search; `met_criterion` says whether it reached the goal.
 
     `inputs` are the batches that the search looked at the model with; `coverage` says how much of it was changed;
-    `doubts` say why the goal may mean nothing.
+    `doubts` say why the goal may mean nothing; `deploy` says how it was made.
     """
 
     model: nn.Module
@@ -41,10 +43,21 @@ class TuneResult:
     inputs: list = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
+    deploy: DeployConfig | None = None
 
     @property
     def met_criterion(self) -> bool:
         return self.trial.meets_goal
+
+    @property
+    def trials(self) -> Trials:
+        """All of them; `print` shows a table."""
+        return Trials(self.history.trials, self.goal, self.history.trials[self.number - 1])
+
+    @property
+    def number(self) -> int:
+        """Which trial it was, from 1 on."""
+        return [trial.fingerprint for trial in self.history.trials].index(self.trial.fingerprint) + 1
 
 
 def tune(
@@ -55,13 +68,14 @@ def tune(
     criterion: TuningCriterion,
     history: History,
     latency: Callable[[nn.Module], float | None] | None = None,
+    told: Sequence[Callable[[Candidate, Trial], None]] = (),
     watch: Watch | None = None,
 ) -> TuneResult:
     """Try the candidates of `strategy` until it ends, or trials or time run out; return the best.
 
     Those that meet the goal are compared by the objective, others by their score. What a strategy yields again is not
-    tried again, and does not count. Ctrl-C ends the search with the best so far, if a trial has ended. So does the
-    time, in the middle of an evaluation that `watch` looks at.
+    tried again, and does not count. Each trial is `told` when it ends. Ctrl-C ends the search with the best so far, if
+    a trial has ended. So does the time, in the middle of an evaluation that `watch` looks at.
     """
     watch = watch or Watch(goal, criterion)
     start, best, trial = time.monotonic(), None, None
@@ -82,6 +96,8 @@ def tune(
                 if result is None:
                     break
                 trial = result.trial
+                for tell in told:
+                    tell(candidate, trial)
                 tried[candidate.fingerprint] = replace(result, model=None)
                 best = _best_of([*tried.values()], goal, criterion, [result, best])
                 if criterion.timeout and time.monotonic() - start > criterion.timeout:

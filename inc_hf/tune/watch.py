@@ -1,12 +1,13 @@
 """What is seen of an evaluation while it runs, batch by batch, and when it ends before its data does."""
 
 import time
+import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inc_hf.config import TuningCriterion
 from inc_hf.tune.early import Decision
@@ -32,8 +33,23 @@ class Seen:
         self.samples += samples
         self.right.append(None if right is None else right.detach().cpu())
         if right is not None:
-            self.labels.append(hash(np.asarray(torch.as_tensor(labels).cpu()).tobytes()))
+            self.labels.append(zlib.crc32(np.asarray(torch.as_tensor(labels).cpu()).tobytes()))
         return False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As values that JSON knows: of each batch the answers as a text of 0 and 1."""
+        right = [None if each is None else "".join(map(str, each.int().tolist())) for each in self.right]
+        return {"samples": self.samples, "right": right, "labels": self.labels}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Seen":
+        """Undo `to_dict`.
+
+        Raises:
+            ValueError, KeyError, TypeError: these are other values.
+        """
+        right = [None if each is None else torch.tensor([bool(int(one)) for one in each]) for each in values["right"]]
+        return cls(int(values["samples"]), right, [int(number) for number in values["labels"]])
 
     def reference(self, score: float) -> Tensor | None:
         """Which answers were right, if the score is the share of them."""
@@ -41,6 +57,14 @@ class Seen:
             return None
         right = torch.cat(self.right)
         return right if len(right) and abs(float(right.double().mean()) - score) < 1e-9 else None
+
+
+class Evaluation(Protocol):
+    """Model -> score. Of a trial NaN is one, of the float model it is an error; see `inc_hf.evaluation`."""
+
+    def __call__(self, model: nn.Module, watch: Seen) -> float: ...
+
+    def of_trial(self, model: nn.Module, watch: "Watch") -> float: ...
 
 
 class Watch:

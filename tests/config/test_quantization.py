@@ -186,8 +186,7 @@ def test_nested_criterion_errors():
     text = message(ValueError, PostTrainingQuantConfig, tuning_criterion={"max_trial": 3})
     assert text == (
         "`TuningCriterion` has no field 'max_trial', only strategy, strategy_kwargs, timeout, max_trials, objective, "
-        "early_stop, early_stop_confidence, early_accept; "
-        "did you mean 'max_trials'?"
+        "early_stop, early_stop_confidence, early_accept, reuse; did you mean 'max_trials'?"
     )
     text = message(TypeError, PostTrainingQuantConfig, tuning_criterion=3)
     assert text == "`tuning_criterion` must be an object of TuningCriterion, a dict or its JSON text, got 3 (int)."

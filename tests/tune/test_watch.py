@@ -226,7 +226,7 @@ class TestBad:
             assert caught.value is bad and "my_evaluation" in [entry.name for entry in caught.traceback]
         stored = json.loads((workspace / "history.json").read_text())
         assert [trial["score"] for trial in stored["trials"]] == [0.5] and stored["baseline"] == 0.9
-        assert [path.name for path in workspace.iterdir()] == ["history.json"]
+        assert sorted(path.name for path in workspace.iterdir()) == ["deploy", "history.json"], "and no half a file"
 
     @pytest.mark.parametrize("bad", [math.nan, torch.tensor(math.nan), {"loss": math.nan}, [math.nan]], ids=str)
     def test_nan_of_the_float_model_is_an_error(self, bad, workspace):
