@@ -15,6 +15,7 @@ set_up()
 _LAZY = {
     "IncQuantizer": "inc_hf.quantizer",
     "QuantizedModel": "inc_hf.quantization",
+    "DeployConfig": "inc_hf.quantization",
     "optimize": "inc_hf.modeling",
     "explain": "inc_hf.modeling",
     **{task.inc_class: "inc_hf.modeling" for task in TASKS},

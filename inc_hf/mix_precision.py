@@ -14,6 +14,7 @@ from inc_hf.config.aliases import also_called
 from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.scoring import scoring
+from inc_hf.inference.optimize import ready_copy
 from inc_hf.quantize.bf16 import bf16_modules, candidates_of, use_bf16
 from inc_hf.quantize.coverage import inventory_of
 from inc_hf.results.compressed import held_model
@@ -34,7 +35,7 @@ def fit(
     eval_func: Callable[[nn.Module], float | dict[str, float]] | None = None,
     eval_dataloader: Iterable | None = None,
     eval_metric: Any = None,
-    metric_name: str | None = None,
+    metric_name: str | list[str] | None = None,
 ) -> MixedModel:
     """Store the weights of float layers in bfloat16, half the size; activations and sums stay in float32.
 
@@ -68,7 +69,10 @@ def fit(
         mixed.coverage = inventory.coverage(VERB, kinds, left, kinds, kinds)
     else:
         space_of = partial(Bf16Space, model, conf, kinds, inventory, left)
-        result = search(model, evaluate, space_of, partial(goal_by, evaluate), conf.tuning_criterion)
+        goal_of = partial(goal_by, evaluate)
+        result = search(
+            model, evaluate, space_of, goal_of, conf.tuning_criterion, ready=ready_copy, content=evaluate.content
+        )
         mixed = MixedModel(result.model, result).made_of(model)
     mixed.coverage.log(logger)
     return mixed

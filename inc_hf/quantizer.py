@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,9 +16,11 @@ from inc_hf.config import PostTrainingQuantConfig, options, set_random_seed
 from inc_hf.config.arguments import check_conf, check_function, check_optional_string, check_path, check_place
 from inc_hf.config.checks import check_int, check_string
 from inc_hf.errors import UsageError, UsageTypeError, usage_error_for
+from inc_hf.evaluation.content import Content
 from inc_hf.evaluation.datasets import load_dataset_file_or_hub
 from inc_hf.evaluation.direction import in_direction_of
-from inc_hf.evaluation.metrics import GLUE_METRIC
+from inc_hf.evaluation.loop import Loop, Watch
+from inc_hf.evaluation.metrics import GLUE_METRIC, check_glue_task
 from inc_hf.evaluation.named_data import named_data
 from inc_hf.evaluation.tasks import check_repeatable, evaluate_task
 from inc_hf.matching.sentences import is_sentence_model
@@ -30,6 +33,7 @@ from inc_hf.quantization import fit
 from inc_hf.quantize.for_vllm import check_for_vllm, config_for_vllm
 from inc_hf.results.quantized import QuantizedModel
 from inc_hf.runtimes import load_model
+from inc_hf.tune import DeployConfig
 from inc_hf.undo import restored_on_error
 
 
@@ -52,13 +56,14 @@ class IncQuantizer:
         task: str | None = None,
         seed: int = 42,
         tokenizer: Any = None,
-        metric_name: str | None = None,
+        metric_name: str | list[str] | None = None,
     ):
         task = check_task(task)
         check_function("eval_fn", eval_fn, "a function of the model that returns its score")
         check_function("calibration_fn", calibration_fn)
         check_int("seed", seed, low=0, high=2**32 - 1)
-        check_optional_string("metric_name", metric_name)
+        if not isinstance(metric_name, list):
+            check_optional_string("metric_name", metric_name)
         self.model = model
         self.eval_fn = eval_fn
         self.calibration_fn = calibration_fn
@@ -77,7 +82,7 @@ class IncQuantizer:
         task: str | None = None,
         seed: int = 42,
         tokenizer: Any = None,
-        metric_name: str | None = None,
+        metric_name: str | list[str] | None = None,
         trust_remote_code: bool = False,
     ) -> "IncQuantizer":
         """A quantizer for `model`.
@@ -86,14 +91,14 @@ class IncQuantizer:
             model: a float model, or a directory or Hub name, which is loaded together with its tokenizer, if it has
                 one; its class comes from `task`, or from the checkpoint's `architectures`. A `SentenceTransformer` or
                 `CrossEncoder` will do, and the directory of one, which is saved with its other modules and prompts.
-            eval_fn: model -> score, or a dict of scores (an `evaluate` metric's result).
+            eval_fn: model -> score, or a list or dict of scores (an `evaluate` metric's result).
             calibration_fn: runs the prepared model on calibration data, instead of a calibration dataset.
             task (`str`, *optional*): e.g. "text-classification"; with a labelled dataset and without `eval_fn` the
                 model is evaluated by it.
             seed (`int`): for shuffling and for all random generators.
             tokenizer: for texts, or the processor of images or sound; saved beside the model.
-            metric_name (`str`, *optional*): which entry of a dict of scores counts; without `eval_fn`, a GLUE task
-                whose metric is computed.
+            metric_name (`str` or `list[str]`, *optional*): which entry of a dict of scores counts, or which entries;
+                without `eval_fn`, a GLUE task whose metric is computed.
             trust_remote_code (`bool`): whether code that lies beside the model may be executed, which a model that
                 transformers does not have needs.
         """
@@ -109,7 +114,7 @@ class IncQuantizer:
 
     def quantize(
         self,
-        quantization_config: PostTrainingQuantConfig | None = None,
+        quantization_config: PostTrainingQuantConfig | DeployConfig | None = None,
         save_directory: str | os.PathLike | None = None,
         calibration_dataset: Any = None,
         batch_size: int = 8,
@@ -125,7 +130,7 @@ class IncQuantizer:
         fails or is interrupted, saving included, the model is as it was.
 
         Args:
-            quantization_config: defaults to dynamic quantization.
+            quantization_config: defaults to dynamic quantization; a `DeployConfig` makes again what a search found.
             calibration_dataset: a dataset or a stream of one, a dataloader, a list or generator of texts or samples;
                 `calibration_sampling_size` of its samples are read.
             batch_size (`int`): for calibration and evaluation.
@@ -139,6 +144,8 @@ class IncQuantizer:
         Raises:
             ValueError, TypeError, FileExistsError: bad input; nothing has been changed or written then.
         """
+        deploy = quantization_config if isinstance(quantization_config, DeployConfig) else None
+        quantization_config = deploy.config() if deploy else quantization_config
         check_conf(quantization_config, PostTrainingQuantConfig, "quantization_config")
         check_function("data_collator", data_collator, "a function that makes a batch of samples")
         check_int("batch_size", batch_size, low=1)
@@ -147,6 +154,8 @@ class IncQuantizer:
             raise UsageTypeError(f"`model` must be a PreTrainedModel, got {type(self.model).__name__}; load it first.")
         if format not in (None, *get_args(Format)):
             raise UsageError(f"`format` must be one of {', '.join(get_args(Format))} or None, got {format!r}.")
+        if deploy and (self.eval_fn or eval_dataset is not None or runtime is not None):
+            raise UsageError("A `DeployConfig` says what is made: leave out `eval_fn`, `eval_dataset` and `runtime`.")
         if runtime is not None:
             config, format = self._config_for(runtime, config, format), "compressed-tensors"
         if save_directory is not None:
@@ -155,7 +164,7 @@ class IncQuantizer:
         with _random_seed(self.seed), restored_on_error(self.model):
             result = fit(
                 self.model,
-                config,
+                deploy or config,
                 calib_dataloader=self._calibration_batches(config, calibration_dataset, batch_size, data_collator),
                 calib_func=self.calibration_fn,
                 eval_func=self.eval_fn or self._own_evaluation(config, eval_dataset, batch_size, data_collator),
@@ -204,17 +213,19 @@ class IncQuantizer:
                 f"`eval_dataset` has the score of a model of transformers, got a {type(self.model).__name__}; pass "
                 "`eval_fn`, such as `lambda model: evaluator(model)` with an evaluator of sentence-transformers."
             )
+        check_glue_task(self.metric_name)
         in_direction_of(config.accuracy_criterion, GLUE_METRIC.get(self.metric_name, "accuracy"))
         check_repeatable(dataset, "eval_dataset")
 
-        def evaluate(model: PreTrainedModel) -> dict[str, float]:
-            batches = batches_of(dataset, self.model, self.tokenizer, batch_size, collator)
-            with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
-                return evaluate_task(model, batches, self.task, self.metric_name)
+        read = partial(batches_of, dataset, self.model, self.tokenizer, batch_size, collator)
+        content = Content(read, {"task": self.task, "metric": self.metric_name})
 
-        if SCORED[self.task].output is not None and not SCORED[self.task].per_token:  # whose score counts samples
-            evaluate.data = named_data(dataset)
-        return evaluate
+        def evaluate(model: PreTrainedModel, watch: Watch) -> dict[str, float]:
+            with _random_seed(self.seed):  # a collator that masks at random gives every trial the same batches
+                return evaluate_task(model, content.batches(), self.task, self.metric_name, watch)
+
+        counts_samples = SCORED[self.task].output is not None and not SCORED[self.task].per_token
+        return Loop(evaluate, named_data(dataset) if counts_samples else None, content)
 
     def get_calibration_dataset(
         self,

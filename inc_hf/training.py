@@ -27,8 +27,9 @@ from inc_hf.evaluation.scoring import Scoring, scoring
 from inc_hf.inference.optimize import ready_copy
 from inc_hf.results.compressed import CompressedModel
 from inc_hf.results.story import goal_by
+from inc_hf.score import Score
 from inc_hf.tune import TuneResult, search
-from inc_hf.tune.search import Baseline, baseline_of
+from inc_hf.tune.baselines import Baseline, baseline_of
 from inc_hf.tune.trained_space import TrainedSpace
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def fit(
     eval_func: Callable[[nn.Module], float | dict[str, float]] | None = None,
     eval_dataloader: Iterable | None = None,
     eval_metric: Any = None,
-    metric_name: str | None = None,
+    metric_name: str | list[str] | None = None,
 ) -> CompressedModel:
     """Train with a loop that calls the hooks of `compression_manager`, and see what became of the accuracy. A loop
     without hooks is enough for quantization-aware training.
@@ -99,7 +100,8 @@ def fit(
         eval_func: model -> score, where higher is better unless the accuracy criterion or the name of the metric says
             otherwise; called in evaluation mode and without gradients.
         eval_dataloader, eval_metric: instead of `eval_func`, see `quantization.fit`.
-        metric_name (`str`, *optional*): which entry counts if `eval_func` returns a dict.
+        metric_name (`str` or `list[str]`, *optional*): which entry counts if `eval_func` returns a dict, or which
+            entries.
 
     Raises:
         ValueError: only one of `eval_dataloader` and `eval_metric`, or a score that is not a number.
@@ -128,9 +130,10 @@ def fit(
 
 def _score(model: CompressedModel, evaluate: Scoring, baseline: Baseline) -> None:
     """See how a model scores in which nothing can be varied."""
-    score, goal = evaluate(model), goal_by(evaluate, baseline.score)
+    score, goal = evaluate.of_trial(model), goal_by(evaluate, baseline.score)
     model.baseline, model.metric, model.dataset = baseline.score, goal.metric, goal.data
     model.score, model.met_criterion = score, goal.is_met_by(score)
+    model.all_scores, model.baseline_scores = score.scores, Score.of(baseline.score).scores
     if not model.met_criterion:
         logger.warning("The goal of %.4f was not met: the model scores %.4f.", goal.target, score)
 

@@ -14,7 +14,7 @@ FOR_USERS_ONLY = {
 # From low to high. A room imports from itself and from lower layers; rooms of one layer do not import each other.
 LAYERS = [
     {"_lazy", "_registration", "atomic", "errors", "telling", "undo", "version"},
-    {"ops", "config", "matching", "writable", "coverage"},
+    {"ops", "config", "matching", "writable", "coverage", "score"},
     {"quantize", "prune", "distill"},
     {"models"},
     {"tune", "checkpoint", "backends", "evaluation", "built_in"},
@@ -38,7 +38,9 @@ SIDEWAYS = {
     },
 }  # fmt: skip
 WITHOUT_TRANSFORMERS = {"ops", "config", "matching", "quantize", "prune", "distill", "tune", "backends", "evaluation"}
-WITHOUT_TRANSFORMERS |= (LAYERS[0] | {"writable", "coverage"}) - {"version"}  # which names that of transformers
+WITHOUT_TRANSFORMERS |= (LAYERS[0] | {"writable", "coverage", "score"}) - {
+    "version"
+}  # which names that of transformers
 # Where alone a package may be imported.
 HOMES = {
     "onnx": {"backends.onnxruntime", "export.onnx"},

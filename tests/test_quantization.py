@@ -75,7 +75,8 @@ class TestWithoutEvaluation:
         ):
             result = fit(net(), config("static"), calib_dataloader=data)
             scales.append(torch.stack([module.input_scale for module in quantized_modules(result.model).values()]))
-        assert all(torch.equal(scale, scales[0]) for scale in scales[1:])
+        for scale in scales[1:]:  # a convolution of another batch size may sum in another order
+            torch.testing.assert_close(scale, scales[0])
 
     def test_calib_func_is_called_instead_of_a_dataloader(self):
         seen = []

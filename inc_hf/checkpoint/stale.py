@@ -4,7 +4,7 @@ One rule for all who save. What a loader would take for the model, or what tells
 
 - weights of any framework and runtime, at any depth, by the names that their savers give them;
 - in the directory itself and in those of runtimes (`onnx/`): configs, the model card, `inc_config.json`, the history
-  of the search; the files of a tokenizer or processor, if the new model came with one.
+  of the search, how its models are made; the files of a tokenizer or processor, if the new model came with one.
 
 All else stays: notes, a `README.md` that is no card, data, logs, the state of a training, what begins with a dot, and
 folders that are a checkpoint of their own, such as `checkpoint-500/`.
@@ -46,7 +46,14 @@ PROCESSOR = ("processor_config.json", "preprocessor_config.json", "video_preproc
 TRAINING = re.compile(r"checkpoint-\d+")
 OF_TRAINING = ("training_args.bin", "trainer_state.json", "runs")
 # and what is in ours
-STORIES = {"history.json": {"trials", "baseline"}, "stage.json": {"stage"}, "diagnosis.json": {"about", "parts"}}
+STORIES = {
+    "history.json": {"trials", "baseline"},
+    "stage.json": {"stage"},
+    "diagnosis.json": {"about", "parts"},
+    "deploy.json": {"deploy_version", "groups"},
+    "baselines.json": {"baselines"},
+}
+TRIALS = "deploy"  # a folder, with how each trial was made
 BEGINNINGS = {  # how ours begin
     "diagnosis.csv": "module,scheme,",
     "weights_table.csv": "module,float_min,",
@@ -104,7 +111,7 @@ def _is_checkpoint(folder: Path) -> bool:
 def _is_of_model(path: Path, place: Path, new: Path) -> bool:
     if path.name in RUNTIME_FOLDERS and len(place.parts) == 1:  # a link to one
         return path.is_symlink()
-    tells = len(place.parts) == 1 or place.parts[0] in RUNTIME_FOLDERS
+    tells = len(place.parts) == 1 or place.parts[0] in (*RUNTIME_FOLDERS, TRIALS)
     is_named_so = _is_named_as_part(place, lambda name: (new / name).exists())
     return is_named_so or tells and (is_card(path) or _is_story(path))
 
@@ -170,10 +177,12 @@ def is_card(path: Path) -> bool:
 
 def _is_story(path: Path) -> bool:
     """How the older model was found; not where this process writes its own."""
-    if Path(options.workspace).resolve() == path.parent.resolve():
+    is_trial = path.parent.name == TRIALS and path.suffix == ".json"
+    if Path(options.workspace).resolve() == (path.parent.parent if is_trial else path.parent).resolve():
         return False
-    if path.name in STORIES:
-        return STORIES[path.name] <= read_object(path).keys()
+    name = f"{TRIALS}.json" if is_trial else path.name
+    if name in STORIES:
+        return STORIES[name] <= read_object(path).keys()
     return path.name in BEGINNINGS and _head(path).startswith(BEGINNINGS[path.name])
 
 

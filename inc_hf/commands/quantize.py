@@ -21,13 +21,14 @@ from inc_hf.commands.arguments import (
     model_of,
 )
 from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK, NotUploadedError
-from inc_hf.commands.quantize_config import config_of
+from inc_hf.commands.quantize_config import BATCH_SIZE, SEED, config_of, deploy_of
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
 from inc_hf.errors import UsageError, usage_error_for
 
 if TYPE_CHECKING:
     from inc_hf.quantizer import IncQuantizer
     from inc_hf.results.quantized import QuantizedModel
+    from inc_hf.tune import DeployConfig
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,14 @@ def _add_how(how: argparse._ArgumentGroup) -> None:
         "--config",
         type=values.file,
         metavar="FILE",
-        help="JSON file of a PostTrainingQuantConfig; other options win",
+        help="JSON file of a PostTrainingQuantConfig; other options win. Or the deploy.json of a workspace or a saved "
+        "model: the same model is made again, with the same data for calibration, without a search",
+    )
+    how.add_argument(
+        "--trial",
+        type=values.integer(1),
+        metavar="N",
+        help="of a deploy.json in a workspace: the trial of this number in history.json, not the best one",
     )
 
 
@@ -115,7 +123,9 @@ def _add_data(data: argparse._ArgumentGroup) -> None:
     add_hub_arguments(data)
     add_column_arguments(data)
     data.add_argument("--samples", type=values.integer(1), metavar="N", help="calibration samples (default: 100)")
-    data.add_argument("--batch-size", type=values.integer(1), default=8, metavar="N", help="default: %(default)s")
+    data.add_argument(
+        "--batch-size", type=values.integer(1), metavar="N", help=f"default: {BATCH_SIZE}, or that of a deploy.json"
+    )
 
 
 def _add_goal(goal: argparse._ArgumentGroup) -> None:
@@ -148,18 +158,21 @@ def _add_output(output: argparse._ArgumentGroup) -> None:
     )
     output.add_argument("--overwrite", action="store_true", help="replace a directory that is not empty")
     output.add_argument("--push-to-hub", type=values.path, metavar="REPO", help="upload the result as well")
-    output.add_argument("--seed", type=values.integer(0, 2**32 - 1), default=42, help="default: %(default)s")
+    output.add_argument("--seed", type=values.integer(0, 2**32 - 1), help=f"default: {SEED}, or that of a deploy.json")
 
 
 def quantize(args: argparse.Namespace) -> int:
     """Quantize and save a model as the arguments say; returns the exit code."""
     model = model_of(args, "inc-hf quantize MODEL -o DIR")
-    config = config_of(args)
-    _check(config, args, model)
+    deploy = deploy_of(args)
+    config = config_of(args) if deploy is None else deploy.config()
+    args.seed = SEED if args.seed is None else args.seed
+    args.batch_size = args.batch_size or BATCH_SIZE
+    _check(config, args, model, deploy)
     if args.workspace:
         set_workspace(args.workspace)
     set_resume_from(args.resume_from)
-    quantizer, result = _quantized(model, config, args)
+    quantizer, result = _quantized(model, config, args, deploy)
     report(result, Path(args.output))
     if args.push_to_hub:
         _upload(quantizer, args)
@@ -168,7 +181,9 @@ def quantize(args: argparse.Namespace) -> int:
     return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK
 
 
-def _check(config: PostTrainingQuantConfig, args: argparse.Namespace, model: str) -> None:
+def _check(
+    config: PostTrainingQuantConfig, args: argparse.Namespace, model: str, deploy: "DeployConfig | None"
+) -> None:
     """What would fail in the end fails before anything is loaded."""
     from huggingface_hub.utils import validate_repo_id
 
@@ -176,9 +191,12 @@ def _check(config: PostTrainingQuantConfig, args: argparse.Namespace, model: str
     from inc_hf.tune.history import check_resumable
     from inc_hf.writable import check_writable
 
-    if config.approach == "static" and not (args.texts or args.dataset):
+    has_data = bool(args.texts or args.dataset)
+    if deploy and deploy.needs_data and not has_data:
+        raise UsageError(f"{args.config} is of a model with calibration: give --texts FILE or --dataset FILE|NAME.")
+    if config.approach == "static" and not has_data and deploy is None:
         raise UsageError("Static quantization needs calibration data: give --texts FILE or --dataset FILE|NAME.")
-    if config.recipe("smooth_quant") and not (args.texts or args.dataset):
+    if config.recipe("smooth_quant") and not has_data and deploy is None:
         raise UsageError("SmoothQuant needs calibration data: give --texts FILE or --dataset FILE|NAME.")
     check_goal_arguments(args)
     if config.approach in ("dynamic", "weight_only") and not config.recipe("smooth_quant"):
@@ -225,14 +243,14 @@ def _upload(quantizer: "IncQuantizer", args: argparse.Namespace) -> None:
 
 
 def _quantized(
-    name: str, config: PostTrainingQuantConfig, args: argparse.Namespace
+    name: str, config: PostTrainingQuantConfig, args: argparse.Namespace, deploy: "DeployConfig | None"
 ) -> tuple["IncQuantizer", "QuantizedModel"]:
     """The model, quantized and saved, and what did it."""
     from inc_hf.commands.loading import load_model
     from inc_hf.models.empty import empty_model
     from inc_hf.quantizer import IncQuantizer
 
-    tokenizer, texts, dataset = _data(name, config, args)
+    tokenizer, texts, dataset = _data(name, config, args, deploy)
     if config.recipe("layer_wise_quant"):
         model = empty_model(name, task=args.task, trust_remote_code=args.trust_remote_code)
     else:
@@ -240,10 +258,10 @@ def _quantized(
     quantizer = IncQuantizer(model, task=args.task, seed=args.seed, tokenizer=tokenizer, metric_name=args.metric)
     shuffled = None if dataset is None or texts else dataset.shuffle(seed=args.seed)
     result = quantizer.quantize(
-        config,
+        deploy or config,
         args.output,
         calibration_dataset=texts or shuffled,
-        eval_dataset=dataset if args.task else None,
+        eval_dataset=dataset if args.task and deploy is None else None,
         batch_size=args.batch_size,
         overwrite=args.overwrite,
         format=args.format,
@@ -252,7 +270,9 @@ def _quantized(
     return quantizer, result
 
 
-def _data(name: str, config: PostTrainingQuantConfig, args: argparse.Namespace) -> tuple[Any, list[str] | None, Any]:
+def _data(
+    name: str, config: PostTrainingQuantConfig, args: argparse.Namespace, deploy: "DeployConfig | None"
+) -> tuple[Any, list[str] | None, Any]:
     """Tokenizer, texts and dataset, all seen to fit the model, which is not loaded for that."""
     from inc_hf.commands.kept import check_kept
     from inc_hf.commands.loading import check_dataset, check_task_is_used, load_dataset, load_tokenizer, outline_of
@@ -262,6 +282,8 @@ def _data(name: str, config: PostTrainingQuantConfig, args: argparse.Namespace) 
     outline, tokenizer = outline_of(name, args.task, trusts), load_tokenizer(name, trusts)
     if getattr(outline.config, "quantization_config", None) is not None:
         raise UsageError(f"{name} is already quantized; start from the FP32 model.")
+    if deploy is not None:
+        deploy.check_model(outline)
     check_kept(args.keep_fp32, quantizable_names(outline), "quantized")
     texts = read_texts(args.texts, max(config.calibration_sampling_size)) if args.texts else None
     if texts and tokenizer is None:

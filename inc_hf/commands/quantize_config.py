@@ -2,9 +2,43 @@
 
 import argparse
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inc_hf.config import PostTrainingQuantConfig
+from inc_hf.errors import UsageError
+from inc_hf.models.json_files import read_object
+
+if TYPE_CHECKING:
+    from inc_hf.tune import DeployConfig
+
+SEED, BATCH_SIZE = 42, 8
+SAID = (
+    "approach", "keep_fp32", "observer", "weight_bits", "smooth_quant", "quant_format", "samples", "metric",
+    "tolerance", "max_trials", "workspace", "resume_from", "runtime", "layer_wise", "first_fp32", "last_fp32",
+)  # fmt: skip
+
+
+def deploy_of(args: argparse.Namespace) -> "DeployConfig | None":
+    """What `--config` says if it is a deploy file, otherwise None; the seed and the size of batches become its own,
+    where the arguments leave them out.
+
+    Raises:
+        UsageError: it is damaged, or there are options that contradict it, or a `--trial` without it.
+    """
+    if args.trial is None and not (args.config and "deploy_version" in read_object(args.config)):
+        return None
+    if not args.config:
+        raise UsageError("--trial is of the deploy.json of a workspace; name it by --config.")
+    from inc_hf.tune import DeployConfig  # here, as it takes a second
+
+    deploy = DeployConfig.from_json_file(args.config, args.trial)
+    for name in SAID:
+        if getattr(args, name) not in (None, [], False):
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} has no place beside {args.config}, which says how it is done; leave it out.")
+    args.seed = deploy.seed if args.seed is None else args.seed
+    args.batch_size = args.batch_size or deploy.batch_size
+    return deploy
 
 
 def config_of(args: argparse.Namespace) -> PostTrainingQuantConfig:

@@ -15,6 +15,7 @@ from inc_hf.config.checks import (
     parse_json,
 )
 from inc_hf.config.given import NotesGiven
+from inc_hf.config.per_metric import check_per_metric, is_per_metric
 from inc_hf.config.registered import check_choice_or_registered
 from inc_hf.errors import UsageError
 
@@ -24,25 +25,37 @@ STRATEGIES = (
 )  # fmt: skip
 
 
+EARLY_STOPS = ("exact", "sequential")
+
+
 @dataclass
 class AccuracyCriterion(NotesGiven):
     """
     How much accuracy a compressed model may lose. `str(criterion)` is `"relative"` or `"absolute"`.
 
+    Of several metrics, those in `metric_name` count, or those that are named here. With `weight` their weighted sum is
+    the score; without, each of them has to be within its loss, and the first one is the score that is shown.
+
     Args:
-        higher_is_better (`bool`, *optional*, defaults to `True`):
+        higher_is_better (`bool`, `list` or `dict`, *optional*, defaults to `True`):
             Whether a higher score is a better one. Where it is left out, the metric's name says it, if it has one of
-            a known kind: "mse" or "eval_loss" are better lower; what contradicts such a name is refused.
+            a known kind: "mse" or "eval_loss" are better lower; what contradicts such a name is refused. A list has
+            one for each metric, a dict has them by their names.
         criterion (`str`, *optional*, defaults to `"relative"`):
             What `tolerable_loss` is measured in: `"relative"` (a share of the float model's score) or `"absolute"`
             (the unit of the score).
-        tolerable_loss (`float`, *optional*, defaults to 0.01):
-            The largest loss that is accepted, 0 or more. INC refuses an int here.
+        tolerable_loss (`float`, `list` or `dict`, *optional*, defaults to 0.01):
+            The largest loss that is accepted, 0 or more. INC refuses an int here. With a list, or a dict such as
+            `{"accuracy": 0.01, "f1": 0.02}` (INC has neither), each of these metrics has to be within its own.
+        weight (`list` or `dict`, *optional*):
+            Of the metrics: the sum of weight times score is the score. INC has a list of them in `eval_metric`, and
+            takes the mean of the products.
     """
 
-    higher_is_better: bool = True
+    higher_is_better: bool | str | dict | list = True
     criterion: str = "relative"
-    tolerable_loss: float = 0.01
+    tolerable_loss: float | str | dict | list = 0.01
+    weight: JsonDict | list = None
 
     NOTED = "higher_is_better"
 
@@ -52,12 +65,20 @@ class AccuracyCriterion(NotesGiven):
         return self.is_given()
 
     def _check_fields(self):
-        check_bool("higher_is_better", self.higher_is_better)
+        self.higher_is_better = check_per_metric("higher_is_better", self.higher_is_better, check_bool)
         check_choice("criterion", self.criterion, ("relative", "absolute"))
-        self.tolerable_loss = check_float("tolerable_loss", self.tolerable_loss, low=0)
+        self.tolerable_loss = check_per_metric("tolerable_loss", self.tolerable_loss, check_float, low=0)
+        if self.weight is not None:
+            self.weight = check_per_metric("weight", self.weight, check_float, low=0)
+            _check_weights(self.weight)
 
     def __str__(self) -> str:
         return self.criterion
+
+    @property
+    def of_several(self) -> bool:
+        """Whether a setting has one value for each of several metrics."""
+        return any(map(is_per_metric, (self.higher_is_better, self.tolerable_loss, self.weight)))
 
     @property
     def relative(self) -> float | None:
@@ -80,6 +101,13 @@ class AccuracyCriterion(NotesGiven):
         self.criterion = "absolute"
 
 
+def _check_weights(weight: Any) -> None:
+    if not is_per_metric(weight):
+        raise UsageError(f"`weight` must be a list or a dict, one for each metric, got {weight!r}.")
+    if not any(weight.values() if isinstance(weight, dict) else weight):
+        raise UsageError("`weight` has no weight above 0, so that no metric counts.")
+
+
 @dataclass
 class TuningCriterion(NotesGiven):
     """
@@ -94,13 +122,29 @@ class TuningCriterion(NotesGiven):
             Settings of the strategy, such as `{"confidence_batches": 2}` for `"mse_v2"`, or their JSON text. None is
             stored as `{}`. `"bayesian"`, `"tpe"` and `"random"` have `storage` and `study_name`, see docs/tune.md.
         timeout (`float`, *optional*, defaults to 0):
-            Seconds after which the search ends. 0 means that it ends at the first config that meets the goal.
+            Seconds after which the search ends, counted from the first config on. 0 means that it ends at the first
+            config that meets the goal. An evaluation by `eval_dataloader` or a dataset ends within a batch, and does
+            not count then; one by a function of the user ends by itself. The first config is always evaluated.
         max_trials (`int`, *optional*, defaults to 100):
             How many configs are tried at most, 1 or more.
         objective (`str`, `list[str]` or `dict`, *optional*, defaults to `"performance"`):
             What is made best among the configs that meet the accuracy goal: `"performance"` (time), `"accuracy"`,
             `"modelsize"`, `"footprint"` (memory), a list of these, or a dict (or its JSON text) of lists of
             equal length, `{"objective": [...], "weight": [...], "higher_is_better": [...]}`, the last two optional.
+        early_stop (`str`, *optional*, defaults to `"exact"`):
+            When the evaluation of a config ends before its data does, by `eval_dataloader` or a dataset and where the
+            score is the share of right answers. `"exact"`: when even with all others right the goal is missed. What is
+            tried and chosen is the same as with None, which evaluates on all data. `"sequential"`: when it is missed
+            with `early_stop_confidence`; there has to be one answer a sample, and their order has to tell nothing, so
+            shuffle them once. INC has none of this.
+        early_stop_confidence (`float`, *optional*, defaults to 0.99):
+            Of `"sequential"`: a config that meets the goal is given up with a probability of at most 1 minus this.
+        early_accept (`bool`, *optional*, defaults to `False`):
+            Whether the evaluation of a config that meets the goal for certain ends early, too, with an estimate of its
+            score.
+        reuse (`bool`, *optional*, defaults to `True`):
+            Whether a trial takes modules that an earlier one made in the same way, which saves calibrating again and
+            changes no bit; they stay in memory until the search ends. INC has no such field.
     """
 
     strategy: str = "basic"
@@ -108,6 +152,10 @@ class TuningCriterion(NotesGiven):
     timeout: float = 0
     max_trials: int = 100
     objective: list[str] | str | dict | None = "performance"
+    early_stop: str | None = "exact"
+    early_stop_confidence: float = 0.99
+    early_accept: bool = False
+    reuse: bool = True
 
     NOTED = "strategy"
 
@@ -126,6 +174,13 @@ class TuningCriterion(NotesGiven):
         self.timeout = check_float("timeout", self.timeout, low=0)
         self.max_trials = check_int("max_trials", self.max_trials, low=1)
         self.objective = _check_objective(self.objective)
+        if self.early_stop is not None:
+            check_choice("early_stop", self.early_stop, EARLY_STOPS)
+        self.early_stop_confidence = check_float(
+            "early_stop_confidence", self.early_stop_confidence, 0.5, 1, open_low=True, open_high=True
+        )
+        check_bool("early_accept", self.early_accept)
+        check_bool("reuse", self.reuse)
 
 
 def _check_objective(value: Any) -> str | list[str] | dict[str, list]:

@@ -112,7 +112,8 @@ class Options(ConfigMixin):
         resume_from (`str`, *optional*):
             Tuning history of an earlier run that is to be continued.
         tensorboard (`bool`, *optional*, defaults to `False`):
-            Whether to write tensors and scores for TensorBoard.
+            Whether a search writes its trials, and the ranges of the best one, to `tensorboard` in the workspace.
+            Needs the package.
     """
 
     random_seed: int = 1978

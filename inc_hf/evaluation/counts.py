@@ -14,7 +14,8 @@ AVERAGES = ("binary", "micro", "macro", "weighted")
 class Count(Protocol):
     """What was seen so far, and the score of it."""
 
-    def update(self, answers: Answers) -> None: ...
+    def update(self, answers: Answers) -> Tensor | None:
+        """Count answers; which of them were right, `(answers,)`, where the score is the share of those."""
 
     def result(self) -> float: ...
 
@@ -27,10 +28,11 @@ class Accuracy:
         self.k = k or 1
         self.right = self.total = 0
 
-    def update(self, answers: Answers) -> None:
-        right = self._right(answers)
+    def update(self, answers: Answers) -> Tensor:
+        right = self._right(answers).reshape(-1)
         self.right += int(right.sum())
         self.total += right.numel()
+        return right
 
     def _right(self, answers: Answers) -> Tensor:
         outputs, labels = answers.outputs, answers.labels

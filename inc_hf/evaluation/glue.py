@@ -1,6 +1,7 @@
 """The metrics of GLUE tasks, one number of each sample kept for them."""
 
 import numpy as np
+from torch import Tensor
 
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.evaluation.answers import Answers, Problem
@@ -25,12 +26,13 @@ class GlueScore:
         self.predictions: list[np.ndarray] = []
         self.references: list[np.ndarray] = []
 
-    def update(self, answers: Answers) -> None:
+    def update(self, answers: Answers) -> Tensor | None:
         check_fits(self.task, answers.problem, answers.outputs.shape[-1])
         of_numbers = answers.problem is Problem.NUMBERS
         predicted = answers.outputs if of_numbers else answers.outputs.argmax(-1)
         self.predictions.append(predicted.numpy(force=True).copy())
         self.references.append(answers.labels.numpy(force=True).copy())
+        return predicted == answers.labels if self.name == "accuracy" else None
 
     def result(self) -> float:
         check_counted(sum(len(part) for part in self.references))

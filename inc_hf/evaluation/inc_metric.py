@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from inc_hf.errors import UsageError
 from inc_hf.evaluation.answers import answers_of, logits_of, numbers_of
+from inc_hf.evaluation.content import Content
 from inc_hf.evaluation.counts import AVERAGES, F1, Accuracy, Count, MeanError
+from inc_hf.evaluation.loop import Loop, Watch
 from inc_hf.evaluation.metric_registry import object_of
 from inc_hf.evaluation.tasks import check_not_empty, labels_of
 from inc_hf.models.batches import batch_length, batches_of
@@ -18,22 +20,27 @@ from inc_hf.quantize.workflow import error_of_data, run
 
 
 def evaluate_metric(
-    dataloader: Iterable, metric: Any, postprocess: Callable[[tuple], tuple] | None = None
-) -> Callable[[nn.Module], float]:
+    dataloader: Iterable,
+    metric: Any,
+    postprocess: Callable[[tuple], tuple] | None = None,
+    content: Content | None = None,
+) -> Loop:
     """INC's `eval_dataloader` and `eval_metric` as an evaluation function, which keeps one batch in memory.
 
     Args:
         dataloader: batches `(inputs, label)`, or dicts with `labels`.
         metric: "accuracy" (of each label, where a sample has several), "f1" of two classes, `{"f1": "macro"}`,
-            "micro" or "weighted" of more, "mse", "mae", "rmse", `{"topk": k}` or `{"topk": {"k": k}}`, or an object
-            with `update(preds, labels)`, `reset()` and `result()`.
+            "micro" or "weighted" of more, "mse", "mae", "rmse", `{"topk": k}` or `{"topk": {"k": k}}`, an object
+            with `update(preds, labels)`, `reset()` and `result()`, or a dict of several names and their settings, for
+            a dict of scores.
         postprocess (*optional*): `(outputs, labels)` of a batch -> those that the metric gets.
+        content (*optional*): what the batches are read by, instead of the dataloader itself.
     """
     start = _start_of(object_of(metric))
 
-    def evaluate(model: nn.Module) -> float:
+    def evaluate(model: nn.Module, watch: Watch) -> float | dict[str, float]:
         measure, rows = start(model), 0
-        for batch in elements_of(dataloader):
+        for batch in elements_of(dataloader) if content is None else content.batches():
             inputs, labels = _split(named(batch, model))
             labels = label_numbers(labels, model, rows)
             if isinstance(inputs, Mapping):
@@ -41,12 +48,22 @@ def evaluate_metric(
             with error_of_data(model, "evaluation", inputs):
                 output = run(model, inputs)
             pair = logits_of(output), labels
-            measure.update(*(pair if postprocess is None else postprocess(pair)), rows)
-            rows += batch_length(inputs)
+            right = measure.update(*(pair if postprocess is None else postprocess(pair)), rows)
+            rows += (samples := batch_length(inputs))
+            if watch(samples, right, labels):
+                break
         check_not_empty(rows)
         return measure.result()
 
-    return evaluate
+    return Loop(evaluate)
+
+
+def split_metric(metric: Any) -> tuple[Any, dict[str, Any]]:
+    """INC's `eval_metric` without the settings for several metrics that it may have among them, and these."""
+    if not isinstance(metric, Mapping):
+        return metric, {}
+    settings = {name: metric[name] for name in OF_SEVERAL if name in metric}
+    return {name: value for name, value in metric.items() if name not in settings}, settings
 
 
 def _split(batch: Any) -> tuple[Any, Any]:
@@ -74,7 +91,10 @@ def _start_of(metric: Any) -> Callable[[nn.Module], "Measure"]:
         metric = metric() if isinstance(metric, type) else metric
         return lambda model: OfObject(metric)
     if isinstance(metric, dict) and len(metric) != 1:
-        raise UsageError(f"Pass one metric, got {', '.join(metric) or 'none'}; an `eval_func` can combine several.")
+        if not metric:
+            raise UsageError(f"`eval_metric` names no metric; choose of {', '.join(METRICS)}, or pass an object.")
+        starts = {str(name): _start_of({name: argument}) for name, argument in metric.items()}
+        return lambda model: OfSeveral({name: start(model) for name, start in starts.items()})
     name, argument = next(iter(metric.items())) if isinstance(metric, dict) else (metric, None)
     key = str(name).lower()
     if key not in METRICS:
@@ -113,9 +133,10 @@ def _allows_average(name: Any, average: Any) -> None:
 class Measure(Protocol):
     """One evaluation by a metric."""
 
-    def update(self, outputs: Tensor, labels: Any, row: int) -> None: ...
+    def update(self, outputs: Tensor, labels: Any, row: int) -> Tensor | None:
+        """Count a batch; which answers of it were right, where the score is the share of them."""
 
-    def result(self) -> float: ...
+    def result(self) -> float | dict[str, float]: ...
 
 
 class OfObject:
@@ -139,11 +160,25 @@ class OfCount:
         self.count = count
         self.read = numbers_of if of_numbers else partial(answers_of, model)
 
-    def update(self, outputs: Tensor, labels: Any, row: int) -> None:
-        self.count.update(self.read(outputs, labels, row))
+    def update(self, outputs: Tensor, labels: Any, row: int) -> Tensor | None:
+        return self.count.update(self.read(outputs, labels, row))
 
     def result(self) -> float:
         return self.count.result()
+
+
+class OfSeveral:
+    """By several metrics at once."""
+
+    def __init__(self, measures: dict[str, Measure]):
+        self.measures = measures
+
+    def update(self, outputs: Tensor, labels: Any, row: int) -> None:
+        for measure in self.measures.values():
+            measure.update(outputs, labels, row)
+
+    def result(self) -> dict[str, float]:
+        return {name: measure.result() for name, measure in self.measures.items()}
 
 
 class Metric(NamedTuple):
@@ -154,6 +189,7 @@ class Metric(NamedTuple):
     of_numbers: bool = False
 
 
+OF_SEVERAL = ("weight", "higher_is_better")
 SETTINGS = {"topk": "k", "f1": "average"}
 METRICS = {
     "topk": Metric(Accuracy, _allows_k),

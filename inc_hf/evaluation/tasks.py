@@ -13,6 +13,7 @@ from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.evaluation.answers import IGNORED, Answers, Problem, answers_of, check_classes, classes_of, logits_of
 from inc_hf.evaluation.counts import Accuracy, Count
 from inc_hf.evaluation.glue import OF_NUMBERS, GlueScore
+from inc_hf.evaluation.loop import Watch, watch_all
 from inc_hf.evaluation.metrics import check_glue_task
 from inc_hf.models.batches import batch_length
 from inc_hf.models.labels import LABEL_COLUMNS
@@ -22,7 +23,11 @@ from inc_hf.telling import progress_bar
 
 
 def evaluate_task(
-    model: nn.Module, batches: Iterable[Mapping[str, Tensor]], task: str, metric: str | None = None
+    model: nn.Module,
+    batches: Iterable[Mapping[str, Tensor]],
+    task: str,
+    metric: str | None = None,
+    watch: Watch = watch_all,
 ) -> dict[str, float]:
     """Score of a model on labelled batches, of which only one is in memory.
 
@@ -31,6 +36,7 @@ def evaluate_task(
         metric (`str`, *optional*): a GLUE task such as "mrpc", whose metric is computed; None is the accuracy of the
             task's predictions (of tokens, for language models; of each label, where a sample has several), or
             Pearson's correlation for one number a sample.
+        watch (*optional*): may end the evaluation after a batch.
 
     Raises:
         ValueError: an unknown task or metric, or one that does not fit what the model gives, no batches, batches
@@ -52,10 +58,13 @@ def evaluate_task(
             inputs = _inputs_of(model, batch, SCORED[task].output is None, rows)
             with error_of_data(model, "evaluation", inputs):
                 output = run(model, inputs)
-            for answers in answers_to(model, output, batch, rows):
-                count = count or count_for(metric, answers)
-                count.update(answers)
-            rows += batch_length(batch)
+            found = answers_to(model, output, batch, rows)
+            count = count or count_for(metric, found[0])
+            right = [count.update(answers) for answers in found]
+            rows += (samples := batch_length(batch))
+            known = None if right[0] is None else torch.cat(right)
+            if watch(samples, known, torch.cat([answers.labels.reshape(-1) for answers in found])):
+                break
     check_not_empty(rows)
     return {getattr(count, "name", "accuracy"): count.result()}
 

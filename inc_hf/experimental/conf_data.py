@@ -57,17 +57,16 @@ def loader_of(section: DataloaderSection | None, where: str, iterations: int | N
 
 
 def metric_of(section: AccuracySection) -> dict[str, Any] | None:
-    """The metric of the conf as `eval_metric` of 2.X takes it.
+    """The metric of the conf, or its `multi_metrics`, as `eval_metric` of 2.X takes them; None if there is none."""
+    if section.metric is not None:
+        return _with_settings(section.metric)
+    found: dict[str, Any] = {}
+    for metric in section.multi_metrics:
+        found |= _with_settings(metric)
+    return found or None
 
-    Raises:
-        ValueError: there are several.
-    """
-    if section.multi_metrics and len(section.multi_metrics) > 1:
-        names = ", ".join(metric.name for metric in section.multi_metrics)
-        raise UsageError(f"Several metrics at once are not taken, got {names}; let `eval_func` return what counts.")
-    metric = section.metric or next(iter(section.multi_metrics), None)
-    if metric is None:
-        return None
+
+def _with_settings(metric: Named) -> dict[str, Any]:
     settings = {name: value for name, value in metric.args.items() if (name, value) != ("compare_label", True)}
     return {metric.name: settings.get("", settings or None)}
 

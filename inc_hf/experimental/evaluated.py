@@ -60,6 +60,11 @@ class Evaluated:
         postprocess = self._postprocess(section)
         if postprocess is None:
             return {"eval_dataloader": loader, "eval_metric": metric}
+        if isinstance(metric, dict) and len(metric) > 1:
+            raise UsageError(
+                f"Several metrics ({', '.join(metric)}) are not taken together with a `postprocess`; set `eval_func`, "
+                "which returns a dict of scores."
+            )
         name = next(iter(metric)) if isinstance(metric, dict) else None
         return {"eval_func": evaluate_metric(loader, metric, postprocess), "metric_name": name}
 

@@ -87,9 +87,9 @@ class Scheme:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Scheme":
         """What `to_dict` gave, of an older version, too: fields that are absent were not there yet."""
-        activation = data.get("activation")
+        activation, alpha = data.get("activation"), data.get("smooth_alpha")
         return cls(
             WeightScheme(**data["weight"]),
             ActivationScheme(**{"scale_dtype": NOT_ROUNDED, **activation}) if activation else None,
-            data.get("smooth_alpha"),
+            tuple(alpha) if isinstance(alpha, list) else alpha,  # JSON has no tuples
         )

@@ -1,25 +1,24 @@
 """Which modules read one and the same tensor."""
 
 import weakref
-from collections import deque
 
 from torch import Tensor
 
-RECENT = 8  # tensors that others may have been read between
-
 
 class Sources:
-    """Numbers the tensors that modules are called on, as long as they live."""
+    """Numbers the tensors that modules are called on, as long as they live. Not only the last few: then it would hang
+    on which other modules are looked at whether two of them read the same."""
 
     def __init__(self) -> None:
-        self.recent: deque[tuple[weakref.ref, int]] = deque(maxlen=RECENT)
+        self.living: list[tuple[weakref.ref, int]] = []
         self.count = 0
 
     def number_of(self, x: Tensor) -> int:
         """Equal for the same tensor."""
-        for reference, number in self.recent:
+        self.living = [(reference, number) for reference, number in self.living if reference() is not None]
+        for reference, number in self.living:
             if reference() is x:
                 return number
         self.count += 1
-        self.recent.append((weakref.ref(x), self.count))
+        self.living.append((weakref.ref(x), self.count))
         return self.count

@@ -8,7 +8,7 @@ from inc_hf.checkpoint.contents import Entries
 from inc_hf.models.size import bytes_of
 from inc_hf.report.facts import Part
 
-NO_WEIGHTS = ("_scale", "_zero_point", "_shape", "_g_idx")  # tensors that a float model does not have
+NO_WEIGHTS = ("_scale", "_zero_point", "_shape", "_g_idx", "_mask")  # tensors that a float model does not have
 Sized = tuple[str, int, int]  # name of a tensor, its bytes, its bytes in float32
 
 

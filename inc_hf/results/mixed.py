@@ -17,6 +17,7 @@ from inc_hf.results.card import bf16_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.results.write_card import write_card
 from inc_hf.tune import TuneResult
+from inc_hf.tune.table import Trials
 
 
 class MixedModel(Scored, StandsForModel):
@@ -28,7 +29,7 @@ class MixedModel(Scored, StandsForModel):
         coverage (`Coverage` or `None`): how much of the weights is in bfloat16, what was left, and why.
         score, baseline (`float` or `None`): its score and the float model's.
         metric, dataset: the name of what the scores are, and what is known of the data, or None.
-        trials (`list[Trial]`): all that was tried, in order.
+        trials (`list[Trial]`): all that was tried, in order; `print` shows a table.
     """
 
     upload_message = "Upload model with weights in bfloat16"
@@ -39,7 +40,7 @@ class MixedModel(Scored, StandsForModel):
         note_bf16(model)
         if result:
             self.take_scores(result)
-        self.trials = list(result.history.trials) if result else []
+        self.trials = result.trials if result else Trials()
 
     @property
     def tune_cfg(self) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from inc_hf.results.card import quantized_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
 from inc_hf.results.write_card import write_card
 from inc_hf.tune import Candidate, TuneResult
+from inc_hf.tune.deploy import FILE as DEPLOY
+from inc_hf.tune.deploy import DeployConfig
+from inc_hf.tune.table import Trials
 from inc_hf.version import versions
 
 
@@ -31,12 +34,13 @@ class QuantizedModel(Scored, StandsForModel):
         met_criterion (`bool` or `None`): whether it reached the accuracy goal; None if nothing was evaluated.
         score, baseline (`float` or `None`): its score and the float model's.
         metric, dataset: the name of what the scores are, and what is known of the data, or None.
-        trials (`list[Trial]`): all that was tried, in order.
+        trials (`list[Trial]`): all that was tried, in order; `print` shows a table.
         coverage (`Coverage` or `None`): how much of the weights was quantized, what was left in float, and why.
         notes (`list[str]`): which approach "auto" took, whether a recipe makes the model worse, why the goal may say
             nothing.
         quantization_config (`PostTrainingQuantConfig`): what was asked for.
         q_config (`dict`): the schemes of its modules (INC's name).
+        deploy (`DeployConfig` or `None`): what makes it again, see docs/tune.md.
     """
 
     upload_message = "Upload quantized model"
@@ -49,17 +53,19 @@ class QuantizedModel(Scored, StandsForModel):
         result: TuneResult | None = None,
         coverage: Coverage | None = None,
         notes: Sequence[str] = (),
+        deploy: DeployConfig | None = None,
     ):
         self.model = model
         self.coverage = coverage
         self.notes = list(notes)
         self.quantization_config = config
         self.q_config = candidate.to_dict()
+        self.deploy = deploy if deploy or result is None else result.deploy
         if result:
             self.take_scores(result)
         self.interrupted = result.interrupted if result else False
         self.target = result.goal.target if result else None
-        self.trials = list(result.history.trials) if result else []
+        self.trials = result.trials if result else Trials()
 
     @property
     def tune_cfg(self) -> dict[str, Any]:
@@ -114,7 +120,8 @@ class QuantizedModel(Scored, StandsForModel):
         repo_id: str | None = None,
         **hub: Any,
     ) -> Path:
-        """Write config, safetensors, `inc_config.json`, a model card and the tokenizer; all of it or nothing.
+        """Write config, safetensors, `inc_config.json`, `deploy.json`, a model card and the tokenizer; all of it or
+        nothing.
 
         A model of sentence-transformers, or one that was loaded from the directory of such, comes with its other
         modules, its prompts and its own card as well.
@@ -141,6 +148,8 @@ class QuantizedModel(Scored, StandsForModel):
             self.write_weights(directory, tokenizer or self.tokenizer)
             summary = self.summary()
             write_summary(directory, **summary)
+            if self.deploy is not None:
+                self.deploy.save(directory / DEPLOY)
             write_card(quantized_card, self.model, summary, directory)
 
         saved = save_checkpoint(write, save_directory, overwrite)

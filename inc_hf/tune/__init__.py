@@ -1,6 +1,7 @@
 """Searching for a configuration that meets an accuracy goal."""
 
 from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.deploy import DeployConfig
 from inc_hf.tune.diagnosis import diagnose, write_diagnosis
 from inc_hf.tune.goal import Goal
 from inc_hf.tune.history import History, Trial
@@ -13,6 +14,7 @@ from inc_hf.tune.tuner import TuneResult, tune
 __all__ = [
     "STRATEGIES",
     "Candidate",
+    "DeployConfig",
     "Goal",
     "History",
     "Problem",

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from inc_hf.errors import UsageError
 from inc_hf.quantize.scheme import Scheme
 
 
@@ -48,6 +49,19 @@ class Candidate:
         samples = self.calibration_samples if self.needs_calibration else None
         corrected = {"correct_bias": True} if self.correct_bias else {}
         return {"groups": list(groups.values()), "calibration_samples": samples, **corrected}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Candidate":
+        """What `to_dict` gave, and a label.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is something else.
+        """
+        known = {field.name for field in fields(cls)} - {"schemes"}
+        if unknown := [key for key in data if key not in known | {"groups"}]:
+            raise UsageError(f"it has {unknown[0]!r}, which is not known here.")
+        schemes = {name: Scheme.from_dict(group["scheme"]) for group in data["groups"] for name in group["modules"]}
+        return cls(schemes=schemes, **{key: data[key] for key in known if key in data})
 
     @property
     def fingerprint(self) -> str:

@@ -73,15 +73,11 @@ def _accumulated(problem: Problem, start: Candidate, ranking: Groups) -> Generat
 def _measured_order(problem: Problem, start: Candidate, ranking: Groups) -> Generator[Candidate, Trial, Groups]:
     """Ordered by the score with only this item in float."""
     place = {name: i for i, name in enumerate(start.schemes)}
-    scores = []
+    missed = []
     for group in sorted(ranking, key=lambda group: -place[group[0]]):
         trial = yield _candidate(start, [group])
-        scores.append((trial.score, group))
-    return [group for _, group in sorted(scores, key=lambda one: one[0], reverse=_higher(problem))]
-
-
-def _higher(problem: Problem) -> bool:
-    return problem.goal.criterion.higher_is_better
+        missed.append((problem.goal.missed_by(trial.whole_score), group))
+    return [group for _, group in sorted(missed, key=lambda one: one[0])]
 
 
 def _give_back(start: Candidate, in_float: Groups, patience: int | None = None) -> Generator[Candidate, Trial, None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from inc_hf.atomic import locked, write_text
 from inc_hf.errors import UsageError
+from inc_hf.score import Score
 from inc_hf.writable import check_writable
 
 VERSION = 1
@@ -21,7 +22,9 @@ class Trial:
     """Result of one configuration: `score` of the evaluation, its `seconds`, and the model's size in bytes.
 
     `baseline` is the score of the float model that it was made from; `latency` its time over the float model's, if
-    that was asked for and the goal is met.
+    that was asked for and the goal is met. `scores` are all that the evaluation gave, where there are several. Where
+    the loop is ours, `samples` of `total` were evaluated; if it ended early since all was clear, `score` is an
+    estimate, and the true one is between `low` and `high` (with the confidence that was asked for).
     """
 
     label: str
@@ -33,6 +36,15 @@ class Trial:
     quantized_modules: int
     baseline: float | None = None
     latency: float | None = None
+    scores: dict[str, float] | None = field(default=None, hash=False)
+    samples: int | None = None
+    total: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def whole_score(self) -> Score:
+        return Score(self.score, self.scores)
 
 
 @dataclass
@@ -134,6 +146,20 @@ def trials_in(path: Path) -> list[Trial]:
         ValueError: the file is not a history of this version.
     """
     return _read(path, "; move it away")[1]
+
+
+def trial_in(workspace: Path, number: int) -> Trial:
+    """A trial of a workspace by its number, from 1 on, as they stand in its history.
+
+    Raises:
+        FileNotFoundError, ValueError: there is no history, or no such trial.
+    """
+    if not (file := workspace / FILE).exists():
+        raise FileNotFoundError(f"No such file: {file}, which says what trial {number} is.")
+    trials = trials_in(file)
+    if not 1 <= number <= len(trials):
+        raise UsageError(f"{file} has {len(trials)} trials, and none of the number {number}.")
+    return trials[number - 1]
 
 
 def _read_to_resume(path: str | os.PathLike) -> tuple[float, list[Trial]]:

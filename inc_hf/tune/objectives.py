@@ -1,23 +1,29 @@
-"""Which of two trials is the better one."""
+"""Which of the trials is the best one."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 from inc_hf.config import TuningCriterion
 from inc_hf.tune.goal import Goal
 from inc_hf.tune.history import Trial
 
-NOISE = 0.05  # of a latency: what differs less is equal
+NOISE = 0.05  # of a latency: what differs less from the fastest is as fast
 
 
-def is_better(trial: Trial, best: Trial, goal: Goal, criterion: TuningCriterion) -> bool:
-    """Meeting the goal comes first; then the objectives among those that meet it, and the size where these are equal;
-    otherwise the score."""
-    if trial.meets_goal != best.meets_goal:
-        return trial.meets_goal
-    if not trial.meets_goal:
-        return goal.is_better(trial.score, best.score)
-    gain = _gain_by(trial, best, goal, objectives_of(criterion))
-    return gain > 0 or gain == 0 and trial.bytes < best.bytes
+def place_of_best(trials: Sequence[Trial], goal: Goal, criterion: TuningCriterion) -> int:
+    """The place of the best trial. Their order matters only where all else is equal: then it is the first.
+
+    Meeting the goal comes first. Of those that meet it, it is the one that is least behind the best of each objective;
+    among equals the smallest, then the one with the best score. Of others it is the one that is nearest to the goal.
+    """
+    met = [i for i, trial in enumerate(trials) if trial.meets_goal]
+    if not met:
+        return min(range(len(trials)), key=lambda i: goal.missed_by(trials[i].whole_score))
+    behind = _behind([trials[i] for i in met], goal, objectives_of(criterion))
+    least = min(behind)
+    equal = [i for i, far in zip(met, behind, strict=True) if math.isclose(far, least, abs_tol=1e-9)]
+    sign = -1 if goal.criterion.higher_is_better else 1
+    return min(equal, key=lambda i: (trials[i].bytes, sign * trials[i].score))
 
 
 def objectives_of(criterion: TuningCriterion) -> dict[str, float]:
@@ -30,25 +36,27 @@ def objectives_of(criterion: TuningCriterion) -> dict[str, float]:
     return dict(zip(names, weights or [1.0 / len(names)] * len(names), strict=True))
 
 
-def _gain_by(trial: Trial, best: Trial, goal: Goal, weights: Mapping[str, float]) -> float:
-    """Weighted sum of the relative gains of `trial` over `best`, positive if `trial` is better."""
-    sign = 1 if goal.criterion.higher_is_better else -1
-    gains = {
-        "performance": _gain_of_time(trial, best),
-        "modelsize": _gain(best.bytes, trial.bytes),
-        "footprint": _gain(best.bytes, trial.bytes),
-        "accuracy": sign * _gain(trial.score, best.score),
+def _behind(trials: Sequence[Trial], goal: Goal, weights: Mapping[str, float]) -> list[float]:
+    """How far each trial is behind the best of each objective, as a share of the worse of both; the weighted sum."""
+    sign = -1 if goal.criterion.higher_is_better else 1
+    costs: dict[str, Callable[[Trial], float]] = {
+        "performance": _time_in(trials),
+        "modelsize": lambda trial: trial.bytes,
+        "footprint": lambda trial: trial.bytes,
+        "accuracy": lambda trial: sign * trial.score,
     }
-    return sum(weight * gains[name] for name, weight in weights.items())
+    sums = [0.0] * len(trials)
+    for name, weight in weights.items():
+        values = [costs[name](trial) for trial in trials]
+        best = min(values)
+        for i, value in enumerate(values):
+            far = (value - best) / max(abs(value), abs(best), 1e-30)
+            sums[i] += weight * (0.0 if name == "performance" and far <= NOISE else far)
+    return sums
 
 
-def _gain_of_time(trial: Trial, best: Trial) -> float:
-    """By latency, or by the time of the evaluation where that was not measured."""
-    if trial.latency is None or best.latency is None:
-        return _gain(best.seconds, trial.seconds)
-    gain = _gain(best.latency, trial.latency)
-    return gain if abs(gain) > NOISE else 0.0
-
-
-def _gain(larger: float, smaller: float) -> float:
-    return (larger - smaller) / max(abs(larger), abs(smaller), 1e-30)
+def _time_in(trials: Sequence[Trial]) -> Callable[[Trial], float]:
+    """The latency, or the time of the evaluation (of all samples) where that was not measured of each."""
+    if all(trial.latency is not None for trial in trials):
+        return lambda trial: trial.latency
+    return lambda trial: trial.seconds * (trial.total / trial.samples if trial.samples and trial.total else 1)

@@ -1,7 +1,9 @@
 """What a strategy knows of the search that it steers."""
 
-from collections.abc import Generator, Iterable
+import math
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from inc_hf.config import TuningCriterion
@@ -27,7 +29,7 @@ class Problem:
         seed (`int`): of what a strategy draws; the same seed gives the same candidates for the same scores.
         history: of the search. What `earlier` has in it is not evaluated again, so a strategy that knows the trial of
             a candidate from elsewhere puts it there, and yields the candidate.
-        model (`str`): tells the model from others, see [`fingerprint_of`].
+        fingerprint: gives what tells the model from others, see [`fingerprint_of`], if somebody asks.
     """
 
     space: Space
@@ -35,10 +37,15 @@ class Problem:
     tuning: TuningCriterion = field(default_factory=TuningCriterion)
     seed: int = 0
     history: History = field(default_factory=History)
-    model: str = ""
+    fingerprint: Callable[[], str] = str
 
     def __post_init__(self):
         self.candidates = self.space.candidates()
+
+    @cached_property
+    def model(self) -> str:
+        """What tells the model from others."""
+        return self.fingerprint()
 
     @property
     def default(self) -> Candidate:
@@ -69,13 +76,14 @@ class Problem:
         self, candidates: Iterable[Candidate]
     ) -> Generator[Candidate, Trial, "tuple[Candidate, Trial] | None"]:
         """Try them in turn; the one with the best score and its trial, or None if the search is at its end."""
-        best = None
+        best, least = None, math.inf
         for candidate in candidates:
             trial = yield candidate
             if self.ends_with(trial):
                 return None
-            if best is None or self.goal.is_better(trial.score, best[1].score):
-                best = candidate, trial
+            missed = self.goal.missed_by(trial.whole_score)
+            if best is None or missed < least:
+                best, least = (candidate, trial), missed
         return best
 
     def settings(self, **defaults: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from torch import nn
@@ -20,6 +21,7 @@ from inc_hf.quantize.observer import OBSERVERS
 from inc_hf.quantize.scheme import Scheme
 from inc_hf.quantize.smoothing import smoothing_alphas
 from inc_hf.quantize.workflow import unprepare
+from inc_hf.tune.built import Built
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.sensitivity import RANKINGS, together
@@ -45,12 +47,17 @@ class QuantizationSpace:
     called: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.reached = dict(self.called)
-        if self.calibration.batches or not self.called:
-            self.reached = reached_by(self.model, self.calibration.batches)
         self.inventory = inventory_of(self.model)
         self.left: dict[str, Reason] = {}
         self.default: dict[str, Scheme] = {}
+        self.built = Built(self.model) if self.conf.tuning_criterion.reuse else None
+
+    @cached_property
+    def reached(self) -> Mapping[str, int | None] | None:
+        """The modules that are used, with the dimensions of their inputs; None where that cannot be seen."""
+        if self.calibration.batches or not self.called:
+            return reached_by(self.model, self.calibration.batches)
+        return dict(self.called)
 
     def coverage(self, model: nn.Module, candidate: Candidate) -> Coverage:
         """How much of the float model is quantized in `model`, which was made as the candidate says."""
@@ -102,7 +109,9 @@ class QuantizationSpace:
             yield replace(first, label="dynamic", schemes=self._schemes(has_data=False))
 
     def build(self, candidate: Candidate) -> nn.Module:
-        return self.quantize(copy_of(self.model), candidate)
+        if self.built is None:
+            return self.quantize(copy_of(self.model), candidate)
+        return self.built.build(candidate, self.quantize)
 
     def quantize(self, model: nn.Module, candidate: Candidate, fold: bool = False) -> nn.Module:
         """Convert `model`, in place; as it was, if that fails.

@@ -2,48 +2,39 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from inc_hf.config import TuningCriterion, options
 from inc_hf.models.fingerprint import fingerprint_of
-from inc_hf.models.inputs import recording_inputs
-from inc_hf.quantize.probe import recording_reached
+from inc_hf.telling import NOTICE
+from inc_hf.tune.baselines import BATCHES, Baseline, Content, kept_baseline
+from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.deploy import DeployConfig
 from inc_hf.tune.doubts import doubts_of
 from inc_hf.tune.goal import Goal
-from inc_hf.tune.history import History
+from inc_hf.tune.history import History, Trial
 from inc_hf.tune.latency import Latency
 from inc_hf.tune.objectives import objectives_of
 from inc_hf.tune.problem import Problem
 from inc_hf.tune.space import Space, copy_of
 from inc_hf.tune.strategies import STRATEGIES, check, chosen
+from inc_hf.tune.table import IN_LOG
 from inc_hf.tune.tuner import TuneResult, tune
+from inc_hf.tune.watch import Evaluation, Watch
+from inc_hf.tune.watching import check_tensorboard, tensorboard_of
 
 logger = logging.getLogger(__name__)
 
-RANKING_BATCHES = 4
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """The float model's score, a few inputs that it was called with, and the modules that were called."""
-
-    score: float
-    inputs: list = field(default_factory=list)
-    reached: Mapping[str, int] = field(default_factory=dict)
-
-
-def baseline_of(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> Baseline:
-    with recording_inputs(model, RANKING_BATCHES) as recorded, recording_reached(model) as reached:
-        score = evaluate(model)
-    return Baseline(score, recorded, reached)
+RANKING_BATCHES = BATCHES
 
 
 def search(
     model: nn.Module,
-    evaluate: Callable[[nn.Module], float],
+    evaluate: Evaluation,
     space_of: Callable[[list, Mapping[str, int]], Space],
     goal_of: Callable[[float], Goal],
     tuning: TuningCriterion,
@@ -51,12 +42,14 @@ def search(
     quant_level: int | str = 1,
     ready: Callable[[nn.Module], nn.Module] = copy_of,
     baseline: Baseline | None = None,
+    deploy: Callable[[Space, Candidate], DeployConfig] | None = None,
+    content: Content | None = None,
 ) -> TuneResult:
     """Find the best model of a space; each trial is in `history.json` of the workspace when it ends.
 
     Args:
         model: the float model, which stays as it is.
-        evaluate: model -> score.
+        evaluate: model -> score, watched batch by batch if the loop is ours.
         space_of: makes the space from a few inputs, and the modules that `evaluate` called (`reached_modules`).
         goal_of: makes the goal from the float model's score.
         tuning: how long to search for it.
@@ -65,29 +58,47 @@ def search(
         ready: makes a copy of a model as it will be used, to see how fast it is.
         baseline: what to compare with, if it is not `model`; then no trials of earlier searches are taken up, since
             nothing tells whether they were of the same weights.
+        deploy: says how the model of a candidate is made, which is kept in the workspace for each trial.
+        content: the data of the evaluation, where that is known; then the float model's score is kept as well.
 
     Raises:
         ValueError: the workspace, or what `set_resume_from` names, holds a file that is no history.
+        ImportError: `set_tensorboard(True)` without the package.
     """
-    name = chosen(tuning, quant_level)
+    name, workspace = chosen(tuning, quant_level), Path(options.workspace)
     check(name, tuning, options.workspace)
+    check_tensorboard()
     history = History.of_workspace(options.workspace, None if baseline else options.resume_from)
-    found = baseline or baseline_of(model, evaluate)
+    fingerprint = cache(partial(fingerprint_of, model))
+    found = baseline or kept_baseline(model, evaluate, content, fingerprint, workspace)
     goal, resumed = goal_of(found.score), history.baseline
     if not history.begin(found.score):
         logger.warning(
             "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
-            "the same?", baseline, resumed, options.resume_from,
+            "the same?", found.score, resumed, options.resume_from,
         )  # fmt: skip
     doubts = doubts_of(goal)
     for doubt in doubts:
         logger.warning("%s", doubt)
     inputs = list(batches[:RANKING_BATCHES]) or found.inputs
     space = space_of(inputs, found.reached)
-    problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint_of(model))
+    problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint)
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
-    result = tune(STRATEGIES[name](problem), space.build, evaluate, goal, tuning, history, latency)
+    watch = Watch(goal, tuning, found.seen)
+    of_trial = partial(evaluate.of_trial, watch=watch)
+    told: list[Callable[[Candidate, Trial], None]] = []
+    if deploy is not None:
+        told.append(lambda candidate, trial: deploy(space, candidate).keep(workspace))
+    if (board := tensorboard_of(workspace)) is not None:
+        told.append(board.trial)
+    result = tune(STRATEGIES[name](problem), space.build, of_trial, goal, tuning, history, latency, told, watch)
+    if deploy is not None:
+        result.deploy = deploy(space, result.candidate)
+        result.deploy.keep(workspace, is_best=True)
+    if board is not None:
+        board.ranges(space.model, result.model, result.number, inputs)
+    logger.log(NOTICE, "%s", "\n".join(result.trials.lines(IN_LOG)))
     result.doubts = doubts
     result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:

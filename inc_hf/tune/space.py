@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 class Space(Protocol):
     """The candidates for one model, and how to make and to change them."""
 
+    model: nn.Module  # in float
+
     def candidates(self) -> list[Candidate]:
         """The default first, then its variants.
 

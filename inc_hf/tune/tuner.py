@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -12,12 +12,16 @@ from inc_hf.config import TuningCriterion
 from inc_hf.coverage import Coverage
 from inc_hf.models.size import bytes_of
 from inc_hf.quantize.nn import quantized_modules
+from inc_hf.score import Score
 from inc_hf.telling import NOTICE
 from inc_hf.tune.candidate import Candidate
+from inc_hf.tune.deploy import DeployConfig
 from inc_hf.tune.goal import Goal
 from inc_hf.tune.history import History, Trial
-from inc_hf.tune.objectives import is_better
+from inc_hf.tune.objectives import place_of_best
 from inc_hf.tune.problem import Strategy
+from inc_hf.tune.table import Trials
+from inc_hf.tune.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +31,7 @@ class TuneResult:
     """The best model of a search; `met_criterion` says whether it reached the goal.
 
     `inputs` are the batches that the search looked at the model with; `coverage` says how much of it was changed;
-    `doubts` say why the goal may mean nothing.
+    `doubts` say why the goal may mean nothing; `deploy` says how it was made.
     """
 
     model: nn.Module
@@ -39,10 +43,21 @@ class TuneResult:
     inputs: list = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
+    deploy: DeployConfig | None = None
 
     @property
     def met_criterion(self) -> bool:
         return self.trial.meets_goal
+
+    @property
+    def trials(self) -> Trials:
+        """All of them; `print` shows a table."""
+        return Trials(self.history.trials, self.goal, self.history.trials[self.number - 1])
+
+    @property
+    def number(self) -> int:
+        """Which trial it was, from 1 on."""
+        return [trial.fingerprint for trial in self.history.trials].index(self.trial.fingerprint) + 1
 
 
 def tune(
@@ -53,12 +68,16 @@ def tune(
     criterion: TuningCriterion,
     history: History,
     latency: Callable[[nn.Module], float | None] | None = None,
+    told: Sequence[Callable[[Candidate, Trial], None]] = (),
+    watch: Watch | None = None,
 ) -> TuneResult:
     """Try the candidates of `strategy` until it ends, or trials or time run out; return the best.
 
     Those that meet the goal are compared by the objective, others by their score. What a strategy yields again is not
-    tried again, and does not count. Ctrl-C ends the search with the best so far, if a trial has ended.
+    tried again, and does not count. Each trial is `told` when it ends. Ctrl-C ends the search with the best so far, if
+    a trial has ended. So does the time, in the middle of an evaluation that `watch` looks at.
     """
+    watch = watch or Watch(goal, criterion)
     start, best, trial = time.monotonic(), None, None
     tried: dict[str, TuneResult] = {}
     try:
@@ -71,11 +90,16 @@ def tune(
                 if known := tried.get(candidate.fingerprint):
                     trial = known.trial
                     continue
-                result = _try(candidate, build, evaluate, goal, history, latency)
+                if tried and criterion.timeout:  # the first trial ends whatever it takes, so that there is a model
+                    watch.deadline = start + criterion.timeout
+                result = _try(candidate, build, evaluate, goal, history, latency, watch)
+                if result is None:
+                    break
                 trial = result.trial
+                for tell in told:
+                    tell(candidate, trial)
                 tried[candidate.fingerprint] = replace(result, model=None)
-                if best is None or is_better(trial, best.trial, goal, criterion):
-                    best = result
+                best = _best_of([*tried.values()], goal, criterion, [result, best])
                 if criterion.timeout and time.monotonic() - start > criterion.timeout:
                     break
     except KeyboardInterrupt:
@@ -83,15 +107,18 @@ def tune(
             raise
         best.interrupted = True
         logger.warning("Interrupted: going on with the best of %d trials.", len(history.trials))
-    return _built(_in_order(best, tried, criterion), build)
+    in_order = [tried[trial.fingerprint] for trial in history.trials if trial.fingerprint in tried]
+    chosen = _best_of(in_order, goal, criterion, [best])  # of equals the first, for each of several processes the same
+    return _built(replace(chosen, interrupted=best.interrupted), build)
 
 
-def _in_order(best: TuneResult, tried: dict[str, TuneResult], criterion: TuningCriterion) -> TuneResult:
-    """The best by the order of the history, which of several processes is the same for all of them."""
-    first, *others = [tried[trial.fingerprint] for trial in best.history.trials if trial.fingerprint in tried]
-    for other in others:
-        first = other if is_better(other.trial, first.trial, best.goal, criterion) else first
-    return best if first.trial == best.trial else replace(first, interrupted=best.interrupted)
+def _best_of(
+    results: list[TuneResult], goal: Goal, criterion: TuningCriterion, with_models: list[TuneResult | None]
+) -> TuneResult:
+    """The best one; with its model, if that is at hand."""
+    best = results[place_of_best([result.trial for result in results], goal, criterion)]
+    same = [one for one in with_models if one is not None and one.trial.fingerprint == best.trial.fingerprint]
+    return same[0] if same else best
 
 
 def _built(best: TuneResult, build: Callable[[Candidate], nn.Module]) -> TuneResult:
@@ -108,20 +135,30 @@ def _try(
     goal: Goal,
     history: History,
     latency: Callable[[nn.Module], float | None] | None,
-) -> TuneResult:
+    watch: Watch,
+) -> TuneResult | None:
+    """The result of a candidate; None if time ran out before its evaluation had ended."""
     trial, model = history.earlier.get(candidate.fingerprint), None
-    if trial is None:
+    meets = None if trial is None else watch.judged(trial)
+    if meets is None:
         model = build(candidate)
+        watch.begin()
         start = time.perf_counter()
-        score = evaluate(model)
+        score = Score.of(evaluate(model))
         seconds = time.perf_counter() - start
+        if watch.timed_out:
+            logger.warning("Time has run out in the evaluation of %s, which does not count.", candidate.label)
+            return None
         modules = len(quantized_modules(model))
-        meets = goal.is_met_by(score)
+        meets = watch.decision.is_met if watch.is_partial else goal.is_met_by(score)
         size, name = model_bytes(model), candidate.fingerprint
         ratio = latency(model) if latency and meets else None
-        trial = Trial(candidate.label, name, score, seconds, size, meets, modules, goal.baseline, ratio)
-    else:  # the goal may be another one than in the earlier search
-        trial = replace(trial, label=candidate.label, meets_goal=goal.is_met_by(trial.score))
+        known, baseline = watch.score(float(score)), float(goal.baseline)
+        trial = Trial(
+            candidate.label, name, known, seconds, size, meets, modules, baseline, ratio, score.scores, **watch.found()
+        )
+    else:
+        trial = replace(trial, label=candidate.label, meets_goal=meets)
     history.add(trial)
     logger.log(
         NOTICE,
@@ -131,15 +168,20 @@ def _try(
         trial.score,
         goal.baseline,
         goal.target,
-        _met_in_words(trial),
+        _in_words(trial, goal),
     )
     return TuneResult(model, candidate, trial, history, goal)
 
 
-def _met_in_words(trial: Trial) -> str:
+def _in_words(trial: Trial, goal: Goal) -> str:
+    partly = "" if trial.low is None else f", seen on {trial.samples} of {trial.total} samples"
     if not trial.meets_goal:
-        return ""
-    return ", met" if trial.latency is None else f", met, {1 / trial.latency:.2f} x as fast as the float model"
+        scores = trial.scores or {}
+        short = [name for name, part in goal.parts.items() if not part.is_met_by(scores[name])]
+        told = ", ".join(f"{name} {scores[name]:.4f} (goal {goal.parts[name].target:.4f})" for name in short)
+        return (f", missed by {told}" if told else "") + partly
+    met = ", met" + partly
+    return met if trial.latency is None else f"{met}, {1 / trial.latency:.2f} x as fast as the float model"
 
 
 def model_bytes(model: nn.Module) -> int:

@@ -15,7 +15,10 @@ from inc_hf.utils.cpu import CpuInfo
 from inc_hf.utils.decorators import alias_param, dump_elapsed_time, singleton, time_limit
 from inc_hf.utils.tables import Statistics, print_table
 
-HISTORY = "`history.json` in the workspace has the trials; `set_resume_from` goes on from them"
+HISTORY = (
+    "`history.json` in the workspace has the trials; `set_resume_from` goes on from them, and "
+    '`fit(model, DeployConfig.from_json_file("workspace/deploy.json", trial=1))` makes one again'
+)
 
 __all__ = [
     "CpuInfo",

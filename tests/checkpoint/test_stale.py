@@ -41,8 +41,11 @@ KEPT = {
         "stage.json",
         "diagnosis.csv",
         "report.html",
+        "deploy.json",
+        "deploy/mine.json",
     ],
 }
+DEPLOY = '{"deploy_version": 1, "groups": []}'
 
 
 def save(folder, *names):
@@ -89,6 +92,9 @@ def test_a_readme_of_the_user_is_not_replaced_by_a_card(tmp_path):
         ("activations_table.csv", "module,float_min,float_max,int8_min,int8_max,clipped\n"),
         ("diagnosis.json", '{"about": {}, "parts": []}'),
         ("report.html", page_of(Facts("older"))),
+        ("deploy.json", DEPLOY),
+        ("deploy/0123456789abcdef.json", DEPLOY),
+        ("baselines.json", '{"baselines": []}'),
     ],
 )
 def test_stories_of_the_older_model(name, text, tmp_path):
@@ -101,7 +107,8 @@ def test_the_workspace_may_be_the_directory(tmp_path):
     set_workspace(tmp_path / "out")
     try:
         fill(tmp_path / "out", ["history.json"], HISTORY)
-        assert "history.json" in save(tmp_path / "out")
+        fill(tmp_path / "out", ["deploy/0123.json"], DEPLOY)
+        assert {"history.json", "deploy/0123.json"} <= set(save(tmp_path / "out"))
     finally:
         set_workspace(before)
 

@@ -237,3 +237,43 @@ class TestBadInput:
         arguments = ["--approach", "static", "--dataset", str(labelled), "--seed", "-1"]
         assert main(["quantize", str(model_dir), "-o", "out", *arguments]) == 2
         assert "--seed: it takes a whole number from 0" in error_line(capsys.readouterr().err)
+
+
+class TestDeployFile:
+    """`--config` with what a search has written."""
+
+    @pytest.fixture
+    def searched(self, model_dir, labelled):
+        arguments = ["--approach", "static", "--task", "text-classification", "--dataset", str(labelled)]
+        goal = ["--samples", "9", "--batch-size", "4", "--seed", "7", "--tolerance", "0.5", "--workspace", "ws"]
+        assert main(["quantize", str(model_dir), "-o", "found", *arguments, *goal]) == 0
+        return ["--dataset", str(labelled), "--task", "text-classification"]
+
+    def test_the_same_files(self, model_dir, searched, capsys):
+        for out, *config in (
+            ("best", "ws/deploy.json"),
+            ("saved", "found/deploy.json"),
+            ("first", "ws/deploy.json", "--trial", "1"),
+        ):
+            assert main(["quantize", str(model_dir), "-o", out, *searched, "--config", *config]) == 0
+            for name in ("config.json", "model.safetensors"):
+                assert Path(out, name).read_bytes() == Path("found", name).read_bytes()
+        assert "not that of the deploy file" not in capsys.readouterr().out
+
+    def test_wrong_uses(self, model_dir, searched, texts, capsys):
+        Path("newer.json").write_text('{"deploy_version": 9}')
+        tiny_model("bert", num_hidden_layers=2).save_pretrained("other")
+        best = ["--config", "ws/deploy.json", "--texts", str(texts)]
+        for model, arguments, message in (
+            (model_dir, best[:2], "is of a model with calibration: give --texts FILE or --dataset"),
+            (model_dir, [*best, "--approach", "static"], "--approach has no place beside ws/deploy"),
+            (model_dir, [*best, "--keep-fp32", "classifier"], "--keep-fp32 has no place"),
+            (model_dir, [*best, "--trial", "9"], "ws/history.json has 1 trials"),
+            (model_dir, ["--config", "newer.json"], "newer.json is no deploy file: it has version 9"),
+            (model_dir, ["--config", "ws/history.json"], "has no field 'version'"),
+            (model_dir, ["--trial", "1"], "--trial is of the deploy.json of a workspace"),
+            ("other", best, "of another model: it says nothing of `bert.encoder.layer.1"),
+        ):
+            assert main(["quantize", str(model), "-o", "out", *arguments]) == 2
+            assert message in error_line(capsys.readouterr().err)
+        assert not Path("out").exists()

@@ -28,7 +28,9 @@ def message(error_type, make, **fields):
 def test_accuracy_criterion_defaults():
     criterion = AccuracyCriterion()
     assert (criterion.higher_is_better, criterion.criterion, criterion.tolerable_loss) == (True, "relative", 0.01)
-    assert dict(criterion) == {"higher_is_better": True, "criterion": "relative", "tolerable_loss": 0.01}
+    assert dict(criterion) == {
+        "higher_is_better": True, "criterion": "relative", "tolerable_loss": 0.01, "weight": None,
+    }  # fmt: skip
     assert {**criterion} == dict(criterion)
 
 
@@ -183,8 +185,8 @@ def test_nested_criterion_object_is_kept():
 def test_nested_criterion_errors():
     text = message(ValueError, PostTrainingQuantConfig, tuning_criterion={"max_trial": 3})
     assert text == (
-        "`TuningCriterion` has no field 'max_trial', only strategy, strategy_kwargs, timeout, max_trials, objective; "
-        "did you mean 'max_trials'?"
+        "`TuningCriterion` has no field 'max_trial', only strategy, strategy_kwargs, timeout, max_trials, objective, "
+        "early_stop, early_stop_confidence, early_accept, reuse; did you mean 'max_trials'?"
     )
     text = message(TypeError, PostTrainingQuantConfig, tuning_criterion=3)
     assert text == "`tuning_criterion` must be an object of TuningCriterion, a dict or its JSON text, got 3 (int)."

@@ -15,7 +15,7 @@ from inc_hf import IncModelForSequenceClassification, QuantizationAwareTrainingC
 from inc_hf.checkpoint import CheckpointError, load_plain
 from inc_hf.config import WeightPruningConfig
 from inc_hf.mix_precision import fit as mix
-from inc_hf.quantization import fit
+from inc_hf.quantization import QuantizedModel, fit
 from inc_hf.training import prepare_compression
 from inc_hf.utils.load_huggingface import save_for_huggingface_upstream
 from inc_hf.utils.pytorch import load
@@ -77,10 +77,11 @@ PLAIN = {
 @pytest.mark.parametrize("make", PLAIN.values(), ids=PLAIN)
 def test_a_plain_module(make, tmp_path):
     made = make()
+    is_quantized = isinstance(made, QuantizedModel)
     made.save(tmp_path / "out")
     made.save(tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "model.safetensors", "quantization_config.json", "inc_config.json",
+        "model.safetensors", "quantization_config.json", "inc_config.json", *(["deploy.json"] if is_quantized else []),
     }  # fmt: skip
     json.loads((tmp_path / "out" / "inc_config.json").read_text())
     loaded = load_plain(tmp_path / "out", net())

@@ -98,6 +98,7 @@ class TestQuantizedModel:
         assert sorted(path.name for path in directory.iterdir()) == [
             "README.md",
             "config.json",
+            "deploy.json",
             "inc_config.json",
             "model.safetensors",
         ]

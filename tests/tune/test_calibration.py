@@ -30,7 +30,8 @@ class TestCalibrationData:
         few = fit(net(), config("static", calibration_sampling_size=5), calib_dataloader=[wide[:4], wide[4:]])
         expected = fit(net(), config("static"), calib_dataloader=[images(7)[:5]])
         for name, module in quantized_modules(few.model).items():
-            assert torch.equal(module.input_scale, quantized_modules(expected.model)[name].input_scale)
+            # a convolution of another batch size may sum in another order
+            torch.testing.assert_close(module.input_scale, quantized_modules(expected.model)[name].input_scale)
 
     @pytest.mark.parametrize("has_evaluation", [False, True], ids=["converted", "tuned"])
     def test_more_asked_than_there_are(self, has_evaluation, tmp_path, caplog):

@@ -47,7 +47,7 @@ class TestTuning:
         assert result.model is not model and len(quantized_modules(result.model)) == result.trials[0].quantized_modules
         assert evaluate(result.model) == result.score
         assert_unchanged(model, before)
-        assert [path.name for path in workspace.iterdir()] == ["history.json"]
+        assert sorted(path.name for path in workspace.iterdir()) == ["deploy", "deploy.json", "history.json"]
 
     def test_training_mode_during_evaluation(self):
         """Evaluations see a model in evaluation mode and without gradients, and the user's model stays in training."""

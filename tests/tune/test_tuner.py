@@ -75,6 +75,20 @@ class TestGoal:
         assert goal.is_met_by(score)
         assert not goal.is_met_by(score * (1 - 1e-4 if higher == (score > 0) else 1 + 1e-4))
 
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("higher", [HIGHER, LOWER], ids=["higher", "lower"])
+    @pytest.mark.parametrize("kind", ["relative", "absolute"])
+    @pytest.mark.parametrize("loss", [0.0, 0.01, 0.1, 0.3])
+    @pytest.mark.parametrize("baseline", [0.8, 0.9012, 90.12, 1 / 3, -1.1, -0.07, 12345.6])
+    def test_exactly_at_the_threshold(self, baseline, loss, kind, higher, dtype):
+        """INC's formulas in either precision, whose last digit falls on either side; a thousandth more is too much."""
+        base, share, sign = dtype(baseline), dtype(loss), dtype(-1 if higher else 1)
+        far = abs(base) * share if kind == "relative" else share
+        goal = Goal(float(base), AccuracyCriterion(higher, kind, loss))
+        assert goal.is_met_by(float(base + sign * far)) and goal.missed_by(float(base + sign * far)) < 1e-3
+        beyond = float(base) + float(sign) * (float(far) + 1e-3 * abs(float(base)))
+        assert not goal.is_met_by(beyond) and goal.missed_by(beyond) > 0
+
     @given(
         baseline=st.floats(-1e6, 1e6),
         loss=st.floats(0, 10),

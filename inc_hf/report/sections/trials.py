@@ -81,10 +81,15 @@ def _row(number: int, trial: Trial) -> list:
     return [
         str(number),
         trial.label,
-        numbers.score(trial.score),
+        numbers.score(trial.score) if trial.low is None else f"about {numbers.score(trial.score)}",
         met,
         latency or "—",
         numbers.size(trial.bytes),
         str(trial.quantized_modules),
-        numbers.seconds(trial.seconds),
+        numbers.seconds(trial.seconds) + _partly(trial),
     ]
+
+
+def _partly(trial: Trial) -> str:
+    """Of an evaluation that ended before its data did."""
+    return "" if trial.low is None else f", {trial.samples} of {trial.total} samples"

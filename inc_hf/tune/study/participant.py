@@ -9,7 +9,7 @@ from optuna.samplers import BaseSampler
 from inc_hf.telling import NOTICE
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.history import Trial
-from inc_hf.tune.objectives import is_better
+from inc_hf.tune.objectives import place_of_best
 from inc_hf.tune.problem import Problem
 from inc_hf.tune.study.loudness import as_loud_as_us
 from inc_hf.tune.study.opening import study_of
@@ -70,10 +70,8 @@ class Participant:
         """Candidates that others have tried, with their trials at hand. Of more than may be tried, the best first."""
         new = [trial for fingerprint, trial in self.now.done.items() if fingerprint not in self.seen]
         if len(new) > self.problem.tuning.max_trials:
-            best = new[0]
-            for one in new[1:]:
-                better = is_better(result_of(one), result_of(best), self.problem.goal, self.problem.tuning)
-                best = one if better else best
+            results = [result_of(trial) for trial in new]
+            best = new[place_of_best(results, self.problem.goal, self.problem.tuning)]
             new = [best, *(one for one in new if one is not best)]
         for trial in new:
             fingerprint = trial.user_attrs["fingerprint"]

@@ -69,7 +69,7 @@ class Standing:
         return value_of(result, self.problem.goal, first.user_attrs["latency"] if first else result.seconds)
 
     def is_met(self) -> bool:
-        return any(self.problem.goal.is_met_by(t.user_attrs["score"]) for t in self.done.values())
+        return any(self.problem.goal.is_met_by_trial(result_of(t)) for t in self.done.values())
 
     def is_over(self) -> bool:
         """Whether nothing new is to be begun."""
