@@ -41,7 +41,7 @@ def slow_twin(weight: np.ndarray, bits: int) -> tuple[list[list[int]], list[floa
 @pytest.mark.parametrize("shape", [(6, 40), (4, 3, 2, 2), (3, 1), (1, 7)], ids=str)
 def test_is_the_slow_twin(shape, bits):
     weight = torch.randn(shape, generator=torch.Generator().manual_seed(bits)) + 0.1
-    codes, scale = integers_of(weight, WeightScheme(bits, corrected=True))
+    codes, scale, _ = integers_of(weight, WeightScheme(bits, corrected=True))
     expected, scales = slow_twin(weight.reshape(shape[0], -1).double().numpy(), bits)
     assert codes.reshape(shape[0], -1).tolist() == expected
     torch.testing.assert_close(scale[:, 0].double(), torch.tensor(scales, dtype=torch.float64), rtol=1e-5, atol=0)
@@ -51,7 +51,7 @@ def test_is_the_slow_twin(shape, bits):
 def test_mean_and_spread_are_those_of_the_float_weight(bits):
     torch.manual_seed(0)
     weight = torch.randn(20, 300) + torch.randn(20, 1) / 3
-    codes, scale = integers_of(weight, WeightScheme(bits, corrected=True))
+    codes, scale, _ = integers_of(weight, WeightScheme(bits, corrected=True))
     found = dequantize_weight(codes, scale)
     assert ((found.mean(1) - weight.mean(1)).abs() <= scale[:, 0] / 300).all()
     torch.testing.assert_close(found.std(1), weight.std(1), rtol=0.03, atol=0)  # moved places change it
@@ -62,7 +62,7 @@ def test_mean_and_spread_are_those_of_the_float_weight(bits):
 def test_zeros_and_channels_without_a_spread():
     weight = torch.randn(4, 64, generator=torch.Generator().manual_seed(1))
     weight[:, ::2], weight[2], weight[3] = 0, 0, 0.5
-    codes, scale = integers_of(weight, WeightScheme(3, corrected=True))
+    codes, scale, _ = integers_of(weight, WeightScheme(3, corrected=True))
     assert (codes[:, ::2][:3] == 0).all() and (codes[2] == 0).all() and (codes[3] == 3).all()
     plain, plain_scale = quantize_weight(weight, 3)
     assert torch.equal(scale[2:], plain_scale[2:]) and torch.equal(plain[2:], codes[2:])
@@ -70,7 +70,7 @@ def test_zeros_and_channels_without_a_spread():
 
 def test_one_scale_for_all_channels():
     weight = torch.randn(8, 64, generator=torch.Generator().manual_seed(2)) * torch.logspace(-1, 0, 8)[:, None]
-    codes, scale = integers_of(weight, WeightScheme(4, per_channel=False, corrected=True))
+    codes, scale, _ = integers_of(weight, WeightScheme(4, per_channel=False, corrected=True))
     assert scale.shape == (1,)
     found = dequantize_weight(codes, scale)
     assert float(found.std() / weight.std()) == pytest.approx(1, abs=0.03)
