@@ -103,7 +103,7 @@ class TestInfo:
         facts = self.info(capsys, "out")
         pooler = facts["layers"]["bert.pooler.dense"]
         assert pooler["zero_weights"] >= 0.75 and pooler["zero_4x1_blocks"] == 0.75
-        assert 0.05 < facts["zeros_in_numbers"]["weights"] < 0.1 and "(bert.pooler.dense)" in facts["zeros"]
+        assert 0.05 < facts["zeros_in_numbers"]["weights"] < 0.11 and "(bert.pooler.dense)" in facts["zeros"]
         assert sum(facts["kernels_here"].values()) == len(facts["layers"]) == 8
         assert main(["info", "out"]) == 0
         table = " ".join(capsys.readouterr().out.replace("│", " ").split())

@@ -207,7 +207,7 @@ def test_a_model_that_was_optimized(approach, onnx_files, tmp_path):
     optimize(model)
     before = logits_of(model)
     path = export(model, tmp_path / "optimized.onnx")
-    torch.testing.assert_close(open_session(path)(inputs_of(model))["logits"], before, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(open_session(path)(inputs_of(model))["logits"], before, rtol=1e-2, atol=1e-2)
     assert torch.equal(logits_of(model), before)
     assert model.bert.encoder.layer[0].intermediate.dense.is_released == ops.is_native()
     assert path.stat().st_size == pytest.approx(expected, rel=0.05)

@@ -144,7 +144,7 @@ def pruned():
 TRAINED = {
     "quantized": (
         lambda: quantized("bert").model,
-        "; activations dynamic)",  # 7 or 8 bits, as the CPU has it
+        "in integers (",  # of 7 or 8 bits, as the CPU has it
         "11",
     ),
     "pruned": (pruned, "pruned in training, made with", "3"),
