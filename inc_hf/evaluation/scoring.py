@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from inc_hf.config import AccuracyCriterion
 from inc_hf.config.arguments import check_data, check_function
@@ -77,7 +78,7 @@ class Scoring:
 
     def __call__(self, model: nn.Module, watch: Watch = watch_all) -> Score:
         """The score of a model that others are compared with, which has to be a number."""
-        score = self.of_trial(model, watch)
+        score = self._score(model, watch)
         if any(map(math.isnan, [score, *self._counted(score)])):
             told = dict(score.scores) if self.several else float(score)
             raise UsageError(f"The evaluation function must return a number, got {told!r}.")
@@ -87,11 +88,17 @@ class Scoring:
         return [] if self.several is None else [score.scores[name] for name in self.several.names]
 
     def of_trial(self, model: nn.Module, watch: Watch = watch_all) -> Score:
-        """The same; NaN is a score here, the worst one: a model in few bits may overflow.
+        """The same; NaN is a score here, the worst one: a model in few bits may overflow. What is infinitely
+        good is NaN, too.
 
         Args:
             watch: where the loop is ours, may end it between two batches; the score is of those before then.
         """
+        score = self._score(model, watch)
+        is_too_good = math.isinf(score) and (score > 0) is self.criterion.higher_is_better
+        return Score(math.nan, score.scores) if is_too_good else score
+
+    def _score(self, model: nn.Module, watch: Watch) -> Score:
         with torch.no_grad(), evaluating(model):
             result = self.eval_func(model, watch) if isinstance(self.eval_func, Loop) else self.eval_func(model)
         if self.several is None:
@@ -168,12 +175,32 @@ def scoring(
         return None
     check_repeatable(eval_dataloader, "eval_dataloader")
     eval_metric, settings = split_metric(object_of(eval_metric))
+    _check_agree(eval_metric, settings, metric_name, criterion)
     criterion = replace(criterion, **settings) if settings else criterion
     if isinstance(eval_metric, Mapping) and (settings or len(eval_metric) > 1):
         metric_name = list(map(str, eval_metric)) if metric_name is None else metric_name
     content = _content_of(eval_dataloader, eval_metric)
     evaluate = evaluate_metric(eval_dataloader, eval_metric, content=content)
-    return Scoring(evaluate, eval_metric, metric_name, criterion, eval_dataloader, content)
+    evaluate.data = _named(eval_dataloader)
+    return Scoring(evaluate, eval_metric, metric_name, criterion, content=content)
+
+
+def _check_agree(
+    metric: Any, settings: Mapping, metric_name: str | list[str] | None, criterion: AccuracyCriterion
+) -> None:
+    """Raise ValueError where `eval_metric` and another argument say different things, of which one would be lost."""
+    if "weight" in settings and criterion.weight is not None:
+        raise UsageError("`weight` is in `eval_metric` and in the accuracy criterion; leave it out of one of them.")
+    names = [metric_name] if isinstance(metric_name, str) else metric_name or []
+    known = [metric] if isinstance(metric, str) else list(map(str, metric)) if isinstance(metric, Mapping) else names
+    if others := [name for name in names if name not in known]:
+        raise UsageError(f"`metric_name` names {', '.join(others)}, and `eval_metric` has {', '.join(known)} only.")
+
+
+def _named(dataloader: Iterable) -> dict[str, Any] | None:
+    """What is known of the data; the length of a loader that is none of torch is that of its batches."""
+    data = named_data(dataloader) or {}
+    return {key: data[key] for key in data if key != "samples" or isinstance(dataloader, DataLoader)} or None
 
 
 def _content_of(dataloader: Iterable, metric: Any) -> Content | None:

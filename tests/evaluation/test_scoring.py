@@ -174,3 +174,39 @@ class TestEvalMetric:
             net(), config(), eval_func=lambda m: 0.25, eval_dataloader=self.loader("classes"), eval_metric="accuracy"
         )
         assert result.baseline == 0.25
+
+
+@pytest.mark.parametrize("higher", [True, False], ids=["higher", "lower"])
+def test_an_infinitely_good_candidate_is_the_worst(higher):
+    """A division by zero in an evaluation is no success."""
+    best = math.inf if higher else -math.inf
+    evaluate = scoring(lambda model: best, criterion=AccuracyCriterion(higher_is_better=higher))
+    assert math.isnan(evaluate.of_trial(net()))
+    assert (
+        scoring(lambda model: -best, criterion=AccuracyCriterion(higher_is_better=higher)).of_trial(net()) == -best
+    ), "which is the worst already"
+
+
+DATA = [(torch.zeros(2, 3), torch.zeros(2, dtype=torch.long))] * 4
+
+
+@pytest.mark.parametrize(
+    ("metric", "arguments", "message"),
+    [
+        ("accuracy", {"metric_name": "f1"}, "`metric_name` names f1, and `eval_metric` has accuracy only"),
+        ({"topk": 1, "f1": "macro"}, {"metric_name": ["f1", "mse"]}, "names mse, and `eval_metric` has topk, f1 only"),
+        (
+            {"topk": 1, "f1": "macro", "weight": [0.5, 0.5]},
+            {"criterion": AccuracyCriterion(weight=[0.1, 0.9])},
+            "`weight` is in `eval_metric` and in the accuracy criterion",
+        ),
+    ],
+    ids=["name", "names", "weights"],
+)
+def test_what_says_two_things(metric, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        scoring(eval_dataloader=DATA, eval_metric=metric, **arguments)
+
+
+def test_batches_in_a_list_are_no_samples():
+    assert scoring(eval_dataloader=DATA, eval_metric="accuracy").data is None
