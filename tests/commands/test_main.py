@@ -119,7 +119,7 @@ class TestGuarded:
 
 DEEP = {
     "quantize": (["quantize", "{model}", "-o", "out"], "inc_hf.quantize.resolve.settings_by_name"),
-    "quantize, conversion": (["quantize", "{model}", "-o", "out"], "inc_hf.quantize.workflow.quantize_weight"),
+    "quantize, conversion": (["quantize", "{model}", "-o", "out"], "inc_hf.quantize.workflow.integers_of"),
     "quantize, saving": (["quantize", "{model}", "-o", "out"], "inc_hf.results.quantized.save_checkpoint"),
     "convert": (["convert", "{model}", "-o", "out"], "inc_hf.quantize.bf16._twin"),
     "export": (["export", "{model}", "-o", "out"], "inc_hf.export.write.quantized_modules"),
