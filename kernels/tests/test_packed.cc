@@ -85,7 +85,7 @@ void test_quads(Isa isa) {
     return plan_packing(p.weight(), isa, Sparsity::kSparse).quads;
   };
   CHECK(quads_of(Fill::kSevenBits) == 6, "%d", int(quads_of(Fill::kSevenBits)));
-  CHECK(quads_of(Fill::kHighest) == (isa == Isa::kAvx2 ? 10 : 6), "%d", int(quads_of(Fill::kHighest)));
+  CHECK(quads_of(Fill::kHighest) == (vector_isa(isa) == Isa::kAvx2 ? 10 : 6), "%d", int(quads_of(Fill::kHighest)));
 }
 
 void test_bad_weights(Isa isa) {

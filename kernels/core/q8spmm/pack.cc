@@ -1,5 +1,6 @@
 #include "q8spmm/pack.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
@@ -15,17 +16,36 @@ struct Block {
   int8_t w[kBlockRows] = {};
 };
 
+constexpr int64_t kAtOnce = sizeof(uint64_t);
+
+// The weights of a group at k, which are `rows` times `weight.k` apart.
+Block block_at(const Weight& weight, const int8_t* w, int64_t rows, int64_t k) {
+  Block block;
+  for (int64_t o = 0; o < rows; o++) block.w[o] = w[o * weight.k + k];
+  block.k = k;
+  return block;
+}
+
+// Eight columns of a group in one word, the first in its lowest byte: one is zero where all its rows are.
+uint64_t any_row(const Weight& weight, const int8_t* w, int64_t rows, int64_t k) {
+  uint64_t any = 0;
+  for (int64_t o = 0; o < rows; o++) {
+    uint64_t row = 0;
+    std::memcpy(&row, w + o * weight.k + k, std::min(kAtOnce, weight.k - k));
+    any |= row;
+  }
+  return any;
+}
+
 std::vector<Block> nonzero_blocks(const Weight& weight, int64_t group) {
   std::vector<Block> blocks;
-  const int64_t first = group * kBlockRows, rows = weight.n - first < kBlockRows ? weight.n - first : kBlockRows;
-  for (int64_t k = 0; k < weight.k; k++) {
-    Block block;
-    for (int64_t o = 0; o < rows; o++) block.w[o] = weight.w[(first + o) * weight.k + k];
-    int32_t all;
-    std::memcpy(&all, block.w, sizeof(all));
-    if (all == 0) continue;
-    block.k = k;
-    blocks.push_back(block);
+  const int64_t first = group * kBlockRows, rows = std::min<int64_t>(weight.n - first, kBlockRows);
+  const int8_t* w = weight.w + first * weight.k;
+  for (int64_t k = 0; k < weight.k; k += kAtOnce) {
+    uint64_t any = any_row(weight, w, rows, k);
+    for (int64_t i = k; any != 0; i++, any >>= 8) {
+      if ((any & 0xff) != 0) blocks.push_back(block_at(weight, w, rows, i));
+    }
   }
   return blocks;
 }
@@ -60,7 +80,8 @@ std::vector<Block> pair_up(const std::vector<Block>& blocks) {
 
 std::vector<Block> blocks_in_order(const Weight& weight, int64_t group, Isa isa) {
   std::vector<Block> blocks = nonzero_blocks(weight, group);
-  return isa == Isa::kAvx2 ? pair_up(blocks) : blocks;
+  // by the kernels that read it, which are those of another ISA for AMX
+  return vector_isa(isa) == Isa::kAvx2 ? pair_up(blocks) : blocks;
 }
 
 int64_t groups_of(int64_t n) { return (n + kBlockRows - 1) / kBlockRows; }
