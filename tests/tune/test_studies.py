@@ -108,7 +108,8 @@ class TestOfOne:
         shown = {name: first.user_attrs[name] for name in ("label", "fingerprint", "score", "latency", "size")}
         trial = result.trials[0]
         assert list(shown.values()) == [trial.label, trial.fingerprint, trial.score, trial.seconds, trial.bytes]
-        assert {path.name for path in workspace.iterdir()} == {"deploy", "deploy.json", "history.json", "study.journal"}
+        kept = {"deploy", "deploy.json", "history.json", "study.journal"}
+        assert {path.name for path in workspace.iterdir()} == kept
 
     @pytest.mark.parametrize("storage", STORAGES)
     def test_goes_on_by_the_same_storage(self, tmp_path, evaluate, storage, caplog):
