@@ -17,7 +17,7 @@ from inc_hf.commands.main import main
 pytest_plugins = ["worker_fixture", "sentences_fixture"]
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "imports.md")]
+PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name != "imports.md")]
 BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"^```yaml\n# ([\w.]+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)  # its name is in the first line
 LABELLED = "sentence\tlabel\na good film\t1\na bad plot\t0\na great actor\t1\na dull film\t0\n"
@@ -110,3 +110,12 @@ def test_readme_is_short():
 def test_links_lead_to_files(page):
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_in_the_menu():
+    menu = re.findall(
+        r": ([\w/-]+\.md)$|- ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    named = {first or second for first, second in menu}
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert pages - named == set()
