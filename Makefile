@@ -2,7 +2,7 @@ VENV ?= .venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all build wheel kernel-tests kernel-tests-arm fuzz quality style clean
+.PHONY: help demo test test-all build wheel docs kernel-tests kernel-tests-arm fuzz quality style clean
 
 CXX_FILES = $(shell find kernels -name inplace -prune -o \( -name '*.h' -o -name '*.cc' -o -name '*.cpp' \) -print)
 # With -O2 the compiler takes far longer than the tests save.
@@ -32,6 +32,9 @@ build:  ## compile the C++ kernels in place, after an edit
 wheel:  ## make wheels with kernels in dist/, for Linux without a compiler; ARGS="x86_64 aarch64" for both, else this CPU's
 	scripts/build_wheels.sh $(ARGS)
 
+docs:  ## build the documentation into site/, strictly
+	@scripts/build_docs.sh $(VENV)-docs
+
 kernel-tests:  ## run the C++ tests of the kernels under the address and undefined-behaviour sanitizers
 	@cmake --version 2>/dev/null | grep -qE '$(NEW_CMAKE)' || scripts/setup_env.sh $(VENV) test,dev
 	$(TOOLS) cmake -S kernels -B build/sanitize -D CMAKE_BUILD_TYPE=RelWithDebInfo \
@@ -59,6 +62,6 @@ style:  ## put the style of the Python and C++ files right
 	$(VENV)/bin/clang-format -i $(CXX_FILES)
 
 clean:  ## remove caches and build products; the environment stays
-	rm -rf build dist inc_hf/_kernels.so .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist site inc_hf/_kernels.so .pytest_cache .ruff_cache .hypothesis
 	find kernels/inplace -mindepth 1 ! -name CMakeLists.txt -delete
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
