@@ -85,7 +85,8 @@ def on_page_content(html, page, config, files):
     """[`Name`] becomes a link where the reference has that name, else plain code; types lose their marks."""
     pages = (ROOT / "docs" / "reference").glob("*.md")
     names = [name for path in pages for name in DIRECTIVE.findall(path.read_text(encoding="utf-8"))]
-    known = {short: name for name in names for short in (name, name.rpartition(".")[2])}
+    known = {name.rpartition(".")[2]: name for name in names} | {name: name for name in names}
+    del known["fit"]  # of three modules
 
     def linked(match: re.Match) -> str:
         code = f"<code>{match[1]}</code>"
