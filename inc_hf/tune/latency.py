@@ -20,9 +20,10 @@ SECONDS = 1.0  # for the rounds
 
 
 class Latency:
-    """Called with a model: its time over the float model's, for a few samples; below 1 is faster. Of many calls in turns
-    the quickest of each: other work on the machine only slows a call down. Where that takes all cores all the time,
-    several threads wait for each other in every call, and the ratio says little.
+    """Called with a model: its time over the float model's, for a few samples; below 1 is faster.
+
+    Of many calls in turns the quickest of each: other work on the machine only slows a call down. Where it takes all
+    cores all the time, several threads wait for each other in every call, and the ratio says little.
 
     Args:
         inputs: batches, of which some samples of the first are taken.
