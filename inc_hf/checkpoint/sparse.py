@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from inc_hf.checkpoint.packing import pack, packed_shape, unpack
 from inc_hf.checkpoint.validate import CheckpointError
+from inc_hf.ops import q8_expand
 
 MASK = "weight_mask"
 ROWS = {"4x1": 4, "1x1": 1}  # of a unit
@@ -73,20 +74,11 @@ def decompress(stored: Tensor, mask: Tensor, form: Sparse, shape: tuple[int, int
         CheckpointError: the mask has another number of units than the config says.
     """
     rows = ROWS[form.unit]
-    bits = np.unpackbits(mask.cpu().numpy(), axis=1).view(bool)
-    found, nonzero = np.count_nonzero(bits), torch.from_numpy(bits)
-    if found != form.units or bool(nonzero[:, shape[1] :].any()):
-        raise CheckpointError(f"A `{MASK}` in the checkpoint has {found} units, its config says {form.units}.")
-    nonzero = nonzero[:, : shape[1]]
     values = unpack(stored.cpu(), (len(stored), WIDTH), num_bits).flatten()[: form.units * rows]
-    # a unit of four bytes as one integer: several times faster
-    dtype = torch.int32 if rows == 4 else torch.int8
-    units = torch.zeros(nonzero.shape, dtype=dtype).masked_scatter_(nonzero, values.view(dtype))
-    blocks = units.view(torch.int8).unflatten(1, (-1, rows))
-    codes = torch.empty(len(blocks), rows, shape[1], dtype=torch.int8)
-    for row in range(rows):
-        codes[:, row] = blocks[..., row]
-    return codes.reshape(shape).to(stored.device)
+    try:
+        return q8_expand(values, mask.cpu(), shape[1], rows).to(stored.device)
+    except ValueError as error:
+        raise CheckpointError(f"A `{MASK}` in the checkpoint does not fit what its config says: {error}") from error
 
 
 def forms_in(config: dict[str, Any]) -> dict[str, Sparse]:

@@ -122,9 +122,11 @@ class TuningCriterion(NotesGiven):
             Settings of the strategy, such as `{"confidence_batches": 2}` for `"mse_v2"`, or their JSON text. None is
             stored as `{}`. `"bayesian"`, `"tpe"` and `"random"` have `storage` and `study_name`, see docs/tune.md.
         timeout (`float`, *optional*, defaults to 0):
-            Seconds after which the search ends, counted from the first config on. 0 means that it ends at the first
-            config that meets the goal. An evaluation by `eval_dataloader` or a dataset ends within a batch, and does
-            not count then; one by a function of the user ends by itself. The first config is always evaluated.
+            Seconds after which the search ends, counted from the first config on; until then it also looks for what is
+            better than the first config that meets the goal. With 0 it does not; but strategies that bring modules
+            back to float then look for those that need not be. An evaluation by `eval_dataloader` or a dataset ends
+            within a batch, and does not count then; one by a function of the user ends by itself. The first config is
+            always evaluated.
         max_trials (`int`, *optional*, defaults to 100):
             How many configs are tried at most, 1 or more.
         objective (`str`, `list[str]` or `dict`, *optional*, defaults to `"performance"`):

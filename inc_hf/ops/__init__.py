@@ -40,6 +40,7 @@ from inc_hf.ops.reference import (
     quantize_activation,
     weight_qmax,
 )
+from inc_hf.ops.units import q8_expand
 
 __all__ = [
     "ACTIVATIONS",
@@ -61,6 +62,7 @@ __all__ = [
     "per_token_scale",
     "q8_accumulate",
     "q8_describe",
+    "q8_expand",
     "q8_linear",
     "q8_linear_packed",
     "q8_linear_portable",

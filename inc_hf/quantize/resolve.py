@@ -87,6 +87,10 @@ def resolve_schemes(
     smoothed = with_smoothing({name: s for name, s in schemes.items() if s is not None}, kinds, config, settings)
     if config.recipe("weight_correction"):
         smoothed = {name: with_correction(scheme, kinds[name]) for name, scheme in smoothed.items()}
+        if left_out := sum(not scheme.weight.is_plain for scheme in smoothed.values()):
+            logger.warning(
+                "`weight_correction` is for weights without groups and zero points: %d are not corrected.", left_out
+            )
     left.update({name: BY_CONFIG for name in names if name not in smoothed})
     named = [name for key in config.op_name_dict if key != "default_qconfig" for name in match_names(key, kinds)]
     for name in decoder_ends(model, kinds, dict(by_type), named, tied_names(model)):

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,22 +60,23 @@ def kept_baseline(
     model: nn.Module,
     evaluate: Evaluation,
     content: Content | None,
-    fingerprint: Callable[[], str],
+    fingerprint: str,
     workspace: Path,
 ) -> Baseline:
     """Measured, or as the workspace has it; then only a few batches run, to see inputs.
 
     Args:
         content: the data, or None where it is not known what `evaluate` reads: then it is measured.
-        fingerprint: gives that of the model's weights.
-
-    Raises:
-        ValueError: `baselines.json` of the workspace is something else.
+        fingerprint: that of the model's weights.
     """
     if content is None:
         return baseline_of(model, evaluate)
-    key = {"model": fingerprint(), "about": {**content.about, "versions": versions()}}
-    known = [entry for entry in _read(workspace / FILE) if all(entry[name] == key[name] for name in key)]
+    key = {"model": fingerprint, "about": {**content.about, "versions": versions()}}
+    try:
+        known = [entry for entry in _read(workspace / FILE) if all(entry[name] == key[name] for name in key)]
+    except UsageError as error:  # what it saves is one evaluation
+        logger.warning("%s: the float model is evaluated, and its score is not kept; move the file away.", error)
+        return baseline_of(model, evaluate)
     data = content.look() if known else None
     for entry in known if data is not None else ():
         if entry["data"] == data and (seen := _seen(model, evaluate, content)) is not None:
@@ -106,20 +107,20 @@ def _keep(path: Path, entry: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """The entries of a file; none without one."""
+    """The entries of a file; none without one.
+
+    Raises:
+        ValueError: it is something else.
+    """
     if not path.exists():
         return []
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["version"] != VERSION:
             raise ValueError(f"version {content['version']!r}, not {VERSION}")
-        return [
-            {**entry, "score": check_float("score", entry["score"])} for entry in map(_checked, content["baselines"])
-        ]
+        return [_checked(entry) for entry in content["baselines"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path} has no baselines of this version; choose another workspace, or move the file away: {error!r}"
-        ) from error
+        raise UsageError(f"{path} has no scores of float models ({error!r})") from error
 
 
 def _checked(entry: dict[str, Any]) -> dict[str, Any]:
@@ -127,4 +128,5 @@ def _checked(entry: dict[str, Any]) -> dict[str, Any]:
     if not all(isinstance(name, str) for name in names) or not isinstance(entry["about"], dict):
         raise TypeError(f"{names!r}")
     Seen.from_dict(entry["seen"])
-    return {**entry, "reached": {str(name): int(ndim) for name, ndim in entry["reached"].items()}}
+    score = check_float("score", entry["score"])
+    return {**entry, "score": score, "reached": {str(name): int(ndim) for name, ndim in entry["reached"].items()}}

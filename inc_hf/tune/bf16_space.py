@@ -21,10 +21,9 @@ from inc_hf.quantize.resolve import (
 )
 from inc_hf.quantize.settings import merged_settings, wants_float
 from inc_hf.tune.candidate import Candidate
-from inc_hf.tune.sensitivity import RANKINGS, together
+from inc_hf.tune.sensitivity import ranked, together
 from inc_hf.tune.sensitivity.mixture import Mixture
 from inc_hf.tune.space import copy_of, reached_by
-from inc_hf.undo import restored
 
 VERB = "Stored in bfloat16"
 
@@ -81,10 +80,7 @@ class Bf16Space:
         if self.conf.quant_level == 0:
             return []
         names = list(candidate.schemes)
-        if self.inputs:
-            with restored(self.model):
-                names = [name for name, _ in RANKINGS[by](self.model, self._twins(names), self.inputs, **settings)]
-        return together(self.model, names)
+        return ranked(self.model, names, lambda: self._twins(names), self.inputs, by, **settings)
 
     def mixture(self, candidate: Candidate, batches: int) -> Mixture:
         return Mixture(self.model, self._twins(list(candidate.schemes)), self.inputs[:batches])

@@ -14,6 +14,8 @@ from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.coverage import Reason
 from inc_hf.errors import UsageError, usage_error_for
 from inc_hf.matching.patterns import nearest
+from inc_hf.models.fingerprint import fingerprint_of_batches
+from inc_hf.quantize.nn import op_type
 from inc_hf.quantize.observer import build_observer
 from inc_hf.quantize.resolve import quantizable_names
 from inc_hf.tune.candidate import Candidate
@@ -37,6 +39,8 @@ class DeployConfig:
         ndims (`dict[str, int]`): dimensions of the inputs of modules, as far as known.
         seed (`int`): of everything random.
         model (`str`): fingerprint of the float model's weights.
+        layers (`str`, *optional*): fingerprint of names and shapes of what can be quantized in it; older files have
+            none.
         batch_size, data: number of samples in the first calibration batch, and the fingerprint of all; or None.
         versions (`dict[str, str]`): of the packages that made it.
     """
@@ -53,6 +57,7 @@ class DeployConfig:
     batch_size: int | None
     data: str | None
     versions: dict[str, str]
+    layers: str | None = None
 
     @property
     def needs_data(self) -> bool:
@@ -68,7 +73,7 @@ class DeployConfig:
         )
 
     def check_model(self, model: nn.Module) -> None:
-        """Raise UsageError for a model with other modules; say it if its weights are others."""
+        """Raise UsageError for a model with other modules, or modules of other sizes."""
         known, names = [*self.candidate.schemes, *self.left], quantizable_names(model)
         if missing := [name for name in known if name not in names]:
             raise UsageError(
@@ -78,6 +83,10 @@ class DeployConfig:
         if new := [name for name in names if name not in known]:
             raise UsageError(
                 f"The deploy file is of another model: it says nothing of `{new[0]}`, which this one has."
+            )
+        if self.layers not in (None, layers_of(model)):
+            raise UsageError(
+                "The deploy file is of another model: this one has modules of these names, with other sizes or types."
             )
 
     def doubts(self, model: str, data: str | None) -> list[str]:
@@ -117,7 +126,8 @@ class DeployConfig:
             trial (`int`, *optional*): that of another trial, 1 or more, as they stand in `history.json` beside it.
 
         Raises:
-            FileNotFoundError, ValueError: there is no such file or trial, or it is no deploy file of this version.
+            FileNotFoundError, ValueError, TypeError: there is no such file or trial, `trial` is no number, or it is no
+                deploy file of this version.
         """
         path = Path(path) if trial is None else _file_of_trial(Path(path).parent, trial)
         with usage_error_for(f"{path} cannot be read as text"):
@@ -142,7 +152,7 @@ class DeployConfig:
         if type(version) is not int or version > VERSION:
             raise UsageError(f"it has version {version!r}, this inc_hf reads {VERSION}; `pip install -U inc-hf`.")
         left = {name: Reason(each["reason"], each["asked"]) for each in values.pop("left") for name in each["modules"]}
-        own = {key: values.pop(key) for key in TYPES}
+        own = {"layers": values.pop("layers", None), **{key: values.pop(key) for key in TYPES if key != "layers"}}
         for key, kinds in TYPES.items():
             if not isinstance(own[key], kinds) or isinstance(own[key], bool) is not (kinds is bool):
                 raise UsageError(f"its {key!r} is {own[key]!r}.")
@@ -154,8 +164,15 @@ class DeployConfig:
 
 TYPES = {
     "approach": str, "recipes": dict, "quant_format": str, "folded": bool, "ndims": dict, "seed": int, "model": str,
-    "batch_size": (int, type(None)), "data": (str, type(None)), "versions": dict,
+    "batch_size": (int, type(None)), "data": (str, type(None)), "versions": dict, "layers": (str, type(None)),
 }  # fmt: skip
+
+
+def layers_of(model: nn.Module) -> str:
+    """Equal for models whose modules that can be quantized have the same names, types and shapes of weights."""
+    layers = [(name, model.get_submodule(name)) for name in quantizable_names(model)]
+    shapes = [[name, op_type(layer), [list(weight.shape) for weight in layer.parameters()]] for name, layer in layers]
+    return fingerprint_of_batches([shapes])
 
 
 def _check_candidate(candidate: Candidate, left: Mapping[str, Reason]) -> None:
@@ -169,6 +186,11 @@ def _check_candidate(candidate: Candidate, left: Mapping[str, Reason]) -> None:
         for part in filter(None, (scheme.weight, scheme.activation)):
             if type(part.num_bits) is not int or part.num_bits not in range(2, 9):
                 raise UsageError(f"it has {part.num_bits!r} bits for `{name}`, of 2 to 8.")
+            if type(part.symmetric) is not bool:
+                raise UsageError(f"its 'symmetric' is {part.symmetric!r} for `{name}`.")
+        size = scheme.weight.group_size
+        if type(size) is not int or size < 1 and size != -1:
+            raise UsageError(f"its 'group_size' is {size!r} for `{name}`; -1, or 1 and more.")
         if scheme.is_static:
             build_observer(scheme.activation)  # which names those that there are
 

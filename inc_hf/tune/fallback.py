@@ -1,8 +1,10 @@
 """Which modules to bring back into float, given the order of how much they harm."""
 
+import logging
 from collections.abc import Generator
 
 from inc_hf.config.checks import check_bool, check_choice
+from inc_hf.telling import NOTICE
 from inc_hf.tune.candidate import Candidate
 from inc_hf.tune.history import Trial
 from inc_hf.tune.problem import Problem
@@ -10,6 +12,12 @@ from inc_hf.tune.problem import Problem
 FALLBACKS = ("bisection", "accumulated", "one_by_one")
 Groups = list[list[str]]
 NAMED = 3
+GOES_ON = (
+    "The goal is met with %d modules in float. Looking for those of them that need not be: "
+    "`strategy_kwargs={'refine': False}` ends here."
+)
+
+logger = logging.getLogger(__name__)
 
 
 def fall_back(problem: Problem, start: Candidate, ranking: Groups, fallback: str, refine: bool) -> Generator:
@@ -32,6 +40,8 @@ def fall_back(problem: Problem, start: Candidate, ranking: Groups, fallback: str
     find = _shortest if fallback == "bisection" else _accumulated
     in_float = yield from find(problem, start, ranking[:-1])
     if in_float and refine:
+        if len(in_float) > 1:
+            logger.log(NOTICE, GOES_ON, sum(map(len, in_float)))
         yield from _give_back(start, in_float)
     elif refine:  # all of it in float is the float model, which meets the goal; but perhaps nothing else does
         yield from _give_back(start, ranking, patience=2 * len(ranking).bit_length())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inc_hf.atomic import locked, write_text
-from inc_hf.errors import UsageError
+from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.score import Score
 from inc_hf.writable import check_writable
 
@@ -24,7 +24,8 @@ class Trial:
     `baseline` is the score of the float model that it was made from; `latency` its time over the float model's, if
     that was asked for and the goal is met. `scores` are all that the evaluation gave, where there are several. Where
     the loop is ours, `samples` of `total` were evaluated; if it ended early since all was clear, `score` is an
-    estimate, and the true one is between `low` and `high` (with the confidence that was asked for).
+    estimate, and the true one is between `low` and `high` (with the confidence that was asked for). `origin` has the
+    fingerprints of the float model and of the data, as far as they are known.
     """
 
     label: str
@@ -41,6 +42,7 @@ class Trial:
     total: int | None = None
     low: float | None = None
     high: float | None = None
+    origin: dict[str, str] | None = field(default=None, hash=False)
 
     @property
     def whole_score(self) -> Score:
@@ -52,7 +54,7 @@ class History:
     """Baseline and trials; written to `path` (a JSON file) whenever one is added, unless `path` is None.
 
     `resumed` are the trials in the file that a search goes on from, `earlier` those of them that it takes up; `kept`
-    are those of other searches in its own file, which stay there.
+    are those of other searches in its own file, which stay there. `origin` is that of the trials to come.
     """
 
     path: Path | None = None
@@ -61,6 +63,7 @@ class History:
     earlier: dict[str, Trial] = field(default_factory=dict)
     kept: list[Trial] = field(default_factory=list)
     resumed: list[Trial] = field(default_factory=list)
+    origin: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_workspace(cls, workspace: str | os.PathLike, resume_from: str | os.PathLike | None = None) -> "History":
@@ -101,7 +104,7 @@ class History:
         """The newest trial of a candidate in the file, by whichever process, that began with this baseline."""
         if self.path is None or not self.path.exists():
             return None
-        return _of_model(_read(self.path, "")[1], self.baseline).get(fingerprint)
+        return self._mine(_read(self.path, "")[1]).get(fingerprint)
 
     def arrange(self, numbers: Mapping[str, int]) -> None:
         """Order the trials by the numbers of their fingerprints; the others stay behind them."""
@@ -124,14 +127,23 @@ class History:
             ValueError: the file is not a history of this version.
         """
         self.baseline, self.resumed = _read_to_resume(path)
-        self.earlier = _of_model(self.resumed, self.baseline)
+        self.earlier = self._mine(self.resumed)
 
-    def begin(self, baseline: float) -> bool:
-        """Begin with a float model of this score; whether the trials to go on from, if there are any, are its own."""
-        mine = _of_model(self.resumed, baseline)
-        fits = bool(mine) or not self.resumed
-        self.baseline, self.earlier = baseline, mine or self.earlier
-        return fits
+    def begin(self, baseline: float, origin: Mapping[str, str] | None = None) -> bool:
+        """Begin with a float model of this score and origin; False if none of the trials to go on from is of it."""
+        self.baseline, self.origin = baseline, dict(origin or {})
+        self.earlier = self._mine(self.resumed)
+        return bool(self.earlier) or not self.resumed
+
+    def _mine(self, trials: list[Trial]) -> dict[str, Trial]:
+        """Fingerprint -> the newest trial, of those that began with this float model, as far as that is known."""
+        found: dict[str, Trial] = {}
+        for trial in trials:  # the newest first
+            other = trial.origin or {}
+            same = all(other[key] == self.origin[key] for key in other.keys() & self.origin.keys())
+            if same and math.isclose(trial.baseline, self.baseline, rel_tol=1e-4):
+                found.setdefault(trial.fingerprint, trial)
+        return found
 
 
 def check_resumable(path: str | os.PathLike) -> None:
@@ -152,11 +164,13 @@ def trial_in(workspace: Path, number: int) -> Trial:
     """A trial of a workspace by its number, from 1 on, as they stand in its history.
 
     Raises:
-        FileNotFoundError, ValueError: there is no history, or no such trial.
+        FileNotFoundError, ValueError, TypeError: there is no history, no such trial, or that is no number.
     """
     if not (file := workspace / FILE).exists():
         raise FileNotFoundError(f"No such file: {file}, which says what trial {number} is.")
     trials = trials_in(file)
+    if type(number) is not int:
+        raise UsageTypeError(f"`trial` is the number of one in {file}, from 1 to {len(trials)}, got {number!r}.")
     if not 1 <= number <= len(trials):
         raise UsageError(f"{file} has {len(trials)} trials, and none of the number {number}.")
     return trials[number - 1]
@@ -176,6 +190,8 @@ def _read(path: Path, what_now: str) -> tuple[float, list[Trial]]:
         if data["version"] != VERSION:
             raise ValueError(f"version {data['version']}, not {VERSION}")
         trials = [Trial(**{**trial, "score": float(trial["score"])}) for trial in data["trials"]]
+        if not all(isinstance(trial.origin, dict | None) for trial in trials):
+            raise TypeError("an origin that is no table")
         baseline = float(data["baseline"])
         # files of the first version hold one search, and its trials do not say with what they began
         return baseline, [replace(t, baseline=baseline) if t.baseline is None else t for t in trials]
@@ -186,12 +202,3 @@ def _read(path: Path, what_now: str) -> tuple[float, list[Trial]]:
 def _key(trial: Trial) -> str:
     """What tells a trial from all others, also one whose score is not a number, and one without a baseline."""
     return json.dumps(asdict(replace(trial, baseline=None)))
-
-
-def _of_model(trials: list[Trial], baseline: float) -> dict[str, Trial]:
-    """Fingerprint -> the newest trial, of those that began with a float model of this score."""
-    found: dict[str, Trial] = {}
-    for trial in trials:  # the newest first
-        if math.isclose(trial.baseline, baseline, rel_tol=1e-4):
-            found.setdefault(trial.fingerprint, trial)
-    return found

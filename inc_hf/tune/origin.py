@@ -12,7 +12,7 @@ from inc_hf.quantize.coverage import FOR_THE_GOAL
 from inc_hf.quantize.resolve import quantizable_names
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.candidate import Candidate
-from inc_hf.tune.deploy import DeployConfig
+from inc_hf.tune.deploy import DeployConfig, layers_of
 from inc_hf.tune.quantization_space import QuantizationSpace
 from inc_hf.version import versions
 
@@ -25,12 +25,13 @@ class Origin:
 
     Args:
         names: of the modules that can be quantized.
-        model, data (`str`): fingerprints; no data has None.
+        model, layers, data (`str`): fingerprints; no data has None.
         batch_size (`int`, *optional*): samples in the first batch.
     """
 
     names: list[str]
     model: str
+    layers: str
     data: str | None = None
     batch_size: int | None = None
 
@@ -38,7 +39,7 @@ class Origin:
     def of(cls, model: nn.Module, calibration: Calibration) -> "Origin":
         batches = calibration.batches
         about = (fingerprint_of_batches(batches), batch_length(batches[0])) if batches else ()
-        return cls(quantizable_names(model), fingerprint_of(model), *about)
+        return cls(quantizable_names(model), fingerprint_of(model), layers_of(model), *about)
 
     def deploy(self, space: QuantizationSpace, candidate: Candidate, folded: bool = False) -> DeployConfig:
         """How the model of a candidate is made."""
@@ -55,6 +56,7 @@ class Origin:
             ndims=ndims,
             seed=options.random_seed,
             model=self.model,
+            layers=self.layers,
             batch_size=self.batch_size,
             data=self.data,
             versions=versions(),

@@ -1,9 +1,8 @@
 """What a strategy knows of the search that it steers."""
 
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from inc_hf.config import TuningCriterion
@@ -29,7 +28,7 @@ class Problem:
         seed (`int`): of what a strategy draws; the same seed gives the same candidates for the same scores.
         history: of the search. What `earlier` has in it is not evaluated again, so a strategy that knows the trial of
             a candidate from elsewhere puts it there, and yields the candidate.
-        fingerprint: gives what tells the model from others, see [`fingerprint_of`], if somebody asks.
+        model (`str`): what tells the float model from others, see [`fingerprint_of`].
     """
 
     space: Space
@@ -37,15 +36,10 @@ class Problem:
     tuning: TuningCriterion = field(default_factory=TuningCriterion)
     seed: int = 0
     history: History = field(default_factory=History)
-    fingerprint: Callable[[], str] = str
+    model: str = ""
 
     def __post_init__(self):
         self.candidates = self.space.candidates()
-
-    @cached_property
-    def model(self) -> str:
-        """What tells the model from others."""
-        return self.fingerprint()
 
     @property
     def default(self) -> Candidate:

@@ -24,10 +24,9 @@ from inc_hf.quantize.workflow import unprepare
 from inc_hf.tune.built import Built
 from inc_hf.tune.calibration import Calibration
 from inc_hf.tune.candidate import Candidate
-from inc_hf.tune.sensitivity import RANKINGS, together
+from inc_hf.tune.sensitivity import ranked, together
 from inc_hf.tune.sensitivity.mixture import Mixture
 from inc_hf.tune.space import copy_of, reached_by
-from inc_hf.undo import restored
 
 logger = logging.getLogger(__name__)
 
@@ -138,16 +137,15 @@ class QuantizationSpace:
     def rank(self, candidate: Candidate, by: str = "gradients", **settings: Any) -> list[list[str]]:
         """Without inputs, from the last module to the first."""
         names = list(candidate.schemes)[::-1]
-        if self.inputs:
-            twins = quantized_modules(self.build(candidate))
-            with restored(self.model):
-                names = [name for name, _ in RANKINGS[by](self.model, twins, self.inputs, **settings)]
-        return together(self.model, names)
+        return ranked(self.model, names, lambda: self._twins(candidate), self.inputs, by, **settings)
 
     def mixture(self, candidate: Candidate, batches: int) -> Mixture:
         if not self.inputs:
             raise UsageError("The strategy compares outputs, and no inputs are at hand: pass `calib_dataloader`.")
-        return Mixture(self.model, quantized_modules(self.build(candidate)), self.inputs[:batches])
+        return Mixture(self.model, self._twins(candidate), self.inputs[:batches])
+
+    def _twins(self, candidate: Candidate) -> dict[str, nn.Module]:
+        return quantized_modules(self.build(candidate))
 
 
 def _varied(default: Candidate, what: str, applies: Callable, change: Callable) -> Candidate:

@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from inc_hf.config import TuningCriterion, options
-from inc_hf.models.fingerprint import fingerprint_of
+from inc_hf.models.fingerprint import fingerprint_of, fingerprint_of_batches
 from inc_hf.telling import NOTICE
 from inc_hf.tune.baselines import BATCHES, Baseline, Content, kept_baseline
 from inc_hf.tune.candidate import Candidate
@@ -69,20 +69,16 @@ def search(
     check(name, tuning, options.workspace)
     check_tensorboard()
     history = History.of_workspace(options.workspace, None if baseline else options.resume_from)
-    fingerprint = cache(partial(fingerprint_of, model))
-    found = baseline or kept_baseline(model, evaluate, content, fingerprint, workspace)
-    goal, resumed = goal_of(found.score), history.baseline
-    if not history.begin(found.score):
-        logger.warning(
-            "The float model scores %.4f, but %.4f in %s, whose trials are not repeated; are model and evaluation "
-            "the same?", found.score, resumed, options.resume_from,
-        )  # fmt: skip
+    of_model = fingerprint_of(model)
+    found = baseline or kept_baseline(model, evaluate, content, of_model, workspace)
+    goal = goal_of(found.score)
+    _begin(history, found.score, _origin(of_model, content, batches))
     doubts = doubts_of(goal)
     for doubt in doubts:
         logger.warning("%s", doubt)
     inputs = list(batches[:RANKING_BATCHES]) or found.inputs
     space = space_of(inputs, found.reached)
-    problem = Problem(space, goal, tuning, options.random_seed, history, fingerprint)
+    problem = Problem(space, goal, tuning, options.random_seed, history, of_model)
     logger.info("Searching by the strategy %r.", name)
     latency = Latency(model, inputs, ready) if "performance" in objectives_of(tuning) else None
     watch = Watch(goal, tuning, found.seen)
@@ -98,13 +94,34 @@ def search(
         result.deploy.keep(workspace, is_best=True)
     if board is not None:
         board.ranges(space.model, result.model, result.number, inputs)
+    result.doubts, result.inputs = doubts, inputs
+    result.coverage = space.coverage(result.model, result.candidate)
+    _say(result)
+    return result
+
+
+def _origin(of_model: str, content: Content | None, batches: Sequence[Any]) -> dict[str, str]:
+    """What trials hang on, as far as it is known: fingerprints of the model, and of the data."""
+    data = content and content.fingerprint and fingerprint_of_batches([content.fingerprint, content.about])
+    found = {"model": of_model, "evaluation": data, "calibration": batches and fingerprint_of_batches(batches)}
+    return {what: fingerprint for what, fingerprint in found.items() if fingerprint}
+
+
+def _begin(history: History, score: float, origin: dict[str, str]) -> None:
+    resumed = history.baseline
+    if not history.begin(score, origin):
+        logger.warning(
+            "The trials in %s are of another model or other data (the float model scored %.4f there, %.4f here): they "
+            "are not taken up, and everything is evaluated again.", options.resume_from, resumed, score,
+        )  # fmt: skip
+
+
+def _say(result: TuneResult) -> None:
+    """How the search ended."""
     logger.log(NOTICE, "%s", "\n".join(result.trials.lines(IN_LOG)))
-    result.doubts = doubts
-    result.inputs, result.coverage = inputs, space.coverage(result.model, result.candidate)
     if not result.met_criterion:
         logger.warning(
             "The goal of %.4f was not met in %d trials; returning the best model found, %.4f (%s). "
             "`set_resume_from(%r)` goes on from them.",
-            result.goal.target, len(history.trials), result.trial.score, result.trial.label, str(history.path),
+            result.goal.target, len(result.trials), result.trial.score, result.trial.label, str(result.history.path),
         )  # fmt: skip
-    return result

@@ -53,8 +53,12 @@ class Trials(list):
         criterion, baseline = self.goal.criterion, self.goal.baseline
         loss = baseline - trial.score if criterion.higher_is_better else trial.score - baseline
         if criterion.criterion != "relative":
-            return f"{loss:.4f}"
-        return f"{100 * loss / abs(baseline):.2f} %" if baseline else NONE
+            return f"{_without_sign_of_zero(loss, 4):.4f}"
+        return f"{_without_sign_of_zero(100 * loss / abs(baseline), 2):.2f} %" if baseline else NONE
+
+
+def _without_sign_of_zero(value: float, digits: int) -> float:
+    return round(value, digits) + 0.0
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -10,7 +10,7 @@ from inc_hf.errors import UsageError
 from inc_hf.quantize.coverage import Inventory
 from inc_hf.quantize.nn import op_type, quantized_modules
 from inc_hf.tune.candidate import Candidate
-from inc_hf.tune.sensitivity import RANKINGS, together
+from inc_hf.tune.sensitivity import ranked, together
 from inc_hf.tune.sensitivity.mixture import Mixture
 from inc_hf.tune.space import copy_of
 
@@ -61,9 +61,7 @@ class TrainedSpace:
     def rank(self, candidate: Candidate, by: str = "gradients", **settings: Any) -> list[list[str]]:
         """Without inputs, from the last module to the first."""
         names = list(candidate.schemes)[::-1]
-        if self.inputs:
-            names = [name for name, _ in RANKINGS[by](self.model, self._twins_of(candidate), self.inputs, **settings)]
-        return together(self.model, names)
+        return ranked(self.model, names, lambda: self._twins_of(candidate), self.inputs, by, **settings)
 
     def mixture(self, candidate: Candidate, batches: int) -> Mixture:
         if not self.inputs:

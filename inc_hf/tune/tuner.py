@@ -1,6 +1,7 @@
 """The search loop: build, evaluate, remember, stop."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -10,6 +11,7 @@ from torch import nn
 
 from inc_hf.config import TuningCriterion
 from inc_hf.coverage import Coverage
+from inc_hf.errors import UsageError
 from inc_hf.models.size import bytes_of
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.score import Score
@@ -107,6 +109,8 @@ def tune(
             raise
         best.interrupted = True
         logger.warning("Interrupted: going on with the best of %d trials.", len(history.trials))
+    if best is None:
+        raise UsageError("The strategy has ended without any trial.")
     in_order = [tried[trial.fingerprint] for trial in history.trials if trial.fingerprint in tried]
     chosen = _best_of(in_order, goal, criterion, [best])  # of equals the first, for each of several processes the same
     return _built(replace(chosen, interrupted=best.interrupted), build)
@@ -155,8 +159,9 @@ def _try(
         ratio = latency(model) if latency and meets else None
         known, baseline = watch.score(float(score)), float(goal.baseline)
         trial = Trial(
-            candidate.label, name, known, seconds, size, meets, modules, baseline, ratio, score.scores, **watch.found()
-        )
+            candidate.label, name, known, seconds, size, meets, modules, baseline, ratio, score.scores,
+            origin=history.origin, **watch.found(),
+        )  # fmt: skip
     else:
         trial = replace(trial, label=candidate.label, meets_goal=meets)
     history.add(trial)
@@ -179,7 +184,9 @@ def _in_words(trial: Trial, goal: Goal) -> str:
         scores = trial.scores or {}
         short = [name for name, part in goal.parts.items() if not part.is_met_by(scores[name])]
         told = ", ".join(f"{name} {scores[name]:.4f} (goal {goal.parts[name].target:.4f})" for name in short)
-        return (f", missed by {told}" if told else "") + partly
+        if math.isnan(trial.score):
+            told = "a score that is no number: the model has overflown"
+        return (f", missed by {told}" if told else ", missed") + partly
     met = ", met" + partly
     return met if trial.latency is None else f"{met}, {1 / trial.latency:.2f} x as fast as the float model"
 

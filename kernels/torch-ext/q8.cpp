@@ -3,6 +3,7 @@
 
 #include "common.h"
 #include "q8/linear.h"
+#include "q8/units.h"
 
 namespace inc_hf::torch_ext {
 namespace {
@@ -49,6 +50,24 @@ Tensor q8_unpack(const Tensor& packed) {
   const int64_t shape[] = {weight.header.n, weight.header.k};
   Tensor w = empty(shape, ScalarType::Char);
   unpack(weight, static_cast<int8_t*>(w.mutable_data_ptr()));
+  return w;
+}
+
+Tensor q8_expand(const Tensor& values, const Tensor& mask, int64_t k, int64_t rows) {
+  require_tensor(values, "values", ScalarType::Char);
+  require_tensor(mask, "mask", ScalarType::Byte);
+  REQUIRE(rows == 1 || rows == 4, "`rows` must be 1 or 4, got " + std::to_string(rows) + ".");
+  REQUIRE(mask.dim() == 2 && k > 0 && mask.size(1) == k / 8 + (k % 8 != 0),
+          "`mask` must have a bit for each of " + std::to_string(k) + " columns, got shape " + shape_of(mask) + ".");
+  const Tensor units = contiguous(values), bits = contiguous(mask);
+  const int64_t shape[] = {mask.size(0) * rows, k};
+  const Units stored = {static_cast<const uint8_t*>(bits.const_data_ptr()), shape[0], k, rows};
+  const int64_t count = count_units(stored);
+  REQUIRE(count >= 0 && values.numel() == count * rows,
+          "`mask` says which of " + std::to_string(count) + " units there are, and `values` has " +
+              std::to_string(values.numel() / rows) + "; the two are not of the same weight.");
+  Tensor w = empty(shape, ScalarType::Char);
+  expand_units(stored, static_cast<const int8_t*>(units.const_data_ptr()), static_cast<int8_t*>(w.mutable_data_ptr()));
   return w;
 }
 
@@ -183,6 +202,7 @@ const Operators schemas({
     "q8_pack(Tensor weight, Tensor weight_scale, Tensor? bias, int isa, int kind) -> Tensor",
     "q8_unpack(Tensor packed) -> Tensor",
     "q8_describe(Tensor packed) -> (int, int)",
+    "q8_expand(Tensor values, Tensor mask, int k, int rows) -> Tensor",
     "q8_quantize(Tensor x, Tensor? scale, Tensor? zero_point, int num_bits, bool round_scale) -> (Tensor, Tensor)",
     "q8_accumulate(Tensor codes, Tensor packed, int zero_point, int out_features) -> Tensor",
 
@@ -200,6 +220,7 @@ const Operators on_cpu("CPU", {
                                   {"q8_pack", Boxed<&q8_pack>::call},
                                   {"q8_unpack", Boxed<&q8_unpack>::call},
                                   {"q8_describe", Boxed<&q8_describe>::call},
+                                  {"q8_expand", Boxed<&q8_expand>::call},
                                   {"q8_quantize", Boxed<&q8_quantize>::call},
                                   {"q8_accumulate", Boxed<&q8_accumulate>::call},
                                   {"q8_matmul", Boxed<&q8_matmul>::call},

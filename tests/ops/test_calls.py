@@ -46,6 +46,7 @@ def calls():
         "q8_pack": (NATIVE.q8_pack, (WEIGHT, SCALE, BIAS, numbers.IN_USE, 0)),
         "q8_unpack": (NATIVE.q8_unpack, (packed,)),
         "q8_describe": (NATIVE.q8_describe, (packed,)),
+        "q8_expand": (NATIVE.q8_expand, (WEIGHT.flatten(), torch.full((10, 4), 255, dtype=torch.uint8), 32, 4)),
         "q8_quantize": (NATIVE.q8_quantize, (X, *static, 8, True)),
         "q8_accumulate": (NATIVE.q8_accumulate, (codes, packed, 0, 40)),
         "q8_matmul": (NATIVE.q8_matmul, (codes, scales, packed, 0, 40, GELU, RESIDUAL, None, None)),
@@ -73,7 +74,15 @@ MIXED = {
     for i, argument in enumerate(arguments)
     if i > 0 and isinstance(argument, torch.Tensor)
 }
-SHAPED = ["q8_quantize", "q8_accumulate", "q8_matmul", "q8_matmul to codes", "q8_linear_packed", "q8_linear"]
+SHAPED = [
+    "q8_expand",
+    "q8_quantize",
+    "q8_accumulate",
+    "q8_matmul",
+    "q8_matmul to codes",
+    "q8_linear_packed",
+    "q8_linear",
+]
 SHAPED += ["bf16_linear_packed", "activate", "layer_norm", "softmax", "embed", "encoder"]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny import quantized
+from tiny import quantized, tiny_model
 from torch import nn
 
 from inc_hf.config import PostTrainingQuantConfig
@@ -11,6 +11,7 @@ from inc_hf.quantization import fit
 from inc_hf.quantize.correct import correct_weight, integers_of
 from inc_hf.quantize.functional import dequantize_weight, quantize_weight
 from inc_hf.quantize.nn import quantized_modules
+from inc_hf.quantize.resolve import resolve_schemes
 from inc_hf.quantize.scheme import Scheme, WeightScheme
 from inc_hf.quantize.workflow import convert, prepare
 
@@ -132,3 +133,12 @@ def test_a_tied_weight_stays_as_it_is():
     model = quantized("gpt2", recipes=CORRECT, op_type_dict=settings, op_name_dict={"lm_head": settings["Embedding"]})
     ends = [model.model.transformer.wte, model.model.lm_head]
     assert not any(end.scheme.weight.corrected for end in ends) and ends[0].codes is ends[1].codes
+
+
+def test_what_cannot_be_corrected_is_said(caplog):
+    groups = {"Linear": {"weight": {"group_size": 16}}}
+    model = tiny_model("bert")
+    conf = PostTrainingQuantConfig(approach="weight_only", recipes=CORRECT, op_type_dict=groups)
+    schemes = resolve_schemes(model, conf)
+    count = sum(not scheme.weight.is_plain for scheme in schemes.values())
+    assert count and f"without groups and zero points: {count} are not corrected" in caplog.text

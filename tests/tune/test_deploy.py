@@ -107,6 +107,12 @@ def test_other_weights_and_other_data_are_said(caplog):
     assert "other weights" in made.notes[0] and "not that of the deploy file" in made.notes[1]
 
 
+def test_a_file_without_layers_is_read_as_before():
+    deploy = fit(net(), config()).deploy
+    older = {key: value for key, value in deploy.to_dict().items() if key != "layers"}
+    assert fit(net(), DeployConfig.from_dict(older)).notes == []
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """The content of a deploy file, and a workspace that it lies in."""
@@ -135,6 +141,15 @@ WRONG = {
     "samples": ({"calibration_samples": "all"}, "'calibration_samples' is 'all'"),
     "groups": ({"groups": [{"scheme": {"weight": {}}, "modules": 3}]}, "damaged"),
     "bits": ({"groups": [{"scheme": {"weight": {"num_bits": 9}}, "modules": ["head"]}]}, "9 bits for `head`"),
+    "a group size": (
+        {"groups": [{"scheme": {"weight": {"group_size": 0}}, "modules": ["head"]}]},
+        "'group_size' is 0",
+    ),
+    "symmetry": (
+        {"groups": [{"scheme": {"weight": {"symmetric": "yes"}}, "modules": ["head"]}]},
+        "'symmetric' is 'yes'",
+    ),
+    "layers": ({"layers": 3}, "its 'layers' is 3"),
 }
 
 
@@ -167,11 +182,18 @@ def test_wrong_uses(written, workspace, tmp_path):
     larger.more = torch.nn.Linear(4, 4)
     with pytest.raises(ValueError, match="of another model: it says nothing of `more`"):
         fit(larger, deploy, calib_dataloader=[images()])
+    wider = net()
+    wider.head = torch.nn.Linear(wider.head.in_features, wider.head.out_features + 1)
+    with pytest.raises(ValueError, match="of another model: this one has modules of these names, with other sizes"):
+        fit(wider, deploy, calib_dataloader=[images()])
     with pytest.raises(FileNotFoundError, match="history.json, which says what trial 1 is"):
         DeployConfig.from_json_file(tmp_path / "deploy.json", trial=1)
     fit(net(), config(), eval_func=lambda model: 1.0)
     with pytest.raises(ValueError, match="has 1 trials, and none of the number 2"):
         DeployConfig.from_json_file(workspace / "deploy.json", trial=2)
+    for trial in ("x", 1.5, True):
+        with pytest.raises(TypeError, match=r"`trial` is the number of one in .*history.json, from 1 to 1, got"):
+            DeployConfig.from_json_file(workspace / "deploy.json", trial=trial)
     next((workspace / "deploy").iterdir()).unlink()
     with pytest.raises(FileNotFoundError, match="does not have how trial 1 was made"):
         DeployConfig.from_json_file(workspace / "deploy.json", trial=1)

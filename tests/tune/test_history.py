@@ -110,7 +110,29 @@ def test_of_several_models_each_goes_on_with_its_own_trials(tmp_path):
         history = History.of_workspace(tmp_path, resume_from=tmp_path)
         assert history.begin(baseline)
         assert history.earlier["aaaa"].score == baseline - 0.1
-    assert not history.begin(0.5), "worth a warning"
+    assert not history.begin(0.5) and history.earlier == {}, "worth a warning"
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_taken_up"),
+    [
+        ({"model": "m", "evaluation": "e"}, True),
+        ({"model": "m"}, True),
+        ({"model": "m", "evaluation": "e", "calibration": "c"}, True),
+        ({}, True),
+        ({"model": "another", "evaluation": "e"}, False),
+        ({"model": "m", "evaluation": "another"}, False),
+    ],
+)
+def test_trials_of_the_same_score_and_another_origin_are_not_taken_up(origin, is_taken_up, tmp_path):
+    history = History.of_workspace(tmp_path)
+    history.begin(0.9, {"model": "m", "evaluation": "e"})
+    history.add(replace(TRIALS[0], baseline=0.9, origin=history.origin))
+    again = History.of_workspace(tmp_path, tmp_path)
+    assert again.begin(0.9, origin) is is_taken_up
+    assert list(again.earlier) == ["aaaa"] * is_taken_up
+    again.add(replace(TRIALS[1], baseline=0.9, origin=again.origin))
+    assert fingerprints(history.path) == ["bbbb", "aaaa"], "nothing is lost"
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])

@@ -217,6 +217,30 @@ class TestTuning:
         stored = [json.loads((tmp_path / d / "history.json").read_text()) for d in ("workspace", "resumed")]
         assert [t["fingerprint"] for t in stored[0]["trials"]] == [t["fingerprint"] for t in stored[1]["trials"]]
 
+    @pytest.mark.parametrize("other", ["model", "data", "calibration"])
+    def test_what_scored_the_same_and_is_another_is_evaluated_again(self, other, workspace, caplog):
+        model, data = net(), [(images(), torch.zeros(6, dtype=torch.long))]
+        asked = {"eval_dataloader": data, "eval_metric": "accuracy", "calib_dataloader": data}
+        wanted = config("static", AccuracyCriterion(tolerable_loss=0), max_trials=2)
+        first = fit(model, wanted, **asked)
+        set_resume_from(workspace)
+        if other == "model":
+            with torch.no_grad():
+                model.conv.bias.add_(1e-6)
+        elif other == "data":
+            asked["eval_dataloader"] = [(images() * 1.0001, data[0][1])]
+        else:
+            asked["calib_dataloader"] = [images() * 0.5]
+        again = fit(model, wanted, **asked)
+        assert again.baseline == first.baseline
+        assert [t.seconds for t in again.trials] != [t.seconds for t in first.trials]
+        assert "of another model or other data (the float model scored" in caplog.text
+        caplog.clear()
+        resumed = fit(model, wanted, **asked)
+        assert [t.seconds for t in resumed.trials] == [
+            t.seconds for t in again.trials
+        ] and "another" not in caplog.text
+
     def test_trials_of_another_model_in_the_same_workspace_stay(self, workspace):
         """And are never taken for those of the model that came later."""
         for score in (0.9, 0.7):

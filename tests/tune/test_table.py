@@ -38,8 +38,10 @@ def test_it_is_the_list_that_it_was():
         (AccuracyCriterion(False, "absolute"), 0.95, "0.0500"),
         (AccuracyCriterion(False), 0.99, "10.00 %"),
         (AccuracyCriterion(), float("nan"), " - "),
+        (AccuracyCriterion(), 0.9 + 1e-9, " 0.00 %"),
+        (AccuracyCriterion(criterion="absolute"), 0.9 + 1e-9, " 0.0000"),
     ],
-    ids=["absolute", "gain", "lower", "lower, relative", "no number"],
+    ids=["absolute", "gain", "lower", "lower, relative", "no number", "nothing", "nothing, absolute"],
 )
 def test_loss(criterion, score, loss):
     *_, row = Trials([replace(MISSED, score=score)], Goal(0.9, criterion)).lines()

@@ -236,7 +236,7 @@ class TestBad:
 
     @pytest.mark.parametrize("strategy", ["basic", "auto", "mse_v2", "tpe"])
     @pytest.mark.parametrize("higher", [True, False])
-    def test_nan_of_a_trial_is_the_worst_score(self, strategy, higher, workspace):
+    def test_nan_of_a_trial_is_the_worst_score(self, strategy, higher, workspace, caplog):
         """A model in few bits may overflow; the search goes on."""
         if strategy == "tpe":
             pytest.importorskip("optuna")
@@ -252,6 +252,9 @@ class TestBad:
         )
         assert [t.meets_goal for t in result.trials[:4]] == [False, False, False, True]
         assert math.isnan(result.trials[0].score) and result.met_criterion and result.score == 1.0
+        told = [line for line in caplog.messages if line.startswith("Trial ")]
+        assert told[0].endswith(", missed by a score that is no number: the model has overflown")
+        assert told[1].endswith(", missed") and ", met" in told[3]
         set_resume_from(workspace)
         again = fit(net(), config("dynamic", goal, max_trials=2), eval_func=lambda model: 1.0)
         assert math.isnan(again.trials[0].score), "taken up as it was"
