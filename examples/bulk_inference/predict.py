@@ -1,0 +1,61 @@
+"""Classify the texts of a file with a process for each core, by `datasets.map`.
+
+    python examples/bulk_inference/predict.py int8 reviews.csv -o predictions.parquet --workers 2
+
+Each process keeps what it has done beside the input, in `--cache`: a run that was stopped, or that lost a process, is
+started again with the same line, and does only what is missing.
+"""
+
+import argparse
+import time
+from functools import partial
+from pathlib import Path
+
+from classifier import classifier_of, say_speed
+from datasets import load_dataset
+
+FORMATS = {".csv": ("csv", ","), ".tsv": ("csv", "\t"), ".json": ("json", None), ".jsonl": ("json", None)}
+FORMATS |= {".parquet": ("parquet", None)}
+
+
+def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a quantized checkpoint: directory, or name on the Hub")
+    parser.add_argument("texts", type=Path, help=f"one of {', '.join(FORMATS)}")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="a Parquet file")
+    parser.add_argument("--column", default="text", help="of the texts, default: %(default)s")
+    parser.add_argument("--workers", type=int, default=2, help="processes, default: %(default)s")
+    parser.add_argument("--batch-size", type=int, default=32, help="default: %(default)s")
+    parser.add_argument("--cache", type=Path, help="default: a folder beside the output")
+    args = parser.parse_args(arguments)
+    if args.texts.suffix not in FORMATS:
+        parser.error(f"{args.texts} ends with {args.texts.suffix!r}, not with one of {', '.join(FORMATS)}")
+    return args
+
+
+def predict(batch: dict, model: str, column: str) -> dict:
+    return classifier_of(model, column)(batch)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    args = parse_args(arguments)
+    name, separator = FORMATS[args.texts.suffix]
+    options = {"sep": separator} if separator else {}
+    cache = args.cache or args.output.parent / f".{args.output.stem}-parts"
+    texts = load_dataset(name, data_files=str(args.texts), split="train", cache_dir=str(cache), **options)
+    since = time.perf_counter()
+    done = texts.map(
+        partial(predict, model=args.model, column=args.column),
+        batched=True,
+        batch_size=args.batch_size,
+        num_proc=args.workers,
+        cache_file_name=str(cache / "predictions.arrow"),
+        new_fingerprint=f"{args.model}-{args.column}".replace("/", "-"),
+    )
+    say_speed(len(done), since, args.workers)
+    done.to_parquet(args.output)
+    print(f"{args.output}: {', '.join(done.column_names)}")
+
+
+if __name__ == "__main__":
+    main()
