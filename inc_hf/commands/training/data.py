@@ -8,7 +8,7 @@ from typing import Any
 
 from inc_hf.commands.arguments import SPLIT
 from inc_hf.commands.loading import about, check_dataset, load_tokenizer, read_dataset
-from inc_hf.commands.training.head import Head, head_of
+from inc_hf.commands.training.head import Head, head_of, labels_of
 from inc_hf.errors import UsageError
 from inc_hf.models.collate import collate
 from inc_hf.models.labels import order_of
@@ -42,8 +42,12 @@ def data_for(name: str, args: argparse.Namespace, teacher_labels: list[str] | No
     if tokenizer is None:
         raise UsageError(f"{name} has no tokenizer, which texts need; put its files there.")
     train, evaluation = read_data(args)
-    with about(args.dataset):
-        head = head_of(name, args.task, train, args.trust_remote_code, args.new_head, teacher_labels)
+
+    def labels() -> list[str] | None:
+        with about(args.dataset):
+            return teacher_labels or labels_of(train, args.task)
+
+    head = head_of(name, args.task, labels, args.trust_remote_code, args.new_head)
     try:
         check_dataset(head.outline, train, tokenizer, args, args.dataset)
         check_dataset(head.outline, evaluation, tokenizer, args, args.eval)

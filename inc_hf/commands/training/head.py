@@ -1,5 +1,6 @@
 """The head of the model that is to be trained: that of the checkpoint, or a new one for the labels of the data."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +33,12 @@ class Head:
     outline: PreTrainedModel
 
 
-def head_of(name: str, task: str, dataset: Any, trusts: bool, new: bool, labels: list[str] | None = None) -> Head:
+def head_of(name: str, task: str, labels: Callable[[], list[str] | None], trusts: bool, new: bool) -> Head:
     """The head for a dataset.
 
     Args:
+        labels: gives those of a new head, in their order; it is only called for one.
         new (`bool`): whether the head of the checkpoint is not wanted.
-        labels (`list[str]`, *optional*): of a new head, in their order, as a teacher has them.
 
     Raises:
         UsageError: the checkpoint cannot do the task, is quantized, or the labels are none to learn.
@@ -50,7 +51,7 @@ def head_of(name: str, task: str, dataset: Any, trusts: bool, new: bool, labels:
     if getattr(config, "quantization_config", None) is not None:
         raise UsageError(f"{name} is already quantized; start from the float model.")
     is_new = new or not _is_trained(config, model_class, task)
-    if is_new and (found := labels or labels_of(dataset, task)):
+    if is_new and (found := labels()):
         config.id2label, config.label2id = dict(enumerate(found)), {label: i for i, label in enumerate(found)}
         config.problem_type = "regression" if found is NUMBER else None
     with loading(name):

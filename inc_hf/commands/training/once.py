@@ -35,7 +35,7 @@ def prune_once(name: str, args: argparse.Namespace, plan: Plan) -> int:
         batches = batches_of(texts, model, data.tokenizer, keep_labels=labels_are_inputs(model))
     prune_oneshot(model, config, batches)
     plan.distillation = None
-    return finish(Made(model, name, dense=name), args, plan, data)
+    return finish(Made(model, name, dense=name, is_pruned=True), args, plan, data)
 
 
 def _inputs(name: str, args: argparse.Namespace) -> tuple[Data, Any, list[str] | None]:

@@ -95,7 +95,7 @@ def _distillation(args: argparse.Namespace, section: dict[str, Any] | None, want
     fields = _given(section, teacher_model=args.teacher)
     if fields is None and not (wanted or args.qat or args.temperature):
         return None
-    fields = fields or {}
+    fields = (fields or {}) | ({"trust_remote_code": True} if args.trust_remote_code else {})
     if args.temperature is not None:
         loss = distillation_config(None, **fields | {"teacher_model": None}).criterion
         if not isinstance(loss, KnowledgeDistillationLossConfig):

@@ -44,6 +44,7 @@ class Made:
     dense: str | None = None
     callbacks: list[Any] = field(default_factory=list)
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    is_pruned: bool = False
 
 
 def finish(made: Made, args: argparse.Namespace, plan: Plan, data: Data) -> int:

@@ -21,6 +21,7 @@ from inc_hf.commands.training.head import Head
 from inc_hf.commands.training.plan import Plan
 from inc_hf.commands.training.result import Made, finish
 from inc_hf.commands.training.teacher import check_teacher, labels_of_teacher
+from inc_hf.errors import UsageError
 from inc_hf.models.source import source_of
 from inc_hf.models.tasks import auto_class_of
 from inc_hf.recipe import COMPRESSION, FINE_TUNING, ROUNDING, epochs_of
@@ -69,6 +70,10 @@ def run(name: str, args: argparse.Namespace, plan: Plan, command: str) -> int:
     except KeyboardInterrupt:
         print("inc-hf: interrupted; the same command with --resume goes on from the last checkpoint", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except UsageError:  # found by the first step of a training, so that there is nothing to go on with
+        if processes.is_main() and not args.resume:
+            workspace.clear(place)
+        raise
     processes.leave()
     if not processes.is_main():
         return 0
@@ -107,7 +112,7 @@ def _trained(job: Job) -> Made:
     logger.info("%s: %d samples", _in_words(job), len(samples))
     collator = collator_of(model, job.data.tokenizer)
     job.told["last"] = stages.train(model, arguments, samples, collator, callbacks, job.args.resume)
-    return Made(model, job.name, dense, callbacks, job.told)
+    return Made(model, job.name, dense, callbacks, job.told, job.plan.pruning is not None)
 
 
 def _fine_tuned(job: Job, samples: list[dict[str, Any]]) -> Path:

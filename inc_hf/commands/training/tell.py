@@ -24,7 +24,8 @@ TRAININGS = {"fine-tuning": "new head trained", "last": "trained"}
 def facts_of(made: Any, result: Any, scores: dict[str, dict[str, float]], args: argparse.Namespace) -> dict[str, Any]:
     """As JSON has them: shares in [0, 1], sizes in bytes."""
     quantized = quantized_modules(result.model)
-    pruned = [layer.zeros for layer in layers_of(result.model).values() if layer.zeros.share >= PRUNED]
+    layers = layers_of(result.model).values() if made.is_pruned else ()
+    pruned = [layer.zeros for layer in layers if layer.zeros.share >= PRUNED]
     facts: dict[str, Any] = {"saved_in": args.output}
     if made.told:
         facts["trained"] = made.told
