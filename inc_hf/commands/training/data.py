@@ -13,6 +13,7 @@ from inc_hf.errors import UsageError
 from inc_hf.models.collate import collate
 from inc_hf.models.labels import order_of
 from inc_hf.models.reader import Reader, accepted_inputs
+from inc_hf.models.words import TAG_COLUMNS
 from inc_hf.recipe import MAX_LENGTH
 from inc_hf.telling import progress_bar
 
@@ -42,6 +43,9 @@ def data_for(name: str, args: argparse.Namespace, teacher_labels: list[str] | No
     if tokenizer is None:
         raise UsageError(f"{name} has no tokenizer, which texts need; put its files there.")
     train, evaluation = read_data(args)
+    if args.task == "token-classification":
+        for path, dataset in ((args.dataset, train), (args.eval, evaluation)):
+            _check_tags(path, dataset)
 
     def labels() -> list[str] | None:
         with about(args.dataset):
@@ -55,6 +59,16 @@ def data_for(name: str, args: argparse.Namespace, teacher_labels: list[str] | No
         hint = "" if head.is_new or "label" not in str(error) else " A new head for other labels: --new-head."
         raise type(error)(f"{error}{hint}") from error
     return Data(train, evaluation, tokenizer), head
+
+
+def _check_tags(name: str, dataset: Any) -> None:
+    """Refuse rows with one label, or none, which is not enough for their words."""
+    if dataset is not None and not any(isinstance(dataset[0].get(column), list) for column in TAG_COLUMNS):
+        raise UsageError(
+            f"{name}: a row needs a list of words and a list of tags, one for each word, such as "
+            '{"tokens": ["A", "Hitchcock", "film"], "ner_tags": ["O", "PER", "O"]}; the columns are '
+            f"{', '.join(dataset.column_names)}."
+        )
 
 
 def tokens_of(dataset: Any, model: Any, tokenizer: Any, args: argparse.Namespace) -> list[dict[str, Any]]:

@@ -87,9 +87,10 @@ def labels_of(dataset: Any, task: str) -> list[str] | None:
     feature = dataset.features[column]
     if names := getattr(getattr(feature, "feature", feature), "names", None):
         return list(names)
-    found = {label for row in dataset[column] for label in (row if isinstance(row, list) else [row])}
-    if task == "text-classification" and any(isinstance(row, list) for row in dataset[column]):
+    has_lists = isinstance(dataset[0][column], list)
+    if has_lists and task == "text-classification":
         raise UsageError("Several labels a text need a head with `problem_type`; set up such a model, and give that.")
+    found = {label for row in dataset[column] for label in (row if has_lists else [row])}
     return _names_of(found - {None, -100}, column)
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from transformers import PreTrainedModel, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from inc_hf.callbacks import DistillationCallback, PruningCallback, QuantizationAwareTrainingCallback
 from inc_hf.commands.training.plan import Plan
+from inc_hf.commands.training.trainer import OrderedTrainer
 from inc_hf.config import QuantizationAwareTrainingConfig
 from inc_hf.errors import usage_error_for
 from inc_hf.recipe import BATCH, distillation_config, pruning_config, without_embeddings
@@ -71,7 +72,7 @@ def train(
     """Train a model in place; returns what is told of it: steps, epochs, seconds."""
     folder = Path(arguments.output_dir)
     without_embeddings(model)
-    trainer = Trainer(model, arguments, train_dataset=samples, data_collator=collator, callbacks=callbacks)
+    trainer = OrderedTrainer(model, arguments, train_dataset=samples, data_collator=collator, callbacks=callbacks)
     checkpoint = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
     with redirect_stdout(sys.stderr):  # where the Trainer prints its log
         result = trainer.train(resume_from_checkpoint=checkpoint)
