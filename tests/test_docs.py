@@ -90,10 +90,8 @@ def test_bash_block(code):
 def test_each_command_has_its_line():
     """Which the parser takes."""
     page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
-    lines = {
-        name: shlex.split(line)
-        for name, line in re.findall(r"^\| `(\w+)` \|.*`inc-hf ([^`]+)` \|", page, re.MULTILINE)
-    }
+    found = re.findall(r"^\| `(\w+)` \|.*`inc-hf ([^`]+)` \|", page, re.MULTILINE)
+    lines = {name: shlex.split(line) for name, line in found}
     assert lines.keys() == COMMANDS_OF_INC_HF.keys()
     for name, line in lines.items():
         assert line[0] == name and build_parser().parse_args(line).run

@@ -135,7 +135,7 @@ class TestResume:
         assert list((here.parent / "cache").rglob("checkpoint-5"))
         capsys.readouterr()
         assert main([*self.LINE, "-o", "out", "--max-steps", "12", "--resume"]) == 2
-        assert '{"max_steps": 10' in (line := error_line(capsys.readouterr().err)) or "plan was" in line
+        assert 'training was {"max_steps": 10' in error_line(capsys.readouterr().err)
         assert main([*self.LINE, "-o", "out", "--resume"]) == 0
         whole, resumed = (load_file(f"{name}/model.safetensors") for name in ("whole", "out"))
         assert whole.keys() == resumed.keys() and all(torch.equal(whole[key], resumed[key]) for key in whole)

@@ -8,7 +8,9 @@ from inc_hf.commands.training.arguments import TASKS
 from inc_hf.commands.training.plan import Plan
 from inc_hf.errors import UsageError, usage_error_for
 
-OF_TRAINING = ("epochs", "learning_rate", "batch_size", "max_steps", "teacher", "temperature", "workspace")
+OF_TRAINING = (
+    "epochs", "learning_rate", "batch_size", "max_steps", "max_length", "seed", "teacher", "temperature", "workspace",
+)  # fmt: skip
 OF_HUB = ("dataset_config", "split", "eval_split")
 
 
@@ -21,7 +23,7 @@ def check_arguments(args: argparse.Namespace, plan: Plan, command: str) -> str:
     name = model_of(args, f"inc-hf {command} MODEL -o DIR")
     _check_data(args, command)
     if args.dataset is None:
-        _check_without_training(args)
+        _check_without_training(args, plan)
     elif args.texts:
         raise UsageError("--texts is for pruning without training; with a --dataset leave it out.")
     if plan.teacher is not None:
@@ -53,11 +55,15 @@ def _is_same(dataset: str, evaluation: str) -> bool:
     return Path(dataset).is_file() and Path(evaluation).is_file() and Path(dataset).samefile(evaluation)
 
 
-def _check_without_training(args: argparse.Namespace) -> None:
+def _check_without_training(args: argparse.Namespace, plan: Plan) -> None:
     check_used(args, OF_TRAINING, "a training, which needs a --dataset")
     for name in ("resume", "new_head", "bf16", "no_distill"):
         if getattr(args, name):
             raise UsageError(f"--{name.replace('_', '-')} is for a training, which needs a --dataset; leave it out.")
+    if plan.training or {*(plan.distillation or ())} - {"trust_remote_code"}:
+        raise UsageError(f"{args.config}: distillation and training are of a training, which needs a --dataset.")
+    if not args.eval:
+        check_used(args, ("text_column", "label_column"), "a --dataset, or --eval")
     if args.samples is not None and not args.texts:
         raise UsageError("--samples is of --texts, and there are none.")
 

@@ -11,7 +11,7 @@ from inc_hf.commands.loading import check_dataset, load_model, load_tokenizer, o
 from inc_hf.commands.quantize import read_texts
 from inc_hf.commands.training.data import Data
 from inc_hf.commands.training.plan import Plan
-from inc_hf.commands.training.result import Made, finish
+from inc_hf.commands.training.result import Made, conclude, finish
 from inc_hf.errors import UsageError
 from inc_hf.models.batches import batches_of, labels_are_inputs
 from inc_hf.prune.oneshot import prune_oneshot
@@ -34,8 +34,8 @@ def prune_once(name: str, args: argparse.Namespace, plan: Plan) -> int:
     if texts:
         batches = batches_of(texts, model, data.tokenizer, keep_labels=labels_are_inputs(model))
     prune_oneshot(model, config, batches)
-    plan.distillation = None
-    return finish(Made(model, name, dense=name, is_pruned=True), args, plan, data)
+    made = Made(model, name, dense=name, is_pruned=True)
+    return conclude(made, *finish(made, args, plan, data), args)
 
 
 def _inputs(name: str, args: argparse.Namespace) -> tuple[Data, Any, list[str] | None]:

@@ -27,6 +27,7 @@ from inc_hf.results.compressed import CompressedModel
 from inc_hf.results.quantized import QuantizedModel
 
 Result = CompressedModel | QuantizedModel
+Scores = dict[str, dict[str, float]]  # of which model -> metric -> score
 
 
 @dataclass
@@ -47,14 +48,19 @@ class Made:
     is_pruned: bool = False
 
 
-def finish(made: Made, args: argparse.Namespace, plan: Plan, data: Data) -> int:
-    """Quantize if that is asked for, evaluate, save and tell; returns the exit code."""
+def finish(made: Made, args: argparse.Namespace, plan: Plan, data: Data) -> tuple[Result, Scores]:
+    """Quantize if that is asked for, evaluate and save."""
     scores = _scores_before(made, args, plan, data)
     result = _quantized(made.model, args, plan, data) if _is_to_be_quantized(made, plan) else _trained(made)
     if data.evaluation is not None:
         scores["after"] = _score(ready_copy(result.model), args, data)
         _put_scores(result, scores, data)
     _save(result, args, data)
+    return result, scores
+
+
+def conclude(made: Made, result: Result, scores: Scores, args: argparse.Namespace) -> int:
+    """Upload if that is asked for, and tell; returns the exit code."""
     address = None
     try:
         if args.push_to_hub:
@@ -68,7 +74,7 @@ def _is_to_be_quantized(made: Made, plan: Plan) -> bool:
     return plan.quantization is not None and not quantized_modules(made.model)
 
 
-def _scores_before(made: Made, args: argparse.Namespace, plan: Plan, data: Data) -> dict[str, dict[str, float]]:
+def _scores_before(made: Made, args: argparse.Namespace, plan: Plan, data: Data) -> Scores:
     """What the result is compared with: the model as it was, the dense one, the teacher."""
     if data.evaluation is None:
         return {}
@@ -109,7 +115,7 @@ def _trained(made: Made) -> CompressedModel:
     return result
 
 
-def _put_scores(result: Result, scores: dict[str, dict[str, float]], data: Data) -> None:
+def _put_scores(result: Result, scores: Scores, data: Data) -> None:
     """Into what is saved beside the model."""
     ((result.metric, result.score),) = scores["after"].items()
     before = scores.get("dense") or scores.get("before") or {}
