@@ -1,6 +1,6 @@
 """Every block of code in README and docs/ runs alone, as a reader would paste it, with what the text before it names.
 
-That is the models of the demo, a file of texts and one with labels, and the YAML files that a page shows; each block
+That is the models of the demo, a file of texts and two with labels, and the YAML files that a page shows; each block
 begins in a folder of its own.
 """
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from tiny import tiny_model, tiny_tokenizer
 
-from inc_hf.commands.main import main
+from inc_hf.commands.main import COMMANDS as COMMANDS_OF_INC_HF
+from inc_hf.commands.main import build_parser, main
 
 pytest_plugins = ["worker_fixture", "sentences_fixture"]
 
@@ -43,6 +44,7 @@ def reader(tmp_path_factory) -> Path:
         part.save_pretrained(folder / "demo/fp32")
     (folder / "demo/sentences.txt").write_text("a good film\na dull plot\n" * 4)
     (folder / "demo/validation.tsv").write_text(LABELLED + LABELLED.partition("\n")[2] * 3)
+    (folder / "train.tsv").write_text(LABELLED + LABELLED.partition("\n")[2] * 15)
     for page in PAGES:
         for file in FILE.finditer(page.read_text(encoding="utf-8")):
             (folder / file[1]).write_text(file[2])
@@ -83,6 +85,16 @@ def test_bash_block(code):
         if program == "inc-hf" and arguments[0] != "demo":
             quick = ["--seconds", "0.2"] if arguments[0] == "benchmark" else []
             assert main([*arguments, *quick]) in (0, 3), arguments
+
+
+def test_each_command_has_its_line():
+    """Which the parser takes."""
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| `(\w+)` \|.*`inc-hf ([^`]+)` \|", page, re.MULTILINE)
+    lines = {name: shlex.split(line) for name, line in found}
+    assert lines.keys() == COMMANDS_OF_INC_HF.keys()
+    for name, line in lines.items():
+        assert line[0] == name and build_parser().parse_args(line).run
 
 
 def test_other_programs_of_the_blocks_are_tested_elsewhere():

@@ -15,7 +15,7 @@ FOR_USERS_ONLY = {
 LAYERS = [
     {"_lazy", "_registration", "atomic", "errors", "telling", "undo", "version"},
     {"ops", "config", "matching", "writable", "coverage", "score"},
-    {"quantize", "prune", "distill"},
+    {"quantize", "prune", "distill", "recipe"},
     {"models"},
     {"tune", "checkpoint", "backends", "evaluation", "built_in"},
     {"export", "inference"},
@@ -27,6 +27,7 @@ LAYERS = [
     },
     FOR_USERS_ONLY | {"demo"},
     {"commands"},
+    {"cli", "__main__"},
 ]  # fmt: skip
 # `conf` is where 1.X has the classes that `experimental` works with.
 FORWARDS = {("conf", "experimental")}
@@ -38,6 +39,7 @@ SIDEWAYS = {
     },
 }  # fmt: skip
 WITHOUT_TRANSFORMERS = {"ops", "config", "matching", "quantize", "prune", "distill", "tune", "backends", "evaluation"}
+WITHOUT_TRANSFORMERS |= {"recipe"}
 WITHOUT_TRANSFORMERS |= (LAYERS[0] | {"writable", "coverage", "score"}) - {
     "version"
 }  # which names that of transformers

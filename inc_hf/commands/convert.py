@@ -15,6 +15,7 @@ from inc_hf.commands.arguments import (
     model_of,
 )
 from inc_hf.commands.exit_codes import EXIT_GOAL_MISSED, EXIT_OK
+from inc_hf.commands.output import show
 from inc_hf.config import AccuracyCriterion, MixedPrecisionConfig
 from inc_hf.errors import UsageError
 
@@ -82,7 +83,7 @@ def convert(args: argparse.Namespace) -> int:
     result = mix_precision.fit(model, conf, None if dataset is None else eval_func)
     result.dataset = None if dataset is None else named_data(dataset)
     result.save_pretrained(args.output, tokenizer, args.overwrite)
-    _report(result, Path(args.output))
+    _report(result, args)
     return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK
 
 
@@ -95,25 +96,31 @@ def _config_of(args: argparse.Namespace) -> MixedPrecisionConfig:
     )
 
 
-def _report(result: "MixedModel", directory: Path) -> None:
+def _report(result: "MixedModel", args: argparse.Namespace) -> None:
     """Print what was made and where it is; what it means on this CPU is in the log."""
-    from rich.console import Console
-    from rich.table import Table
-
     from inc_hf.checkpoint.header import weights_size
     from inc_hf.evaluation.named_data import data_in_words
     from inc_hf.quantize.bf16 import bf16_modules
 
-    floats = sum(p.numel() for p in result.model.parameters()) * 4
-    table = Table(title=f"{type(result.model).__name__}, in bfloat16", show_header=False)
-    table.add_row("saved in", str(directory))
-    table.add_row("modules in bfloat16", str(len(bf16_modules(result.model))))
-    table.add_row("weights in bfloat16", f"{100 * result.coverage.share:.1f} %")
-    table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB, in float32 {floats / 1e6:.1f} MB")
+    facts = {
+        "saved_in": args.output,
+        "modules_in_bfloat16": len(bf16_modules(result.model)),
+        "weights_in_bfloat16": round(result.coverage.share, 4),
+        "weights_on_disk": weights_size(Path(args.output)),
+        "weights_in_float32": sum(p.numel() for p in result.model.parameters()) * 4,
+    }
+    rows = {
+        "saved in": args.output,
+        "modules in bfloat16": str(facts["modules_in_bfloat16"]),
+        "weights in bfloat16": f"{100 * facts['weights_in_bfloat16']:.1f} %",
+        "weights on disk": f"{facts['weights_on_disk'] / 1e6:.1f} MB, "
+        f"in float32 {facts['weights_in_float32'] / 1e6:.1f} MB",
+    }
     if result.score is not None:
-        table.add_row("scored by", f"{result.metric} on {data_in_words(result.dataset)}")
-        table.add_row("FP32 score", f"{result.baseline:.4f}")
-        table.add_row("BF16 score", f"{result.score:.4f} (goal {'met' if result.met_criterion else 'NOT met'})")
-    console = Console()
-    console.print(table)
-    console.print(f"Look inside with: inc-hf info {directory}", highlight=False)
+        facts |= {"metric": result.metric, "dataset": result.dataset, "met_criterion": result.met_criterion}
+        facts["scores"] = {"dense": result.baseline, "after": result.score}
+        rows["scored by"] = f"{result.metric} on {data_in_words(result.dataset)}"
+        rows["FP32 score"] = f"{result.baseline:.4f}"
+        rows["BF16 score"] = f"{result.score:.4f} (goal {'met' if result.met_criterion else 'NOT met'})"
+    title = f"{type(result.model).__name__}, in bfloat16"
+    show(args, title, facts, rows, [f"Look inside with: inc-hf info {args.output}"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from inc_hf.commands import values
 from inc_hf.commands.arguments import add_model_argument, add_trust_argument, check_apart, model_of
 from inc_hf.commands.exit_codes import EXIT_OK
+from inc_hf.commands.output import show
 from inc_hf.config import Torch2ONNXConfig
 from inc_hf.config.export import OLDEST_OPSET
 from inc_hf.errors import UsageError, usage_error_for
@@ -76,7 +77,7 @@ def export(args: argparse.Namespace) -> int:
     )
     conf = _config_of(model, args)
     beside = args.output is None
-    _report(_beside(model, name, conf, args.inputs) if beside else _apart(model, name, conf, args.inputs, args))
+    _report(_beside(model, name, conf, args.inputs) if beside else _apart(model, name, conf, args.inputs, args), args)
     return EXIT_OK
 
 
@@ -137,15 +138,15 @@ def _apart(
     return [Path(args.output) / FOLDER / name for name in names]
 
 
-def _report(paths: list[Path]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("file", "size", title=str(paths[0].parent))
-    for path in paths:
-        size = sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*"))
-        table.add_row(path.name, f"{size / 1e6:.1f} MB")
-    console = Console()
-    console.print(table)
-    console.print("ONNX Runtime gives the outputs of torch. Run it with: "
-                  "IncModelFor….from_pretrained(DIR, backend=\"onnxruntime\")", highlight=False)  # fmt: skip
+def _report(paths: list[Path], args: argparse.Namespace) -> None:
+    sizes = {path.name: sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*")) for path in paths}
+    rows = {name: f"{size / 1e6:.1f} MB" for name, size in sizes.items()}
+    how = 'IncModelFor….from_pretrained(DIR, backend="onnxruntime")'
+    folder = str(paths[0].parent)
+    show(
+        args,
+        folder,
+        {"saved_in": folder, "files": sizes},
+        rows,
+        [f"ONNX Runtime gives the outputs of torch. Run it with: {how}"],
+    )

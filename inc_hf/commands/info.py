@@ -1,11 +1,11 @@
 """`inc-hf info`."""
 
 import argparse
-import json
 from pathlib import Path
 
 from inc_hf.commands import values
 from inc_hf.commands.exit_codes import EXIT_OK
+from inc_hf.commands.output import print_json
 from inc_hf.errors import UsageError
 
 
@@ -36,7 +36,7 @@ def info(args: argparse.Namespace) -> int:
 
     facts = describe_machine() if args.directory is None else describe_checkpoint(Path(args.directory))
     if args.json:
-        print(json.dumps(facts, indent=2))
+        print_json(args, facts)
         return EXIT_OK
     table = Table(title=str(args.directory or "this machine"), show_header=False)
     for key, value in facts.items():
@@ -59,7 +59,7 @@ def _explain(args: argparse.Namespace) -> int:
 
     explanation = explain(optimize(load_model(args.directory, None)))
     if args.json:
-        print(json.dumps(explanation.to_dict(), indent=2))
+        print_json(args, explanation.to_dict())
         return EXIT_OK
     table = Table(*HEADINGS, title=f"{args.directory}, optimized")
     for row in explanation.rows():

@@ -28,21 +28,21 @@ from inc_hf.runtimes.check import model_on_meta
 def outline_of(name: str, task: str | None, trusts: bool = False) -> PreTrainedModel:
     """The model that [`load_model`] would load, without its weights: enough to see what does not fit."""
     hub = source_of(name, trusts)
-    with _loading(name):
+    with loading(name):
         fetch_sentence_files(name, **hub)
         check_is_for(task, name, **hub)
         config = AutoConfig.from_pretrained(name, **hub)
         outline = model_on_meta(config, model_class_of(auto_class_of(name, task, **hub), config, trusts))
-    _check_shapes(outline, name)
+    check_shapes(outline, name)
     return outline
 
 
-def _check_shapes(outline: PreTrainedModel, name: str) -> None:
+def check_shapes(outline: PreTrainedModel, name: str) -> None:
     """Refuse weights on this machine that are not as large as the config says, by the name of the first."""
     if getattr(outline.config, "quantization_config", None) is not None or not Path(name).is_dir():
         return
     sizes = outline.state_dict()
-    with _about(f"The weights of {name} are truncated or damaged"):
+    with about(f"The weights of {name} are truncated or damaged"):
         entries = entries_of(name)
     for key, entry in entries.items():
         if key in sizes and list(entry["shape"]) != list(sizes[key].shape):
@@ -59,12 +59,12 @@ def load_model(name: str, task: str | None, trusts: bool = False, **kwargs: Any)
         trusts (`bool`): whether its own code may run (`--trust-remote-code`).
     """
     hub = source_of(name, trusts)
-    with _loading(name):
+    with loading(name):
         return runtimes.load_model(auto_class_of(name, task, **hub), name, **hub, **kwargs)
 
 
 @contextmanager
-def _loading(name: str) -> Iterator[None]:
+def loading(name: str) -> Iterator[None]:
     """Around loading: what goes wrong is said of the model, what comes from the system as well."""
     what = f"{name} cannot be loaded"
     try:
@@ -83,14 +83,17 @@ def load_tokenizer(name: str, trusts: bool = False) -> Any:
 
 def load_dataset(args: argparse.Namespace) -> Any:
     """What `--dataset` names, or None."""
-    if not args.dataset:
-        return None
-    with usage_error_for(f"{args.dataset} cannot be read as a dataset"):
-        dataset = load_dataset_file_or_hub(args.dataset, args.dataset_config, args.split or SPLIT, None)
-    return _with_names(dataset, args)
+    return read_dataset(args.dataset, args.split or SPLIT, args) if args.dataset else None
 
 
-def _with_names(dataset: Any, args: argparse.Namespace) -> Any:
+def read_dataset(name: str, split: str, args: argparse.Namespace) -> Any:
+    """A labelled file, or a split of a dataset of the Hub, with the columns that the options name."""
+    with usage_error_for(f"{name} cannot be read as a dataset"):
+        dataset = load_dataset_file_or_hub(name, args.dataset_config, split, None)
+    return _with_names(dataset, name, args)
+
+
+def _with_names(dataset: Any, dataset_name: str, args: argparse.Namespace) -> Any:
     """The dataset with the columns that were named under the names that are looked for, in the places of others."""
     known = {name for pair in TEXT_COLUMNS for name in pair if name}
     for option, column, name, others in (
@@ -101,26 +104,32 @@ def _with_names(dataset: Any, args: argparse.Namespace) -> Any:
             continue
         if column not in dataset.column_names:
             found = ", ".join(dataset.column_names)
-            raise UsageError(f"{option}: {args.dataset} has no column {column!r}, only {found}.")
+            raise UsageError(f"{option}: {dataset_name} has no column {column!r}, only {found}.")
         dataset = dataset.remove_columns([c for c in dataset.column_names if c in others and c != column])
         dataset = dataset if column == name else dataset.rename_column(column, name)
     return dataset
 
 
-def check_dataset(outline: PreTrainedModel, dataset: Any, tokenizer: Any, args: argparse.Namespace) -> None:
+def check_dataset(
+    outline: PreTrainedModel, dataset: Any, tokenizer: Any, args: argparse.Namespace, name: str | None = None
+) -> None:
     """Refuse a dataset that does not fit the model, before time is spent.
+
+    Args:
+        name (`str`, *optional*): of the dataset, if it is not that of `--dataset`.
 
     Raises:
         UsageError: it cannot be used for a score, if there is a `--task`, or else for calibration.
     """
     if dataset is None:
         return
+    name = name or args.dataset
     if args.metric is not None:
-        with _about(f"--metric {args.metric}"):
+        with about(f"--metric {args.metric}"):
             check_metric(outline, args.task, args.metric)
     if tokenizer is None and outline.main_input_name == "input_ids" and text_columns(dataset[0]):
-        raise UsageError(f"{args.dataset} has texts, and the model has no tokenizer for them; put its files there.")
-    with _about(args.dataset):
+        raise UsageError(f"{name} has texts, and the model has no tokenizer for them; put its files there.")
+    with about(name):
         if args.task:
             check_fits_evaluation(outline, dataset, tokenizer, args.task)
         else:
@@ -138,7 +147,7 @@ def check_task_is_used(outline: PreTrainedModel, name: str, args: argparse.Names
 
 
 @contextmanager
-def _about(name: str) -> Iterator[None]:
+def about(name: str) -> Iterator[None]:
     """A name in front of what is wrong."""
     try:
         yield

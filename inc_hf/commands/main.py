@@ -11,8 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from inc_hf.commands import benchmark, convert, demo, export, info, migrate, quantize, report
+from inc_hf.commands import benchmark, convert, demo, distill, export, info, migrate, prune, quantize, report, train
 from inc_hf.commands.exit_codes import EXIT_BAD_INPUT, EXIT_CODES, EXIT_INTERRUPTED
+from inc_hf.commands.output import add_output_arguments, speaking
+from inc_hf.commands.processes import is_main
 from inc_hf.config.checks import did_you_mean
 from inc_hf.errors import UsageError
 from inc_hf.version import __version__
@@ -22,6 +24,9 @@ Run = Callable[[argparse.Namespace], int]
 # Name -> what it is for, its arguments, and what runs it
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Run]] = {
     "quantize": ("quantize a model to INT8 and save it", quantize.add_arguments, quantize.quantize),
+    "train": ("prune, distil and quantize a model on your data", train.add_arguments, train.train),
+    "prune": ("make weights zero, while the model learns or at once", prune.add_arguments, prune.prune),
+    "distill": ("let a model learn from a larger one", distill.add_arguments, distill.distill),
     "export": ("write a model as ONNX, checked against torch", export.add_arguments, export.export),
     "convert": ("store the weights of a model in bfloat16", convert.add_arguments, convert.convert),
     "benchmark": ("measure a model beside the float one", benchmark.add_arguments, benchmark.benchmark),
@@ -39,7 +44,8 @@ def guarded(run: Run, args: argparse.Namespace) -> int:
     one where they are called, by `usage_error_for`.
     """
     try:
-        return run(args)
+        with speaking(args):
+            return run(args)
     except KeyboardInterrupt:
         print("inc-hf: interrupted before there was a result; nothing was written", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -62,7 +68,8 @@ def _known_errors() -> tuple[type[Exception], ...]:
 
 
 def _refused(error: Exception) -> int:
-    print(f"inc-hf: error: {' '.join(str(error).split())}", file=sys.stderr)
+    if is_main():  # of several processes, which all find the same fault
+        print(f"inc-hf: error: {' '.join(str(error).split())}", file=sys.stderr)
     return getattr(error, "exit_code", EXIT_BAD_INPUT)
 
 
@@ -90,6 +97,7 @@ def build_parser() -> Parser:
     for name, (help_text, add_arguments, run) in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
         add_arguments(command)
+        add_output_arguments(command)
         command.set_defaults(run=run)
     return parser
 

@@ -1,6 +1,5 @@
 """What `inc-hf migrate --report` and `--json` say."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,11 @@ if TYPE_CHECKING:
     from inc_hf.migrate.script.marks import Mark
 
 
-def print_json(found: "Found", written: Sequence[Path]) -> None:
-    """A list with an object for each file; those that cannot be read say why."""
+def for_programs(found: "Found", written: Sequence[Path]) -> list[dict]:
+    """What `--json` prints: a list with an object for each file; those that cannot be read say why."""
     data = [_as_data(each, each.path in written) for each in found.migrated]
     data += [{"file": str(each.path), "changed": False, "not_read": each.why} for each in found.not_read]
-    print(json.dumps(sorted(data, key=lambda each: each["file"]), indent=2))
+    return sorted(data, key=lambda each: each["file"])
 
 
 def _as_data(migrated: "Migrated", is_written: bool) -> dict:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_hf.commands.exit_codes import EXIT_NOT_ALL_READ, EXIT_OK
-from inc_hf.commands.migrate_report import print_json, print_report
+from inc_hf.commands.migrate_report import for_programs, print_report
+from inc_hf.commands.output import print_json
 from inc_hf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def migrate_scripts(path: Path, args: argparse.Namespace) -> int:
         _check_all_read(found)
     written = write(migrated) if args.in_place else []
     if args.json:
-        print_json(found, written)
+        print_json(args, for_programs(found, written))
     else:
         _print(found, path.is_dir(), args)
     _say(found)

@@ -20,8 +20,10 @@ from inc_hf.commands.arguments import (
     check_used,
     model_of,
 )
-from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK, NotUploadedError
+from inc_hf.commands.exit_codes import EXIT_CODES, EXIT_GOAL_MISSED, EXIT_INTERRUPTED, EXIT_OK
+from inc_hf.commands.output import show
 from inc_hf.commands.quantize_config import BATCH_SIZE, SEED, config_of, deploy_of
+from inc_hf.commands.uploading import upload
 from inc_hf.config import PostTrainingQuantConfig, options, set_resume_from, set_workspace
 from inc_hf.errors import UsageError, usage_error_for
 
@@ -173,9 +175,12 @@ def quantize(args: argparse.Namespace) -> int:
         set_workspace(args.workspace)
     set_resume_from(args.resume_from)
     quantizer, result = _quantized(model, config, args, deploy)
-    report(result, Path(args.output))
-    if args.push_to_hub:
-        _upload(quantizer, args)
+    address = None
+    try:
+        if args.push_to_hub:
+            address = upload(quantizer.push_to_hub, args)
+    finally:  # it is saved, whatever becomes of the upload
+        report(result, args, address)
     if result.interrupted:
         return EXIT_INTERRUPTED
     return EXIT_GOAL_MISSED if result.met_criterion is False else EXIT_OK
@@ -216,30 +221,6 @@ def _check(
     if args.push_to_hub:
         with usage_error_for(f"{args.push_to_hub} cannot be a repository"):
             validate_repo_id(args.push_to_hub)
-
-
-def _upload(quantizer: "IncQuantizer", args: argparse.Namespace) -> None:
-    """Upload what is saved.
-
-    Raises:
-        NotUploadedError: for whatever reason.
-    """
-    from huggingface_hub.errors import HfHubHTTPError
-    from rich.console import Console
-
-    from inc_hf.checkpoint.publish import HubUnreachableError
-
-    what = f"{args.output} is saved, but cannot be uploaded to {args.push_to_hub}"
-    try:
-        with usage_error_for(what):
-            Console().print(f"Uploaded to {quantizer.push_to_hub(args.push_to_hub)}")
-    except HubUnreachableError as error:
-        raise NotUploadedError(str(HubUnreachableError(args.push_to_hub, error.error, args.output))) from error
-    except (UsageError, OSError, HfHubHTTPError) as error:
-        told = str(error)
-        raise NotUploadedError(told if told.startswith(what) else f"{what}: {told}") from error
-    except KeyboardInterrupt as error:
-        raise NotUploadedError(f"{what}: it was interrupted.") from error
 
 
 def _quantized(
@@ -312,32 +293,54 @@ def read_texts(path: str, limit: int | None = None) -> list[str]:
     return texts
 
 
-def report(result: "QuantizedModel", directory: Path) -> None:
-    """Print what was made and where it is."""
-    from rich.console import Console
-    from rich.table import Table
+def report(result: "QuantizedModel", args: argparse.Namespace, address: str | None = None) -> None:
+    """Print what was made and where it is.
 
+    Args:
+        address (`str`, *optional*): where it was uploaded to.
+    """
+    facts = _facts_of(result, Path(args.output))
+    notes = [*result.notes, f"Look inside with: inc-hf info {args.output}"]
+    if address is not None:
+        facts["uploaded_to"] = address
+        notes.append(f"Uploaded to {address}")
+    show(args, f"{type(result.model).__name__}, quantized", facts, _rows_of(facts), notes)
+
+
+def _facts_of(result: "QuantizedModel", directory: Path) -> dict[str, Any]:
+    """As JSON has them: shares in [0, 1], sizes in bytes."""
     from inc_hf.checkpoint.header import weights_size
-    from inc_hf.evaluation.named_data import data_in_words
     from inc_hf.quantize.in_words import model_in_words
 
-    console = Console()
-    table = Table(title=f"{type(result.model).__name__}, quantized", show_header=False)
-    table.add_row("saved in", str(directory))
-    table.add_row("format", result.model.config.quantization_config.to_dict()["quant_method"])
-    table.add_row("modules quantized", str(result.summary()["quantization"]["quantized_modules"]))
-    table.add_row("activations", model_in_words(result.model))
-    if result.coverage is not None:
-        table.add_row("weights in integers", f"{100 * result.coverage.share:.1f} %")
-    table.add_row("weights on disk", f"{weights_size(directory) / 1e6:.1f} MB")
+    facts: dict[str, Any] = {
+        "saved_in": str(directory),
+        "format": result.model.config.quantization_config.to_dict()["quant_method"],
+        "modules_quantized": result.summary()["quantization"]["quantized_modules"],
+        "activations": model_in_words(result.model),
+        "weights_in_integers": None if result.coverage is None else round(result.coverage.share, 4),
+        "weights_on_disk": weights_size(directory),
+        "notes": result.notes,
+    }
     if result.score is not None:
-        if result.metric and result.dataset:
-            table.add_row("scored by", f"{result.metric} on {data_in_words(result.dataset)}")
-        table.add_row("FP32 score", f"{result.baseline:.4f}")
-        verdict = "met" if result.met_criterion else "NOT met"
-        table.add_row("quantized score", f"{result.score:.4f} (goal {result.target:.4f}, {verdict})")
-        table.add_row("trials", f"{len(result.trials)}, in {Path(options.workspace) / 'history.json'}")
-    console.print(table)
-    for note in result.notes:
-        console.print(note, highlight=False)
-    console.print(f"Look inside with: inc-hf info {directory}")
+        facts |= {"metric": result.metric, "dataset": result.dataset, "met_criterion": result.met_criterion}
+        facts |= {"scores": {"dense": result.baseline, "goal": result.target, "after": result.score}}
+        facts |= {"trials": len(result.trials), "history": str(Path(options.workspace) / "history.json")}
+    return facts
+
+
+def _rows_of(facts: dict[str, Any]) -> dict[str, str]:
+    from inc_hf.evaluation.named_data import data_in_words
+
+    names = ("saved_in", "format", "modules_quantized", "activations")
+    rows = {name.replace("_", " "): str(facts[name]) for name in names}
+    if facts["weights_in_integers"] is not None:
+        rows["weights in integers"] = f"{100 * facts['weights_in_integers']:.1f} %"
+    rows["weights on disk"] = f"{facts['weights_on_disk'] / 1e6:.1f} MB"
+    if "scores" in facts:
+        scores, verdict = facts["scores"], "met" if facts["met_criterion"] else "NOT met"
+        if facts["metric"] and facts["dataset"]:
+            rows["scored by"] = f"{facts['metric']} on {data_in_words(facts['dataset'])}"
+        rows["FP32 score"] = f"{scores['dense']:.4f}"
+        rows["quantized score"] = f"{scores['after']:.4f} (goal {scores['goal']:.4f}, {verdict})"
+        rows["trials"] = f"{facts['trials']}, in {facts['history']}"
+    return rows

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from inc_hf.commands import values
 from inc_hf.commands.exit_codes import EXIT_OK
+from inc_hf.commands.output import is_json, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,5 +32,8 @@ def report(args: argparse.Namespace) -> int:
     check_replaceable(output, args.overwrite)
     facts = facts_of(args.directory)
     write_page(facts, output)
+    if is_json(args):
+        print_json(args, {"page": str(output)})
+        return EXIT_OK
     Console().print(f"{output}: one page, which any browser opens", highlight=False, soft_wrap=True)
     return EXIT_OK

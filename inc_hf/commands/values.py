@@ -9,6 +9,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from inc_hf.config import WeightPruningConfig
 from inc_hf.config.checks import did_you_mean
 from inc_hf.config.op_dicts import ACTIVATION_CHOICES
 from inc_hf.config.quantization import APPROACHES, check_approach
@@ -141,3 +142,17 @@ def _checked(text: str, check: Callable[[str], str | None]) -> str:
         return check(text) or text
     except UsageError as error:
         raise ArgumentTypeError(str(error).removesuffix(".")) from None
+
+
+def sparsity(text: str) -> float:
+    """A share of the weights that become zero."""
+    value = number(0, is_open=True)(text)
+    if value < 1:
+        return value
+    hint = f"; {value:g} % is {value / 100:g}" if value > 1 else ""
+    raise ArgumentTypeError(f"it takes a share of the weights above 0 and below 1, got {text!r}{hint}")
+
+
+def blocks(text: str) -> str:
+    """What becomes zero together."""
+    return _checked(text, lambda pattern: WeightPruningConfig(pattern=pattern, target_sparsity=0).pattern)

@@ -37,12 +37,12 @@ class Reader:
         """A batch of samples."""
         if not isinstance(samples[0], Mapping):  # of a plain module
             return _without_label((self.collator or default_collate)(samples), self.model)
-        samples = [self._usable(sample) for sample in samples]
+        samples = [self.usable(sample) for sample in samples]
         with usage_error_for("These samples do not make a batch of tensors"):
             batch = self.collator(samples) if self.collator else collate(samples, self.model, self.processor)
         return _checked(batch, self.accepted, self.model)
 
-    def _usable(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+    def usable(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         """A sample through the tokenizer, with numbers as labels."""
         inputs = self.encoder.encoded(sample, self.rows)
         _check_main_input(inputs, sample, self.model)

@@ -10,6 +10,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "good", "bad", "film
 FILES = {
     "texts.txt": "a good film\na dull plot\n" * 8,
     "data.tsv": "sentence\tlabel\n" + "a good film\t1\na bad plot\t0\n" * 8,
+    "other.tsv": "sentence\tlabel\na great film\t1\na dull plot\t0\n",
     "empty.tsv": "",
     "header.tsv": "sentence\tlabel\n",
     "labels_3_4.tsv": "sentence\tlabel\na good film\t3\na bad plot\t4\n",

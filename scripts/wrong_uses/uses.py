@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Iterator
 
 from wrong_uses.together import COMBINATIONS, STATIC, WITH_DATA
-from wrong_uses.values import FITS, NUMBERS, VALUES
+from wrong_uses.values import FITS, FITS_TRAINING, NUMBERS, VALUES
 
 from inc_hf.commands.main import build_parser
 
+TRAINED = [*WITH_DATA, "--dataset", "data.tsv"]
 # What is right besides the option that is tried.
 RIGHT = {
     "quantize": ["model", "-o", "out"],
@@ -15,7 +16,11 @@ RIGHT = {
     "convert": ["model", "-o", "out"],
     "benchmark": ["int8", "--baseline", "model", "--seconds", "0.1", "--seq", "8"],
     "info": ["model"],
+    "train": ["model", "-o", "out", *TRAINED],
+    "prune": ["model", "-o", "out", *TRAINED],
+    "distill": ["model", "--teacher", "model", "-o", "out", *TRAINED],
 }
+TRAINS = ("train", "prune", "distill")
 
 
 SCORED = [*WITH_DATA, "--dataset", "data.tsv"]
@@ -31,6 +36,7 @@ NEEDS = {
     "dataset": WITH_DATA,
     "texts": STATIC,
 }
+NEEDS_TRAINING = {"metric": ["--eval", "other.tsv"]}
 
 
 def wrong_uses() -> Iterator[list[str]]:
@@ -42,7 +48,7 @@ def _single() -> Iterator[list[str]]:
     """With one option that does not fit."""
     for command, parser in _commands(build_parser()).items():
         for action in parser._actions if command in RIGHT else ():
-            for value in _values(action):
+            for value in _values(action, command):
                 yield _with(command, action, value)
 
 
@@ -51,11 +57,12 @@ def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPar
     return subparsers.choices
 
 
-def _values(action: argparse.Action) -> list[str]:
+def _values(action: argparse.Action, command: str) -> list[str]:
     if action.nargs == 0:
         return []
     values = ("", "no_such") if action.choices else VALUES.get(action.dest, NUMBERS)
-    return [value for value in values if value not in FITS.get(action.dest, ())]
+    fits = FITS_TRAINING if command in TRAINS else FITS
+    return [value for value in values if value not in fits.get(action.dest, ())]
 
 
 def _with(command: str, action: argparse.Action, value: str) -> list[str]:
@@ -66,5 +73,7 @@ def _with(command: str, action: argparse.Action, value: str) -> list[str]:
         return [command, "-m", value, *right[1:]]
     for flag in set(action.option_strings) & set(right):
         del right[right.index(flag) : right.index(flag) + 2]
+    if command in TRAINS:
+        return [command, *right, *NEEDS_TRAINING.get(action.dest, []), action.option_strings[-1], value]
     needed = ["--dataset", "data.tsv"] if action.dest == "task" and command != "export" else NEEDS.get(action.dest, [])
     return [command, *right, *needed, action.option_strings[-1], value]

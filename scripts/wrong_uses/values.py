@@ -25,6 +25,12 @@ FITS = {
     "tolerance": {"0"},
     "seconds": {"1.5", "1e9", "99999999999999999999"},
 }
+LARGE = {"1.5", "1e9", "99999999999999999999"}
+FITS_TRAINING = {
+    "seed": {"0"},
+    "approach": {"static"},
+    **dict.fromkeys(("epochs", "learning_rate", "temperature"), LARGE),
+}
 VALUES = {
     "output": OUTPUTS,
     "texts": ("no/such.txt", "empty_folder", "empty.txt", "blank.txt", "binary.txt", ""),
@@ -54,4 +60,8 @@ VALUES = {
     "model_positional": MODELS,
     "directory": MODELS,
     "dataset": TABLES,
+    "eval": (*TABLES, "data.tsv"),
+    "eval_split": ("no_such_split", ""),
+    "teacher": MODELS,
+    "pattern": ("4by1", "", "0x1", "2:1", "channel"),
 }  # fmt: skip

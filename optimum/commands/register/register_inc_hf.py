@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from optimum.commands.base import BaseOptimumCLICommand, CommandInfo
 
 from inc_hf.commands.main import COMMANDS, guarded
+from inc_hf.commands.output import add_output_arguments
 
 
 def _command_name() -> str:
@@ -28,6 +29,7 @@ def _subcommand(name: str) -> CommandInfo:
         @staticmethod
         def parse_args(parser: ArgumentParser) -> None:
             add_arguments(parser)
+            add_output_arguments(parser)
 
         def run(self) -> None:
             if code := guarded(run_command, self.args):
@@ -37,8 +39,8 @@ def _subcommand(name: str) -> CommandInfo:
 
 
 class IncCommand(BaseOptimumCLICommand):
-    COMMAND = CommandInfo(name=_command_name(), help="Quantize models for CPU and look at quantized ones (inc_hf).")
-    SUBCOMMANDS = tuple(map(_subcommand, ("quantize", "export", "convert", "benchmark", "info", "report", "migrate")))
+    COMMAND = CommandInfo(name=_command_name(), help="Make models small and fast on CPUs, and look at them (inc_hf).")
+    SUBCOMMANDS = tuple(map(_subcommand, (name for name in COMMANDS if name != "demo")))
 
 
 REGISTER_COMMANDS = [IncCommand]

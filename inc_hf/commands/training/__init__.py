@@ -1,0 +1,1 @@
+"""What `inc-hf train`, `prune` and `distill` share: one job, of which each command asks for a part."""
