@@ -2,7 +2,7 @@ import socket
 from urllib.request import Request, urlopen
 
 import pytest
-from fakehub import FakeHub, run_with_hub
+from fakehub import FakeHub, Repo, run_with_hub
 
 pytest_plugins = ["hub_fixture"]
 
@@ -89,7 +89,7 @@ def test_from_pretrained_of_a_missing_repo(fake_hub, tmp_path):
 
 @pytest.mark.parametrize(("wanted", "expected"), [("2-4", b"234"), ("7-", b"789")], ids=["middle", "rest"])
 def test_range(fake_hub, wanted, expected):
-    fake_hub.repos["user/x"] = {"1" * 40: {"digits": b"0123456789"}}
+    fake_hub.repos["user/x"] = Repo(commits={"1" * 40: {"digits": b"0123456789"}}, refs={"main": "1" * 40})
     request = Request(f"{fake_hub.url}/user/x/resolve/main/digits", headers={"Range": f"bytes={wanted}"})
     with urlopen(request) as response:
         assert response.status == 206
