@@ -1,4 +1,4 @@
-"""The fixtures `fake_hub` and `here`; a test module that wants one says `pytest_plugins = ["hub_fixture"]`."""
+"""The fixtures `fake_hub` and `logged_in`; a test module that wants one says `pytest_plugins = ["hub_fixture"]`."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ def fake_hub() -> Iterator[FakeHub]:
 
 
 @pytest.fixture
-def here(fake_hub, tmp_path, monkeypatch) -> Iterator[FakeHub]:
+def logged_in(fake_hub, tmp_path, monkeypatch) -> Iterator[FakeHub]:
     """The Hub, for clients in this process, which are logged in, and have downloaded nothing yet."""
     monkeypatch.setattr(constants, "ENDPOINT", fake_hub.url)
     template = fake_hub.url + "/{repo_id}/resolve/{revision}/{filename}"
@@ -26,6 +26,7 @@ def here(fake_hub, tmp_path, monkeypatch) -> Iterator[FakeHub]:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub_cache"))
     monkeypatch.setenv("HF_TOKEN", "hf_x")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("transformers.utils.hub._hf_api", None)  # which has the address of the real one
     close_session()  # the one of offline tests refuses all that it is asked
     yield fake_hub
     close_session()

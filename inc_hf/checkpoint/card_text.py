@@ -4,6 +4,7 @@ Ours is between two marks, which nobody sees on the Hub. In the metadata, our ta
 """
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
@@ -29,11 +30,14 @@ def is_marked(text: str) -> bool:
     return OURS.search(text) is not None
 
 
-def merged(older: str, ours: str) -> str:
+def merged(older: str, ours: str, given: Collection[str] = ()) -> str:
     """The card `ours`, and around it what the owner of an older one wrote there and into its metadata.
 
     Where the older one has no part of ours, it comes behind all that it has. One whose metadata cannot be read has no
     other text to save: then `ours` comes back.
+
+    Args:
+        given: names of metadata, beside those of base model and scores, that are to be as in `ours`.
     """
     try:
         before, new = ModelCard(older), ModelCard(ours)
@@ -44,7 +48,7 @@ def merged(older: str, ours: str) -> str:
         text = OURS.sub(lambda _: part, before.text, count=1)
     else:
         text = f"{before.text.strip()}\n\n{part}\n".lstrip()
-    new.data = _data(before.data, new.data)
+    new.data = _data(before.data, new.data, given)
     new.text = text
     return str(new)
 
@@ -54,12 +58,12 @@ def keep_words(card: Path, older: str) -> None:
     write_text(card, merged(older, card.read_text(encoding="utf-8")))
 
 
-def _data(older: ModelCardData, ours: ModelCardData) -> ModelCardData:
+def _data(older: ModelCardData, ours: ModelCardData, given: Collection[str]) -> ModelCardData:
     """Their metadata in one: what only one has, of base model and scores ours, of all else theirs."""
     theirs, own = older.to_dict(), ours.to_dict()
     theirs["tags"] = [tag for tag in theirs.get("tags") or [] if tag not in TAGS]
     both = {**own, **{key: value for key, value in theirs.items() if value}}
-    both |= {key: own[key] for key in (*OF_BASE, "model-index") if key in own}
+    both |= {key: own[key] for key in (*OF_BASE, "model-index", *given) if key in own}
     for key in LISTS:
         if values := [*_listed(theirs.get(key)), *_listed(own.get(key))]:
             both[key] = list(dict.fromkeys(values))

@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import nn
 
+from inc_hf.checkpoint.adopt import as_dict
 from inc_hf.checkpoint.header import weights_size
 from inc_hf.checkpoint.sizes import float_size
-from inc_hf.inference.layers import layers_of
+from inc_hf.inference.layers import Layer, layers_of
 from inc_hf.matching.sentences import encoder_of
 from inc_hf.models.recipe import recipe_of
 from inc_hf.models.sentence_files import sentence_class
@@ -16,7 +17,6 @@ from inc_hf.models.tasks import task_of
 from inc_hf.quantize.bf16 import bf16_modules
 from inc_hf.quantize.in_words import ONLY_WEIGHTS, activations_in_words, bits_in_words
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.license import told_by_base
 
 PRUNED = 0.1  # of the weights that are zero; rounding alone makes some in every model
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -26,12 +26,8 @@ def about_files(directory: Path, model: nn.Module) -> dict[str, Any]:
     """What a directory shows in which `model` is saved; `model` may be one without weights."""
     encoder = encoder_of(model)
     size = {"weights": weights_size(directory), "as_fp32": float_size(directory, encoder)}
-    told = {"from_base": told_by_base(getattr(encoder, "name_or_path", "")), "training": recipe_of(encoder)}
-    return {
-        "model": about_model(model, directory),
-        "size": size,
-        **{key: known for key, known in told.items() if known},
-    }
+    known = {"training": training} if (training := recipe_of(encoder)) else {}
+    return {"model": about_model(model, directory), "size": size, **known}
 
 
 def about_model(model: nn.Module, directory: Path) -> dict[str, Any]:
@@ -48,8 +44,13 @@ def about_model(model: nn.Module, directory: Path) -> dict[str, Any]:
     }
 
 
-def compression_of(model: nn.Module, summary: Mapping[str, Any]) -> dict[str, Any]:
+def compression_of(
+    model: nn.Module, summary: Mapping[str, Any], layers: Mapping[str, Layer] | None = None
+) -> dict[str, Any]:
     """Which kind of compression it is: in integers, in bfloat16, pruned, or none of these.
+
+    Args:
+        layers: those of a `model` without weights.
 
     Returns:
         `word` for tables; `made`, which goes on after the name of the base; `modules`, how many were changed; `tags`;
@@ -57,15 +58,15 @@ def compression_of(model: nn.Module, summary: Mapping[str, Any]) -> dict[str, An
     """
     quantized, zeros = quantized_modules(model), (summary.get("zeros") or {}).get("weights", 0)
     if quantized:
-        method = encoder_of(model).config.quantization_config.to_dict()["quant_method"]
-        others = "compressed-tensors" if method == "compressed-tensors" else "nobody"
-        return _kind(
-            "quantized", _integers(model, summary), len(quantized), ["int8", "quantized"], "quantized", others
-        )
+        method = as_dict(encoder_of(model).config.quantization_config)["quant_method"]
+        others = method if method == "compressed-tensors" else "nobody"
+        made = _integers(model, summary)
+        return _kind("quantized", made, len(quantized), ["int8", "quantized"], "quantized", others)
     if half := bf16_modules(model):
         return _kind("in bfloat16", "with weights in bfloat16", len(half), ["bf16"], "quantized", "float32")
     if zeros >= PRUNED:
-        pruned = [layer for layer in layers_of(model).values() if layer.zeros.share >= PRUNED]
+        layers = layers_of(model) if layers is None else layers
+        pruned = [layer for layer in layers.values() if layer.zeros.share >= PRUNED]
         return _kind("pruned", "pruned in training", len(pruned), ["pruned"], "finetune", "anybody")
     return _kind("trained", "trained", 0, [], "finetune", "anybody")
 

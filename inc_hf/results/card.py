@@ -30,6 +30,7 @@ def card_of(summary: Summary) -> ModelCard:
     card = ModelCard.from_template(
         _metadata(summary),
         template_str=template,
+        title=(summary.get("base_model") or summary["model"]["class"]).rpartition("/")[2],
         base=summary.get("base_model") or "A local model",
         code=code_of(summary["model"], compression["word"] == "quantized"),
         rows="\n".join(f"| {' | '.join(row)} |" for row in _rows(summary)),
@@ -66,7 +67,7 @@ def bars_of(summary: Summary) -> list[Bars]:
         pair = size["as_fp32"], size["weights"]
         bars.append(Bars("Weights on disk", *pair, *map(_size, pair)))
     if None not in (pair := (measured.get("fp32_ms"), measured.get("ms"))):
-        bars.append(Bars(f"Time for {measured['batches']}", *pair, *(f"{ms:.1f} ms" for ms in pair)))
+        bars.append(Bars(f"Time, {measured['batches']}", *pair, *(f"{ms:.1f} ms" for ms in pair)))
     return bars
 
 
@@ -81,13 +82,13 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str, str]]:
         if name != tuning.get("metric"):
             yield f"{name}{on}", _score((tuning.get("baseline_scores") or {}).get(name)), _score(score)
     if measured.get("agreement") is not None:
-        yield f"same answers as FP32{on}", "", f"{100 * measured['agreement']:.1f} %"
+        yield "same answers as FP32", "", f"{100 * measured['agreement']:.1f} %"
     yield "weights on disk", _size(size["as_fp32"]), _size(size["weights"])
     if measured.get("ms") is not None:
         before = measured.get("fp32_ms")
         speed = f" ({before / measured['ms']:.1f} × as fast)" if before else ""
         yield (
-            f"time for {measured['batches']}",
+            f"median time, {measured['batches']}",
             f"{before:.1f} ms" if before else "",
             f"{measured['ms']:.1f} ms{speed}",
         )

@@ -253,12 +253,12 @@ class TestCard:
         assert "| | FP32 | quantized |" in card.text
         assert "| f1 on nyu-mll/glue mrpc, validation (408 samples) | 0.9100 | 0.9000 |" in card.text
         (score,) = card.data.eval_results
-        assert (score.task_type, score.dataset_type, score.dataset_config) == (
-            "text-classification",
+        assert (score.dataset_type, score.dataset_config, score.dataset_split) == (
             "nyu-mll/glue",
             "mrpc",
+            "validation",
         )
-        assert (score.dataset_split, score.metric_type, score.metric_value) == ("validation", "f1", 0.9)
+        assert (score.task_type, score.metric_type, score.metric_value) == ("text-classification", "f1", 0.9)
         assert card.data.datasets == ["nyu-mll/glue"] and card.data.metrics == ["f1"]
 
     def test_zeros_and_kernels(self):

@@ -38,7 +38,9 @@ def _subcommand(name: str) -> CommandInfo:
 
 class IncCommand(BaseOptimumCLICommand):
     COMMAND = CommandInfo(name=_command_name(), help="Quantize models for CPU and look at quantized ones (inc_hf).")
-    SUBCOMMANDS = tuple(map(_subcommand, ("quantize", "export", "convert", "benchmark", "info", "report", "migrate")))
+    SUBCOMMANDS = tuple(
+        map(_subcommand, ("quantize", "export", "convert", "benchmark", "info", "report", "card", "migrate"))
+    )
 
 
 REGISTER_COMMANDS = [IncCommand]
