@@ -33,8 +33,8 @@ def is_marked(text: str) -> bool:
 def merged(older: str, ours: str, given: Collection[str] = ()) -> str:
     """The card `ours`, and around it what the owner of an older one wrote there and into its metadata.
 
-    Where the older one has no part of ours, it comes behind all that it has. One whose metadata cannot be read has no
-    other text to save: then `ours` comes back.
+    Where the older one has no part of ours, it comes behind all that it has. If its metadata cannot be read, no card
+    could have both, and `ours` comes back.
 
     Args:
         given: names of metadata, beside those of base model and scores, that are to be as in `ours`.

@@ -148,6 +148,8 @@ def _report(result: "BenchmarkResult", args: argparse.Namespace) -> None:
     console.print(result.to_table())
     for note in result.notes:
         console.print(note, style="yellow" if note is not result.notes[0] or result.is_noisy else None)
+    if (same := result.measurements[-1].agreement) is not None:
+        console.print(f"Same answers as {result.measurements[0].name}: {100 * same:.1f} %", highlight=False)
     if args.json:
         console.print(f"Written: {result.to_json_file(args.json)}", highlight=False)
     if args.plot:

@@ -53,6 +53,7 @@ def card(args: argparse.Namespace) -> int:
 
     directory = Path(args.directory)
     summary = facts_in(directory)
+    _check_readable(directory / CARD)
     if args.benchmark:
         from inc_hf.commands.card_benchmark import with_benchmark
 
@@ -60,13 +61,21 @@ def card(args: argparse.Namespace) -> int:
     summary = {**summary, "tuning": _named(summary["tuning"], args)}
     if base := args.base_model or summary.get("base_model"):
         fetch_card(base)
-        summary |= {"base_model": base, "from_base": told_by_base(base) or summary.get("from_base", {})}
+        summary |= {"base_model": base, "from_base": {**told_by_base(base), **summary.get("from_base", {})}}
     if args.license:
         summary["from_base"] = {**summary.get("from_base", {}), "license": args.license}
-    with usage_error_for(f"{directory / CARD} cannot be read", ValueError):
-        write_card(summary, directory, ["license"] if args.license else [])
+    write_card(summary, directory, ["license"] if args.license else [])
     Console().print(f"{directory / CARD}: what you wrote outside of our part of it stays", soft_wrap=True)
     return EXIT_OK
+
+
+def _check_readable(file: Path) -> None:
+    """Refuse a card whose text could not be kept."""
+    from huggingface_hub import ModelCard
+
+    if file.is_file():
+        with usage_error_for(f"{file} cannot be read; put it right, or move it away"):
+            ModelCard(file.read_text(encoding="utf-8"))
 
 
 def _named(tuning: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def bars_of(summary: Summary) -> list[Bars]:
     bars = []
     if None not in (pair := (tuning.get("baseline"), tuning.get("score"))) and min(pair) >= 0:
         bars.append(Bars(_metric(summary).capitalize(), *pair, *(f"{score:.4f}" for score in pair)))
-    if size["weights"] < SMALLER * size["as_fp32"]:
+    if _is_smaller(size):
         pair = size["as_fp32"], size["weights"]
         bars.append(Bars("Weights on disk", *pair, *map(_size, pair)))
     if None not in (pair := (measured.get("fp32_ms"), measured.get("ms"))):
@@ -83,7 +83,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str, str]]:
             yield f"{name}{on}", _score((tuning.get("baseline_scores") or {}).get(name)), _score(score)
     if measured.get("agreement") is not None:
         yield "same answers as FP32", "", f"{100 * measured['agreement']:.1f} %"
-    yield "weights on disk", _size(size["as_fp32"]), _size(size["weights"])
+    yield "weights on disk", _size(size["as_fp32"]) if _is_smaller(size) else "", _size(size["weights"])
     if measured.get("ms") is not None:
         before = measured.get("fp32_ms")
         speed = f" ({before / measured['ms']:.1f} × as fast)" if before else ""
@@ -143,6 +143,10 @@ def _results(summary: Summary) -> Iterator[EvalResult]:
             metric_type=metric,
             metric_value=score,
         )
+
+
+def _is_smaller(size: Mapping[str, int]) -> bool:
+    return size["weights"] < SMALLER * size["as_fp32"]
 
 
 def _metric(summary: Summary) -> str:

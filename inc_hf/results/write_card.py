@@ -34,7 +34,7 @@ def tell(model: nn.Module, directory: Path, **story: Any) -> None:
         write_summary(summary, directory)
         return
     summary |= {"compression": compression_of(model, summary), **about_files(directory, model)}
-    if from_base := told_by_base(getattr(encoder_of(model), "name_or_path", None)):
+    if from_base := told_by_base(getattr(encoder_of(model).config, "name_or_path", None)):
         summary["from_base"] = from_base
     write_card(summary, directory)
 

@@ -108,6 +108,7 @@ def test_what_a_trainer_saved(capsys):
     assert "- Pruned in training to 50 % zeros of pattern 4x1 (snip, steps 0 to 9)." in made.text
     assert "- Distilled from user/teacher for 9 steps (KnowledgeDistillationLoss)." in made.text
     assert not Path("out/inc_card.svg").exists() and "inc_card.svg" not in made.text
+    assert re.search(r"\| weights on disk \|  \| \d+\.\d kB \|", made.text) and "On a CPU with" not in made.text
     assert json.loads(Path("out/inc_config.json").read_text())["training"] == model.config.inc_training
     assert main(["info", "out"]) == 0 and main(["report", "out"]) == 0, capsys.readouterr().err
 
@@ -149,6 +150,7 @@ WRONG = {
     "weights cut off": (["cut"], "truncated"),
     "a damaged story": (["damaged"], "inc_config.json is damaged"),
     "a README of bytes": (["bytes"], "README.md cannot be read"),
+    "metadata that are none": (["broken"], "README.md cannot be read"),
     "a license in words": (
         ["float", "--license", "My License"],
         "--license: it takes an identifier such as apache-2.0",
@@ -168,11 +170,12 @@ def test_wrong_uses(capsys, arguments, words, model_dir):
     Path("notes.txt").write_text("mine")
     for name in ("empty", "here/base"):
         Path(name).mkdir(parents=True)
-    for name in ("float", "bare", "cut", "damaged", "bytes"):
+    for name in ("float", "bare", "cut", "damaged", "bytes", "broken"):
         shutil.copytree(model_dir, name)
     Path("bare/model.safetensors").unlink()
     Path("cut/model.safetensors").write_bytes(Path("float/model.safetensors").read_bytes()[:3000])
     Path("damaged/inc_config.json").write_text('{"inc_hf_version": "0.1.0", "tuning": ')
+    Path("broken/README.md").write_text("---\nlicense: [mit\n---\n\nAll mine.\n")
     Path("bytes/README.md").write_bytes(b"\xff\xfe\x00")
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     assert main(["card", *arguments]) == 2
