@@ -1,7 +1,8 @@
 """A Hugging Face Hub of models in memory, for tests: real clients, real HTTP, nothing leaves 127.0.0.1.
 
-It knows the calls behind `create_repo`, `upload_folder`, `push_to_hub`, `snapshot_download`, `from_pretrained` and
-`delete_repo`: LFS uploads (no xet), the one branch `main`, the one user `user`, no permissions.
+It knows the calls behind `create_repo`, `create_commit`, `push_to_hub`, `snapshot_download`, `from_pretrained` and
+`delete_repo`: LFS uploads as a whole or in parts (no xet), branches, pull requests, private repositories, tokens that
+may write, read or nothing. The one user is `user`; what belongs to others is there to be read.
 """
 
 from __future__ import annotations
@@ -10,20 +11,20 @@ import base64
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 Files = dict[str, bytes]
 
 FIRST_COMMIT = "0" * 40
+TOKENS = {"hf_x": "write", "hf_reads": "read"}  # token -> what it may do in the repositories of `user`
 LFS_SUFFIXES = (".bin", ".data", ".onnx", ".pt", ".pt2", ".safetensors")
 
 
@@ -68,6 +69,8 @@ def apply_operation(files: Files, key: str, value: dict[str, Any], blobs: Files)
     if key == "file":
         files[path] = base64.b64decode(value["content"])
     elif key == "lfsFile":
+        if value["oid"] not in blobs:
+            raise error(400, "LfsFileNotUploaded")
         files[path] = blobs[value["oid"]]
     elif key == "deletedFile":
         del files[path]
@@ -76,16 +79,39 @@ def apply_operation(files: Files, key: str, value: dict[str, Any], blobs: Files)
             del files[name]
 
 
+@dataclass
+class Repo:
+    """`refs` has the newest commit of each branch and pull request."""
+
+    private: bool = False
+    commits: dict[str, Files] = field(default_factory=lambda: {FIRST_COMMIT: {}})  # sha -> path -> content
+    refs: dict[str, str] = field(default_factory=lambda: {"main": FIRST_COMMIT})
+
+
 class FakeHub:
-    """`with FakeHub() as hub:` serves an empty Hub at `hub.url`; `files` and `requests` are there for asserts."""
+    """`with FakeHub() as hub:` serves an empty Hub at `hub.url`; `files` and `requests` are there for asserts.
+
+    Attributes:
+        part_size: LFS files that have more bytes come in parts of so many.
+        cut_after: so many bytes of LFS uploads arrive, then the connection breaks off: once, or if `stays_cut`, for
+            good.
+        when_cut: is called then.
+    """
 
     def __init__(self):
-        self.repos: dict[str, dict[str, Files]] = {}  # repo_id -> sha -> path -> content; the last sha is `main`
+        self.repos: dict[str, Repo] = {}
         self.blobs: Files = {}  # LFS uploads by sha256
+        self.parts: Files = {}  # by their address
         self.requests: list[str] = []  # "GET /api/models/user/x"
+        self.part_size: int | None = None
+        self.cut_after: int | None = None
+        self.stays_cut = self.is_cut = False
+        self.when_cut: Callable[[], None] = lambda: None
         self.lock = threading.Lock()
 
     def __enter__(self) -> FakeHub:
+        from fakehub_connection import HubConnection
+
         connection = type("BoundConnection", (HubConnection,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), connection)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -102,11 +128,26 @@ class FakeHub:
     def checkout(self, repo_id: str, revision: str) -> tuple[str, Files]:
         if repo_id not in self.repos:
             raise error(404, "RepoNotFound")
-        commits = self.repos[repo_id]
-        sha = list(commits)[-1] if revision == "main" else revision
-        if sha not in commits:
+        repo = self.repos[repo_id]
+        sha = repo.refs.get(revision, revision)
+        if sha not in repo.commits:
             raise error(404, "RevisionNotFound")
-        return sha, commits[sha]
+        return sha, repo.commits[sha]
+
+    def allow(self, token: str | None, method: str, path: str, query: str) -> None:
+        """Refuse who has no token where one is needed, who may not write, and who may not know of a repository."""
+        role, repo = TOKENS.get(token), next((r for r in self.repos if f"/{r}/" in f"{path}/"), None)
+        if token and role is None:
+            raise error(401, "InvalidToken")
+        if role is None and repo and self.repos[repo].private:
+            raise error(401, "RepoNotFound")
+        if method in ("GET", "HEAD") or path == "/api/validate-yaml" or path.startswith("/lfs/"):
+            return
+        if role is None:
+            raise error(401, "NoToken")
+        is_proposal = "create_pr=1" in query or "/preupload/" in path or "/info/lfs/" in path
+        if not is_proposal and (role == "read" or (repo and not repo.startswith("user/"))):
+            raise error(403, "MayNotWrite")
 
     def whoami(self, body: bytes) -> dict[str, Any]:
         token = {"role": "write", "displayName": "test"}
@@ -116,12 +157,21 @@ class FakeHub:
         return {"errors": [], "warnings": []}
 
     def create_repo(self, body: bytes) -> dict[str, Any]:
-        repo_id = full_repo_id(body)
+        repo_id, fields = full_repo_id(body), json.loads(body)
         url = f"{self.url}/{repo_id}"
         if repo_id in self.repos:
             raise error(409, "RepoAlreadyExists", url=url)
-        self.repos[repo_id] = {FIRST_COMMIT: {}}
+        if not repo_id.startswith("user/"):
+            raise error(403, "NotYours")
+        self.repos[repo_id] = Repo(fields.get("private") is True or fields.get("visibility") == "private")
         return {"name": repo_id, "url": url}
+
+    def create_branch(self, body: bytes, repo_id: str, revision: str) -> dict[str, Any]:
+        sha, _ = self.checkout(repo_id, "main")
+        if revision in self.repos[repo_id].refs:
+            raise error(409, "BranchAlreadyExists")
+        self.repos[repo_id].refs[revision] = sha
+        return {}
 
     def delete_repo(self, body: bytes) -> dict[str, Any]:
         repo_id = full_repo_id(body)
@@ -139,8 +189,25 @@ class FakeHub:
         objects = [{"oid": item["oid"], "size": item["size"]} for item in json.loads(body)["objects"]]
         for item in objects:
             if item["oid"] not in self.blobs:
-                item["actions"] = {"upload": {"href": f"{self.url}/lfs/{item['oid']}", "header": {}}}
+                item["actions"] = {"upload": self.upload_of(**item)}
         return {"transfer": "basic", "objects": objects}
+
+    def upload_of(self, oid: str, size: int) -> dict[str, Any]:
+        """Where to send a file, as a whole or in parts."""
+        href = f"{self.url}/lfs/{oid}"
+        if self.part_size is None or size <= self.part_size:
+            return {"href": href, "header": {}}
+        count = -(-size // self.part_size)
+        parts = {str(number): f"{href}/{number}" for number in range(1, count + 1)}
+        return {"href": href, "header": {"chunk_size": str(self.part_size), **parts}}
+
+    def lfs_part(self, body: bytes, oid: str, number: str) -> Reply:
+        self.parts[f"{oid}/{number}"] = body
+        return Reply(200, headers={"ETag": git_oid(body)})
+
+    def lfs_complete(self, body: bytes, oid: str) -> dict[str, Any]:
+        numbers = [part["partNumber"] for part in json.loads(body)["parts"]]
+        return self.lfs_upload(b"".join(self.parts.pop(f"{oid}/{number}") for number in numbers), oid)
 
     def lfs_upload(self, body: bytes, oid: str) -> dict[str, Any]:
         if lfs_oid(body) != oid:
@@ -148,19 +215,33 @@ class FakeHub:
         self.blobs[oid] = body
         return {}
 
-    def commit(self, body: bytes, repo_id: str, revision: str) -> dict[str, Any]:
+    def commit(self, body: bytes, repo_id: str, revision: str, create_pr: bool = False) -> dict[str, Any]:
         parent, files = self.checkout(repo_id, revision)
-        files = dict(files)
+        files, repo = dict(files), self.repos[repo_id]
         for line in body.splitlines():
             apply_operation(files, **json.loads(line), blobs=self.blobs)
         sha = hashlib.sha1(parent.encode() + body).hexdigest()
-        self.repos[repo_id][sha] = files
-        return {"success": True, "commitOid": sha, "commitUrl": f"{self.url}/{repo_id}/commit/{sha}"}
+        repo.commits[sha] = files
+        number = sum(ref.startswith("refs/pr/") for ref in repo.refs) + 1
+        repo.refs[f"refs/pr/{number}" if create_pr else revision] = sha
+        url = f"{self.url}/{repo_id}"
+        request = {"pullRequestUrl": f"{url}/discussions/{number}"} if create_pr else {}
+        return {"success": True, "commitOid": sha, "commitUrl": f"{url}/commit/{sha}", **request}
+
+    def propose(self, body: bytes, repo_id: str, revision: str) -> dict[str, Any]:
+        return self.commit(body, repo_id, revision, create_pr=True)
 
     def info(self, body: bytes, repo_id: str, revision: str = "main") -> dict[str, Any]:
         sha, files = self.checkout(repo_id, revision)
         siblings = [{"rfilename": path} for path in sorted(files)]
-        return {"id": repo_id, "sha": sha, "private": False, "tags": [], "downloads": 0, "siblings": siblings}
+        return {
+            "id": repo_id,
+            "sha": sha,
+            "private": self.repos[repo_id].private,
+            "tags": [],
+            "downloads": 0,
+            "siblings": siblings,
+        }
 
     def tree(self, body: bytes, repo_id: str, revision: str, path: str = "") -> list[dict[str, Any]]:
         """Every file below the folder `path`, as if `recursive` were always set."""
@@ -180,6 +261,7 @@ class FakeHub:
 
 
 REPO, REVISION, PATH = "(?P<repo_id>[^/]+/[^/]+)", "(?P<revision>[^/]+)", "(?P<path>.+)"
+OID = "(?P<oid>[0-9a-f]{64})"
 ROUTES = {
     "GET /api/whoami-v2": FakeHub.whoami,
     "POST /api/validate-yaml": FakeHub.validate_yaml,
@@ -187,7 +269,11 @@ ROUTES = {
     "DELETE /api/repos/delete": FakeHub.delete_repo,
     f"POST /api/models/{REPO}/preupload/{REVISION}": FakeHub.preupload,
     f"POST /{REPO}.git/info/lfs/objects/batch": FakeHub.lfs_batch,
-    "PUT /lfs/(?P<oid>[0-9a-f]{64})": FakeHub.lfs_upload,
+    f"PUT /lfs/{OID}": FakeHub.lfs_upload,
+    rf"PUT /lfs/{OID}/(?P<number>\d+)": FakeHub.lfs_part,
+    f"POST /lfs/{OID}": FakeHub.lfs_complete,
+    f"POST /api/models/{REPO}/branch/{REVISION}": FakeHub.create_branch,
+    rf"POST /api/models/{REPO}/commit/{REVISION}\?create_pr=1": FakeHub.propose,
     f"POST /api/models/{REPO}/commit/{REVISION}": FakeHub.commit,
     f"GET /api/models/{REPO}": FakeHub.info,
     f"GET /api/models/{REPO}/revision/{REVISION}": FakeHub.info,
@@ -195,53 +281,6 @@ ROUTES = {
     f"GET /api/models/{REPO}/tree/{REVISION}/{PATH}": FakeHub.tree,
     f"GET /{REPO}/resolve/{REVISION}/{PATH}": FakeHub.resolve,
 }
-
-
-class HubConnection(BaseHTTPRequestHandler):
-    """Bytes on the socket to a method of `FakeHub` and back."""
-
-    hub: FakeHub
-    protocol_version = "HTTP/1.1"
-
-    def serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        path = unquote(urlsplit(self.path).path)
-        with self.hub.lock:
-            self.hub.requests.append(f"{self.command} {path}")
-            try:
-                reply = self.answer(f"{self.command} {path}".replace("HEAD ", "GET ", 1), body)
-            except Reply as raised:
-                reply = raised
-        self.send(self.cut_to_range(reply))
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = serve
-
-    def answer(self, request: str, body: bytes) -> Reply:
-        for pattern, method in ROUTES.items():
-            if match := re.fullmatch(pattern, request):
-                answer = method(self.hub, body, **match.groupdict())
-                return answer if isinstance(answer, Reply) else Reply(200, json.dumps(answer).encode())
-        raise error(501, f"FakeHub does not know {request}")
-
-    def cut_to_range(self, reply: Reply) -> Reply:
-        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if not wanted or "Accept-Ranges" not in reply.headers:
-            return reply
-        size = len(reply.body)
-        begin, last = int(wanted[1]), int(wanted[2] or size - 1)
-        headers = {**reply.headers, "Content-Range": f"bytes {begin}-{last}/{size}"}
-        return Reply(206, reply.body[begin : last + 1], headers)
-
-    def send(self, reply: Reply) -> None:
-        self.send_response(reply.status)
-        for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(reply.body)
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 def run_with_hub(hub: FakeHub, code: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:

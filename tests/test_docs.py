@@ -15,7 +15,7 @@ from tiny import tiny_model, tiny_tokenizer
 from inc_hf.commands.main import COMMANDS as COMMANDS_OF_INC_HF
 from inc_hf.commands.main import build_parser, main
 
-pytest_plugins = ["worker_fixture", "sentences_fixture"]
+pytest_plugins = ["worker_fixture", "sentences_fixture", "hub_fixture"]
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name != "imports.md")]
@@ -64,6 +64,8 @@ def here(reader, tmp_path, monkeypatch) -> Path:
 def test_python_block(code, request):
     if "sentence_transformers" in code:
         request.getfixturevalue("sentence_transformers")
+    if "push_to_hub" in code:
+        request.getfixturevalue("logged_in")
     exec(compile(code, "pasted.py", "exec"), {"__name__": "__main__"})
 
 

@@ -1,8 +1,11 @@
+import hashlib
+import json
 import socket
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from fakehub import FakeHub, run_with_hub
+from fakehub import FakeHub, Repo, run_with_hub
 
 pytest_plugins = ["hub_fixture"]
 
@@ -89,12 +92,47 @@ def test_from_pretrained_of_a_missing_repo(fake_hub, tmp_path):
 
 @pytest.mark.parametrize(("wanted", "expected"), [("2-4", b"234"), ("7-", b"789")], ids=["middle", "rest"])
 def test_range(fake_hub, wanted, expected):
-    fake_hub.repos["user/x"] = {"1" * 40: {"digits": b"0123456789"}}
+    fake_hub.repos["user/x"] = Repo(commits={"1" * 40: {"digits": b"0123456789"}}, refs={"main": "1" * 40})
     request = Request(f"{fake_hub.url}/user/x/resolve/main/digits", headers={"Range": f"bytes={wanted}"})
     with urlopen(request) as response:
         assert response.status == 206
         assert response.headers["Content-Range"].endswith("/10")
         assert response.read() == expected
+
+
+def status_of(hub, method, path, token=None, body=b"{}"):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        with urlopen(Request(f"{hub.url}{path}", method=method, headers=headers, data=body)) as response:
+            return response.status
+    except HTTPError as refused:
+        return refused.code
+
+
+@pytest.mark.parametrize(("token", "reads", "writes"), [("hf_x", 200, 200), ("hf_reads", 200, 403), (None, 401, 401)])
+def test_who_may_what_in_a_private_repository(fake_hub, token, reads, writes):
+    fake_hub.repos["user/x"] = Repo(private=True)
+    assert status_of(fake_hub, "GET", "/api/models/user/x", token, None) == reads
+    assert status_of(fake_hub, "POST", "/api/models/user/x/branch/b", token) == writes
+    assert status_of(fake_hub, "GET", "/api/models/user/x", "hf_nobody", None) == 401
+
+
+def test_a_commit_of_a_file_that_was_not_uploaded_is_refused(fake_hub):
+    fake_hub.repos["user/x"] = Repo()
+    line = json.dumps({"key": "lfsFile", "value": {"path": "a.bin", "oid": "0" * 64}}).encode()
+    assert status_of(fake_hub, "POST", "/api/models/user/x/commit/main", "hf_x", line) == 400
+    assert fake_hub.files("user/x") == {}
+
+
+def test_a_part_is_not_the_file(fake_hub):
+    """Before the parts are put together nothing is there, and what is put together has to have the right content."""
+    oid = hashlib.sha256(b"ab").hexdigest()
+    assert status_of(fake_hub, "PUT", f"/lfs/{oid}/1", body=b"a") == status_of(
+        fake_hub, "PUT", f"/lfs/{oid}/2", body=b"c"
+    )
+    assert not fake_hub.blobs
+    parts = json.dumps({"oid": oid, "parts": [{"partNumber": 1}, {"partNumber": 2}]}).encode()
+    assert status_of(fake_hub, "POST", f"/lfs/{oid}", body=parts) == 400 and not fake_hub.blobs
 
 
 def test_listens_on_one_loopback_address_only(fake_hub):

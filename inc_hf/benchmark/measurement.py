@@ -20,6 +20,7 @@ class Measurement:
         bytes (`int`): of the files of its weights.
         facts (`dict`): what its processes said of themselves, such as the backend, and the ISA of the kernels.
         score (`float`, *optional*): its accuracy, if that was asked for.
+        agreement (`float`, *optional*): the share of the same data where it answers as the float model.
     """
 
     name: str
@@ -31,3 +32,4 @@ class Measurement:
     bytes: int
     facts: dict[str, Any]
     score: float | None = None
+    agreement: float | None = None

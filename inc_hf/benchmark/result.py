@@ -30,6 +30,7 @@ class BenchmarkResult:
         about (`dict[str, str]`): the machine, versions, instances and batches.
         notes (`list[str]`): what to know before believing the numbers.
         scatter (`float`, *optional*): by how much the turns of the first model differ.
+        scored_on (`dict`, *optional*): the `metric` of the scores, and what is known of the `dataset`.
     """
 
     measurements: list[Measurement]
@@ -37,6 +38,7 @@ class BenchmarkResult:
     about: dict[str, str]
     notes: list[str] = field(default_factory=list)
     scatter: float | None = None
+    scored_on: dict[str, Any] | None = None
 
     @property
     def is_noisy(self) -> bool:

@@ -19,6 +19,8 @@ from inc_hf.distill.layers import restore_projections
 from inc_hf.distill.outputs import TEACHER_LOGITS
 from inc_hf.distill.projection import ProjectionOptimizer
 from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.models.recipe import note_training
+from inc_hf.results.story import base_model_of
 from inc_hf.telling import NOTICE
 
 logger = logging.getLogger(__name__)
@@ -185,13 +187,21 @@ class DistillationCallback(TrainerCallback):
             self.means = means = self.forward.means.pop()
             add_to_logs(state, logs, {f"distillation/{name}": value for name, value in means.items()})
 
-    def on_train_end(self, args, state, control, optimizer: Optimizer = None, **kwargs: Any) -> None:
+    def on_train_end(self, args, state, control, model: nn.Module = None, optimizer: Optimizer = None, **kw) -> None:
         means = self.forward.means.pop() or self.means
         figures = ", ".join(f"{name} {value:.4f}" for name, value in means.items()) or "nothing was computed"
         how = f"in {self.steps} steps" if self.steps else "without a hook that tells of steps"
         logger.log(NOTICE, "Distilled %s; at the end: %s.", how, figures)
+        note_training(model, "distillation", self._recipe())
         self._remove()
         optimizer.state.pop(STATE, None)
+
+    def _recipe(self) -> dict[str, Any]:
+        """What was done, for the config of the model. The path of a teacher on this machine is nobody's business."""
+        teacher = self.teacher and (base_model_of(self.teacher) or type(self.teacher).__name__)
+        losses = self.config.criterion if isinstance(self.config.criterion, list) else [self.config.criterion]
+        names = [type(loss).__name__.removesuffix("Config") for loss in losses if loss is not None]
+        return {"teacher": teacher, "losses": names, "steps": self.steps}
 
     def _remove(self) -> None:
         if self.forward is not None:

@@ -13,6 +13,7 @@ from inc_hf.callbacks.support import check_processes
 from inc_hf.config import WeightPruningConfig
 from inc_hf.coverage import Coverage
 from inc_hf.errors import UsageError, UsageTypeError
+from inc_hf.models.recipe import note_training
 from inc_hf.prune import Pruner, get_sparsity_ratio, prepare
 from inc_hf.prune.coverage import NO_GRADIENT, pruning_coverage
 from inc_hf.prune.report import pruned_in_words, zeros_in_targets
@@ -140,9 +141,17 @@ class PruningCallback(TrainerCallback):
             logger.warning("%s: `target_sparsity` is not reached.%s", ENDED if state.global_step else NO_STEP, best)
         configs, found = [pruner.config for pruner in self.pruners], [pruner.targets for pruner in self.pruners]
         logger.log(NOTICE, "%s", pruned_in_words(model, configs, found))
+        note_training(model, "pruning", [recipe_in_numbers(pruner) for pruner in self.pruners])
         missed = {name for pruner in self.pruners for name in pruner.unscored}
         self.coverage = pruning_coverage(model, configs, found, missed, NO_GRADIENT)
         self.coverage.log(logger, logging.INFO)
+
+
+def recipe_in_numbers(pruner: Pruner) -> dict[str, Any]:
+    """What was asked for, for the config of the model."""
+    asked = {key: str(getattr(pruner.config, key)) for key in ("pattern", "pruning_type", "sparsity_decay_type")}
+    schedule = pruner.schedule
+    return {**asked, "target_sparsity": schedule.target, "start_step": schedule.start, "end_step": schedule.end}
 
 
 def _warn_of_a_short_run(pruner: Pruner, total: int | float) -> None:

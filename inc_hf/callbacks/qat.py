@@ -18,6 +18,7 @@ from inc_hf.coverage import Coverage, Reason
 from inc_hf.errors import UsageError, UsageTypeError
 from inc_hf.models.inputs import made_up_batch
 from inc_hf.models.modalities import lacking
+from inc_hf.models.recipe import note_training
 from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.coverage import Inventory, inventory_of
 from inc_hf.quantize.in_words import bits_in_words
@@ -181,6 +182,7 @@ class QuantizationAwareTrainingCallback(TrainerCallback):
         self.coverage = self.inventory.coverage("Quantized", converted, self.left, meant, meant)
         self.coverage.how = bits_in_words(model)
         self.coverage.log(logger)
+        note_training(model, "quantization", {"approach": self.approach, "steps": state.global_step})
 
 
 def observed_in_training(schemes: dict[str, Scheme]) -> dict[str, Scheme]:

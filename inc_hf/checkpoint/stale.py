@@ -6,8 +6,9 @@ One rule for all who save. What a loader would take for the model, or what tells
 - in the directory itself and in those of runtimes (`onnx/`): configs, the model card, `inc_config.json`, the history
   of the search, how its models are made; the files of a tokenizer or processor, if the new model came with one.
 
-All else stays: notes, a `README.md` that is no card, data, logs, the state of a training, what begins with a dot, and
-folders that are a checkpoint of their own, such as `checkpoint-500/`.
+All else stays: what the owner of a card wrote around our part of it, notes, a `README.md` that is no card, data, logs,
+the state of a training, what begins with a dot, and folders that are a checkpoint of their own, such as
+`checkpoint-500/`.
 """
 
 import logging
@@ -17,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
+from inc_hf.checkpoint.card_text import is_marked, keep_words
 from inc_hf.config import options
 from inc_hf.models.json_files import read_object
 
@@ -34,7 +36,7 @@ RUNTIME_WEIGHTS = (*TOP_WEIGHTS, "*.xml", "*.bin")
 DESCRIPTIONS = (
     "config.json", "generation_config.json", "adapter_config.json", "inc_config.json", "quantize_config.json",
     "quantization_config.json", "quant_config.json", "quanto_qmap.json", "ort_config.json", "openvino_config.json",
-    "best_configure.yaml", "recipe.yaml",
+    "best_configure.yaml", "recipe.yaml", "inc_card.svg",
 )  # fmt: skip
 TOKENIZER = (
     "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
@@ -71,6 +73,8 @@ def carry_over(old: Path, new: Path) -> None:
     for path in _kept(old, new, old, gone):
         (new / path.relative_to(old)).parent.mkdir(parents=True, exist_ok=True)
         _copy(path, new / path.relative_to(old))
+    if (new / CARD).is_file() and is_marked(older := _text(old / CARD)):
+        keep_words(new / CARD, older)
     if gone:
         logger.info("Gone with the older model in %s: %s.", old, ", ".join(sorted(gone)))
 
@@ -192,6 +196,10 @@ def _head(path: Path) -> str:
             return file.read(64)
     except OSError:
         return ""
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -123,18 +123,22 @@ def _config_of(args: argparse.Namespace) -> BenchmarkConfig:
 
 def _add_scores(result: "BenchmarkResult", name: str, dataset: Any, args: argparse.Namespace) -> None:
     """Of the model, and of the baseline if it is no twin with random weights."""
-    result.measurements[-1].score = _score(name, args.backend, dataset, args)
-    if args.baseline:
-        result.measurements[0].score = _score(args.baseline, "torch", dataset, args)
-
-
-def _score(name: str, backend: str, dataset: Any, args: argparse.Namespace) -> float:
     from inc_hf.commands.loading import load_model, load_tokenizer, scores_of
+    from inc_hf.evaluation.agreement import agreement
+    from inc_hf.evaluation.named_data import named_data
+    from inc_hf.models.batches import batches_of
 
-    model = load_model(name, args.task, args.trust_remote_code, backend=backend)
+    first, last = result.measurements[0], result.measurements[-1]
     tokenizer = load_tokenizer(name, args.trust_remote_code)
-    (score,) = scores_of(model.eval(), dataset, tokenizer, args).values()
-    return score
+    model = load_model(name, args.task, args.trust_remote_code, backend=args.backend).eval()
+    ((metric, last.score),) = scores_of(model, dataset, tokenizer, args).items()
+    result.scored_on = {"metric": metric, "dataset": named_data(dataset)}
+    if args.baseline:
+        float_model = load_model(args.baseline, args.task, args.trust_remote_code, backend="torch").eval()
+        of_baseline = load_tokenizer(args.baseline, args.trust_remote_code)
+        (first.score,) = scores_of(float_model, dataset, of_baseline, args).values()
+        batches = batches_of(dataset, model, tokenizer, batch_size=32)
+        last.agreement = agreement(model, float_model, batches, args.task)
 
 
 def _report(result: "BenchmarkResult", args: argparse.Namespace) -> None:
@@ -144,6 +148,8 @@ def _report(result: "BenchmarkResult", args: argparse.Namespace) -> None:
     console.print(result.to_table())
     for note in result.notes:
         console.print(note, style="yellow" if note is not result.notes[0] or result.is_noisy else None)
+    if (same := result.measurements[-1].agreement) is not None:
+        console.print(f"Same answers as {result.measurements[0].name}: {100 * same:.1f} %", highlight=False)
     if args.json:
         console.print(f"Written: {result.to_json_file(args.json)}", highlight=False)
     if args.plot:

@@ -20,7 +20,7 @@ from inc_hf.errors import usage_error_for
 from inc_hf.evaluation.named_data import data_in_words
 from inc_hf.models.source import config_without_code
 from inc_hf.models.tasks import architectures_of
-from inc_hf.results.base import INC_CONFIG_NAME
+from inc_hf.results.write_card import INC_CONFIG_NAME
 from inc_hf.runtimes.check import check_files
 from inc_hf.version import versions
 

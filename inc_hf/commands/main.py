@@ -11,7 +11,20 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from inc_hf.commands import benchmark, convert, demo, distill, export, info, migrate, prune, quantize, report, train
+from inc_hf.commands import (
+    benchmark,
+    card,
+    convert,
+    demo,
+    distill,
+    export,
+    info,
+    migrate,
+    prune,
+    quantize,
+    report,
+    train,
+)
 from inc_hf.commands.exit_codes import EXIT_BAD_INPUT, EXIT_CODES, EXIT_INTERRUPTED
 from inc_hf.commands.output import add_output_arguments, speaking
 from inc_hf.commands.processes import is_main
@@ -32,6 +45,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Run]] 
     "benchmark": ("measure a model beside the float one", benchmark.add_arguments, benchmark.benchmark),
     "info": ("show what a checkpoint holds, or what this machine offers", info.add_arguments, info.info),
     "report": ("make one page of a checkpoint or a workspace", report.add_arguments, report.report),
+    "card": ("write the model card of a directory anew", card.add_arguments, card.card),
     "migrate": ("bring scripts and confs of INC and optimum-intel here", migrate.add_arguments, migrate.migrate),
     "demo": ("fine-tune, quantize, save, load and compare a real model", demo.add_arguments, demo.demo),
 }

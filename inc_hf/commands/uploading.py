@@ -20,14 +20,14 @@ def upload(push: Callable[[str], str], args: argparse.Namespace) -> str:
     """
     from huggingface_hub.errors import HfHubHTTPError
 
-    from inc_hf.checkpoint.publish import HubUnreachableError
+    from inc_hf.checkpoint.hub_errors import UploadError
 
     what = f"{args.output} is saved, but cannot be uploaded to {args.push_to_hub}"
     try:
         with usage_error_for(what):
             return push(args.push_to_hub)
-    except HubUnreachableError as error:
-        raise NotUploadedError(str(HubUnreachableError(args.push_to_hub, error.error, args.output))) from error
+    except UploadError as error:
+        raise NotUploadedError(str(type(error)(args.push_to_hub, error.error, args.output))) from error
     except (UsageError, OSError, HfHubHTTPError) as error:
         told = str(error)
         raise NotUploadedError(told if told.startswith(what) else f"{what}: {told}") from error

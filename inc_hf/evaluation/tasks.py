@@ -47,7 +47,6 @@ def evaluate_task(
     check_not_empty(batches is not None)
     task = check_task(task, needed=True)
     check_glue_task(metric)
-    answers_to = SCORES[SCORED[task].scored_by]
     count: Count | None = None
     rows = 0
     with torch.no_grad():
@@ -55,10 +54,7 @@ def evaluate_task(
             if not isinstance(batch, Mapping):
                 came = reprlib.repr(batch)
                 raise UsageTypeError(f"A batch must be a dict of tensors by the names of inputs, got {came}.")
-            inputs = _inputs_of(model, batch, SCORED[task].output is None, rows)
-            with error_of_data(model, "evaluation", inputs):
-                output = run(model, inputs)
-            found = answers_to(model, output, batch, rows)
+            found = answers_to(model, batch, task, rows)
             count = count or count_for(metric, found[0])
             right = [count.update(answers) for answers in found]
             rows += (samples := batch_length(batch))
@@ -67,6 +63,18 @@ def evaluate_task(
                 break
     check_not_empty(rows)
     return {getattr(count, "name", "accuracy"): count.result()}
+
+
+def answers_to(model: nn.Module, batch: Mapping[str, Tensor], task: str, first_row: int = 0) -> list[Answers]:
+    """What a model answers to a labelled batch.
+
+    Args:
+        first_row (`int`): the number of the batch's first sample, for messages.
+    """
+    inputs = _inputs_of(model, batch, SCORED[task].output is None, first_row)
+    with error_of_data(model, "evaluation", inputs):
+        output = run(model, inputs)
+    return SCORES[SCORED[task].scored_by](model, output, batch, first_row)
 
 
 def count_for(metric: str | None, answers: Answers) -> Count:

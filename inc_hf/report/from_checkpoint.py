@@ -3,22 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
 
 from inc_hf.checkpoint.adopt import as_dict
 from inc_hf.checkpoint.contents import entries_of
+from inc_hf.checkpoint.sizes import packed_counts
 from inc_hf.coverage import Coverage
 from inc_hf.errors import usage_error_for
 from inc_hf.evaluation.named_data import data_in_words
 from inc_hf.inference.layers import measured
 from inc_hf.models.source import config_without_code
 from inc_hf.models.tasks import architectures_of
-from inc_hf.quantize.nn import QModule
 from inc_hf.report.facts import Facts
 from inc_hf.report.parts import parts_in_files
 from inc_hf.report.reading import damaged, read_dict
-from inc_hf.results.base import INC_CONFIG_NAME
+from inc_hf.results.write_card import INC_CONFIG_NAME
 from inc_hf.runtimes.check import check_files
 from inc_hf.runtimes.one_by_one import layers_in_files
 
@@ -39,7 +38,7 @@ def tell_of_checkpoint(directory: Path, facts: Facts) -> None:
         config = config_without_code(directory)
     model = check_files(directory, config)
     facts.about = {"Model": (architectures_of(config) or ["unknown"])[0], **facts.about}
-    facts.parts = parts_in_files(entries_of(directory), _weights_of(model))
+    facts.parts = parts_in_files(entries_of(directory), {} if model is None else packed_counts(model))
     if model is not None and _method(config) in READABLE:
         facts.layers = measured(layers_in_files(directory, model))
 
@@ -69,16 +68,3 @@ def _about(summary: dict[str, Any]) -> dict[str, str]:
 
 def _method(config: PreTrainedConfig) -> str | None:
     return (as_dict(getattr(config, "quantization_config", None)) or {}).get("quant_method")
-
-
-def _weights_of(model: PreTrainedModel | None) -> dict[str, int]:
-    """Quantized module -> how many numbers its weight has."""
-    modules = {} if model is None else dict(model.named_modules())
-    return {name: _count(module) for name, module in modules.items() if isinstance(module, QModule)}
-
-
-def _count(module: nn.Module) -> int:
-    count = 1
-    for side in getattr(module, "unpacked_shape", None) or module.weight.shape:
-        count *= side
-    return count

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from torch import nn
 
 from inc_hf.checkpoint.contents import Entries
+from inc_hf.checkpoint.sizes import float_bytes
 from inc_hf.models.size import bytes_of
 from inc_hf.report.facts import Part
 
-NO_WEIGHTS = ("_scale", "_zero_point", "_shape", "_g_idx", "_mask")  # tensors that a float model does not have
 Sized = tuple[str, int, int]  # name of a tensor, its bytes, its bytes in float32
 
 
@@ -36,7 +36,7 @@ def parts_in_files(entries: Entries, weights: dict[str, int]) -> list[Part]:
         weights: module -> how many numbers its weight has, where several are packed into one.
     """
     ordered = sorted(entries.items(), key=lambda item: _natural(item[0]))  # files have them by letters
-    return parts_of((name, _stored(e), _floats(name, e, weights)) for name, e in ordered)
+    return parts_of((name, _stored(e), float_bytes(name, e, weights)) for name, e in ordered)
 
 
 def parts_in_memory(model: nn.Module, quantized: nn.Module) -> list[Part]:
@@ -59,18 +59,6 @@ def _sizes(model: nn.Module) -> dict[str, int]:
 def _stored(entry: dict) -> int:
     start, end = entry["data_offsets"]
     return end - start
-
-
-def _floats(name: str, entry: dict, weights: dict[str, int]) -> int:
-    owner, _, tensor = name.rpartition(".")
-    if tensor.endswith(NO_WEIGHTS):
-        return 0
-    count = weights.get(owner) if tensor in ("weight", "weight_packed") else None
-    if count is None:
-        count = 1
-        for side in entry["shape"]:
-            count *= side
-    return 4 * count
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

@@ -1,6 +1,5 @@
 """Results that stand for a model, and what all of them need to be kept and published."""
 
-import json
 import os
 import weakref
 from pathlib import Path
@@ -8,19 +7,21 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from inc_hf.checkpoint.hub_errors import UploadError
 from inc_hf.checkpoint.plain import is_plain
-from inc_hf.checkpoint.publish import CARD, HubUnreachableError, push_directory
+from inc_hf.checkpoint.publish import CARD, push_directory
 from inc_hf.config.checks import did_you_mean
 from inc_hf.errors import UsageTypeError
+from inc_hf.matching.sentences import encoder_of
 from inc_hf.prune import report_sparsity
 from inc_hf.results.card import name_repository
-from inc_hf.version import versions
+from inc_hf.results.license import fetch_card
+from inc_hf.results.story import base_model_of
 
 HUB_ARGUMENTS = (
     "repo_id", "private", "token", "commit_message", "commit_description", "revision", "create_pr",
 )  # fmt: skip
 OTHERS = ("tokenizer", "overwrite", "push_to_hub")
-INC_CONFIG_NAME = "inc_config.json"
 
 
 class StandsForModel:
@@ -77,8 +78,8 @@ class StandsForModel:
         """Upload a model that is saved, to a repository of that name unless another is named."""
         try:
             self.push_to_hub(repo_id or saved.name, tokenizer, **hub)
-        except HubUnreachableError as error:
-            raise HubUnreachableError(error.repo_id, error.error, saved) from error
+        except UploadError as error:
+            raise type(error)(error.repo_id, error.error, saved) from error
 
     def save(self, output_dir: str | os.PathLike) -> Path:
         """INC's name for `save_pretrained`, which overwrites as INC does."""
@@ -93,16 +94,23 @@ class StandsForModel:
         commit_message: str | None = None,
         **commit: Any,
     ) -> str:
-        """Upload what `save_pretrained` writes; returns the address of the commit.
+        """Upload what `save_pretrained` writes, as one commit; returns its address, a `huggingface_hub.CommitInfo`.
+
+        If it is interrupted, the repository is as it was. The next try does not send again what has arrived.
 
         Args:
-            commit: `revision`, `create_pr`, `commit_description`, as `huggingface_hub.upload_folder` takes them.
+            private (`bool`, *optional*): whether a repository that is made for it is private.
+            token (`str`, *optional*): by default the one of `hf auth login`.
+            commit: `revision` (a branch, made if there is none), `create_pr` (open a pull request, whose address is
+                `pr_url` of what is returned), `commit_description`.
 
         Raises:
             ConnectionError: the Hub cannot be reached.
+            PermissionError: there is no valid token, or it may not write there.
             TypeError: the model is neither of transformers nor of sentence-transformers.
         """
         refuse_to_upload_others(self.model)
+        fetch_card(base_model_of(encoder_of(self.model)))  # for the license
 
         def write(directory: Path) -> None:
             self.save_pretrained(directory, tokenizer)
@@ -116,13 +124,6 @@ class StandsForModel:
             commit_message or self.upload_message,
             **commit,
         )
-
-
-def write_summary(directory: Path, **about: Any) -> dict[str, Any]:
-    """Write `inc_config.json`: versions, and what is told of how the model was made; returns all of it."""
-    summary = {**{f"{name}_version": version for name, version in versions().items()}, **about}
-    (directory / INC_CONFIG_NAME).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return summary
 
 
 def refuse_to_upload_others(model: nn.Module) -> None:

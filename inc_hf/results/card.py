@@ -1,83 +1,49 @@
-"""Model cards."""
+"""Model cards, made of what `inc_config.json` says, see [`inc_hf.results.write_card`]."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from huggingface_hub import ModelCard, ModelCardData
-from torch import nn
-from transformers import PreTrainedModel
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from inc_hf.checkpoint.card_text import marked
 from inc_hf.evaluation.named_data import data_in_words
-from inc_hf.inference.layers import layers_of
-from inc_hf.matching.sentences import encoder_of
-from inc_hf.models.tasks import task_of
-from inc_hf.quantize.bf16 import bf16_modules
-from inc_hf.quantize.in_words import activations_in_words, bits_in_words
-from inc_hf.quantize.nn import quantized_modules
+from inc_hf.results.about import PRUNED
+from inc_hf.results.card_code import THIS_REPOSITORY, code_of
+from inc_hf.results.card_picture import PICTURE, Bars, draw
 from inc_hf.results.story import HUB_NAME
 
-PRUNED = 0.1  # of the weights that are zero; rounding alone makes some in every model
-THIS_REPOSITORY = "this repository"  # until an upload knows its name
+Summary = Mapping[str, Any]
+SMALLER = 0.95  # of the float size; what is not is no gain to draw
 
 
-class Kind(NamedTuple):
-    """What a card says of a kind of compression; `made` goes on after "A local model", `modules` is how many
-    it changed, 0 if none."""
-
-    tags: tuple[str, ...]
-    word: str
-    made: str
-    modules: int
-    loaded_by_others: str
-
-
-def quantized_card(model: nn.Module, summary: Mapping[str, Any], sentence: str | None = None) -> ModelCard:
-    """Card of a quantized model: what it is, how it scores, how to load it.
+def card_of(summary: Summary) -> ModelCard:
+    """The card of a model: what was done, how it compares with the float one, how to use it, its limits.
 
     Args:
-        sentence (`str`, *optional*): the class of sentence-transformers that loads it.
+        summary: what `inc_config.json` holds.
     """
-    quantization = summary["quantization"]
-    bits = " and ".join(f"{bits}-bit" for bits in quantization["weight_bits"])
-    samples = quantization["dataset_num_samples"]
-    activations = activations_in_words(model)
-    calibrated = f", calibrated on {samples} samples" if quantization["is_static"] and samples else ""
-    with_activations = f" and 8-bit activations ({activations}{calibrated})" if activations != "weights only" else ""
-    kind = _quantized(model, f"with {bits} integer weights{with_activations}", quantization["quantized_modules"])
-    return _card(model, summary, kind, sentence)
-
-
-def _quantized(model: nn.Module, made: str, modules: int) -> Kind:
-    method = encoder_of(model).config.quantization_config.to_dict()["quant_method"]
-    loaded_by_others = "compressed-tensors" if method == "compressed-tensors" else "nobody"
-    return Kind(("int8", "cpu", "quantized", "inc_hf"), "quantized", made, modules, loaded_by_others)
-
-
-def bf16_card(model: nn.Module, summary: Mapping[str, Any], sentence: str | None = None) -> ModelCard:
-    """Card of a model with weights in bfloat16."""
-    kind = Kind(
-        tags=("bf16", "cpu", "inc_hf"),
-        word="in bfloat16",
-        made="with weights in bfloat16",
-        modules=len(bf16_modules(model)),
-        loaded_by_others="float32",
+    template = (files("inc_hf.results") / "templates" / "model_card.md").read_text(encoding="utf-8")
+    compression, tuning, zeros = summary["compression"], summary["tuning"], summary.get("zeros") or {}
+    card = ModelCard.from_template(
+        _metadata(summary),
+        template_str=template,
+        title=(summary.get("base_model") or summary["model"]["class"]).rpartition("/")[2],
+        base=summary.get("base_model") or "A local model",
+        code=code_of(summary["model"], compression["word"] == "quantized"),
+        rows="\n".join(f"| {' | '.join(row)} |" for row in _rows(summary)),
+        picture=PICTURE if bars_of(summary) else None,
+        picture_words=", ".join(bars.name.lower() for bars in bars_of(summary)),
+        done="\n".join(f"- {line}" for line in _done(summary)),
+        zeros=zeros if zeros.get("weights", 0) >= PRUNED else None,
+        scored_on=data_in_words(tuning.get("dataset") or {}),
+        **{key: summary.get(key) for key in ("model", "compression", "coverage", "tuning", "kernels", "measured")},
+        versions=summary,
     )
-    return _card(model, summary, kind, sentence)
-
-
-def trained_card(model: nn.Module, summary: Mapping[str, Any], sentence: str | None = None) -> ModelCard:
-    """Card of a model that was compressed while it was trained: quantized, or else pruned, or neither."""
-    quantized, zeros = quantized_modules(model), summary["zeros"]["weights"]
-    if quantized:
-        kind = _quantized(model, f"in integers ({bits_in_words(model)})", len(quantized))
-    elif zeros >= PRUNED:
-        pruned = sum(layer.zeros.share >= PRUNED for layer in layers_of(model).values())
-        kind = Kind(("pruned", "cpu", "inc_hf"), "pruned", "pruned in training", pruned, "anybody")
-    else:
-        kind = Kind(("cpu", "inc_hf"), "trained", "trained", 0, "anybody")
-    return _card(model, summary, kind, sentence, "quantized" if quantized else "finetune")
+    card.text = "\n" + marked(re.sub(r"\n{3,}", "\n\n", card.text))  # what is not said leaves no gap
+    return card
 
 
 def name_repository(card: Path, repo_id: str) -> None:
@@ -86,38 +52,110 @@ def name_repository(card: Path, repo_id: str) -> None:
     card.write_text(text.replace(f'"{THIS_REPOSITORY}"', f'"{repo_id}"'), encoding="utf-8")
 
 
-def _card(
-    model: nn.Module, summary: Mapping[str, Any], kind: Kind, sentence: str | None, relation: str = "quantized"
-) -> ModelCard:
-    base, tuning = summary.get("base_model"), summary["tuning"]
-    dataset = tuning.get("dataset") or {}
-    data = ModelCardData(
-        library_name="transformers" if sentence is None else "sentence-transformers",
-        tags=list(kind.tags),
+def picture_of(summary: Summary) -> str | None:
+    """The picture of a card, None if nothing is known that could be compared."""
+    return draw(bars_of(summary), summary["compression"]["word"])
+
+
+def bars_of(summary: Summary) -> list[Bars]:
+    """What is known of both models, and can be drawn from zero on."""
+    tuning, size, measured = summary["tuning"], summary["size"], summary.get("measured") or {}
+    bars = []
+    if None not in (pair := (tuning.get("baseline"), tuning.get("score"))) and min(pair) >= 0:
+        bars.append(Bars(_metric(summary).capitalize(), *pair, *(f"{score:.4f}" for score in pair)))
+    if _is_smaller(size):
+        pair = size["as_fp32"], size["weights"]
+        bars.append(Bars("Weights on disk", *pair, *map(_size, pair)))
+    if None not in (pair := (measured.get("fp32_ms"), measured.get("ms"))):
+        bars.append(Bars(f"Time, {measured['batches']}", *pair, *(f"{ms:.1f} ms" for ms in pair)))
+    return bars
+
+
+def _rows(summary: Summary) -> Iterator[tuple[str, str, str]]:
+    """What is compared, in the float model and in this one, in words."""
+    tuning, size, measured = summary["tuning"], summary["size"], summary.get("measured") or {}
+    data = data_in_words(tuning.get("dataset") or {})
+    on = f" on {data}" if data else ""
+    if tuning.get("score") is not None:
+        yield f"{_metric(summary)}{on}", _score(tuning.get("baseline")), _score(tuning["score"])
+    for name, score in (tuning.get("all_scores") or {}).items():
+        if name != tuning.get("metric"):
+            yield f"{name}{on}", _score((tuning.get("baseline_scores") or {}).get(name)), _score(score)
+    if measured.get("agreement") is not None:
+        yield "same answers as FP32", "", f"{100 * measured['agreement']:.1f} %"
+    yield "weights on disk", _size(size["as_fp32"]) if _is_smaller(size) else "", _size(size["weights"])
+    if measured.get("ms") is not None:
+        before = measured.get("fp32_ms")
+        speed = f" ({before / measured['ms']:.1f} × as fast)" if before else ""
+        yield (
+            f"median time, {measured['batches']}",
+            f"{before:.1f} ms" if before else "",
+            f"{measured['ms']:.1f} ms{speed}",
+        )
+
+
+def _done(summary: Summary) -> Iterator[str]:
+    """What training did, as the callbacks have noted it."""
+    training = summary.get("training") or {}
+    for told in training.get("pruning", []):
+        yield (
+            f"Pruned in training to {100 * told['target_sparsity']:.0f} % zeros of pattern {told['pattern']} "
+            f"({told['pruning_type']}, steps {told['start_step']} to {told['end_step']})."
+        )
+    if told := training.get("distillation"):
+        teacher = f"from {told['teacher']}" if told["teacher"] else "without a teacher"
+        yield f"Distilled {teacher} for {told['steps']} steps ({', '.join(told['losses'])})."
+    if told := training.get("quantization"):
+        yield f"Trained with rounded weights for {told['steps']} steps ({told['approach']} activations)."
+
+
+def _metadata(summary: Summary) -> ModelCardData:
+    model, compression, tuning = summary["model"], summary["compression"], summary["tuning"]
+    base, dataset = summary.get("base_model"), tuning.get("dataset") or {}
+    results = list(_results(summary))
+    return ModelCardData(
+        library_name="sentence-transformers" if model["sentence"] else "transformers",
+        pipeline_tag=None if model["sentence"] else model["task"],
+        tags=compression["tags"],
         base_model=base,
-        base_model_relation=relation if base else None,
+        base_model_relation=compression["relation"] if base else None,
         datasets=[dataset["name"]] if HUB_NAME.fullmatch(dataset.get("name", "")) else None,
         metrics=[tuning["metric"]] if tuning.get("metric") else None,
-    )
-    return ModelCard.from_template(
-        data,
-        template_str=(files("inc_hf.results") / "templates" / "model_card.md").read_text(encoding="utf-8"),
-        architecture=type(model).__name__,
-        auto_class=_inc_class(encoder_of(model)),
-        sentence=sentence,
-        base_model_name=base or "A local model",
-        kind=kind,
-        coverage=summary["coverage"],
-        zeros=summary["zeros"] if summary["zeros"]["weights"] >= PRUNED else None,
-        kernels=summary["kernels"],
-        tuning=tuning if tuning["score"] is not None else None,
-        scored_on=data_in_words(dataset),
-        repository=THIS_REPOSITORY,
-        versions=summary,
+        model_name=f"{model['class']}, {compression['word']}" if results else None,
+        eval_results=results or None,
+        **(summary.get("from_base") or {}),
     )
 
 
-def _inc_class(model: PreTrainedModel) -> str:
-    """The `IncModelFor…` of a model class; `IncModel`, which loads any model without its head, if none fits."""
-    task = task_of(type(model).__name__, model.main_input_name in ("input_features", "input_values"))
-    return "IncModel" if task is None else task.inc_class
+def _results(summary: Summary) -> Iterator[EvalResult]:
+    """The scores for the `model-index`, which has none of unnamed data, metrics or tasks."""
+    tuning, task = summary["tuning"], summary["model"]["task"]
+    dataset, name = tuning.get("dataset") or {}, tuning.get("metric")
+    if tuning.get("score") is None or not (dataset.get("name") and name and task):
+        return
+    for metric, score in {name: tuning["score"], **(tuning.get("all_scores") or {})}.items():
+        yield EvalResult(
+            task_type=task,
+            dataset_type=dataset["name"],
+            dataset_name=data_in_words(dataset),
+            dataset_config=dataset.get("config"),
+            dataset_split=dataset.get("split"),
+            metric_type=metric,
+            metric_value=score,
+        )
+
+
+def _is_smaller(size: Mapping[str, int]) -> bool:
+    return size["weights"] < SMALLER * size["as_fp32"]
+
+
+def _metric(summary: Summary) -> str:
+    return summary["tuning"].get("metric") or "score"
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

@@ -15,10 +15,8 @@ from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.prune import report_sparsity
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.base import write_summary
-from inc_hf.results.card import trained_card
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
-from inc_hf.results.write_card import write_card
+from inc_hf.results.write_card import tell
 
 
 class CompressedModel(Scored, nn.Module):
@@ -74,8 +72,7 @@ class CompressedModel(Scored, nn.Module):
         """Write config, safetensors, `inc_config.json`, a model card and the tokenizer, if there is one."""
         write_model(self.model, tokenizer, directory)
         about = {"coverage": self.coverage and self.coverage.to_dict(), **story_of_weights(self.model)}
-        summary = write_summary(directory, base_model=base_model_of(self.model), **about, tuning=self.scores())
-        write_card(trained_card, self.model, summary, directory)
+        tell(self.model, directory, base_model=base_model_of(self.model), **about, tuning=self.scores())
 
     def report_sparsity(self) -> tuple[Any, float]:
         """A table of the layers with their zeros, and the share of zeros in per cent, see `inc_hf.prune`."""

@@ -12,10 +12,9 @@ from inc_hf.checkpoint.plain import is_plain
 from inc_hf.checkpoint.save import check_keeps_original
 from inc_hf.coverage import Coverage
 from inc_hf.quantize.bf16 import bf16_modules
-from inc_hf.results.base import StandsForModel, refuse_to_upload_others, refuse_unused, write_summary
-from inc_hf.results.card import bf16_card
+from inc_hf.results.base import StandsForModel, refuse_to_upload_others, refuse_unused
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
-from inc_hf.results.write_card import write_card
+from inc_hf.results.write_card import tell
 from inc_hf.tune import TuneResult
 from inc_hf.tune.table import Trials
 
@@ -87,8 +86,7 @@ class MixedModel(Scored, StandsForModel):
                 load_in_float32(directory / "config.json")
             coverage = self.coverage and self.coverage.to_dict()
             about = {"base_model": base_model_of(self.model), "coverage": coverage, **story_of_weights(self.model)}
-            summary = write_summary(directory, **about, tuning=self.scores())
-            write_card(bf16_card, self.model, summary, directory)
+            tell(self.model, directory, **about, tuning=self.scores())
 
         saved = save_checkpoint(write, save_directory, overwrite)
         if push_to_hub:

@@ -15,10 +15,9 @@ from inc_hf.coverage import Coverage
 from inc_hf.export import export
 from inc_hf.quantize.in_words import is_mixed, model_in_words
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.base import StandsForModel, refuse_to_upload_others, refuse_unused, write_summary
-from inc_hf.results.card import quantized_card
+from inc_hf.results.base import StandsForModel, refuse_to_upload_others, refuse_unused
 from inc_hf.results.story import Scored, base_model_of, story_of_weights
-from inc_hf.results.write_card import write_card
+from inc_hf.results.write_card import tell
 from inc_hf.tune import Candidate, TuneResult
 from inc_hf.tune.deploy import FILE as DEPLOY
 from inc_hf.tune.deploy import DeployConfig
@@ -82,7 +81,8 @@ class QuantizedModel(Scored, StandsForModel):
         )
 
     def summary(self) -> dict[str, Any]:
-        """What `inc_config.json` holds: versions, base model, approach, coverage, zeros and kernels, scores."""
+        """How it was made: versions, base model, approach, coverage, zeros and kernels, scores. `inc_config.json` has
+        the class, the compression and the size of what is saved as well."""
         is_static = any(module.scheme.is_static for module in quantized_modules(self.model).values())
         return {
             **{f"{name}_version": version for name, version in versions().items()},
@@ -146,11 +146,9 @@ class QuantizedModel(Scored, StandsForModel):
 
         def write(directory: Path) -> None:
             self.write_weights(directory, tokenizer or self.tokenizer)
-            summary = self.summary()
-            write_summary(directory, **summary)
             if self.deploy is not None:
                 self.deploy.save(directory / DEPLOY)
-            write_card(quantized_card, self.model, summary, directory)
+            tell(self.model, directory, **self.summary())
 
         saved = save_checkpoint(write, save_directory, overwrite)
         if push_to_hub:

@@ -1,42 +1,61 @@
-"""A model card written beside its model, behind the one that a model of sentence-transformers has."""
+"""What is written beside a saved model: `inc_config.json`, and a card with a picture that says the same to people."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard
 from torch import nn
-from yaml import YAMLError
 
+from inc_hf.atomic import write_text
+from inc_hf.checkpoint.card_text import merged
 from inc_hf.checkpoint.plain import is_plain
-from inc_hf.checkpoint.stale import CARD, is_card
-from inc_hf.models.sentence_files import sentence_class
+from inc_hf.checkpoint.stale import CARD
+from inc_hf.matching.sentences import encoder_of
+from inc_hf.results.about import about_files, compression_of
+from inc_hf.results.card import card_of, picture_of
+from inc_hf.results.card_picture import PICTURE
+from inc_hf.results.license import told_by_base
+from inc_hf.version import versions
+
+INC_CONFIG_NAME = "inc_config.json"
 
 
-def write_card(make: Callable[..., ModelCard], model: nn.Module, summary: Mapping[str, Any], directory: Path) -> None:
-    """Write the card that `make` makes to the `directory` of a saved model.
+def tell(model: nn.Module, directory: Path, **story: Any) -> None:
+    """Write all of it to the `directory` where `model` is saved.
 
     The card of a model of sentence-transformers that lies there stays, with ours behind it. A plain module has none.
+
+    Args:
+        story: how the model was made: `base_model`, `coverage`, `zeros`, `kernels`, `tuning`, …
     """
+    summary = {**{f"{name}_version": version for name, version in versions().items()}, **story}
     if is_plain(model):
+        write_summary(summary, directory)
         return
-    sentence = sentence_class(directory)
-    card = make(model, summary, sentence)
-    if sentence is not None and is_card(directory / CARD):
-        card = _behind(directory / CARD, card)
-    card.save(directory / CARD)
+    summary |= {"compression": compression_of(model, summary), **about_files(directory, model)}
+    if from_base := told_by_base(getattr(encoder_of(model).config, "name_or_path", None)):
+        summary["from_base"] = from_base
+    write_card(summary, directory)
 
 
-def _behind(path: Path, ours: ModelCard) -> ModelCard:
-    """Another card, with what ours says after its end, and with our tags."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        card = ModelCard(text)
-    except (ValueError, YAMLError):  # its metadata are nobody's that could be read
-        return ours
-    card.data.library_name = card.data.library_name or ours.data.library_name
-    card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *ours.data.tags]))
-    if ours.data.base_model:
-        card.data.base_model, card.data.base_model_relation = ours.data.base_model, ours.data.base_model_relation
-    card.text = f"{card.text.rstrip()}\n\n{ours.text.strip()}\n"
-    return card
+def write_summary(summary: Mapping[str, Any], directory: Path) -> None:
+    """Write `inc_config.json`."""
+    write_text(directory / INC_CONFIG_NAME, json.dumps(summary, indent=2) + "\n")
+
+
+def write_card(summary: Mapping[str, Any], directory: Path, given: Collection[str] = ()) -> None:
+    """Write `inc_config.json`, the card and its picture; what the owner of the card there wrote stays.
+
+    Args:
+        given: names of metadata, such as "license", that are not to stay as they are in the card there.
+    """
+    path, text = directory / CARD, str(card_of(summary))
+    if path.is_file():
+        text = merged(path.read_text(encoding="utf-8"), text, given)
+    write_summary(summary, directory)
+    write_text(path, text)
+    if (picture := picture_of(summary)) is None:
+        (directory / PICTURE).unlink(missing_ok=True)
+    else:
+        write_text(directory / PICTURE, picture)

@@ -11,20 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import ModelCardData
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, modeling_outputs
 from transformers.modeling_outputs import ModelOutput
 
+from inc_hf.atomic import write_text
 from inc_hf.checkpoint import save_checkpoint
+from inc_hf.checkpoint.card_text import marked
 from inc_hf.checkpoint.publish import push_directory
 from inc_hf.checkpoint.save import check_keeps_original
+from inc_hf.checkpoint.stale import CARD
 from inc_hf.errors import UsageError
 from inc_hf.export.built_in import METADATA, BuiltIn
 from inc_hf.export.layout import FOLDER
-from inc_hf.models.tasks import TASKS
+from inc_hf.models.tasks import TASKS, task_of
 from inc_hf.runtimes.arguments import as_asked, feed_of, without_metadata
 from inc_hf.runtimes.session import Session
+from inc_hf.version import __version__
 
 # End of the name of a model class -> what it returns.
 OUTPUTS: dict[str, type[ModelOutput]] = {
@@ -177,13 +181,18 @@ class RuntimeModel:
 
         def write(directory: Path) -> None:
             self.save_pretrained(directory)
-            data = ModelCardData(library_name="transformers", tags=["onnx", "inc_hf", *(tags or [])])
-            load = f"`from_pretrained(…, backend={self.backend!r})` of `inc_hf` loads it."
-            ModelCard(f"---\n{data.to_yaml()}\n---\n\n{type(self).__name__} as ONNX: {load}\n").save(
-                directory / "README.md"
-            )
+            write_text(directory / CARD, self._card(repo_id, tags or []))
 
         return push_directory(write, repo_id, private, token, commit_message or "Upload model", **commit)
+
+    def _card(self, repo_id: str, tags: list[str]) -> str:
+        """What it is, and code that loads it."""
+        data = ModelCardData(library_name="transformers", tags=["onnx", "inc_hf", *tags])
+        task = task_of(type(self).__name__, self.main_input_name in ("input_features", "input_values"))
+        load = "IncModel" if task is None else task.inc_class
+        code = f'from inc_hf import {load}\n\nmodel = {load}.from_pretrained("{repo_id}", backend="{self.backend}")'
+        text = f"# {type(self).__name__} as ONNX\n\nMade with inc_hf {__version__}.\n\n```python\n{code}\n```"
+        return f"---\n{data.to_yaml()}\n---\n\n{marked(text)}"
 
     def extra_repr(self) -> str:
         files = ", ".join(path.name for path in self.files)

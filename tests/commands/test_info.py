@@ -88,7 +88,7 @@ class TestInfo:
         assert (tuning["metric"], tuning["baseline"]) == ("accuracy", 1.0)
         assert tuning["dataset"] == "dev.tsv (24 samples)"
         card = Path("out/README.md").read_text()
-        assert "| dev.tsv (24 samples) | before |" in card and "| accuracy | 1.0000 |" in card
+        assert "| accuracy on dev.tsv (24 samples) | 1.0000 |" in card
 
     @pytest.mark.parametrize("save", [
         lambda model: model.save_pretrained("out"),

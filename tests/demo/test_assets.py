@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from fakehub import FIRST_COMMIT
+from fakehub import Repo
 
 from inc_hf.demo import assets
 from inc_hf.demo.assets import HUB_MODEL, cache_dir, hub_is_reachable, minilm_directory, movie_reviews
@@ -45,7 +45,7 @@ class TestHubIsReachable:
         return fake_hub
 
     def test_with_the_model(self, hub):
-        hub.repos[HUB_MODEL] = {FIRST_COMMIT: {}}
+        hub.repos[HUB_MODEL] = Repo()
         assert hub_is_reachable() is True
         assert hub.requests == [f"GET /api/models/{HUB_MODEL}"]
 
@@ -54,14 +54,14 @@ class TestHubIsReachable:
 
     @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])
     def test_offline(self, hub, monkeypatch, value):
-        hub.repos[HUB_MODEL] = {FIRST_COMMIT: {}}
+        hub.repos[HUB_MODEL] = Repo()
         monkeypatch.setenv("HF_HUB_OFFLINE", value)
         assert hub_is_reachable() is False
         assert hub.requests == []
 
     @pytest.mark.parametrize("value", ["0", "false", ""], ids=["0", "false", "empty"])
     def test_not_offline(self, hub, monkeypatch, value):
-        hub.repos[HUB_MODEL] = {FIRST_COMMIT: {}}
+        hub.repos[HUB_MODEL] = Repo()
         monkeypatch.setenv("HF_HUB_OFFLINE", value)
         assert hub_is_reachable() is True
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import transformers
@@ -14,7 +15,8 @@ from inc_hf import mix_precision, ops
 from inc_hf.checkpoint import attach_quantizer
 from inc_hf.errors import UsageError
 from inc_hf.quantize.nn import quantized_modules
-from inc_hf.results.card import _inc_class, quantized_card
+from inc_hf.results.about import about_files, about_model, compression_of
+from inc_hf.results.card import card_of as card_from
 from inc_hf.results.compressed import CompressedModel
 
 pytest_plugins = ["hub_fixture"]
@@ -85,8 +87,15 @@ assert 'SentenceTransformer("user/sentences-int8")' in card and "base_model: use
 """
 
 
+def told(result) -> dict:
+    """What `inc_config.json` would hold, of a model that lies nowhere yet."""
+    summary = result.summary()
+    about = about_files(Path("/nowhere"), result.model)
+    return {**summary, **about, "compression": compression_of(result.model, summary)}
+
+
 def card_of(result) -> ModelCard:
-    return quantized_card(result.model, result.summary())
+    return card_from(told(result))
 
 
 def test_push_and_load(fake_hub, tmp_path):
@@ -99,9 +108,9 @@ def test_push_and_load(fake_hub, tmp_path):
         assert not any("/" in path for path in files)
         data = ModelCard(files["README.md"].decode()).data
         assert data.library_name == "transformers"
-        assert data.tags == ["int8", "cpu", "quantized", "inc_hf"]
+        assert data.tags == ["int8", "quantized", "cpu", "inc_hf"]
         assert f'from_pretrained("{name}")' in files["README.md"].decode()
-        assert len(fake_hub.repos[name]) == 2, "the first, empty commit and one with all files"
+        assert len(fake_hub.repos[name].commits) == 2, "the first, empty commit and one with all files"
     assert "tokenizer.json" in fake_hub.files("user/int8")
 
 
@@ -183,7 +192,7 @@ class TestCard:
     )
     def test_how_to_load(self, model, cls, method):
         text = card_of(quantized(model)).text
-        assert f"from inc_hf import {cls}\n" in text
+        assert f"from inc_hf import {cls}, optimize\n" in text
         assert f'{cls}.from_pretrained("this repository")' in text
         assert ("needs inc_hf" in text) == (method == "inc")
         assert ("`transformers` with the `compressed-tensors` package loads it" in text) == (method != "inc")
@@ -203,7 +212,7 @@ class TestCard:
     )
     def test_the_class_it_names_can_load_it(self, model, auto_class):
         cls = getattr(transformers, model)
-        named = getattr(inc_hf, _inc_class(cls.__new__(cls)))
+        named = getattr(inc_hf, about_model(cls.__new__(cls), Path("/nowhere"))["loaded_by"])
         assert named.auto_class is getattr(transformers, auto_class)
 
     @pytest.mark.parametrize(
@@ -224,14 +233,15 @@ class TestCard:
         assert "activations" not in text
 
     def test_without_scores_there_is_no_table(self):
-        assert "| before |" not in card_of(quantized("bert")).text
+        text = card_of(quantized("bert")).text
+        assert "| score" not in text and "It was not scored here." in text
 
     @pytest.mark.parametrize(("met", "words"), [(True, "was met, after"), (False, "was **not** met, after")])
     def test_scores(self, met, words):
         result = quantized("bert")
-        summary = result.summary()
+        summary = told(result)
         summary["tuning"] = {"met_criterion": met, "baseline": 0.91, "score": 0.9, "trials": 3}
-        text = quantized_card(result.model, summary).text
+        text = card_from(summary).text
         assert "| score | 0.9100 | 0.9000 |" in text
         assert f"The accuracy goal {words} 3 trials." in text
 
@@ -240,8 +250,15 @@ class TestCard:
         result.score, result.baseline, result.met_criterion, result.metric = 0.9, 0.91, True, "f1"
         result.dataset = {"name": "nyu-mll/glue", "config": "mrpc", "split": "validation", "samples": 408}
         card = card_of(result)
-        assert "| nyu-mll/glue mrpc, validation (408 samples) | before | quantized |" in card.text
-        assert "| f1 | 0.9100 | 0.9000 |" in card.text
+        assert "| | FP32 | quantized |" in card.text
+        assert "| f1 on nyu-mll/glue mrpc, validation (408 samples) | 0.9100 | 0.9000 |" in card.text
+        (score,) = card.data.eval_results
+        assert (score.dataset_type, score.dataset_config, score.dataset_split) == (
+            "nyu-mll/glue",
+            "mrpc",
+            "validation",
+        )
+        assert (score.task_type, score.metric_type, score.metric_value) == ("text-classification", "f1", 0.9)
         assert card.data.datasets == ["nyu-mll/glue"] and card.data.metrics == ["f1"]
 
     def test_zeros_and_kernels(self):

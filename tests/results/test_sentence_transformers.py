@@ -54,7 +54,8 @@ def test_what_is_loaded_is_what_was_saved(name, source, load, sentences, tmp_pat
         assert np.array_equal(answers(loaded), answers(model))
     np.testing.assert_allclose(answers(loaded), before, atol=0.05)
     assert parts_of(loaded) == parts_of(load(name))
-    assert files_of(tmp_path / "out") == files_of(sentences / name) | {"deploy.json", "inc_config.json"}
+    ours = {"deploy.json", "inc_card.svg", "inc_config.json"}
+    assert files_of(tmp_path / "out") == files_of(sentences / name) | ours
     if name != "pairs":
         assert loaded.similarity_fn_name == ("dot" if name == "cls" else "cosine")
         assert loaded.prompts == load(name).prompts and loaded.prompts["query"] == PROMPTS["query"]

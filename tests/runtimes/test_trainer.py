@@ -55,7 +55,7 @@ other.push_to_hub("user/onnx", tags=["tiny"])
 files = set(api.list_repo_files("user/onnx")) - {".gitattributes"}
 assert files == {"config.json", "README.md", "onnx/model_quantized.onnx", "onnx/model_quantized.onnx_data"}
 data = ModelCard.load("user/onnx").data
-assert data.tags == ["onnx", "inc_hf", "tiny"]
+assert data.tags == ["older", "onnx", "inc_hf", "tiny"]
 for backend in ("onnxruntime", "openvino", "auto"):
     loaded = Model.from_pretrained("user/onnx", backend=backend)
     assert (loaded(**tiny_inputs(model)).logits - expected).abs().max() < 1e-4
