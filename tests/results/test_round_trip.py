@@ -131,8 +131,9 @@ def test_what_a_trainer_pushes_while_it_trains(logged_in, tmp_path):
         if path is not None:
             expected = logits_of(AutoModelForSequenceClassification.from_pretrained(path))
             assert torch.equal(found["stock"][f"user/run@{sha}"], expected)
-    pushed = [files["model.safetensors"] for files in commits.values()]
-    assert set(saved.values()) <= set(pushed), "each checkpoint is there"
+    # Steps may be faster than uploads, which then take the next checkpoint; but never a part of one.
+    final = logged_in.files("user/run")["model.safetensors"]
+    assert {files["model.safetensors"] for files in commits.values()} <= {*saved.values(), final}
     assert torch.equal(found["inc"]["user/run"], logits_of(trainer.model.eval()))
     config = json.loads(logged_in.files("user/run")["config.json"])
     assert config["quantization_config"]["quant_method"] == "compressed-tensors"
