@@ -15,7 +15,7 @@ from inc_hf.export.onnx import export_onnx
 
 
 @pytest.mark.parametrize("approach", ["float", "dynamic", "static"])
-@pytest.mark.parametrize("name", ["bert", "vit"])
+@pytest.mark.parametrize("name", ["bert", pytest.param("vit", marks=pytest.mark.slow(*ONNX))])
 def test_the_same_outputs(name, approach, tmp_path):
     pytest.importorskip("openvino")
     model = tiny_model(name, num_hidden_layers=2)  # errors of OpenVINO began in the second layer

@@ -31,6 +31,7 @@ def int8(tmp_path_factory, onnx_files):
     return folder
 
 
+@pytest.mark.slow("inc_hf/benchmark", "inc_hf/inference", "inc_hf/quantize", "inc_hf/runtimes")
 def test_beside_a_float_twin(int8):
     result = fit(int8, batch_size=2, sequence_length=16, **SHORT)
     first, ours = result.measurements

@@ -50,6 +50,7 @@ def is_alive(pid):
 
 
 @two_cores
+@pytest.mark.slow("inc_hf/benchmark")
 def test_a_slow_starter(task):
     """It is waited for: in every turn both run at the same time."""
     late = ("sh", "-c", f"sleep 3; exec {' '.join(WORKER)}")
@@ -85,6 +86,7 @@ def test_one_that_fails_ends_all(what, task, tmp_path):
     assert not is_alive(good.process.pid) and not is_alive(bad.process.pid)
 
 
+@pytest.mark.slow("inc_hf/benchmark")
 def test_one_that_dies_in_its_turn(task):
     instance = Instance("model", task, cpus(1)[0])
     with pytest.raises(BenchmarkError, match="model was ended by signal 9"):

@@ -129,7 +129,10 @@ def test_pruned_distilled_and_quantized_in_one_run(order, tmp_path):
         {"gradient_accumulation_steps": 2},
         {"bf16": True},
         {"activation_checkpointing": True},
-        {"torch_compile": True, "torch_compile_backend": "aot_eager"},
+        pytest.param(
+            {"torch_compile": True, "torch_compile_backend": "aot_eager"},
+            marks=pytest.mark.slow("inc_hf/callbacks", "inc_hf/quantize", "inc_hf/ops"),
+        ),
         {
             "load_best_model_at_end": True,
             "eval_strategy": "steps",

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import torch
+from slow import ONNX
 from tiny import logits_of, quantized, tiny_inputs, tiny_model, tiny_tokenizer
 from transformers import pipeline
 
@@ -36,6 +37,7 @@ def test_beside_the_weights(int8, capsys):
     torch.testing.assert_close(model(**tiny_inputs(model)).logits, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow("inc_hf/commands", *ONNX)
 def test_in_a_directory_of_its_own(int8, tmp_path):
     assert main(["export", "-m", str(int8), "-o", "out", "--quant-format", "QOperator"]) == 0
     found = files(tmp_path / "out")
@@ -64,7 +66,10 @@ def test_dtype_of_the_file(stored, asked, expected, tmp_path):
     assert dtype_to_load(str(tmp_path / "model"), asked) == expected
 
 
-@pytest.mark.parametrize("name, suffix", [("bert", "_bf16"), ("t5", "")])
+@pytest.mark.parametrize(
+    "name, suffix",
+    [("bert", "_bf16"), pytest.param("t5", "", marks=pytest.mark.slow("inc_hf/commands", *ONNX))],
+)
 def test_other_dtypes_and_kinds(name, suffix, tmp_path):
     model = tiny_model(name)
     if name == "t5":

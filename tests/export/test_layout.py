@@ -93,6 +93,7 @@ def test_parity(name, approach, onnx_files):
         assert max((array == 0).mean() for array in stored.values()) > 0.4
 
 
+@pytest.mark.slow(*ONNX)
 def test_two_steps_share_their_weights(float_files):
     _, decoder = float_files("t5")
     graph = onnx.load(decoder).graph
@@ -119,7 +120,7 @@ def test_names_that_other_programs_know(onnx_files):
     assert [value.name for value in graph.output] == ["logits", "present.0.key", "present.0.value"]
 
 
-@pytest.mark.parametrize("name", ["bert", "t5"])
+@pytest.mark.parametrize("name", ["bert", pytest.param("t5", marks=pytest.mark.slow(*ONNX))])
 def test_bf16_weights(name, float_files, tmp_path):
     model = tiny_model(name, **SIZES[name])
     size = sum(path.stat().st_size for path in float_files(name))

@@ -73,7 +73,7 @@ def test_the_same_tokens(case, backend, folders):
         assert expected.unique().numel() > 4
 
 
-@pytest.mark.parametrize("case", ["llama-int8", "t5-int8"])
+@pytest.mark.parametrize("case", ["llama-int8", pytest.param("t5-int8", marks=pytest.mark.slow(*ONNX))])
 def test_steps_with_a_cache_are_those_without(case, folders):
     model = load(folders, case, "onnxruntime")
     ids = torch.randint(5, 90, (2, 6))
@@ -87,6 +87,7 @@ def test_steps_with_a_cache_are_those_without(case, folders):
     assert rest[CACHE].get_seq_length() == 6
 
 
+@pytest.mark.slow(*ONNX)
 def test_losses_are_those_of_torch(folders):
     for case in ("llama-float", "bart-float"):
         model, other = torch_model(case), load(folders, case, "onnxruntime")

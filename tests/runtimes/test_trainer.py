@@ -3,6 +3,7 @@
 import pytest
 import torch
 from fakehub import run_with_hub
+from slow import ONNX
 from tiny import quantized, tiny_inputs, tiny_model
 from transformers import Trainer, TrainingArguments
 
@@ -16,7 +17,7 @@ def samples(model, count=10):
     return [{**{k: v[i] for k, v in inputs.items()}, "labels": torch.tensor(i % 2)} for i in range(count)]
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("backend", ["onnxruntime", pytest.param("openvino", marks=pytest.mark.slow(*ONNX))])
 def test_evaluate_and_predict(backend, tmp_path):
     pytest.importorskip(backend)
     model = quantized("bert").model
