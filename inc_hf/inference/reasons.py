@@ -36,6 +36,8 @@ def why_not_faster(module: nn.Module, parent: nn.Module | None, left: str) -> st
         return "there is no kernel for convolutions"
     if isinstance(module, QLinear) and module.scheme.activation is None:
         return "its inputs are not quantized"
+    if isinstance(module, QLinear) and not module.scheme.weight.is_plain:
+        return "there is no kernel for weights in groups or with zero points"
     if isinstance(module, PackedWeight) and not module.is_released and not module.runs_packed():
         return "there are no kernels" if not ops.is_native() else "its weight is not on the CPU"
     if isinstance(module, QLinear | BF16Linear):

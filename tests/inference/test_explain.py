@@ -89,6 +89,11 @@ def test_nothing_is_changed(int8):
 
 MODULES = {
     "weights alone": (lambda: quantized("bert", "weight_only").model, "classifier", "its inputs are not quantized"),
+    "groups": (
+        lambda: quantized("bert", op_type_dict={"Linear": {"weight": {"group_size": 16}}}).model,
+        "classifier",
+        "there is no kernel for weights in groups or with zero points",
+    ),
     "left in float": (lambda: quantized("opt").model, "lm_head", "kept in float"),
     "nothing quantized": (lambda: tiny_model("bert"), "classifier", "not quantized"),
     "a convolution": (
