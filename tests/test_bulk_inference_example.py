@@ -64,7 +64,7 @@ def assert_each_once(rows, files):
 def test_map_goes_on_where_a_process_was_killed(files):
     code, told = run(MAP, files, "-o", "out.parquet")
     assert code != 0 and (files / "killed").exists() and not (files / "out.parquet").exists(), told
-    kept = [path.name for path in (files / ".out-parts").glob("predictions*.arrow")]
+    kept = [path.name for path in (files / ".out-parts").glob("predictions-*.arrow")]
     code, told = run(MAP, files, "-o", "out.parquet")
     assert code == 0 and "400 texts in" in told, told
     assert_each_once(datasets.Dataset.from_parquet(str(files / "out.parquet"), cache_dir=files / "read"), files)

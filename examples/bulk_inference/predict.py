@@ -2,11 +2,13 @@
 
     python examples/bulk_inference/predict.py int8 reviews.csv -o predictions.parquet --workers 2
 
-Each process keeps what it has done beside the input, in `--cache`: a run that was stopped, or that lost a process, is
-started again with the same line, and does only what is missing.
+Each process keeps its part in `--cache` when that is done: a run that was stopped, or that lost a process, is started
+again with the same line, and does only what is missing. Another model, or one that has changed, begins anew.
 """
 
 import argparse
+import hashlib
+import json
 import time
 from functools import partial
 from pathlib import Path
@@ -33,6 +35,13 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def fingerprint_of(model: str, texts: Path, column: str) -> str:
+    """Of what the predictions hang on: the texts and the files of a model's directory, by name, size and time."""
+    paths = [texts, *sorted(Path(model).rglob("*"))]
+    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    return hashlib.sha256(json.dumps([model, column, files]).encode()).hexdigest()[:16]
+
+
 def predict(batch: dict, model: str, column: str) -> dict:
     return classifier_of(model, column)(batch)
 
@@ -43,14 +52,15 @@ def main(arguments: list[str] | None = None) -> None:
     options = {"sep": separator} if separator else {}
     cache = args.cache or args.output.parent / f".{args.output.stem}-parts"
     texts = load_dataset(name, data_files=str(args.texts), split="train", cache_dir=str(cache), **options)
+    fingerprint = fingerprint_of(args.model, args.texts, args.column)
     since = time.perf_counter()
     done = texts.map(
         partial(predict, model=args.model, column=args.column),
         batched=True,
         batch_size=args.batch_size,
         num_proc=args.workers,
-        cache_file_name=str(cache / "predictions.arrow"),
-        new_fingerprint=f"{args.model}-{args.column}".replace("/", "-"),
+        cache_file_name=str(cache / f"predictions-{fingerprint}.arrow"),
+        new_fingerprint=fingerprint,
     )
     say_speed(len(done), since, args.workers)
     done.to_parquet(args.output)
