@@ -8,6 +8,7 @@ from typing import Any
 
 from inc_hf.commands import values
 from inc_hf.commands.exit_codes import EXIT_OK
+from inc_hf.commands.output import is_json, print_json
 from inc_hf.errors import UsageError, usage_error_for
 
 LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -44,8 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def card(args: argparse.Namespace) -> int:
     """Write the card of a directory anew, with its picture and `inc_config.json`; returns the exit code."""
-    from rich.console import Console
-
     from inc_hf.checkpoint.stale import CARD
     from inc_hf.commands.card_facts import facts_in
     from inc_hf.results.license import fetch_card, told_by_base
@@ -65,8 +64,17 @@ def card(args: argparse.Namespace) -> int:
     if args.license:
         summary["from_base"] = {**summary.get("from_base", {}), "license": args.license}
     write_card(summary, directory, ["license"] if args.license else [])
-    Console().print(f"{directory / CARD}: what you wrote outside of our part of it stays", soft_wrap=True)
+    _say(directory / CARD, args)
     return EXIT_OK
+
+
+def _say(file: Path, args: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    if is_json(args):
+        print_json(args, {"card": str(file)})
+    else:
+        Console().print(f"{file}: what you wrote outside of our part of it stays", soft_wrap=True)
 
 
 def _check_readable(file: Path) -> None:

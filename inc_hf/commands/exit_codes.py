@@ -9,6 +9,12 @@ EXIT_CODES = (
 )
 
 
+class InterruptedWithStateError(UsageError):
+    """By the user, with something on disk to go on with."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
 class NotUploadedError(UsageError):
     """The result is saved, but not on the Hub."""
 

@@ -67,8 +67,8 @@ def compression_of(
     if zeros >= PRUNED:
         layers = layers_of(model) if layers is None else layers
         pruned = [layer for layer in layers.values() if layer.zeros.share >= PRUNED]
-        return _kind("pruned", "pruned in training", len(pruned), ["pruned"], "finetune", "anybody")
-    return _kind("trained", "trained", 0, [], "finetune", "anybody")
+        return _kind("pruned", "pruned", len(pruned), ["pruned"], "finetune", "anybody")
+    return _kind("trained", "fine-tuned", 0, [], "finetune", "anybody")
 
 
 def _kind(word: str, made: str, modules: int, tags: list[str], relation: str, loaded_by: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def card_of(summary: Summary) -> ModelCard:
         title=(summary.get("base_model") or summary["model"]["class"]).rpartition("/")[2],
         base=summary.get("base_model") or "A local model",
         code=code_of(summary["model"], compression["word"] == "quantized"),
-        rows="\n".join(f"| {' | '.join(row)} |" for row in _rows(summary)),
+        rows=_table(summary),
         picture=PICTURE if bars_of(summary) else None,
         picture_words=", ".join(bars.name.lower() for bars in bars_of(summary)),
         done="\n".join(f"- {line}" for line in _done(summary)),
@@ -71,6 +71,15 @@ def bars_of(summary: Summary) -> list[Bars]:
     return bars
 
 
+def _table(summary: Summary) -> str:
+    """The float model beside this one; a model that is itself in float and not pruned stands alone."""
+    word, rows = summary["compression"]["word"], [list(row) for row in _rows(summary)]
+    lines = [["", "FP32", word], ["---"] * 3, *rows]
+    if word == "trained" and summary["tuning"].get("baseline") is None:
+        lines = [[line[0], line[2]] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def _rows(summary: Summary) -> Iterator[tuple[str, str, str]]:
     """What is compared, in the float model and in this one, in words."""
     tuning, size, measured = summary["tuning"], summary["size"], summary.get("measured") or {}
@@ -83,7 +92,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str, str]]:
             yield f"{name}{on}", _score((tuning.get("baseline_scores") or {}).get(name)), _score(score)
     if measured.get("agreement") is not None:
         yield "same answers as FP32", "", f"{100 * measured['agreement']:.1f} %"
-    yield "weights on disk", _size(size["as_fp32"]) if _is_smaller(size) else "", _size(size["weights"])
+    yield "weights on disk", _size(size["as_fp32"]), _size(size["weights"])
     if measured.get("ms") is not None:
         before = measured.get("fp32_ms")
         speed = f" ({before / measured['ms']:.1f} × as fast)" if before else ""
@@ -103,10 +112,14 @@ def _done(summary: Summary) -> Iterator[str]:
             f"({told['pruning_type']}, steps {told['start_step']} to {told['end_step']})."
         )
     if told := training.get("distillation"):
-        teacher = f"from {told['teacher']}" if told["teacher"] else "without a teacher"
+        teacher = _teacher(told["teacher"]) if told["teacher"] else "without a teacher"
         yield f"Distilled {teacher} for {told['steps']} steps ({', '.join(told['losses'])})."
     if told := training.get("quantization"):
         yield f"Trained with rounded weights for {told['steps']} steps ({told['approach']} activations)."
+
+
+def _teacher(name: str) -> str:
+    return f"from {name}" if "/" in name else f"from a teacher of the class {name}"
 
 
 def _metadata(summary: Summary) -> ModelCardData:

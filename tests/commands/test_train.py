@@ -111,7 +111,7 @@ def test_measures_are_learned_by_one_output(here, capsys):
     Path("scores.tsv").write_text("text\tlabel\na good film\t4.5\na bad plot\t0.5\nthe film\t2.5\n")
     line = "train encoder -o out --task text-classification --dataset scores.tsv --no-quantize --max-steps 1"
     told = done(capsys, *line.split())
-    assert told["title"].endswith("compressed") and "activations" not in told
+    assert told["title"].endswith("trained") and "activations" not in told
     assert AutoModelForSequenceClassification.from_pretrained("out").config.problem_type == "regression"
 
 
@@ -133,7 +133,7 @@ class TestResume:
         assert main([*self.LINE, "-o", "whole"]) == 0
         self.interrupted(monkeypatch, "out")
         assert list((here.parent / "cache").rglob("checkpoint-5"))
-        capsys.readouterr()
+        assert "interrupted; the same command with --resume goes on" in error_line(capsys.readouterr().err)
         assert main([*self.LINE, "-o", "out", "--max-steps", "12", "--resume"]) == 2
         assert 'training was {"max_steps": 10' in error_line(capsys.readouterr().err)
         assert main([*self.LINE, "-o", "out", "--resume"]) == 0

@@ -38,6 +38,7 @@ WRONG = {
     f"train classifier {OK} --learning-rate -1": "above 0",
     f"train classifier {OK} --batch-size 0": "at least 1",
     f"train classifier {OK} --max-steps 1.5": "'1.5'",
+    f"train classifier {OK} --max-steps 5 --epochs 2": "leave out one",
     f"train classifier {OK} --seed -1": "--seed",
     f"train classifier {OK} --max-length 2": "at least 8",
     f"train classifier {OK} --temperature 0": "above 0",

@@ -156,8 +156,8 @@ TRAINED = {
         "in integers (",  # of 7 or 8 bits, as the CPU has it
         "11",
     ),
-    "pruned": (pruned, "pruned in training, made with", "3"),
-    "distilled": (lambda: tiny_model("bert"), "A local model trained, made with", None),
+    "pruned": (pruned, "A local model, pruned. Made with", "3"),
+    "distilled": (lambda: tiny_model("bert"), "A local model, fine-tuned. Made with", None),
 }
 
 
@@ -250,7 +250,7 @@ class TestCard:
         result.score, result.baseline, result.met_criterion, result.metric = 0.9, 0.91, True, "f1"
         result.dataset = {"name": "nyu-mll/glue", "config": "mrpc", "split": "validation", "samples": 408}
         card = card_of(result)
-        assert "| | FP32 | quantized |" in card.text
+        assert "|  | FP32 | quantized |" in card.text
         assert "| f1 on nyu-mll/glue mrpc, validation (408 samples) | 0.9100 | 0.9000 |" in card.text
         (score,) = card.data.eval_results
         assert (score.dataset_type, score.dataset_config, score.dataset_split) == (
@@ -268,7 +268,7 @@ class TestCard:
             part.data[: len(part) // 2] = 0
         text = card_of(quantized(model)).text
         assert re.search(r"pruned: 4\d\.\d % of the weights of its 8 Linear and Conv layers are zero, 4\d", text)
-        assert not ops.is_native() or f"On a CPU with {ops.isa()} its Linear and Conv layers run on these" in text
+        assert not ops.is_native() or f"it was made on ({ops.isa()}), its Linear and Conv layers run on these" in text
 
     def test_of_bf16(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -286,7 +286,7 @@ class TestCard:
         card = card_of(quantized(model))
         assert card.data.base_model == name
         assert card.data.base_model_relation == "quantized"
-        assert f"{name} with" in card.text
+        assert f"{name}, with" in card.text
 
     @pytest.mark.parametrize(
         "name", ["", "bert", "./models/bert", "/models/bert", "../bert", "a/b/c", "~/bert", "models/"]
@@ -297,7 +297,7 @@ class TestCard:
         card = card_of(quantized(model))
         assert card.data.base_model is None
         assert "base_model" not in card.content
-        assert "A local model with" in card.text
+        assert "A local model, with" in card.text
         assert "models" not in card.text.replace("IncModel", ""), "a path of this machine is nobody's business"
 
     def test_base_model_is_no_existing_directory(self, tmp_path, monkeypatch):

@@ -26,6 +26,8 @@ def check_arguments(args: argparse.Namespace, plan: Plan, command: str) -> str:
         _check_without_training(args, plan)
     elif args.texts:
         raise UsageError("--texts is for pruning without training; with a --dataset leave it out.")
+    if args.epochs is not None and args.max_steps is not None:
+        raise UsageError("--epochs and --max-steps both say how long the training is; leave out one.")
     if plan.teacher is not None:
         check_model(plan.teacher)
     _check_output(args, name)

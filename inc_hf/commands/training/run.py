@@ -1,12 +1,11 @@
 """The whole job: fine-tune if the head is new, prune, distil, train for INT8, quantize, evaluate, save."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from inc_hf.commands import processes
-from inc_hf.commands.exit_codes import EXIT_INTERRUPTED, EXIT_OK
+from inc_hf.commands.exit_codes import EXIT_OK, InterruptedWithStateError
 from inc_hf.commands.training import stages, workspace
 from inc_hf.commands.training.data import data_for
 from inc_hf.commands.training.plan import Plan
@@ -17,10 +16,6 @@ from inc_hf.config import PostTrainingQuantConfig
 from inc_hf.errors import UsageError
 from inc_hf.quantize import resolve_schemes
 from inc_hf.quantize.support import check_supported
-
-
-class Interrupted(Exception):
-    """By the user, with something to go on with."""
 
 
 def run(name: str, args: argparse.Namespace, plan: Plan, command: str) -> int:
@@ -41,9 +36,6 @@ def run(name: str, args: argparse.Namespace, plan: Plan, command: str) -> int:
             workspace.begin(place, asked, args.resume)
         processes.wait()
         made = _trained(job)
-    except Interrupted:
-        print("inc-hf: interrupted; the same command with --resume goes on from the last checkpoint", file=sys.stderr)
-        return EXIT_INTERRUPTED
     finally:
         processes.leave()
     if not processes.is_main():
@@ -80,7 +72,8 @@ def _trained(job: Job) -> Made:
     try:
         return train(job)
     except KeyboardInterrupt as error:
-        raise Interrupted from error
+        words = "interrupted; the same command with --resume goes on from the last checkpoint"
+        raise InterruptedWithStateError(words) from error
     except UsageError:  # found by the first step of a training, so that there is nothing to go on with
         if processes.is_main() and not job.args.resume:
             workspace.clear(job.place)

@@ -12,8 +12,9 @@ def start(args: argparse.Namespace, command: str, done: str) -> int:
     Args:
         done (`str`): what the model is in the end, such as "pruned".
     """
-    args.done = done
     plan = plan_of(args, command)
+    is_plain = plan.pruning is None and plan.teacher is None and plan.quantization is None and not plan.qat
+    args.done = "trained" if is_plain else done
     name = check_arguments(args, plan, command)
     if args.dataset is None:
         from inc_hf.commands.training.once import prune_once

@@ -25,7 +25,7 @@ def facts_of(made: Any, result: Any, scores: dict[str, dict[str, float]], args: 
     """As JSON has them: shares in [0, 1], sizes in bytes."""
     quantized = quantized_modules(result.model)
     layers = layers_of(result.model).values() if made.is_pruned else ()
-    pruned = [layer.zeros for layer in layers if layer.zeros.share >= PRUNED]
+    pruned = [layer.zeros for layer in layers if layer.zeros.share >= PRUNED or layer.zeros.zero_blocks]
     facts: dict[str, Any] = {"saved_in": args.output}
     if made.told:
         facts["trained"] = made.told
@@ -55,10 +55,14 @@ def tell(made: Any, result: Any, scores: dict[str, Any], args: argparse.Namespac
     show(args, f"{type(result.model).__name__}, {args.done}", facts, _rows_of(facts), notes)
 
 
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"
+
+
 def _rows_of(facts: dict[str, Any]) -> dict[str, str]:
     rows = {"saved in": facts["saved_in"]}
     for name, told in facts.get("trained", {}).items():
-        rows[TRAININGS[name]] = f"{told['epochs']:g} epochs, {told['steps']} steps, {told['seconds']:.0f} s"
+        rows[TRAININGS[name]] = f"{told['epochs']:g} epochs, {_steps(told['steps'])}, {told['seconds']:.0f} s"
     if "zeros" in facts:
         rows["zeros"] = f"{100 * facts['zeros']['share']:.1f} % of {facts['zeros']['layers']} layers"
     if "modules_quantized" in facts:
