@@ -200,7 +200,7 @@ def test_a_pruned_model_is_saved_as_the_plain_one(tmp_path):
     manager = prepare_compression(tiny_model("bert"), confs_of("prune"))
     train(manager, manager.model)
     manager.save(tmp_path)
-    assert "pruned in training" in (tmp_path / "README.md").read_text()
+    assert "Pruned in training to" in (tmp_path / "README.md").read_text()
     _, info = AutoModelForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values())
 

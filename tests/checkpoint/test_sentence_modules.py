@@ -65,7 +65,7 @@ def test_over_another_one(source, tmp_path):
 def test_the_card_says_what_it_said_and_how_the_model_is_loaded(source, tmp_path):
     quantize(source, tmp_path / "out")
     card = ModelCard.load(tmp_path / "out" / "README.md")
-    assert card.data.tags == ["sentence-transformers", "int8", "cpu", "quantized", "inc_hf"]
+    assert card.data.tags == ["sentence-transformers", "int8", "quantized", "cpu", "inc_hf"]
     assert card.data.license == "mit" and card.data.library_name == "sentence-transformers"
     assert card.text.index("As it was.") < card.text.index("# BertModel, quantized")
     assert "import inc_hf\nfrom sentence_transformers import SentenceTransformer\n\nmodel = inc_hf" in card.text

@@ -60,7 +60,7 @@ class TestQuantize:
         tuning = json.loads(Path("out/inc_config.json").read_text())["tuning"]
         assert tuning["met_criterion"] is True
         assert tuning["baseline"] == 1.0
-        assert "| accuracy | 1.0000 |" in Path("out/README.md").read_text()
+        assert "| accuracy on dev.tsv (24 samples) | 1.0000 |" in Path("out/README.md").read_text()
 
     def test_calibrated_on_labelled_data(self, model_dir, labelled):
         arguments = ["--approach", "static", "--dataset", str(labelled), "--samples", "5"]
