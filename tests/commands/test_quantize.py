@@ -12,6 +12,7 @@ from tiny import logits_of, quantized, tiny_model, tiny_tokenizer
 
 from inc_hf import PostTrainingQuantConfig
 from inc_hf.commands.main import main
+from inc_hf.config import options, set_workspace
 from inc_hf.quantize.nn import quantized_modules
 from inc_hf.utils.load_huggingface import OptimizedModel
 
@@ -246,8 +247,10 @@ class TestDeployFile:
     def searched(self, model_dir, labelled):
         arguments = ["--approach", "static", "--task", "text-classification", "--dataset", str(labelled)]
         goal = ["--samples", "9", "--batch-size", "4", "--seed", "7", "--tolerance", "0.5", "--workspace", "ws"]
+        before = options.workspace
         assert main(["quantize", str(model_dir), "-o", "found", *arguments, *goal]) == 0
-        return ["--dataset", str(labelled), "--task", "text-classification"]
+        yield ["--dataset", str(labelled), "--task", "text-classification"]
+        set_workspace(before)  # "ws" would be a folder of whichever directory a later test works in
 
     def test_the_same_files(self, model_dir, searched, capsys):
         for out, *config in (
