@@ -1,12 +1,42 @@
-"""What both ways share: a classifier that loads its model once in each process, and what they print."""
+"""What both ways share: their options, a classifier that loads its model once in each process, and what they print."""
 
+import argparse
 import time
+from collections.abc import Collection
 from functools import cache
+from pathlib import Path
 
 import torch
 from transformers import AutoTokenizer
 
 from inc_hf import IncModelForSequenceClassification, optimize
+
+
+def parser_of(description: str, endings: Collection[str], output: str) -> argparse.ArgumentParser:
+    """The options of both.
+
+    Args:
+        endings: of the names of files that can be read.
+        output (`str`): what is written.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a quantized checkpoint: directory, or name on the Hub")
+    parser.add_argument("texts", type=Path, help=f"one of {', '.join(endings)}")
+    parser.add_argument("-o", "--output", type=Path, required=True, help=output)
+    parser.add_argument("--column", default="text", help="of the texts, default: %(default)s")
+    parser.add_argument("--workers", type=int, default=2, help="processes, default: %(default)s")
+    parser.add_argument("--batch-size", type=int, default=32, help="default: %(default)s")
+    return parser
+
+
+def parsed(
+    parser: argparse.ArgumentParser, endings: Collection[str], arguments: list[str] | None
+) -> argparse.Namespace:
+    """The arguments, with texts that can be read."""
+    args = parser.parse_args(arguments)
+    if args.texts.suffix not in endings:
+        parser.error(f"{args.texts} ends with {args.texts.suffix!r}, not with one of {', '.join(endings)}")
+    return args
 
 
 class Classifier:

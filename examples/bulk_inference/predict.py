@@ -13,7 +13,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from classifier import classifier_of, say_speed
+from classifier import classifier_of, parsed, parser_of, say_speed
 from datasets import load_dataset
 
 FORMATS = {".csv": ("csv", ","), ".tsv": ("csv", "\t"), ".json": ("json", None), ".jsonl": ("json", None)}
@@ -21,18 +21,9 @@ FORMATS |= {".parquet": ("parquet", None)}
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="a quantized checkpoint: directory, or name on the Hub")
-    parser.add_argument("texts", type=Path, help=f"one of {', '.join(FORMATS)}")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="a Parquet file")
-    parser.add_argument("--column", default="text", help="of the texts, default: %(default)s")
-    parser.add_argument("--workers", type=int, default=2, help="processes, default: %(default)s")
-    parser.add_argument("--batch-size", type=int, default=32, help="default: %(default)s")
+    parser = parser_of(__doc__, FORMATS, "a Parquet file")
     parser.add_argument("--cache", type=Path, help="default: a folder beside the output")
-    args = parser.parse_args(arguments)
-    if args.texts.suffix not in FORMATS:
-        parser.error(f"{args.texts} ends with {args.texts.suffix!r}, not with one of {', '.join(FORMATS)}")
-    return args
+    return parsed(parser, FORMATS, arguments)
 
 
 def fingerprint_of(model: str, texts: Path, column: str) -> str:

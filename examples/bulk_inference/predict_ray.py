@@ -9,27 +9,18 @@ does; no text is twice in the output, a folder of Parquet files.
 
 import argparse
 import time
-from pathlib import Path
 
 import ray
-from classifier import Classifier, say_speed
+from classifier import Classifier, parsed, parser_of, say_speed
 
 READERS = {".csv": ray.data.read_csv, ".json": ray.data.read_json, ".jsonl": ray.data.read_json}
 READERS |= {".parquet": ray.data.read_parquet}
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="a quantized checkpoint: directory that all machines see, or name on the Hub")
-    parser.add_argument("texts", type=Path, help=f"one of {', '.join(READERS)}")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="a folder")
-    parser.add_argument("--column", default="text", help="of the texts, default: %(default)s")
-    parser.add_argument("--workers", type=int, default=2, help="processes, default: %(default)s")
-    parser.add_argument("--batch-size", type=int, default=32, help="default: %(default)s")
+    parser = parser_of(__doc__, READERS, "a folder")
     parser.add_argument("--blocks", type=int, help="what is done again if a worker is lost, default: 8 for a worker")
-    args = parser.parse_args(arguments)
-    if args.texts.suffix not in READERS:
-        parser.error(f"{args.texts} ends with {args.texts.suffix!r}, not with one of {', '.join(READERS)}")
+    args = parsed(parser, READERS, arguments)
     if args.output.exists() and any(args.output.iterdir()):
         parser.error(f"{args.output} is not empty; choose another folder")
     return args

@@ -30,6 +30,11 @@ def add_trust_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_directory_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--output`, the directory that is written."""
+    parser.add_argument("-o", "--output", required=True, type=values.path, metavar="DIR", help=f"where to save {what}")
+
+
 def add_keep_fp32_argument(group: argparse._ArgumentGroup) -> None:
     """What stays in float, by name; [`model_of`] gives back a MODEL that stands behind it."""
     group.add_argument(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inc_hf.commands import values
 from inc_hf.commands.arguments import (
+    add_directory_argument,
     add_keep_fp32_argument,
     add_model_argument,
     add_score_arguments,
@@ -29,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `inc-hf convert` and of `optimum-cli inc convert`."""
     add_model_argument(parser)
     add_trust_argument(parser)
-    parser.add_argument(
-        "-o", "--output", required=True, type=values.path, metavar="DIR", help="where to save the model"
-    )
+    add_directory_argument(parser, "the model")
     parser.add_argument("--overwrite", action="store_true", help="replace an output directory that is not empty")
     parser.add_argument("--dtype", choices=("bf16",), default="bf16", help="of the weights (%(default)s)")
     add_keep_fp32_argument(parser)

@@ -10,6 +10,7 @@ from inc_hf.commands import values
 from inc_hf.commands.arguments import (
     COLUMNS,
     add_column_arguments,
+    add_directory_argument,
     add_hub_arguments,
     add_keep_fp32_argument,
     add_metric_argument,
@@ -49,9 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EPILOG
     add_model_argument(parser, "an FP32 model")
     add_trust_argument(parser)
-    parser.add_argument(
-        "-o", "--output", required=True, type=values.path, metavar="DIR", help="where to save the quantized model"
-    )
+    add_directory_argument(parser, "the quantized model")
     _add_how(parser.add_argument_group("how to quantize"))
     _add_data(parser.add_argument_group("data for calibration and evaluation"))
     _add_goal(parser.add_argument_group("accuracy goal"))

@@ -6,6 +6,7 @@ from inc_hf.commands import values
 from inc_hf.commands.arguments import (
     COLUMNS,
     add_column_arguments,
+    add_directory_argument,
     add_metric_argument,
     add_model_argument,
     add_trust_argument,
@@ -27,9 +28,7 @@ def add_shared_arguments(parser: argparse.ArgumentParser, examples: str) -> None
     parser.set_defaults(**ABSENT)
     add_model_argument(parser, "a float model")
     add_trust_argument(parser)
-    parser.add_argument(
-        "-o", "--output", required=True, type=values.path, metavar="DIR", help="where to save the result"
-    )
+    add_directory_argument(parser, "the result")
     _add_data(parser.add_argument_group("data"))
     _add_training(parser.add_argument_group("training"))
     _add_output(parser.add_argument_group("output"))

@@ -13,8 +13,7 @@ def start(args: argparse.Namespace, command: str, done: str) -> int:
         done (`str`): what the model is in the end, such as "pruned".
     """
     plan = plan_of(args, command)
-    is_plain = plan.pruning is None and plan.teacher is None and plan.quantization is None and not plan.qat
-    args.done = "trained" if is_plain else done
+    args.done = done if plan.compresses or plan.quantization is not None else "trained"
     name = check_arguments(args, plan, command)
     if args.dataset is None:
         from inc_hf.commands.training.once import prune_once
